@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# Shared by the scripts under ci/: where caches live, and how progress and failure are told.
+# Source it; it changes no directory and runs nothing.
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=versions.env
+. "$REPO/ci/versions.env"
+CACHE=${SLIPWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/slipway}
+LOGS=$CACHE/logs
+CLUSTER=${KIND_CLUSTER:-slipway}
+mkdir -p "$LOGS"
+
+say() { printf '%s\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# need COMMAND CURE: stops with the cure when a command is missing.
+need() { command -v "$1" >/dev/null 2>&1 || die "'$1' was not found. $2"; }
+
+# step WHAT COMMAND...: runs a command with its output in a log, shows what is done and how long it
+# took, a dot every 15 s so that a long step is seen to be alive, and the end of the log on failure.
+step() {
+  local what=$1 log start pid slept=0 status=0; shift
+  log=$LOGS/$(printf '%s' "$what" | tr -c 'a-zA-Z0-9.\n' '-').log
+  start=$(date +%s)
+  printf '  %-46s ' "$what" >&2
+  ( set -euo pipefail; "$@" ) >"$log" 2>&1 &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null; do
+    sleep 0.2; slept=$((slept + 1))
+    [ $((slept % 75)) -eq 0 ] && printf '.' >&2
+  done
+  wait "$pid" || status=$?
+  if [ "$status" -ne 0 ]; then
+    printf 'failed after %s s\n' "$(($(date +%s) - start))" >&2
+    tail -n 25 "$log" | sed 's/^/    /' >&2
+    die "$what: exit $status. The whole log: $log"
+  fi
+  printf '%s s\n' "$(($(date +%s) - start))" >&2
+}

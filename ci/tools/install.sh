@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Builds the pinned tools from their Go modules, so that any machine with Go and a module proxy has
+# the same ones. Usage: install.sh [--path] [TOOL...]   (default: the tools of the Makefile)
+#   --path   print the folder that holds them and stop; the folder's name changes with the pins
+# A tool that is there already costs nothing; an interrupted build is taken up again.
+set -euo pipefail
+# shellcheck source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+BIN=$CACHE/tools/bin-$(sha256sum "$REPO/ci/versions.env" | cut -c1-8)
+[ "${1:-}" != --path ] || { printf '%s\n' "$BIN"; exit 0; }
+[ $# -gt 0 ] || set -- helm kubeconform kind kubectl skaffold
+export GOFLAGS="-buildvcs=false -mod=mod" CGO_ENABLED=0
+
+# published MODULE@VERSION PACKAGE: a module that builds as it is published.
+published() { GOBIN=$OUT go install -trimpath -ldflags "-s -w" "$2@${1#*@}"; }
+
+# A module whose go.mod has replace or exclude lines can't be built with package@version: Go ignores
+# those lines of a dependency. So a module of our own repeats them.
+# own_module MODULE VERSION
+own_module() {
+  mkdir -p "$WORK"; cd "$WORK"; rm -f ./*
+  printf 'module slipway.dev/tools\ngo 1.24.0\nrequire %s v%s\n' "$1" "$2" > go.mod
+  go mod download -json "$1@v$2" | jq -r .GoMod | xargs cat > upstream.mod
+}
+build() { go build -trimpath -ldflags "$1" -o "$OUT/" "$2"; }
+import_only() { { printf '//go:build tools\npackage tools\nimport (\n'; printf ' _ "%s"\n' "$@"; echo ')'; } > tools.go; go mod tidy -e; }
+
+build_skaffold() {
+  own_module github.com/GoogleContainerTools/skaffold/v2 "$SKAFFOLD_VERSION"
+  awk '/^(replace|exclude) \(/{p=1} p{print} /^\)/{p=0}' upstream.mod >> go.mod
+  grep -E '^(replace|exclude) [^(]' upstream.mod >> go.mod || true
+  import_only github.com/GoogleContainerTools/skaffold/v2/cmd/skaffold
+  build "-s -w -X github.com/GoogleContainerTools/skaffold/v2/pkg/skaffold/version.version=v$SKAFFOLD_VERSION" \
+    github.com/GoogleContainerTools/skaffold/v2/cmd/skaffold
+}
+
+build_etcd() {
+  own_module go.etcd.io/etcd/server/v3 "$ETCD_VERSION"
+  cat > main.go <<'GO'
+package main
+
+import (
+	"os"
+
+	"go.etcd.io/etcd/server/v3/etcdmain"
+)
+
+func main() { etcdmain.Main(os.Args) }
+GO
+  go mod tidy; go build -trimpath -ldflags "-s -w" -o "$OUT/etcd" .
+}
+
+# Kubernetes replaces its staging modules by paths inside its own repository; published, the same
+# code is k8s.io/<module>@v0.<minor>.<patch>.
+build_kubernetes() {
+  local v=k8s.io/component-base/version minor=${KUBERNETES_VERSION#1.}
+  WORK=$CACHE/tools/work/kubernetes
+  if [ ! -e "$WORK/.ready-$KUBERNETES_VERSION" ]; then
+    own_module k8s.io/kubernetes "$KUBERNETES_VERSION"
+    grep -oE '^\s*k8s.io/[a-z0-9-]+ => ' upstream.mod | awk '{print $1}' | sort -u | while read -r m; do
+      go mod edit -replace="$m=$m@v0.$minor"
+    done
+    import_only k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kube-scheduler,kube-proxy,kubelet,kubeadm,kubectl}
+    touch "$WORK/.ready-$KUBERNETES_VERSION"
+  fi
+  cd "$WORK"
+  build "-s -w -X $v.gitVersion=v$KUBERNETES_VERSION -X $v.gitMajor=1 -X $v.gitMinor=${minor%.*} -X $v.gitTreeState=clean -X $v.gitCommit=0000000000000000000000000000000000000000 -X $v.buildDate=2026-01-01T00:00:00Z" \
+    "k8s.io/kubernetes/cmd/$1"
+}
+
+# tool NAME: "version command..." of each tool this script can build
+recipe() {
+  case $1 in
+    helm) echo "$HELM_VERSION published helm.sh/helm/v3@v$HELM_VERSION helm.sh/helm/v3/cmd/helm" ;;
+    kubeconform) echo "$KUBECONFORM_VERSION published github.com/yannh/kubeconform@v$KUBECONFORM_VERSION github.com/yannh/kubeconform/cmd/kubeconform" ;;
+    kind) echo "$KIND_VERSION published sigs.k8s.io/kind@v$KIND_VERSION sigs.k8s.io/kind" ;;
+    coredns) echo "$COREDNS_VERSION published github.com/coredns/coredns@v$COREDNS_VERSION github.com/coredns/coredns" ;;
+    local-path-provisioner) echo "$LOCAL_PATH_PROVISIONER_VERSION published github.com/rancher/local-path-provisioner@v$LOCAL_PATH_PROVISIONER_VERSION github.com/rancher/local-path-provisioner" ;;
+    metrics-server) echo "$METRICS_SERVER_VERSION published sigs.k8s.io/metrics-server@v$METRICS_SERVER_VERSION sigs.k8s.io/metrics-server/cmd/metrics-server" ;;
+    skaffold) echo "$SKAFFOLD_VERSION build_skaffold" ;;
+    etcd) echo "$ETCD_VERSION build_etcd" ;;
+    kubectl|kube-apiserver|kube-controller-manager|kube-scheduler|kube-proxy|kubelet|kubeadm) echo "$KUBERNETES_VERSION build_kubernetes $1" ;;
+    *) die "no recipe for the tool '$1'" ;;
+  esac
+}
+
+mkdir -p "$BIN"
+for tool in "$@"; do
+  read -r version command <<< "$(recipe "$tool")"
+  [ -n "$version" ] || exit 1
+  OUT=$CACHE/tools/$tool-$version WORK=$CACHE/tools/work/$tool
+  if [ ! -x "$OUT/$tool" ]; then
+    need go "Install Go 1.24 or newer (Debian: apt-get install golang; https://go.dev/dl): the pinned tools are built with it."
+    need jq "Install it (Debian: apt-get install jq)."
+    mkdir -p "$OUT"
+    # shellcheck disable=SC2086 # a recipe is words
+    step "build $tool $version" $command
+  fi
+  ln -sfn "$OUT/$tool" "$BIN/$tool"
+done

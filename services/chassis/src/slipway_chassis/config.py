@@ -1,0 +1,78 @@
+"""Settings from environment variables: validated once, at start, before anything connects.
+
+A setting is a field; its variable is the field's name in capitals. This is the only module of the
+chassis that reads ``os.environ``.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from .errors import ConfigurationError
+
+
+def _postgresql_url(value: SecretStr) -> SecretStr:
+    scheme, separator, rest = value.get_secret_value().partition("://")
+    if not separator or scheme not in {"postgresql", "postgres", "postgresql+psycopg"}:
+        raise ValueError("must look like postgresql://user:password@host:5432/database")
+    return SecretStr(f"postgresql+psycopg://{rest}")
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class ProcessSettings(BaseModel):
+    """What every process of a service needs to know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    service_version: str = Field(default="dev", max_length=63, description="version shown in logs")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    bind_host: str = Field(default="127.0.0.1", description="address the ports listen on; 0.0.0.0 in a pod")
+    admin_port: Port = Field(default=9100, description="health and metrics, never reachable from outside")
+
+
+class DatabaseSettings(BaseModel):
+    database_url: Annotated[SecretStr, AfterValidator(_postgresql_url)] = Field(
+        description="for example postgresql://user:password@host:5432/database"
+    )
+
+
+class KafkaSettings(BaseModel):
+    kafka_bootstrap_servers: str = Field(
+        pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="for example broker-1:9092,broker-2:9092"
+    )
+    kafka_create_topics: bool = Field(
+        default=True, description="create missing topics; false where Strimzi or Terraform owns them"
+    )
+    kafka_topic_partitions: int = Field(default=6, ge=1, le=1000)
+
+
+class HttpSettings(BaseModel):
+    http_port: Port = 8000
+    http_threads: int = Field(default=8, ge=1, le=64)
+    max_body_bytes: int = Field(default=1024 * 1024, ge=1024, description="larger requests get 413")
+    graceful_timeout: int = Field(default=25, ge=1, le=600, description="seconds for requests in flight at stop")
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseModel)
+
+
+def load(settings: type[SettingsT], environ: Mapping[str, str] | None = None) -> SettingsT:
+    """Reads the settings, or raises ConfigurationError that names every wrong variable and its cure."""
+    environ = os.environ if environ is None else environ
+    values = {name: environ[name.upper()] for name in settings.model_fields if name.upper() in environ}
+    try:
+        return settings.model_validate(values)
+    except ValidationError as error:
+        lines = [_sentence(settings, detail["loc"], detail["type"], detail["msg"]) for detail in error.errors()]
+        raise ConfigurationError("; ".join(lines)) from None
+
+
+def _sentence(settings: type[BaseModel], location: tuple[int | str, ...], kind: str, message: str) -> str:
+    field = str(location[0])
+    hint = settings.model_fields[field].description
+    what = "is not set" if kind == "missing" else f"is wrong: {message.removeprefix('Value error, ')}"
+    return f"{field.upper()} {what}" + (f" ({hint})" if hint else "")

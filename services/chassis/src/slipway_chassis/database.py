@@ -1,0 +1,137 @@
+"""PostgreSQL: the engine, one transaction per use case, and migrations that any process can run.
+
+Migrations live in ``<service>/migrations`` inside the package, so that an image always carries those
+it needs. Several versions of a service run side by side during a release; hence a schema *newer* than
+this version is fine (changes expand first and contract later), an older one makes the process wait.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from alembic import command, context
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from pydantic import SecretStr
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from .errors import DatabaseUnavailable
+
+# A request that waits longer than this for a statement has lost its caller anyway.
+STATEMENT_TIMEOUT_MS = 15_000
+LOCK_TIMEOUT_MS = 5_000
+MIGRATION_LOCK = 0x51_1B_A7
+
+# What psycopg raises when the server is away, restarts, or breaks off a deadlock: all pass with time.
+_TRANSIENT = (OperationalError, InterfaceError, PoolTimeout)
+
+
+class Database:
+    """One engine per process. Connects when first used, never at import or construction."""
+
+    def __init__(self, url: SecretStr, *, application_name: str, pool_size: int = 10) -> None:
+        self.engine = create_engine(
+            url.get_secret_value(),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=5,
+            pool_pre_ping=True,  # a restarted server costs no request
+            connect_args={
+                "connect_timeout": 5,
+                "application_name": application_name,
+                "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}",
+            },
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Commits at the end of the block and rolls back on any error."""
+        with transient_as_unavailable(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def ping(self) -> None:
+        with transient_as_unavailable(), self.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+@contextmanager
+def transient_as_unavailable() -> Iterator[None]:
+    """Wraps what the driver says of an unreachable or restarting server."""
+    try:
+        yield
+    except _TRANSIENT as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise DatabaseUnavailable(f"PostgreSQL: {reason}") from error
+
+
+class Schema:
+    """The schema that a version of a service needs, known by its migrations."""
+
+    def __init__(self, database: Database, package: str) -> None:
+        self._database = database
+        self._config = Config()
+        self._config.set_main_option("script_location", f"{package}:migrations")
+        self._script = ScriptDirectory.from_config(self._config)
+        self._seen_current = False
+
+    def upgrade(self) -> str:
+        """Brings the schema to this version's head under a lock; tells in words what it did."""
+        with transient_as_unavailable(), self._database.engine.connect() as connection:
+            connection.execute(text("SELECT set_config('statement_timeout', '0', false)"))
+            connection.execute(text("SELECT set_config('lock_timeout', '0', false)"))
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+            connection.commit()
+            try:
+                return self._upgrade(connection)
+            finally:
+                connection.rollback()
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
+                connection.commit()
+                connection.invalidate()  # the settings above must not come back from the pool
+
+    def _upgrade(self, connection: Connection) -> str:
+        before = self._revision(connection)
+        if before == self._head:
+            return f"the schema is at {before} already"
+        if before is not None and not self._knows(before):
+            return f"the schema is at {before}, newer than this version ({self._head}): left as it is"
+        connection.commit()
+        self._config.attributes["connection"] = connection
+        command.upgrade(self._config, "head")
+        return f"the schema went from {before or 'nothing'} to {self._head}"
+
+    def check(self) -> None:
+        """Raises DatabaseUnavailable while the schema is older than this version needs."""
+        if self._seen_current:
+            return
+        with transient_as_unavailable(), self._database.engine.connect() as connection:
+            revision = self._revision(connection)
+        if revision is None or (revision != self._head and self._knows(revision)):
+            raise DatabaseUnavailable(f"PostgreSQL: the schema is at {revision or 'nothing'}, needs {self._head}")
+        self._seen_current = True
+
+    @property
+    def _head(self) -> str | None:
+        return self._script.get_current_head()
+
+    def _knows(self, revision: str) -> bool:
+        return any(known.revision == revision for known in self._script.walk_revisions())
+
+    @staticmethod
+    def _revision(connection: Connection) -> str | None:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def run_migrations() -> None:
+    """The body of every service's ``migrations/env.py``."""
+    connection = context.config.attributes["connection"]
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.commit()

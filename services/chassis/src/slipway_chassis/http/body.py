@@ -1,0 +1,52 @@
+"""Input from outside: JSON bodies and query strings as validated pydantic models, or a problem."""
+
+from typing import TypeVar
+
+from flask import request
+from pydantic import BaseModel, ConfigDict, ValidationError
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from .problems import Problem
+
+
+class Input(BaseModel):
+    """Base of a request's model: unknown fields are refused, text is stripped, types are not guessed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, str_strip_whitespace=True, frozen=True)
+
+
+ModelT = TypeVar("ModelT", bound=Input)
+
+
+def json_body(model: type[ModelT]) -> ModelT:
+    """Reads the request's JSON body, or answers 415 (not JSON), 400 (malformed) or 422 (wrong fields)."""
+    try:
+        request.get_json()  # content type; the text itself is parsed once, by pydantic
+    except UnsupportedMediaType:
+        raise Problem(415, "Send the body as application/json.") from None
+    except (BadRequest, RecursionError, UnicodeDecodeError) as error:
+        raise Problem(400, "The body is not valid JSON.") from error
+    return _validated(model, request.get_data(), source="body")
+
+
+def query(model: type[ModelT]) -> ModelT:
+    """Reads the query string; numbers arrive as text there, hence lax types."""
+    try:
+        return model.model_validate(request.args.to_dict(), strict=False)
+    except ValidationError as error:
+        raise _problem(error, "query string") from None
+
+
+def _validated(model: type[ModelT], text: bytes, *, source: str) -> ModelT:
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise _problem(error, source) from None
+
+
+def _problem(error: ValidationError, source: str) -> Problem:
+    errors = [
+        {"pointer": "/" + "/".join(str(part) for part in fault["loc"]), "detail": fault["msg"]}
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    return Problem(422, f"The {source} does not fit: {len(errors)} error(s).", errors=errors[:20])

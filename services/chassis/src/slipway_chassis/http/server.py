@@ -1,0 +1,76 @@
+"""gunicorn, with the settings that a Kubernetes pod behind a proxy needs; the reasons stand beside them."""
+
+import logging
+from collections.abc import Callable
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
+
+from ..config import HttpSettings, ProcessSettings
+from ..telemetry.admin import serve_admin
+from ..telemetry.health import Health
+
+log = logging.getLogger(__name__)
+
+
+class WebSettings(ProcessSettings, HttpSettings):
+    """Settings of a process that answers HTTP."""
+
+
+class _Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
+    def __init__(self, build: Callable[[], tuple[Flask, Health]], options: dict[str, object]) -> None:
+        self._build = build
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        app, self.health = self._build()
+        return app
+
+
+def run(build: Callable[[], tuple[Flask, Health]], settings: WebSettings) -> None:
+    """Serves until SIGTERM, then finishes what is in flight. ``build`` runs in the worker, after the fork."""
+
+    def start_admin(worker: Worker) -> None:
+        port = serve_admin(settings.bind_host, settings.admin_port, server.health)
+        log.info("serving on port %d, health and metrics on %d", settings.http_port, port)
+
+    def drain(worker: Worker) -> None:
+        server.health.drain()
+
+    def master_ready(arbiter: Arbiter) -> None:
+        for name in ("gunicorn.error", "gunicorn.access"):
+            logging.getLogger(name).handlers.clear()
+            logging.getLogger(name).propagate = True
+
+    server = _Server(
+        build,
+        {
+            "bind": f"{settings.bind_host}:{settings.http_port}",
+            "worker_class": "gthread",
+            # One worker with threads: metrics need no multiprocess mode then; scale by pods.
+            "workers": 1,
+            "threads": settings.http_threads,
+            "graceful_timeout": settings.graceful_timeout,
+            # Above the gateway's idle timeout (60 s), else it reuses a connection that is being closed: 502.
+            "keepalive": 75,
+            # The heartbeat file: on a slow disk it would get healthy workers killed.
+            "worker_tmp_dir": "/dev/shm",  # noqa: S108 # memory, and private to the pod
+            "control_socket_disable": True,  # needs a writable file system; nothing uses it
+            "limit_request_line": 8190,
+            "limit_request_field_size": 16384,
+            "accesslog": None,  # the application writes the access log, as JSON
+            "when_ready": master_ready,
+            "on_starting": master_ready,
+            "post_worker_init": start_admin,
+            "worker_int": drain,
+            "worker_exit": lambda _arbiter, _worker: None,
+        },
+    )
+    server.run()

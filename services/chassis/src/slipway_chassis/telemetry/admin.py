@@ -1,0 +1,50 @@
+"""The admin port: ``/healthz``, ``/readyz`` and ``/metrics`` of any process, for kubelet and Prometheus.
+
+A thread of its own on a port of its own, so that workers without HTTP have probes too and metrics are
+never served where users can reach them.
+"""
+
+import json
+import threading
+from collections.abc import Iterable
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
+
+from .health import Health
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the standard library's name
+        """Probes every few seconds are not worth a line each."""
+
+
+def admin_app(health: Health, registry: CollectorRegistry = REGISTRY) -> WSGIApplication:
+    metrics = make_wsgi_app(registry)
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO")
+        if path == "/metrics":
+            return metrics(environ, start_response)  # type: ignore[no-any-return]
+        if path == "/healthz":
+            return _answer(start_response, "200 OK", {"status": "alive"})
+        if path == "/readyz":
+            ready, body = health.readiness()
+            return _answer(start_response, "200 OK" if ready else "503 Service Unavailable", body)
+        return _answer(start_response, "404 Not Found", {"title": "Not Found", "status": 404})
+
+    return app
+
+
+def _answer(start_response: StartResponse, status: str, body: dict[str, object]) -> list[bytes]:
+    start_response(status, [("Content-Type", "application/json")])
+    return [json.dumps(body).encode()]
+
+
+def serve_admin(host: str, port: int, health: Health) -> int:
+    """Serves the admin port from a daemon thread; returns the port (useful when 0 was asked for)."""
+    server = make_server(host, port, admin_app(health), ThreadingWSGIServer, handler_class=_Silent)
+    threading.Thread(target=server.serve_forever, name="admin", daemon=True).start()
+    return int(server.server_port)

@@ -1,0 +1,50 @@
+"""Liveness and readiness: named checks, asked at most once a second however often the probe comes."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ..errors import ChassisError
+
+Check = Callable[[], object]
+# Probes of several kubelets, gateways and people must not become load on the database.
+CACHE_SECONDS = 1.0
+
+
+@dataclass
+class Health:
+    """``checks`` raise a ChassisError while what they name is not usable."""
+
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _report: tuple[float, dict[str, str]] | None = None
+    _draining: bool = False
+
+    def drain(self) -> None:
+        """From now on not ready, so that no new work arrives."""
+        self._draining = True
+
+    def readiness(self) -> tuple[bool, dict[str, object]]:
+        """Whether work may be sent here, and the JSON body that says why or why not."""
+        report = self._checked()
+        ready = not self._draining and not any(report.values())
+        status = "draining" if self._draining else "ready" if ready else "unavailable"
+        checks = {name: {"ok": not why, **({"detail": why} if why else {})} for name, why in report.items()}
+        return ready, {"status": status, "checks": checks}
+
+    def _checked(self) -> dict[str, str]:
+        with self._lock:
+            if self._report is None or self.clock() - self._report[0] >= CACHE_SECONDS:
+                report = {name: _why_not(check) for name, check in self.checks.items()}
+                self._report = (self.clock(), report)
+            return self._report[1]
+
+
+def _why_not(check: Check) -> str:
+    try:
+        check()
+    except ChassisError as error:
+        return str(error)
+    return ""
