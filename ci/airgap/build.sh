@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Builds what a kind cluster needs on a Debian machine that reaches package registries but no image
+# registry: a Docker engine, the Kubernetes node image, and base images for Python, PostgreSQL and
+# Kafka. Idempotent and resumable: each image's tag carries a hash of what it is made of.
+#   build.sh          build what is missing
+#   build.sh --node   print the node image's name and stop
+set -euo pipefail
+# shellcheck source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+HERE=$(cd "$(dirname "$0")" && pwd)
+# Debian's engine has the classic builder only.
+export DOCKER_BUILDKIT=0
+
+hash_of() { cat "$@" | sha256sum | cut -c1-12; }
+NODE_IMAGE=slipway/kind-node:v$KUBERNETES_VERSION-$(hash_of "$REPO/ci/versions.env" "$HERE"/{Dockerfile.node,build.sh,default-storage.yaml,10-ptp.conflist,runc-without-sys-resource,pause/main.go})
+[ "${1:-}" != --node ] || { printf '%s\n' "$NODE_IMAGE"; exit 0; }
+
+[ -e /etc/debian_version ] || die "the airgap build needs Debian (its packages make the images); this is $(uname -s). Use Docker with a registry instead: SLIPWAY_AIRGAP=never"
+[ "$(id -u)" = 0 ] || die "the airgap build needs root: it installs packages and makes root file systems"
+need go "Install Go 1.24 or newer: Kubernetes is built from its Go modules."
+[ "$(df --output=avail -k "$CACHE" | tail -1)" -gt 10000000 ] || die "less than 10 GB free at $CACHE; the build needs that much once. Set SLIPWAY_CACHE to another disk."
+missing=()
+for package in jq mmdebstrap iptables; do command -v $package >/dev/null || missing+=("$package"); done
+[ ${#missing[@]} -eq 0 ] || step "install ${missing[*]}" bash -c "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq ${missing[*]}"
+"$HERE/docker.sh"
+
+has_image() { docker image inspect "$1" >/dev/null 2>&1; }
+# image NAME WHAT COMMAND...: builds an image that is not there yet
+image() { has_image "$1" || step "$2" "${@:3}"; }
+
+# --- root file systems from Debian packages
+rootfs() { mmdebstrap --quiet --variant=minbase --include="$2" "$DEBIAN_SUITE" - | docker import - "$1"; }
+NODE_PACKAGES=systemd,systemd-sysv,dbus,conntrack,iptables,nftables,iproute2,ethtool,util-linux,mount,kmod,libseccomp2,bash,ca-certificates,curl,jq,hostname,containerd,runc,containernetworking-plugins,procps,socat,ebtables,ipset,rsync,openssl,e2fsprogs
+PROXY_PACKAGES=iptables,nftables,conntrack,ipset,kmod,ca-certificates
+PYTHON_PACKAGES=python3,python3-venv,ca-certificates
+JAVA_PACKAGES=openjdk-17-jre-headless,ca-certificates
+
+# context: an empty folder for a docker build, gone afterwards with the script
+CONTEXTS=$(mktemp -d); trap 'rm -rf "$CONTEXTS"' EXIT
+context() { mktemp -d -p "$CONTEXTS"; }
+
+# binary_image NAME BASE BINARY [FILE...]: one executable on a base
+binary_image() {
+  local dir name; dir=$(context); name=$(basename "$3")
+  cp -L "${@:3}" "$dir/"
+  printf 'FROM %s\nCOPY . /usr/local/bin/\nENV PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nENTRYPOINT ["/usr/local/bin/%s"]\n' "$2" "$name" > "$dir/Dockerfile"
+  docker build -q -t "$1" "$dir"
+}
+
+python_image() {
+  local dir; dir=$(context)
+  # The machine's CA bundle, so that pip works inside `docker build` behind a proxy with its own CA.
+  cp -L /etc/ssl/certs/ca-certificates.crt "$dir/"
+  printf 'FROM %s\nCOPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt\nRUN ln -sf python3 /usr/bin/python\n' "$PYTHON_ROOTFS" > "$dir/Dockerfile"
+  docker build -q -t "$PYTHON_IMAGE" "$dir"
+}
+
+node_image() {
+  local dir tools; dir=$(context); tools=$("$REPO/ci/tools/install.sh" --path)
+  mkdir -p "$dir/bin" "$dir/images"
+  go_files=$(go mod download -json "sigs.k8s.io/kind@v$KIND_VERSION" | jq -r .Dir)/images/base/files
+  cp -r "$go_files" "$dir/files"; chmod -R u+w "$dir/files"
+  for b in kubeadm kubelet kubectl; do cp -L "$tools/$b" "$dir/bin/"; done
+  cp "$HERE"/{Dockerfile.node,10-ptp.conflist,default-storage.yaml,runc-without-sys-resource} "$dir/"
+  CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$dir/pause" "$HERE/pause/main.go"
+  local saved=() name base
+  # kubeadm knows the names its images must have.
+  for name in $("$tools/kubeadm" config images list --kubernetes-version "v$KUBERNETES_VERSION"); do
+    base=$(basename "${name%:*}")
+    case $base in
+      pause) binary_image "$name" scratch "$dir/pause" ;;
+      kube-proxy) binary_image "$name" "$PROXY_ROOTFS" "$tools/$base" ;;
+      *) binary_image "$name" scratch "$tools/$base" ;;
+    esac
+    saved+=("$name")
+  done
+  # containerd of kind's base asks for a pause image of its own choice of version.
+  name=$(grep -ohE '[a-z0-9./-]+/pause:[0-9.]+' "$dir/files/etc/containerd/config.toml" | head -1 || true)
+  [ -z "$name" ] || { binary_image "$name" scratch "$dir/pause"; saved+=("$name"); }
+  docker tag "$PROXY_ROOTFS" slipway/shell:airgap
+  binary_image slipway/local-path-provisioner:airgap scratch "$tools/local-path-provisioner"
+  binary_image slipway/metrics-server:airgap scratch "$tools/metrics-server"
+  docker save "${saved[@]}" slipway/{shell,local-path-provisioner,metrics-server}:airgap -o "$dir/images/all.tar"
+  docker build -t "$NODE_IMAGE" --build-arg ROOTFS="$NODE_ROOTFS" --build-arg KUBERNETES_VERSION="$KUBERNETES_VERSION" -f "$dir/Dockerfile.node" "$dir"
+}
+
+tag() { printf '%s' "$1" | sha256sum | cut -c1-12; }
+NODE_ROOTFS=slipway/rootfs-node:$DEBIAN_SUITE-$(tag "$NODE_PACKAGES")
+PROXY_ROOTFS=slipway/rootfs-iptables:$DEBIAN_SUITE-$(tag "$PROXY_PACKAGES")
+PYTHON_ROOTFS=slipway/rootfs-python:$DEBIAN_SUITE-$(tag "$PYTHON_PACKAGES")
+JAVA_ROOTFS=slipway/rootfs-java:$DEBIAN_SUITE-$(tag "$JAVA_PACKAGES")
+# Names that the Makefile passes to the services' builds.
+PYTHON_IMAGE=slipway/python:3.11-$DEBIAN_SUITE
+
+if ! has_image "$NODE_IMAGE"; then
+  "$REPO/ci/tools/install.sh" kind helm kubectl kubelet kubeadm kube-apiserver kube-controller-manager kube-scheduler kube-proxy coredns etcd local-path-provisioner metrics-server
+  image "$NODE_ROOTFS" "root file system of the node" rootfs "$NODE_ROOTFS" "$NODE_PACKAGES"
+  image "$PROXY_ROOTFS" "root file system of kube-proxy" rootfs "$PROXY_ROOTFS" "$PROXY_PACKAGES"
+  step "kind node image" node_image
+fi
+image "$PYTHON_ROOTFS" "root file system of Python" rootfs "$PYTHON_ROOTFS" "$PYTHON_PACKAGES"
+image "$JAVA_ROOTFS" "root file system of Java" rootfs "$JAVA_ROOTFS" "$JAVA_PACKAGES"
+image "$PYTHON_IMAGE" "image $PYTHON_IMAGE" python_image
+docker tag "$JAVA_ROOTFS" slipway/java:17

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Brings up a Docker engine where none answers: Debian's docker.io, started here, data in its usual root.
+# Idempotent. An engine that is there already is used as it is.
+set -euo pipefail
+# shellcheck source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+HERE=$(cd "$(dirname "$0")" && pwd)
+
+docker info >/dev/null 2>&1 && exit 0
+[ "$(id -u)" = 0 ] || die "no Docker engine answers, and starting one needs root. Start Docker, or run this as root."
+if ! command -v dockerd >/dev/null 2>&1; then
+  need apt-get "Install Docker for your system: https://docs.docker.com/engine/install"
+  step "install docker.io" bash -c "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq docker.io"
+fi
+
+options=()
+# Bit 24 is CAP_SYS_RESOURCE. Sandboxes without it fail every privileged container, so the runtime is
+# wrapped by one that does not ask for it.
+bounding=$(awk '/CapBnd/{print $2}' /proc/self/status)
+if [ $(((16#$bounding >> 24) & 1)) -eq 0 ]; then
+  options=(--add-runtime "slipway=$HERE/runc-without-sys-resource" --default-runtime slipway)
+fi
+
+# A pid file left by a killed engine stops the next one when its number was given to another process.
+for file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
+  [ -f "$file" ] || continue
+  name=$(cat "/proc/$(cat "$file")/comm" 2>/dev/null || true)
+  case $name in dockerd|containerd) ;; *) rm -f "$file" ;; esac
+done
+
+start_engine() {
+  setsid nohup dockerd "${options[@]}" >"$LOGS/dockerd.log" 2>&1 </dev/null &
+  local engine=$!
+  for _ in $(seq 120); do
+    docker info >/dev/null 2>&1 && return 0
+    kill -0 "$engine" 2>/dev/null || break
+    sleep 0.5
+  done
+  tail -n 15 "$LOGS/dockerd.log"
+  return 1
+}
+step "start dockerd" start_engine

@@ -1,0 +1,198 @@
+"""Kafka through kafka-python: the only module that knows the client.
+
+The client has an IO thread of its own, so nothing here may be created before a fork. Its callbacks run
+on that thread and may not block; hence offsets are committed after each batch and rebalances find
+nothing pending.
+"""
+
+import logging
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import kafka.record.util
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.structs import OffsetAndMetadata
+
+from ..config import KafkaSettings
+from ..errors import BrokerUnavailable, ConfigurationError, PublishFailed
+from .ports import Record
+
+log = logging.getLogger(__name__)
+
+# A member that was killed is noticed after this long; kafka-python's IO thread beats every 3 s.
+SESSION_TIMEOUT_MS = 10_000
+DELIVERY_TIMEOUT_MS = 30_000
+
+
+@contextmanager
+def _wrapped(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except (KafkaError, OSError) as error:
+        raise BrokerUnavailable(f"Kafka: {doing}: {type(error).__name__}: {error}") from error
+
+
+def require_fast_checksums() -> None:
+    """kafka-python falls back to CRC32C in Python without a word: 4 times slower to produce, 7 to consume."""
+    if kafka.record.util.crc32c_c is None:
+        raise ConfigurationError("the package crc32c is missing: pip install 'kafka-python[crc32c]'")
+
+
+def ping(settings: KafkaSettings) -> None:
+    """Raises BrokerUnavailable when no bootstrap server accepts a connection."""
+    reasons = []
+    for server in settings.kafka_bootstrap_servers.split(","):
+        host, _, port = server.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=2).close()
+        except OSError as error:
+            reasons.append(f"{server}: {error}")
+        else:
+            return
+    raise BrokerUnavailable("Kafka: " + ", ".join(reasons))
+
+
+def ensure_topics(settings: KafkaSettings, topics: Sequence[str]) -> None:
+    """Creates missing topics; where others own them (``KAFKA_CREATE_TOPICS=false``) requires that they exist."""
+    ping(settings)
+    with _wrapped("looking at topics"):
+        admin = KafkaAdminClient(
+            bootstrap_servers=settings.kafka_bootstrap_servers.split(","), bootstrap_timeout_ms=10_000
+        )
+        try:
+            missing = sorted(set(topics) - set(admin.list_topics()))
+            if missing and not settings.kafka_create_topics:
+                raise BrokerUnavailable(f"Kafka: topics are missing: {', '.join(missing)}")
+            for topic in missing:
+                _create_topic(admin, topic, settings.kafka_topic_partitions)
+        finally:
+            admin.close()
+
+
+def _create_topic(admin: KafkaAdminClient, topic: str, partitions: int) -> None:
+    try:
+        # replication_factor -1: the brokers' default, 1 on a laptop and 3 in earnest
+        options = {"num_partitions": partitions, "replication_factor": -1}
+        admin.create_topics({topic: options}, wait_for_metadata=True)
+        log.info("created the topic %s with %d partitions", topic, partitions)
+    except TopicAlreadyExistsError:
+        log.debug("the topic %s was created by another process meanwhile", topic)
+
+
+class KafkaPublisher:
+    """Idempotent producer with acks=all (the client's defaults): a retry neither doubles nor reorders."""
+
+    def __init__(self, settings: KafkaSettings, *, client_id: str) -> None:
+        require_fast_checksums()
+        ping(settings)
+        with _wrapped("connecting the producer"):
+            self._producer = KafkaProducer(
+                bootstrap_servers=settings.kafka_bootstrap_servers.split(","),
+                client_id=client_id,
+                linger_ms=5,
+                batch_size=131_072,
+                compression_type="gzip",
+                delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
+                request_timeout_ms=10_000,
+                max_block_ms=5_000,
+                reconnect_backoff_max_ms=2_000,
+                bootstrap_timeout_ms=10_000,
+                allow_auto_create_topics=False,
+            )
+
+    def publish(self, records: Sequence[Record]) -> list[PublishFailed | None]:
+        futures = [self._send(record) for record in records]
+        try:
+            self._producer.flush(timeout=DELIVERY_TIMEOUT_MS / 1000 + 5)
+        except KafkaError as error:
+            log.warning("flushing took too long: %s", error)
+        return [future if isinstance(future, PublishFailed) else _outcome(future) for future in futures]
+
+    def _send(self, record: Record) -> Any:
+        try:
+            return self._producer.send(
+                record.topic, key=record.key, value=record.value, headers=list(record.headers)
+            )
+        except KafkaError as error:  # too large, or no metadata within max_block_ms
+            return PublishFailed(f"{type(error).__name__}: {error}", retriable=error.retriable)
+
+    def close(self) -> None:
+        self._producer.close(timeout=5)
+
+
+def _outcome(future: Any) -> PublishFailed | None:
+    try:
+        future.get(timeout=0.1)  # flush has waited already
+    except KafkaError as error:
+        return PublishFailed(f"{type(error).__name__}: {error}", retriable=error.retriable)
+    return None
+
+
+class KafkaSubscription:
+    """A consumer with cooperative assignment: a rebalance stops only the partitions that move."""
+
+    def __init__(self, settings: KafkaSettings, *, group: str, topics: Sequence[str], client_id: str) -> None:
+        require_fast_checksums()
+        ping(settings)
+        self._next: dict[TopicPartition, int] = {}
+        with _wrapped("connecting the consumer"):
+            self._consumer = KafkaConsumer(
+                *topics,
+                bootstrap_servers=settings.kafka_bootstrap_servers.split(","),
+                client_id=client_id,
+                group_id=group,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                isolation_level="read_committed",
+                partition_assignment_strategy=[CooperativeStickyAssignor],
+                session_timeout_ms=SESSION_TIMEOUT_MS,
+                heartbeat_interval_ms=3_000,
+                max_poll_interval_ms=300_000,
+                reconnect_backoff_max_ms=2_000,
+                bootstrap_timeout_ms=10_000,
+                allow_auto_create_topics=False,
+            )
+
+    def poll(self, *, timeout: float, limit: int) -> list[Record]:
+        with _wrapped("polling"):
+            polled = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=limit)
+        for partition, received in polled.items():
+            self._next[partition] = received[-1].offset + 1
+        return [_record(one) for received in polled.values() for one in received]
+
+    def commit(self, done: Sequence[Record]) -> None:
+        positions = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in done}
+        if positions:
+            with _wrapped("committing offsets"):
+                self._consumer.commit({p: OffsetAndMetadata(o, "", -1) for p, o in positions.items()}, timeout_ms=10_000)
+
+    def rewind(self, undone: Sequence[Record]) -> None:
+        assigned = self._consumer.assignment()
+        for record in reversed(undone):
+            partition = TopicPartition(record.topic, record.partition)
+            self._next[partition] = record.offset
+            if partition in assigned:
+                self._consumer.seek(partition, record.offset)
+
+    def lag(self) -> int:
+        ends: Mapping[TopicPartition, int | None] = {p: self._consumer.highwater(p) for p in self._consumer.assignment()}
+        return sum(max(0, end - self._next.get(p, end)) for p, end in ends.items() if end is not None)
+
+    def close(self) -> None:
+        self._consumer.close(autocommit=False, timeout_ms=5_000)
+
+
+def _record(received: Any) -> Record:
+    return Record(
+        topic=received.topic,
+        key=received.key,
+        value=received.value,
+        headers=tuple((name, value or b"") for name, value in received.headers),
+        partition=received.partition,
+        offset=received.offset,
+        timestamp_ms=received.timestamp,
+    )

@@ -1,0 +1,159 @@
+"""The relay: a process that moves rows of the outbox to Kafka, in order per aggregate, losing none.
+
+A round reads the oldest rows of the owned shards, publishes them, and deletes those that were
+acknowledged. A crash between the last two sends a row again: the inbox of each consumer drops it.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from prometheus_client import Counter, Gauge, Histogram
+from sqlalchemy import Connection, Row, bindparam, delete, func, select
+
+from ..database import Database, transient_as_unavailable
+from ..errors import ChassisError, DependencyUnavailable
+from ..lifecycle import Stop
+from .ports import Publisher, Record
+from .shards import Shards
+from .stream import Envelope
+from .tables import outbox
+
+log = logging.getLogger(__name__)
+
+PENDING = Gauge("outbox_pending", "Events that Kafka has not acknowledged yet")
+OLDEST_AGE = Gauge("outbox_oldest_age_seconds", "Age of the oldest unsent event")
+PUBLISH_SECONDS = Histogram("outbox_publish_seconds", "From the event's transaction to Kafka's acknowledgement")
+PUBLISHED = Counter("outbox_published_total", "Events acknowledged by Kafka", ["topic"])
+FAILED = Counter("outbox_publish_failures_total", "Attempts that Kafka did not acknowledge", ["topic"])
+SHARDS_OWNED = Gauge("outbox_shards_owned", "Shards this relay owns")
+
+BATCH = 500
+BUSY_WAIT, IDLE_WAIT = 0.02, 0.5  # seconds between rounds: short while there is work, longer when not
+UPKEEP_SECONDS = 2.0  # how often shards are shared out anew and the gauges read
+HOLD_SECONDS = 5.0  # a key whose event was refused waits this long; other keys go on
+
+_READ = (
+    select(outbox)
+    .where(outbox.c.shard == func.any(bindparam("shards")), outbox.c.aggregate_id != func.all(bindparam("held")))
+    .order_by(outbox.c.seq)
+    .limit(BATCH)
+)
+_DELETE = delete(outbox).where(outbox.c.seq == func.any(bindparam("acked")))
+_STATE = select(func.count(), func.extract("epoch", func.clock_timestamp() - func.min(outbox.c.created_at)))
+
+
+class Relay:
+    """``run`` until a stop is requested; safe to run in any number of processes."""
+
+    def __init__(
+        self, database: Database, publisher: Publisher, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._clock = clock
+        self._held: dict[str, float] = {}  # aggregate id → when it may be tried again
+
+    def run(self, stop: Stop) -> None:
+        """Relays until stopped. A lost database connection gives up the shards and begins anew."""
+        while not stop.requested:
+            try:
+                with transient_as_unavailable(), self._database.engine.connect() as connection:
+                    self._session(connection.execution_options(isolation_level="AUTOCOMMIT"), stop)
+            except DependencyUnavailable as error:
+                log.warning("the relay waits: %s", error)
+                stop.wait(1.0)
+        SHARDS_OWNED.set(0)
+
+    def _session(self, connection: Connection, stop: Stop) -> None:
+        try:
+            shards = Shards(connection)
+            upkeep_due, wait = 0.0, BUSY_WAIT
+            while not stop.requested:
+                if self._clock() >= upkeep_due:
+                    self._upkeep(connection, shards)
+                    upkeep_due = self._clock() + UPKEEP_SECONDS
+                sent = self.round(connection, shards.owned)
+                wait = BUSY_WAIT if sent else min(wait * 2, IDLE_WAIT)
+                if sent < BATCH:
+                    stop.wait(wait)
+        finally:
+            connection.invalidate()  # ends the session, and with it every advisory lock
+
+    def _upkeep(self, connection: Connection, shards: Shards) -> None:
+        shards.rebalance()
+        SHARDS_OWNED.set(len(shards.owned))
+        pending, age = connection.execute(_STATE).one()
+        PENDING.set(pending)
+        OLDEST_AGE.set(age or 0)
+
+    def round(self, connection: Connection, shards: set[int]) -> int:
+        """One read, publish, delete. Returns how many rows were acknowledged."""
+        held = self._still_held()
+        rows = connection.execute(_READ, {"shards": list(shards), "held": held}).all()
+        acked: list[int] = []
+        try:
+            for wave in waves(rows):
+                acked += self._publish([row for row in wave if row.aggregate_id not in self._held])
+        finally:
+            if acked:
+                connection.execute(_DELETE, {"acked": acked})
+        return len(acked)
+
+    def _still_held(self) -> list[str]:
+        now = self._clock()
+        self._held = {key: until for key, until in self._held.items() if until > now}
+        return list(self._held)
+
+    def _publish(self, rows: Sequence[Row[tuple[object, ...]]]) -> list[int]:
+        acked = []
+        for row, failure in zip(rows, self._publisher.publish([record_of(row) for row in rows]), strict=True):
+            if failure is None:
+                acked.append(row.seq)
+                PUBLISHED.labels(row.topic).inc()
+                PUBLISH_SECONDS.observe(max(0.0, time.time() - row.created_at.timestamp()))
+            else:
+                self._hold(row, failure)
+        return acked
+
+    def _hold(self, row: Row[tuple[object, ...]], failure: ChassisError) -> None:
+        """Keeps this key's later events behind the refused one; they stay in the outbox."""
+        self._held[row.aggregate_id] = self._clock() + HOLD_SECONDS
+        FAILED.labels(row.topic).inc()
+        level = logging.WARNING if failure.retriable else logging.ERROR
+        log.log(level, "event %s of %s %s is held: %s", row.event_id, row.aggregate_type, row.aggregate_id, failure)
+
+
+def waves(rows: Sequence[Row[tuple[object, ...]]]) -> list[list[Row[tuple[object, ...]]]]:
+    """Splits rows so that each wave has one row per aggregate, in order.
+
+    A row is sent only after its predecessor was acknowledged: were both in flight, the first could
+    fail and the second arrive.
+    """
+    seen: dict[str, int] = defaultdict(int)
+    result: list[list[Row[tuple[object, ...]]]] = []
+    for row in rows:
+        number = seen[row.aggregate_id]
+        seen[row.aggregate_id] += 1
+        if number == len(result):
+            result.append([])
+        result[number].append(row)
+    return result
+
+
+def record_of(row: Row[tuple[object, ...]]) -> Record:
+    envelope = Envelope(
+        id=row.event_id,
+        type=row.type,
+        source=row.source,
+        subject=row.aggregate_id,
+        time=row.created_at,
+        version=row.aggregate_version,
+        traceparent=row.traceparent,
+    )
+    return Record(
+        topic=row.topic, key=row.aggregate_id.encode(), value=row.payload.encode(), headers=envelope.headers()
+    )
+
+

@@ -1,0 +1,103 @@
+"""Streams of domain events and their wire form: CloudEvents 1.0, Kafka binary mode.
+
+A stream is one topic that carries the events of one kind of aggregate, keyed by the aggregate's id, so
+that the events of one aggregate stay in order. Events are dataclasses in the past tense (the domain
+needs no framework for them); pydantic gives them JSON and validation here.
+https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/kafka-protocol-binding.md
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..errors import InvalidEvent
+from ..telemetry.correlation import TRACEPARENT
+from .ports import Record
+
+
+@cache
+def _adapter(event_class: type) -> TypeAdapter[Any]:
+    return TypeAdapter(event_class)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """``events`` maps a type's name on the wire (``orders.OrderPlaced.v1``) to its class."""
+
+    topic: str
+    aggregate: str
+    source: str
+    events: Mapping[str, type]
+
+    def type_of(self, event: object) -> str:
+        for name, event_class in self.events.items():
+            if type(event) is event_class:
+                return name
+        raise InvalidEvent(f"{type(event).__name__} is no event of the stream {self.topic}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What travels with an event."""
+
+    id: UUID
+    type: str
+    source: str
+    subject: str
+    time: datetime
+    version: int
+    traceparent: str | None = None
+
+    def headers(self) -> tuple[tuple[str, bytes], ...]:
+        values = {
+            "ce_specversion": "1.0",
+            "ce_id": str(self.id),
+            "ce_type": self.type,
+            "ce_source": self.source,
+            "ce_subject": self.subject,
+            "ce_time": self.time.astimezone(UTC).isoformat(),
+            "ce_aggregateversion": str(self.version),
+            "content-type": "application/json",
+        }
+        if self.traceparent:
+            values[TRACEPARENT] = self.traceparent
+        return tuple((name, value.encode()) for name, value in values.items())
+
+    @staticmethod
+    def of(record: Record) -> "Envelope":
+        """Reads a record's headers, or raises InvalidEvent that names the wrong one."""
+        try:
+            return Envelope(
+                id=UUID(record.header("ce_id")),
+                type=record.header("ce_type") or _missing("ce_type"),
+                source=record.header("ce_source"),
+                subject=record.header("ce_subject"),
+                time=datetime.fromisoformat(record.header("ce_time")),
+                version=int(record.header("ce_aggregateversion")),
+                traceparent=record.header(TRACEPARENT) or None,
+            )
+        except ValueError as error:
+            raise InvalidEvent(f"not a CloudEvent in binary mode: {error}") from error
+
+
+def _missing(header: str) -> str:
+    raise ValueError(f"the header {header} is missing")
+
+
+def encode(event: object) -> bytes:
+    """The event as JSON; keys as the class declares them."""
+    return _adapter(type(event)).dump_json(event)
+
+
+def decode(event_class: type, value: bytes | None) -> object:
+    """Reads JSON into the class; fields it does not know are ignored, so that producers may add some."""
+    try:
+        return _adapter(event_class).validate_json(value or b"")
+    except ValidationError as error:
+        faults = "; ".join(f"{'/'.join(map(str, f['loc'])) or 'value'}: {f['msg']}" for f in error.errors()[:5])
+        raise InvalidEvent(f"{event_class.__name__} can't be read: {faults}") from None
