@@ -6,6 +6,7 @@ chassis that reads ``os.environ``.
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -55,6 +56,21 @@ class HttpSettings(BaseModel):
     http_threads: int = Field(default=8, ge=1, le=64)
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024, description="larger requests get 413")
     graceful_timeout: int = Field(default=25, ge=1, le=600, description="seconds for requests in flight at stop")
+
+
+class MachineSettings(BaseModel):
+    """Where tools keep things on this machine; standard variables of the system."""
+
+    home: str = "/"
+    java_home: str = ""
+    path: str = ""
+    slipway_cache: str = Field(default="", description="folder for downloads and builds")
+    xdg_cache_home: str = ""
+    xdg_state_home: str = ""
+
+    @property
+    def cache(self) -> Path:
+        return Path(self.slipway_cache or Path(self.xdg_cache_home or Path(self.home) / ".cache") / "slipway")
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)

@@ -7,7 +7,7 @@ is left, locks are released → connections are closed.
 import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from contextlib import ExitStack
 
 from .config import DatabaseSettings, KafkaSettings, ProcessSettings
 from .database import Database, Schema
@@ -29,16 +29,12 @@ class WorkerSettings(ProcessSettings, DatabaseSettings, KafkaSettings):
     """Settings of a process that relays or consumes."""
 
 
-class _Closable(Protocol):
-    def close(self) -> None: ...
-
-
 def run_relay(service: str, settings: WorkerSettings, streams: Sequence[Stream]) -> None:
     """Moves the service's events from its outbox to Kafka until SIGTERM."""
 
-    def work(database: Database, stop: Stop, closing: list[_Closable]) -> None:
+    def work(database: Database, stop: Stop, closing: ExitStack) -> None:
         publisher = kafka.KafkaPublisher(settings, client_id=f"{service}-relay-{socket.gethostname()}")
-        closing.append(publisher)
+        closing.callback(publisher.close)
         Relay(database, publisher).run(stop)
 
     _run(service, "relay", settings, topics=[stream.topic for stream in streams], work=work)
@@ -49,12 +45,12 @@ def run_consumer(
 ) -> None:
     """Applies other services' events until SIGTERM. The consumer group is the service's name."""
 
-    def work(database: Database, stop: Stop, closing: list[_Closable]) -> None:
+    def work(database: Database, stop: Stop, closing: ExitStack) -> None:
         client = f"{service}-consumer-{socket.gethostname()}"
         publisher = kafka.KafkaPublisher(settings, client_id=client)
-        closing.append(publisher)
+        closing.callback(publisher.close)
         subscription = kafka.KafkaSubscription(settings, group=service, topics=topics, client_id=client)
-        closing.insert(0, subscription)
+        closing.callback(subscription.close)
         consumer = Consumer(
             service, database=database, subscription=subscription, publisher=publisher, reactions=reactions
         )
@@ -70,7 +66,7 @@ def _run(
     settings: WorkerSettings,
     *,
     topics: Sequence[str],
-    work: Callable[[Database, Stop, list[_Closable]], None],
+    work: Callable[[Database, Stop, ExitStack], None],
 ) -> None:
     configure_logs(service, process=process, version=settings.service_version, level=settings.log_level)
     stop = Stop().install()
@@ -78,7 +74,6 @@ def _run(
     schema = Schema(database, service)
     health = Health({"postgresql": lambda: (database.ping(), schema.check()), "kafka": lambda: kafka.ping(settings)})
     serve_admin(settings.bind_host, settings.admin_port, health)
-    closing: list[_Closable] = []
     try:
         if wait_for("PostgreSQL", schema.check, stop) and wait_for(
             "Kafka", lambda: kafka.ensure_topics(settings, topics), stop
@@ -86,13 +81,27 @@ def _run(
             log.info("%s started", process)
             while not stop.requested:
                 try:
-                    work(database, stop, closing)
+                    with ExitStack() as closing:
+                        work(database, stop, closing)
+                        health.drain()
                 except BrokerUnavailable as error:  # it went away between the check and the connection
                     log.warning("starting again: %s", error)
                     stop.wait(1.0)
     finally:
-        health.drain()
-        for closable in closing:
-            closable.close()
         database.close()
         log.info("%s stopped", process)
+
+
+class MigrateSettings(ProcessSettings, DatabaseSettings):
+    """Settings of the process that migrates the schema and ends."""
+
+
+def run_migrate(service: str, settings: MigrateSettings) -> None:
+    """Brings the service's schema up to date, waiting for the database if need be, and ends."""
+    configure_logs(service, process="migrate", version=settings.service_version, level=settings.log_level)
+    stop = Stop().install()
+    database = Database(settings.database_url, application_name=f"{service}-migrate", pool_size=1)
+    schema = Schema(database, service)
+    if not wait_for("PostgreSQL", lambda: log.info(schema.upgrade()), stop):
+        raise SystemExit("stopped before the migration ended")
+    database.close()

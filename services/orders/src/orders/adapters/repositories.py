@@ -1,0 +1,42 @@
+from dataclasses import asdict
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from ..domain.model import Customer, Order
+from .tables import customers
+from .tables import orders as orders_table
+
+
+class SqlOrders:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, order: Order) -> None:
+        self._session.add(order)
+
+    def get(self, order_id: UUID) -> Order | None:
+        return self._session.get(Order, order_id)
+
+    def page(self, *, after: UUID | None, limit: int) -> list[Order]:
+        statement = select(Order).order_by(orders_table.c.id).limit(limit)
+        if after is not None:
+            statement = statement.where(orders_table.c.id > after)
+        return list(self._session.scalars(statement))
+
+
+class SqlCustomers:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def put(self, customer: Customer) -> None:
+        statement = insert(customers).values(**asdict(customer))
+        self._session.execute(
+            statement.on_conflict_do_update(index_elements=["user_id"], set_={"name": statement.excluded.name})
+        )
+
+    def get(self, user_id: UUID) -> Customer | None:
+        row = self._session.execute(select(customers).where(customers.c.user_id == user_id)).mappings().one_or_none()
+        return Customer(**row) if row else None

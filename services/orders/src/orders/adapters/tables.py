@@ -1,0 +1,36 @@
+"""Tables, and the mapping of the domain's classes to them: the domain knows nothing of it."""
+
+from sqlalchemy import Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy.orm import registry
+
+from ..domain.model import Order
+
+metadata = MetaData()
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Uuid, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("unit_price_cents", Integer, nullable=False),
+    Column("placed_at", DateTime(timezone=True), nullable=False),
+    Column("version", Integer, nullable=False),
+    Index("orders_of_user", "user_id"),
+)
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("user_id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+mapping = registry(metadata=metadata)
+
+
+def map_domain() -> None:
+    """Call once per process, before the first session."""
+    if not hasattr(Order, "__mapper__"):
+        mapping.map_imperatively(Order, orders, version_id_col=orders.c.version, version_id_generator=False)

@@ -1,0 +1,1 @@
+"""Rules about orders. Standard library alone: no database, no clock, no chance."""

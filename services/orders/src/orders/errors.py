@@ -1,0 +1,13 @@
+"""What the orders service refuses.
+
+OrdersError
+└── OrderNotFound
+"""
+
+
+class OrdersError(Exception):
+    retriable = False
+
+
+class OrderNotFound(OrdersError):
+    pass

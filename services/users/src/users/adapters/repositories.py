@@ -1,0 +1,49 @@
+from dataclasses import asdict
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from ..domain.model import ListedOrder, User
+from ..errors import EmailTaken
+from .tables import listed_orders
+from .tables import users as users_table
+
+
+class SqlUsers:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, user: User) -> None:
+        self._session.add(user)
+        try:
+            self._session.flush()
+        except IntegrityError as error:
+            raise EmailTaken(f"There is a user with the email {user.email} already.") from error
+
+    def get(self, user_id: UUID) -> User | None:
+        return self._session.get(User, user_id)
+
+    def page(self, *, after: UUID | None, limit: int) -> list[User]:
+        statement = select(User).order_by(users_table.c.id).limit(limit)
+        if after is not None:
+            statement = statement.where(users_table.c.id > after)
+        return list(self._session.scalars(statement))
+
+
+class SqlOrderLists:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, order: ListedOrder) -> None:
+        self._session.execute(insert(listed_orders), [asdict(order)])
+
+    def of_user(self, user_id: UUID, *, limit: int) -> list[ListedOrder]:
+        statement = (
+            select(listed_orders)
+            .where(listed_orders.c.user_id == user_id)
+            .order_by(listed_orders.c.placed_at.desc(), listed_orders.c.order_id)
+            .limit(limit)
+        )
+        return [ListedOrder(**row) for row in self._session.execute(statement).mappings()]

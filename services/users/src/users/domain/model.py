@@ -1,0 +1,35 @@
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from .events import UserRegistered
+
+
+@dataclass(kw_only=True, eq=False)
+class User:
+    id: UUID
+    name: str
+    email: str
+    registered_at: datetime
+    version: int = 0
+    events: list[UserRegistered] = field(default_factory=list)
+
+    @classmethod
+    def register(cls, *, user_id: UUID, name: str, email: str, now: datetime) -> Self:
+        """Emails are compared without regard to case: people type them both ways."""
+        user = cls(id=user_id, name=name, email=email.lower(), registered_at=now, version=1)
+        user.events.append(UserRegistered(user_id=user_id, name=name, registered_at=now))
+        return user
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedOrder:
+    """A line in a user's order list: what this service knows of an order from events."""
+
+    order_id: UUID
+    user_id: UUID
+    item: str
+    quantity: int
+    total_cents: int
+    placed_at: datetime
