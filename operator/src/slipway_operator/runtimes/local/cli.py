@@ -1,0 +1,82 @@
+"""``slipway up``: the whole platform on this machine."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import click
+
+from slipway_chassis.config import MachineSettings, load
+
+from .layout import Layout, default_data
+from .platform import Platform
+from .system import read
+
+WATCH_SECONDS = 0.5
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder for all data and logs.")
+@click.option("--port", default=8080, show_default=True, help="Port of the gateway on 127.0.0.1.")
+@click.option("--base-port", default=18000, show_default=True, help="First of the inner ports.")
+@click.option("--story", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Script to run when up.")
+@click.option("--once", is_flag=True, help="Stop after the story; exit with its code.")
+def up(data: Path | None, port: int, base_port: int, story: Path | None, once: bool) -> None:
+    """Run PostgreSQL, Kafka, Envoy and all services as processes, until Ctrl-C.
+
+    The services are those of [tool.slipway.services] in pyproject.toml. Data stays for the next time.
+
+    \b
+    Examples:
+      slipway up
+      slipway up --port 9000 --data /tmp/shop
+      slipway up --story services/story.py --once
+    """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
+    machine = load(MachineSettings)
+    layout = Layout((data or default_data(machine)).absolute(), gateway=port, base=base_port)
+    services = read(Path.cwd())
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with layout.locked():
+        platform = Platform(layout, services, machine=machine, tell=_Teller())
+        click.echo(f"data, logs and passwords are in {layout.data}")
+        code = 0
+        try:
+            platform.start()
+            click.echo(f"all of it takes {platform.memory_mb()} MB of memory (resident)")
+            code = _tell_story(story, layout.gateway) if story else 0
+            if not once:
+                click.echo(f"\nthe gateway is at http://127.0.0.1:{layout.gateway} - Ctrl-C stops everything")
+                _watch(platform, stop)
+        finally:
+            click.echo("stopping")
+            platform.stop()
+    click.echo("stopped; no process is left")
+    sys.exit(code)
+
+
+
+class _Teller:
+    """Prints each step with the time since the last one and since the start."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.monotonic()
+
+    def __call__(self, what: str, remark: str) -> None:
+        now = time.monotonic()
+        click.echo(f"  {now - self._start:5.1f} s  (+{now - self._last:4.1f})  {what:<18} {remark}")
+        self._last = now
+
+
+def _tell_story(story: Path, port: int) -> int:
+    return subprocess.run([sys.executable, str(story), f"http://127.0.0.1:{port}"], check=False).returncode
+
+
+def _watch(platform: Platform, stop: threading.Event) -> None:
+    while not stop.wait(WATCH_SECONDS):
+        for name in platform.restart_dead():
+            click.echo(f"{name} ended by itself and was started again; its log says why", err=True)

@@ -1,0 +1,95 @@
+"""Where the local runtime keeps things and which ports it uses: one folder, all ports on 127.0.0.1."""
+
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway_chassis.config import MachineSettings
+from slipway_chassis.embedded.processes import is_root, port_free
+
+from ...errors import AlreadyRunning, PortInUse
+
+PORTS_PER_SERVICE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePorts:
+    http: int
+    http_admin: int
+    relay_admin: int
+    consumer_admin: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    data: Path
+    gateway: int
+    base: int
+
+    @property
+    def postgresql(self) -> int:
+        return self.base
+
+    @property
+    def kafka(self) -> int:
+        return self.base + 1
+
+    @property
+    def kafka_controller(self) -> int:
+        return self.base + 2
+
+    @property
+    def gateway_admin(self) -> int:
+        return self.base + 3
+
+    def of_service(self, position: int) -> ServicePorts:
+        first = self.base + PORTS_PER_SERVICE * (position + 1)
+        return ServicePorts(first, first + 1, first + 2, first + 3)
+
+    def require_free_ports(self, services: Sequence[str]) -> None:
+        """Raises PortInUse that names the port, who needs it and the cure."""
+        needed = {
+            self.postgresql: "PostgreSQL",
+            self.kafka: "Kafka",
+            self.kafka_controller: "Kafka's controller",
+            self.gateway_admin: "the gateway's admin page",
+        }
+        for position, service in enumerate(services):
+            ports = self.of_service(position)
+            needed |= {ports.http: service, ports.http_admin: f"{service}'s health and metrics"}
+            needed |= {ports.relay_admin: f"{service}'s relay", ports.consumer_admin: f"{service}'s consumer"}
+        if not port_free(self.gateway):
+            raise PortInUse(
+                f"port {self.gateway}, which the gateway needs, is in use. Stop what listens there "
+                f"(ss -ltnp 'sport = :{self.gateway}' shows it) or choose another: slipway up --port {self.gateway + 1}"
+            )
+        for port, who in needed.items():
+            if not port_free(port):
+                raise PortInUse(
+                    f"port {port}, which {who} needs, is in use. Stop what listens there "
+                    f"(ss -ltnp 'sport = :{port}' shows it) or move all inner ports: "
+                    f"slipway up --base-port {self.base + 1000}"
+                )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the folder for one runtime at a time; the lock ends with the process, however it ends."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        with (self.data / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise AlreadyRunning(
+                    f"a local runtime is running on {self.data} already. Stop it (Ctrl-C where it runs) "
+                    "or give this one a folder and ports of its own: slipway up --data DIR --port P --base-port B"
+                ) from None
+            yield
+
+
+def default_data(machine: MachineSettings) -> Path:
+    """``~/.local/state/slipway``; for root a folder that PostgreSQL's unprivileged user may enter."""
+    if is_root():
+        return Path("/var/lib/slipway")
+    return Path(machine.xdg_state_home or Path(machine.home) / ".local" / "state") / "slipway"
