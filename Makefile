@@ -45,3 +45,36 @@ lock: $(BIN)/uv ## Pin all packages anew in requirements.lock
 .PHONY: demo
 demo: setup ## Run the whole system on this machine and let an order travel (ONCE=1: then stop)
 	@$(BIN)/slipway up --story services/story.py $(if $(ONCE),--once) $(DEMO_OPTIONS)
+
+# --- cluster
+.PHONY: tools-path
+tools-path: ## Print the folder of the pinned tools (helm, kubectl, kind, ...)
+	@ci/tools/install.sh --path
+
+.PHONY: kind-up
+kind-up: ## Create the kind cluster (where no image registry is reached: build its node image first)
+	@ci/kind.sh up
+
+.PHONY: kind-down
+kind-down: ## Delete the kind cluster
+	@ci/kind.sh down
+
+.PHONY: images
+images: ## Build the services' images
+	@ci/images.sh build
+
+.PHONY: charts
+charts: ## Fetch the charts' dependencies (all of them are in this repository)
+	@ci/tools/install.sh helm
+	@for chart in users orders platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done
+
+.PHONY: generate
+generate: ## Write files that are made from others: the charts' values.schema.json
+	@for chart in users orders; do \
+	  sed "s/Values of a Slipway service/$$chart/" charts/service/schemas/service.schema.json > charts/$$chart/values.schema.json; \
+	done
+
+.PHONY: deploy
+deploy: charts ## Build, load and install the platform on the kind cluster
+	@ci/images.sh load
+	@ci/deploy.sh

@@ -1,0 +1,21 @@
+{{/* Every object of a service. Usage, the one line of a service's chart: {{ include "service.all" . }} */}}
+{{- define "service.all" -}}
+{{- $ctx := dict "Values" (include "service.values" . | fromYaml) "Release" .Release "Chart" .Chart "Capabilities" .Capabilities "Template" .Template "Files" .Files -}}
+{{- $components := list -}}
+{{- range list "http" "consumer" "relay" -}}
+{{- if (index $ctx.Values .).enabled }}{{ $components = append $components . }}{{ end -}}
+{{- end -}}
+{{ include "service.serviceaccount" $ctx }}
+{{ include "service.configmap" $ctx }}
+{{- range $components }}
+{{ include "service.deployment" (list $ctx .) }}
+{{ include "service.networkpolicy" (list $ctx .) }}
+{{- end }}
+{{- if $ctx.Values.http.enabled }}
+{{ include "service.service" $ctx }}
+{{ include "service.hpa" $ctx }}
+{{ include "service.pdb" $ctx }}
+{{ include "service.tests" $ctx }}
+{{- end }}
+{{ include "service.migration-job" $ctx }}
+{{- end -}}

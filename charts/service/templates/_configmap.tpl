@@ -1,0 +1,25 @@
+{{/* Settings of all processes of the service, as environment variables; see slipway_chassis.config. */}}
+{{- define "service.configmap" }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ include "service.fullname" . }}
+  labels: {{- include "service.labels" (list . "config") | nindent 4 }}
+data: {{- include "service.settings" . | nindent 2 }}
+{{- end -}}
+
+{{- define "service.settings" -}}
+LOG_LEVEL: {{ .Values.logLevel | quote }}
+SERVICE_VERSION: {{ include "service.version" . | quote }}
+BIND_HOST: "0.0.0.0"
+HTTP_PORT: {{ .Values.http.port | int | quote }}
+HTTP_THREADS: {{ .Values.http.threads | int | quote }}
+GRACEFUL_TIMEOUT: {{ .Values.drain.gracefulSeconds | int | quote }}
+ADMIN_PORT: "9100"
+{{- if or .Values.consumer.enabled .Values.relay.enabled }}
+KAFKA_BOOTSTRAP_SERVERS: {{ include "service.bootstrapServers" . | quote }}
+KAFKA_CREATE_TOPICS: {{ .Values.kafka.createTopics | quote }}
+KAFKA_TOPIC_PARTITIONS: {{ .Values.kafka.topicPartitions | int | quote }}
+{{- end }}
+{{- end -}}

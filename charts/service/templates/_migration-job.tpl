@@ -1,0 +1,26 @@
+{{/*
+Brings the schema up to date. Not a hook: the first install may bring its database along, which hooks
+would wait for in vain, and uninstall would leave a hook's objects behind. Pods become ready only when
+the schema is there, so the order needs no help. The name carries a hash: a Job can't be changed.
+*/}}
+{{- define "service.migration-job" -}}
+{{- if .Values.migration.enabled }}
+{{- $pod := include "service.podspec" (list . "migrate" .Values.migration) }}
+---
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ include "service.fullname" . }}-migrate-{{ list $pod (include "service.settings" .) .Values.migration | toJson | sha256sum | trunc 8 }}
+  labels: {{- include "service.labels" (list . "migrate") | nindent 4 }}
+spec:
+  backoffLimit: 6
+  activeDeadlineSeconds: {{ .Values.migration.activeDeadlineSeconds }}
+  ttlSecondsAfterFinished: {{ .Values.migration.ttlSecondsAfterFinished }}
+  template:
+    metadata:
+      labels: {{- include "service.labels" (list . "migrate") | nindent 8 }}
+    spec:
+      restartPolicy: OnFailure
+      {{- $pod | nindent 6 }}
+{{- end }}
+{{- end -}}

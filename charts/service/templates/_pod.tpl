@@ -1,0 +1,91 @@
+{{/* The pod of one process. Usage: include "service.podspec" (list $ctx "http" $ctx.Values.http) */}}
+{{- define "service.podspec" -}}
+{{- $ctx := index . 0 -}}
+{{- $process := index . 1 -}}
+{{- $options := index . 2 -}}
+{{- $values := $ctx.Values -}}
+serviceAccountName: {{ include "service.serviceAccountName" $ctx }}
+automountServiceAccountToken: false
+enableServiceLinks: false # variables like ORDERS_PORT would be taken for settings
+{{- with $values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+terminationGracePeriodSeconds: {{ add $values.drain.preStopSeconds $values.drain.gracefulSeconds 10 }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  seccompProfile: {type: RuntimeDefault}
+{{- with $values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+containers:
+- name: {{ $process }}
+  image: {{ include "service.image" $ctx }}
+  imagePullPolicy: {{ $values.image.pullPolicy }}
+  args: [{{ $process }}]
+  securityContext:
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    capabilities: {drop: [ALL]}
+  envFrom:
+  - configMapRef:
+      name: {{ include "service.fullname" $ctx }}
+  env:
+  - name: DATABASE_URL
+    valueFrom:
+      secretKeyRef:
+        name: {{ include "service.databaseSecretName" $ctx }}
+        key: {{ include "service.databaseSecretKey" $ctx }}
+  {{- range $name, $value := $options.extraEnv }}
+  - name: {{ $name }}
+    {{- if kindIs "map" $value }}
+    {{- toYaml $value | nindent 4 }}
+    {{- else }}
+    value: {{ $value | quote }}
+    {{- end }}
+  {{- end }}
+  resources: {{- toYaml $options.resources | nindent 4 }}
+  {{- if ne $process "migrate" }}
+  ports:
+  {{- if eq $process "http" }}
+  - {name: http, containerPort: {{ $values.http.port }}}
+  {{- end }}
+  - {name: admin, containerPort: 9100}
+  startupProbe:
+    httpGet: {path: /healthz, port: admin}
+    periodSeconds: 1
+    failureThreshold: 60
+  livenessProbe:
+    httpGet: {path: /healthz, port: admin}
+    periodSeconds: 10
+    timeoutSeconds: 5
+    failureThreshold: 3
+  readinessProbe:
+    httpGet: {path: /readyz, port: admin}
+    periodSeconds: 2
+    timeoutSeconds: 6
+    failureThreshold: 2
+  {{- if eq $process "http" }}
+  lifecycle:
+    preStop:
+      # Endpoints are withdrawn while this sleeps; only then does the server stop accepting.
+      sleep: {seconds: {{ $values.drain.preStopSeconds }}}
+  {{- end }}
+  {{- end }}
+  volumeMounts:
+  - {name: tmp, mountPath: /tmp}
+volumes:
+- name: tmp
+  emptyDir: {}
+{{- end -}}

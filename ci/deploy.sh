@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Installs or upgrades the platform on the kind cluster. Usage: deploy.sh [HELM OPTIONS...]
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
+NAMESPACE=${NAMESPACE:-shop}
+CONTEXT=kind-$CLUSTER
+
+kubectl --context "$CONTEXT" get --raw /readyz >/dev/null 2>&1 || die "the cluster $CLUSTER does not answer. Create it first: make kind-up"
+options=(--values "$REPO/charts/platform/ci/kind-values.yaml" --set "global.imageTag=$("$REPO/ci/images.sh" tag)")
+if [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
+  eval "$("$REPO/ci/airgap/build.sh" --names)"
+  options+=(--set "postgresql.image=$POSTGRESQL_IMAGE" --set "kafka.image=$KAFKA_IMAGE")
+fi
+namespace() {
+  kubectl --context "$CONTEXT" create namespace "$NAMESPACE" --dry-run=client -o yaml | kubectl --context "$CONTEXT" apply -f -
+  # Everything we ship runs under the restricted Pod Security Standard; the cluster enforces it.
+  kubectl --context "$CONTEXT" label namespace "$NAMESPACE" pod-security.kubernetes.io/enforce=restricted --overwrite
+}
+step "namespace $NAMESPACE" namespace
+step "helm upgrade --install slipway" helm --kube-context "$CONTEXT" -n "$NAMESPACE" upgrade --install slipway \
+  "$REPO/charts/platform" "${options[@]}" --wait --wait-for-jobs --timeout 5m "$@"
