@@ -12,8 +12,8 @@ BIN=$CACHE/tools/bin-$(sha256sum "$REPO/ci/versions.env" | cut -c1-8)
 [ $# -gt 0 ] || set -- helm kubeconform kind kubectl skaffold
 export GOFLAGS="-buildvcs=false -mod=mod" CGO_ENABLED=0
 
-# published MODULE@VERSION PACKAGE: a module that builds as it is published.
-published() { GOBIN=$OUT go install -trimpath -ldflags "-s -w" "$2@${1#*@}"; }
+# A module that builds as it is published: published MODULE@VERSION PACKAGE [LDFLAGS]
+published() { GOBIN=$OUT go install -trimpath -ldflags "-s -w ${*:3}" "$2@${1#*@}"; }
 
 # A module whose go.mod has replace or exclude lines can't be built with package@version: Go ignores
 # those lines of a dependency. So a module of our own repeats them.
@@ -25,6 +25,14 @@ own_module() {
 }
 build() { go build -trimpath -ldflags "$1" -o "$OUT/" "$2"; }
 import_only() { { printf '//go:build tools\npackage tools\nimport (\n'; printf ' _ "%s"\n' "$@"; echo ')'; } > tools.go; go mod tidy -e; }
+
+# Without these helm would take every cluster it can't ask for Kubernetes 1.20.
+helm_defaults() {
+  local package minor=${KUBERNETES_VERSION#1.}
+  for package in chartutil lint/rules; do
+    printf -- '-X helm.sh/helm/v3/pkg/%s.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/%s.k8sVersionMinor=%s ' $package $package "${minor%.*}"
+  done
+}
 
 build_skaffold() {
   own_module github.com/GoogleContainerTools/skaffold/v2 "$SKAFFOLD_VERSION"
@@ -72,7 +80,7 @@ build_kubernetes() {
 # tool NAME: "version command..." of each tool this script can build
 recipe() {
   case $1 in
-    helm) echo "$HELM_VERSION published helm.sh/helm/v3@v$HELM_VERSION helm.sh/helm/v3/cmd/helm" ;;
+    helm) echo "$HELM_VERSION published helm.sh/helm/v3@v$HELM_VERSION helm.sh/helm/v3/cmd/helm $(helm_defaults)" ;;
     kubeconform) echo "$KUBECONFORM_VERSION published github.com/yannh/kubeconform@v$KUBECONFORM_VERSION github.com/yannh/kubeconform/cmd/kubeconform" ;;
     kind) echo "$KIND_VERSION published sigs.k8s.io/kind@v$KIND_VERSION sigs.k8s.io/kind" ;;
     coredns) echo "$COREDNS_VERSION published github.com/coredns/coredns@v$COREDNS_VERSION github.com/coredns/coredns" ;;
@@ -89,7 +97,7 @@ mkdir -p "$BIN"
 for tool in "$@"; do
   read -r version command <<< "$(recipe "$tool")"
   [ -n "$version" ] || exit 1
-  OUT=$CACHE/tools/$tool-$version WORK=$CACHE/tools/work/$tool
+  OUT=$CACHE/tools/$tool-$version-$(printf '%s' "$command" | sha256sum | cut -c1-6) WORK=$CACHE/tools/work/$tool
   if [ ! -x "$OUT/$tool" ]; then
     need go "Install Go 1.24 or newer (Debian: apt-get install golang; https://go.dev/dl): the pinned tools are built with it."
     need jq "Install it (Debian: apt-get install jq)."

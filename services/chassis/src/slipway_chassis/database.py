@@ -49,7 +49,11 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Commits at the end of the block and rolls back on any error."""
-        with transient_as_unavailable(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with (
+            transient_as_unavailable(),
+            Session(self.engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     def ping(self) -> None:
@@ -115,6 +119,11 @@ class Schema:
         if revision is None or (revision != self._head and self._knows(revision)):
             raise DatabaseUnavailable(f"PostgreSQL: the schema is at {revision or 'nothing'}, needs {self._head}")
         self._seen_current = True
+
+    def usable(self) -> None:
+        """The readiness check of every process: the server answers and its schema fits."""
+        self._database.ping()
+        self.check()
 
     @property
     def _head(self) -> str | None:

@@ -72,7 +72,7 @@ def _run(
     stop = Stop().install()
     database = Database(settings.database_url, application_name=f"{service}-{process}", pool_size=3)
     schema = Schema(database, service)
-    health = Health({"postgresql": lambda: (database.ping(), schema.check()), "kafka": lambda: kafka.ping(settings)})
+    health = Health({"postgresql": schema.usable, "kafka": lambda: kafka.ping(settings)})
     serve_admin(settings.bind_host, settings.admin_port, health)
     try:
         if wait_for("PostgreSQL", schema.check, stop) and wait_for(

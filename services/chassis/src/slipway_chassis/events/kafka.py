@@ -114,9 +114,7 @@ class KafkaPublisher:
 
     def _send(self, record: Record) -> Any:
         try:
-            return self._producer.send(
-                record.topic, key=record.key, value=record.value, headers=list(record.headers)
-            )
+            return self._producer.send(record.topic, key=record.key, value=record.value, headers=list(record.headers))
         except KafkaError as error:  # too large, or no metadata within max_block_ms
             return PublishFailed(f"{type(error).__name__}: {error}", retriable=error.retriable)
 
@@ -168,7 +166,9 @@ class KafkaSubscription:
         positions = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in done}
         if positions:
             with _wrapped("committing offsets"):
-                self._consumer.commit({p: OffsetAndMetadata(o, "", -1) for p, o in positions.items()}, timeout_ms=10_000)
+                self._consumer.commit(
+                    {p: OffsetAndMetadata(o, "", -1) for p, o in positions.items()}, timeout_ms=10_000
+                )
 
     def rewind(self, undone: Sequence[Record]) -> None:
         assigned = self._consumer.assignment()
@@ -179,7 +179,9 @@ class KafkaSubscription:
                 self._consumer.seek(partition, record.offset)
 
     def lag(self) -> int:
-        ends: Mapping[TopicPartition, int | None] = {p: self._consumer.highwater(p) for p in self._consumer.assignment()}
+        ends: Mapping[TopicPartition, int | None] = {
+            p: self._consumer.highwater(p) for p in self._consumer.assignment()
+        }
         return sum(max(0, end - self._next.get(p, end)) for p, end in ends.items() if end is not None)
 
     def close(self) -> None:

@@ -32,7 +32,7 @@ def shard_of(aggregate_id: str) -> int:
     return zlib.crc32(aggregate_id.encode()) % SHARDS
 
 
-def write_events_of(streams: Mapping[type, Stream]) -> None:
+def write_events_of(streams: Mapping[type[Any], Stream]) -> None:
     """From now on the events of these aggregate classes go to the outbox. Call once per process."""
 
     def before_flush(session: Session, _context: object, _instances: object) -> None:

@@ -122,7 +122,14 @@ class Relay:
         self._held[row.aggregate_id] = self._clock() + HOLD_SECONDS
         FAILED.labels(row.topic).inc()
         level = logging.WARNING if failure.retriable else logging.ERROR
-        log.log(level, "event %s of %s %s is held: %s", row.event_id, row.aggregate_type, row.aggregate_id, failure)
+        log.log(
+            level,
+            "event %s of %s %s is held: %s",
+            row.event_id,
+            row.aggregate_type,
+            row.aggregate_id,
+            failure,
+        )
 
 
 def waves(rows: Sequence[Row[tuple[object, ...]]]) -> list[list[Row[tuple[object, ...]]]]:
@@ -155,5 +162,3 @@ def record_of(row: Row[tuple[object, ...]]) -> Record:
     return Record(
         topic=row.topic, key=row.aggregate_id.encode(), value=row.payload.encode(), headers=envelope.headers()
     )
-
-

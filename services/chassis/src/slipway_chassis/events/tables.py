@@ -1,9 +1,9 @@
 """The tables of outbox and inbox, and the frozen steps by which services' migrations create them."""
 
-from alembic.operations import Operations
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     DateTime,
     Identity,
     Index,
@@ -51,10 +51,10 @@ inbox = Table(
 )
 
 
-def create_v1(op: Operations) -> None:
+def create_v1(connection: Connection) -> None:
     """Creates both tables as of version 1. A later change of the tables gets a step of its own."""
-    metadata.create_all(op.get_bind(), tables=[outbox, inbox])
+    metadata.create_all(connection, tables=[outbox, inbox])
 
 
-def drop_v1(op: Operations) -> None:
-    metadata.drop_all(op.get_bind(), tables=[outbox, inbox])
+def drop_v1(connection: Connection) -> None:
+    metadata.drop_all(connection, tables=[outbox, inbox])

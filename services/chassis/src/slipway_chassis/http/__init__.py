@@ -1,2 +1,3 @@
 """HTTP: the Flask application of a service (``app``), its errors (``problems``), its input (``body``)
-and the server that runs it (``server``)."""
+and the server that runs it (``server``).
+"""

@@ -18,7 +18,12 @@ PROBES = {"/healthz", "/readyz"}
 
 
 def create_app(
-    service: str, *, settings: HttpSettings, health: Health, routes: Blueprint, problems: Mapping[type[Exception], int]
+    service: str,
+    *,
+    settings: HttpSettings,
+    health: Health,
+    routes: Blueprint,
+    problems: Mapping[type[Exception], int],
 ) -> Flask:
     """Builds the application. ``problems`` maps the service's own errors to HTTP statuses."""
     app = Flask(service, static_folder=None)

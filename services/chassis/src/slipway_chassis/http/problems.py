@@ -13,11 +13,16 @@ from ..telemetry.correlation import current_request_id
 log = logging.getLogger(__name__)
 
 
-class Problem(Exception):  # noqa: N818 # RFC 9457's word
+class Problem(Exception):  # RFC 9457's word
     """An answer with an error status. ``errors`` lists single faults: ``{"pointer", "detail"}``."""
 
     def __init__(
-        self, status: int, detail: str, *, errors: list[dict[str, str]] | None = None, headers: Mapping[str, str] = {}
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: list[dict[str, str]] | None = None,
+        headers: Mapping[str, str] = {},
     ) -> None:
         super().__init__(detail)
         self.status = HTTPStatus(status)

@@ -37,14 +37,14 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
 def run(build: Callable[[], tuple[Flask, Health]], settings: WebSettings) -> None:
     """Serves until SIGTERM, then finishes what is in flight. ``build`` runs in the worker, after the fork."""
 
-    def start_admin(worker: Worker) -> None:
+    def start_admin(_worker: Worker) -> None:
         port = serve_admin(settings.bind_host, settings.admin_port, server.health)
         log.info("serving on port %d, health and metrics on %d", settings.http_port, port)
 
-    def drain(worker: Worker) -> None:
+    def drain(_worker: Worker) -> None:
         server.health.drain()
 
-    def master_ready(arbiter: Arbiter) -> None:
+    def log_as_json(_arbiter: Arbiter) -> None:
         for name in ("gunicorn.error", "gunicorn.access"):
             logging.getLogger(name).handlers.clear()
             logging.getLogger(name).propagate = True
@@ -66,11 +66,10 @@ def run(build: Callable[[], tuple[Flask, Health]], settings: WebSettings) -> Non
             "limit_request_line": 8190,
             "limit_request_field_size": 16384,
             "accesslog": None,  # the application writes the access log, as JSON
-            "when_ready": master_ready,
-            "on_starting": master_ready,
+            "when_ready": log_as_json,
+            "on_starting": log_as_json,
             "post_worker_init": start_admin,
             "worker_int": drain,
-            "worker_exit": lambda _arbiter, _worker: None,
         },
     )
     server.run()

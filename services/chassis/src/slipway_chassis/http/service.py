@@ -31,9 +31,8 @@ def run_http(
             settings.database_url, application_name=f"{service}-http", pool_size=settings.http_threads + 1
         )
         schema = Schema(database, service)
-        health = Health({"postgresql": lambda: (database.ping(), schema.check())})
+        health = Health({"postgresql": schema.usable})
         app = create_app(service, settings=settings, health=health, routes=routes(database), problems=problems)
         return app, health
 
     run(build, settings)
-

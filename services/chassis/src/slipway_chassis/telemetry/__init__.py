@@ -1,2 +1,3 @@
 """What a process tells about itself: JSON logs (``logs``), metrics and health (``admin``), and the
-identifiers that tie both to a request (``correlation``)."""
+identifiers that tie both to a request (``correlation``).
+"""

@@ -8,7 +8,14 @@ from .ports import Customers, Orders
 
 
 def place_order(
-    orders: Orders, *, order_id: UUID, user_id: UUID, item: str, quantity: int, unit_price_cents: int, now: datetime
+    orders: Orders,
+    *,
+    order_id: UUID,
+    user_id: UUID,
+    item: str,
+    quantity: int,
+    unit_price_cents: int,
+    now: datetime,
 ) -> Order:
     order = Order.place(
         order_id=order_id,

@@ -1,1 +1,4 @@
-"""One module per process: ``http``, ``consumer``, ``relay``, ``migrate``. Run with ``python -m orders.entrypoints.<process>``."""
+"""One module per process: ``http``, ``consumer``, ``relay``, ``migrate``.
+
+Each runs by itself: ``python -m orders.entrypoints.http``.
+"""

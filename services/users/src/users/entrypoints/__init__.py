@@ -1,1 +1,4 @@
-"""One module per process: ``http``, ``consumer``, ``relay``, ``migrate``. Run with ``python -m users.entrypoints.<process>``."""
+"""One module per process: ``http``, ``consumer``, ``relay``, ``migrate``.
+
+Each runs by itself: ``python -m users.entrypoints.http``.
+"""

@@ -66,9 +66,7 @@ def routes(database: Database) -> Blueprint:
     def orders(user_id: UUID) -> Response:
         newest = query(Newest)
         with transaction(database) as repositories:
-            listed = use_cases.list_orders(
-                repositories.users, repositories.order_lists, user_id, limit=newest.limit
-            )
+            listed = use_cases.list_orders(repositories.users, repositories.order_lists, user_id, limit=newest.limit)
         return jsonify(orders=[listed_order_json(order) for order in listed])
 
     return api

@@ -26,10 +26,10 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Uuid, primary_key=True),
         sa.Column("name", sa.Text, nullable=False),
     )
-    tables.create_v1(op)
+    tables.create_v1(op.get_bind())
 
 
 def downgrade() -> None:
-    tables.drop_v1(op)
+    tables.drop_v1(op.get_bind())
     op.drop_table("customers")
     op.drop_table("orders")

@@ -28,10 +28,10 @@ def upgrade() -> None:
         sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Index("listed_orders_of_user", "user_id", "placed_at"),
     )
-    tables.create_v1(op)
+    tables.create_v1(op.get_bind())
 
 
 def downgrade() -> None:
-    tables.drop_v1(op)
+    tables.drop_v1(op.get_bind())
     op.drop_table("listed_orders")
     op.drop_table("users")
