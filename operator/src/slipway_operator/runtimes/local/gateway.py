@@ -6,6 +6,7 @@ from typing import Any
 # Idle connections to services are closed before gunicorn's keep-alive (75 s) ends them from its side.
 UPSTREAM_IDLE_TIMEOUT = "60s"
 REQUEST_TIMEOUT = "15s"
+TYPES = "type.googleapis.com/envoy.extensions"
 
 
 def envoy_config(
@@ -13,7 +14,7 @@ def envoy_config(
 ) -> dict[str, Any]:
     """``routes`` are (path prefix, service) in order; ``ports`` is where each service listens."""
     manager = {
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": f"{TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "gateway",
         "route_config": {
             "virtual_hosts": [
@@ -27,7 +28,7 @@ def envoy_config(
         "http_filters": [
             {
                 "name": "envoy.filters.http.router",
-                "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+                "typed_config": {"@type": f"{TYPES}.filters.http.router.v3.Router"},
             }
         ],
         "normalize_path": True,
@@ -63,7 +64,7 @@ def _route(prefix: str, service: str) -> dict[str, Any]:
 
 def _cluster(service: str, port: int) -> dict[str, Any]:
     protocol = {
-        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "@type": f"{TYPES}.upstreams.http.v3.HttpProtocolOptions",
         "common_http_protocol_options": {"idle_timeout": UPSTREAM_IDLE_TIMEOUT},
         "explicit_http_config": {"http_protocol_options": {}},
     }

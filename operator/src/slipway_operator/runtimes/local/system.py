@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...errors import LocalRuntimeError
 
+EXAMPLE = '[tool.slipway.services]\norders = { routes = ["/v1/orders"] }'
+
 
 class Service(BaseModel):
     """``routes`` are the paths the gateway sends to the service; the first that fits wins."""
@@ -26,8 +28,6 @@ def read(folder: Path) -> list[Service]:
     except FileNotFoundError:
         raise LocalRuntimeError(f"there is no {file}. Run this in the folder of a Slipway project.") from None
     except (KeyError, AttributeError, TypeError):
-        raise LocalRuntimeError(
-            f'{file} names no services. Add for example:\n[tool.slipway.services]\norders = { routes = ["/v1/orders"] }}'
-        ) from None
+        raise LocalRuntimeError(f"{file} names no services. Add for example:\n{EXAMPLE}") from None
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         raise LocalRuntimeError(f"{file}: {error}") from error
