@@ -1,0 +1,82 @@
+"""Kafka in memory, for tests of handlers and policies. The suite in tests/contracts runs on it and on Kafka."""
+
+import zlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ..errors import PublishFailed
+from ..events.ports import Record
+
+PARTITIONS = 3
+MAX_BYTES = 1_000_000
+
+
+@dataclass
+class MemoryBroker:
+    """Topics with partitions, and the committed offsets of groups. One member per group."""
+
+    partitions: dict[tuple[str, int], list[Record]] = field(default_factory=lambda: defaultdict(list))
+    committed: dict[tuple[str, str, int], int] = field(default_factory=dict)
+
+    def publisher(self) -> "MemoryPublisher":
+        return MemoryPublisher(self)
+
+    def subscription(self, *, group: str, topics: Sequence[str]) -> "MemorySubscription":
+        return MemorySubscription(self, group, topics)
+
+    def records(self, topic: str) -> list[Record]:
+        """Everything in a topic, for assertions."""
+        return [record for (name, _), log in sorted(self.partitions.items()) if name == topic for record in log]
+
+
+@dataclass
+class MemoryPublisher:
+    broker: MemoryBroker
+
+    def publish(self, records: Sequence[Record]) -> list[PublishFailed | None]:
+        return [self._publish(record) for record in records]
+
+    def _publish(self, record: Record) -> PublishFailed | None:
+        if len(record.value or b"") > MAX_BYTES:
+            return PublishFailed("MessageSizeTooLargeError", retriable=False)
+        partition = zlib.crc32(record.key or b"") % PARTITIONS
+        log = self.broker.partitions[record.topic, partition]
+        log.append(replace(record, partition=partition, offset=len(log), timestamp_ms=0))
+        return None
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class MemorySubscription:
+    def __init__(self, broker: MemoryBroker, group: str, topics: Sequence[str]) -> None:
+        self._broker = broker
+        self._group = group
+        self._positions = {
+            (topic, partition): broker.committed.get((group, topic, partition), 0)
+            for topic in topics
+            for partition in range(PARTITIONS)
+        }
+
+    def poll(self, *, timeout: float, limit: int) -> list[Record]:  # noqa: ARG002 # nothing to wait for
+        found: list[Record] = []
+        for key, position in self._positions.items():
+            taken = self._broker.partitions[key][position : position + limit - len(found)]
+            self._positions[key] += len(taken)
+            found += taken
+        return found
+
+    def commit(self, done: Sequence[Record]) -> None:
+        for record in done:
+            self._broker.committed[self._group, record.topic, record.partition] = record.offset + 1
+
+    def rewind(self, undone: Sequence[Record]) -> None:
+        for record in reversed(undone):
+            self._positions[record.topic, record.partition] = record.offset
+
+    def lag(self) -> int:
+        return sum(len(self._broker.partitions[key]) - position for key, position in self._positions.items())
+
+    def close(self) -> None:
+        """Nothing to close."""

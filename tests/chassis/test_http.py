@@ -1,0 +1,175 @@
+import json
+import logging
+
+import pytest
+from flask import Blueprint, jsonify
+from prometheus_client import REGISTRY
+from pydantic import Field
+
+from slipway_chassis.config import HttpSettings
+from slipway_chassis.errors import DatabaseUnavailable
+from slipway_chassis.http.app import create_app
+from slipway_chassis.http.body import Input, json_body
+from slipway_chassis.telemetry.correlation import current_traceparent
+from slipway_chassis.telemetry.health import Health
+
+
+class Thing(Input):
+    name: str = Field(min_length=1)
+    size: int
+
+
+class ThingMissing(Exception):
+    pass
+
+
+@pytest.fixture(scope="module", name="health")
+def _health():
+    return Health({})
+
+
+@pytest.fixture(scope="module", name="client")
+def _client(health):
+    api = Blueprint("things", __name__)
+
+    @api.post("/things")
+    def create():
+        return jsonify(json_body(Thing).model_dump()), 201
+
+    @api.get("/things/<int:number>")
+    def show(number):
+        raise ThingMissing(f"There is no thing {number}.")
+
+    @api.get("/trace")
+    def trace():
+        return jsonify(current_traceparent())
+
+    @api.get("/away")
+    def away():
+        raise DatabaseUnavailable("PostgreSQL: secret host is down")
+
+    @api.get("/broken")
+    def broken():
+        raise RuntimeError("a secret detail")
+
+    app = create_app("things", settings=HttpSettings(), health=health, routes=api, problems={ThingMissing: 404})
+    return app.test_client()
+
+
+def problem(response):
+    assert response.content_type == "application/problem+json"
+    body = response.get_json(force=True)
+    assert body["status"] == response.status_code
+    assert body["request_id"] == response.headers["X-Request-Id"]
+    assert "Traceback" not in response.text
+    return body
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"\xff\xfe", "application/json", 400),
+        (b'{"name": "\xff", "size": 1}', "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b"name=x", "application/x-www-form-urlencoded", 415),
+        (b"", None, 415),
+        (b'{"name": "x"}', "application/json", 422),
+        (b'{"name": "", "size": 1}', "application/json", 422),
+        (b'{"name": "x", "size": "1"}', "application/json", 422),
+        (b'{"name": "x", "size": 1.5}', "application/json", 422),
+        (b'{"name": "x", "size": 1, "colour": "red"}', "application/json", 422),
+        (b"[]", "application/json", 422),
+        (b"null", "application/json", 422),
+        (b'{"name": "' + b"x" * 1024 * 1024 + b'", "size": 1}', "application/json", 413),
+    ],
+)
+def test_bad_input_gets_a_problem(client, data, content_type, status):
+    response = client.post("/things", data=data, content_type=content_type)
+
+    assert response.status_code == status
+    problem(response)
+
+
+def test_a_wrong_field_is_pointed_at(client):
+    response = client.post("/things", json={"name": "x", "size": "big"})
+
+    assert problem(response)["errors"] == [{"pointer": "/size", "detail": "Input should be a valid integer"}]
+
+
+def test_good_input_is_taken(client):
+    response = client.post("/things", json={"name": " x ", "size": 1})
+
+    assert (response.status_code, response.get_json()) == (201, {"name": "x", "size": 1})
+
+
+def test_a_service_error_has_its_status_and_sentence(client):
+    assert problem(client.get("/things/7"))["detail"] == "There is no thing 7."
+
+
+def test_an_unknown_path_and_method_are_problems(client):
+    assert problem(client.get("/nowhere"))["status"] == 404
+    assert client.delete("/things").headers["Allow"]
+
+
+def test_an_absent_dependency_is_503_with_retry_after_and_no_detail(client):
+    response = client.get("/away")
+
+    assert problem(response)["status"] == 503
+    assert response.headers["Retry-After"] == "1"
+    assert "secret" not in response.text
+
+
+def test_an_unexpected_error_is_logged_and_not_shown(client, caplog):
+    with caplog.at_level(logging.ERROR):
+        response = client.get("/broken")
+
+    assert problem(response)["status"] == 500
+    assert "secret" not in response.text
+    assert "a secret detail" in caplog.text
+
+
+def test_a_trace_is_taken_over_or_begun(client):
+    ours = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    assert client.get("/trace", headers={"traceparent": ours}).get_json() == ours
+    assert client.get("/trace", headers={"traceparent": "nonsense"}).get_json().startswith("00-")
+    assert client.get("/trace", headers={"X-Request-Id": "mine"}).headers["X-Request-Id"] == "mine"
+    assert client.get("/trace", headers={"X-Request-Id": "a b\u00e4d"}).headers["X-Request-Id"] != "a bäd"
+
+
+def test_liveness_asks_nobody_and_readiness_follows_the_health(client, health):
+    assert client.get("/healthz").get_json() == {"status": "alive"}
+    assert client.get("/readyz").status_code == 200
+    health.drain()
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/healthz").status_code == 200
+
+
+def test_random_paths_add_no_metric_series(client):
+    def series():
+        return sum(len(metric.samples) for metric in REGISTRY.collect() if metric.name.startswith("flask"))
+
+    client.get("/random/0")
+    before = series()
+    for number in range(200):
+        client.get(f"/random/{number}")
+
+    assert series() == before
+
+
+def test_logs_are_json_with_the_trace(client, capsys):
+    from slipway_chassis.telemetry.logs import configure_logs
+
+    root = logging.getLogger()
+    saved = root.handlers[:]
+    try:
+        configure_logs("things", process="http", version="1", level="INFO")
+        client.get("/trace", headers={"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
+        line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    finally:
+        root.handlers[:] = saved
+    assert line["log.level"] == "info"
+    assert line["trace.id"] == "0af7651916cd43dd8448eb211c80319c"
+    assert line["http.response.status_code"] == 200
+    assert line["service.name"] == "things"

@@ -1,0 +1,82 @@
+import pytest
+from sqlalchemy import select
+
+from service_client import client_of, migrated
+from slipway_chassis.events.tables import outbox
+from users.bootstrap import prepare
+from users.entrypoints.http import PROBLEMS, routes
+
+pytestmark = pytest.mark.integration
+ADA = {"name": "Ada", "email": "ada@example.org"}
+
+
+@pytest.fixture(name="client")
+def _client(database, monkeypatch):
+    prepare_once()
+    monkeypatch.setattr("prometheus_flask_exporter.PrometheusMetrics.init_app", lambda *_: None)
+    return client_of("users", migrated(database, "users"), routes, PROBLEMS)
+
+
+def prepare_once(done=[]):  # noqa: B006 # one process, one mapping
+    if not done:
+        prepare()
+        done.append(True)
+
+
+def test_a_registered_user_is_found_and_an_event_waits_in_the_outbox(client, database):
+    created = client.post("/v1/users", json=ADA)
+
+    assert created.status_code == 201
+    assert client.get(created.headers["Location"]).get_json() == created.get_json()
+    with database.transaction() as session:
+        [row] = session.execute(select(outbox)).all()
+    assert (row.topic, row.type, row.aggregate_id, row.aggregate_version) == (
+        "users.user.v1",
+        "users.UserRegistered.v1",
+        created.get_json()["id"],
+        1,
+    )
+
+
+def test_a_taken_email_is_409_and_leaves_no_event(client, database):
+    client.post("/v1/users", json=ADA)
+
+    again = client.post("/v1/users", json=ADA | {"email": "ADA@example.org"})
+
+    assert again.status_code == 409
+    with database.transaction() as session:
+        assert len(session.execute(select(outbox)).all()) == 1
+
+
+def test_users_come_page_by_page(client):
+    for number in range(5):
+        client.post("/v1/users", json={"name": "x", "email": f"{number}@example.org"})
+
+    pages, address = [], "/v1/users?limit=2"
+    while address:
+        body = client.get(address).get_json()
+        pages.append([user["email"][0] for user in body["users"]])
+        address = body.get("next")
+
+    assert pages == [["0", "1"], ["2", "3"], ["4"]]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/v1/users/00000000-0000-0000-0000-000000000000", "/v1/users/00000000-0000-0000-0000-000000000000/orders"],
+)
+def test_an_unknown_user_is_404(client, address):
+    assert client.get(address).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [ADA | {"email": "nobody"}, ADA | {"name": ""}, ADA | {"role": "admin"}, {"name": "Ada"}, ADA | {"name": 7}],
+)
+def test_wrong_fields_are_422(client, body):
+    assert client.post("/v1/users", json=body).status_code == 422
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "after=7", "colour=red"])
+def test_wrong_queries_are_422(client, query):
+    assert client.get(f"/v1/users?{query}").status_code == 422
