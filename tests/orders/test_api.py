@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from orders.bootstrap import prepare, reactions
 from orders.entrypoints.http import PROBLEMS, routes
-from service_client import client_of, migrated
+from service_client import client_of, prepare_once
 from slipway_chassis.events.tables import outbox
 
 pytestmark = pytest.mark.integration
@@ -13,16 +13,9 @@ TEA = {"user_id": str(uuid.UUID(int=7)), "item": "tea", "quantity": 2, "unit_pri
 
 
 @pytest.fixture(name="client")
-def _client(database, monkeypatch):
-    prepare_once()
-    monkeypatch.setattr("prometheus_flask_exporter.PrometheusMetrics.init_app", lambda *_: None)
-    return client_of("orders", migrated(database, "orders"), routes, PROBLEMS)
-
-
-def prepare_once(done=[]):  # noqa: B006 # one process, one mapping
-    if not done:
-        prepare()
-        done.append(True)
+def _client(database):
+    prepare_once(prepare)
+    return client_of("orders", database, routes, PROBLEMS)
 
 
 def test_a_placed_order_is_found_and_its_event_waits_in_the_outbox(client, database):

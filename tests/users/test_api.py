@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import select
 
-from service_client import client_of, migrated
+from service_client import client_of, prepare_once
 from slipway_chassis.events.tables import outbox
 from users.bootstrap import prepare
 from users.entrypoints.http import PROBLEMS, routes
@@ -11,16 +11,9 @@ ADA = {"name": "Ada", "email": "ada@example.org"}
 
 
 @pytest.fixture(name="client")
-def _client(database, monkeypatch):
-    prepare_once()
-    monkeypatch.setattr("prometheus_flask_exporter.PrometheusMetrics.init_app", lambda *_: None)
-    return client_of("users", migrated(database, "users"), routes, PROBLEMS)
-
-
-def prepare_once(done=[]):  # noqa: B006 # one process, one mapping
-    if not done:
-        prepare()
-        done.append(True)
+def _client(database):
+    prepare_once(prepare)
+    return client_of("users", database, routes, PROBLEMS)
 
 
 def test_a_registered_user_is_found_and_an_event_waits_in_the_outbox(client, database):

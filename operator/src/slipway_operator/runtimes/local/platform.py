@@ -32,14 +32,14 @@ class Platform:
         machine: MachineSettings,
         tell: Callable[[str, str], None],
     ) -> None:
-        self._layout = layout
+        self.layout = layout
         self._services = services
         self._machine = machine
         self._tell = tell
         self.children: list[Child] = []  # in the order of their start
 
     def start(self) -> None:
-        layout = self._layout
+        layout = self.layout
         layout.require_free_ports([service.name for service in self._services])
         self._postgresql = postgresql.start(layout.data / "postgresql", port=layout.postgresql)
         self.children.append(self._postgresql.child)
@@ -70,7 +70,7 @@ class Platform:
         self._tell("migrations", ", ".join(service.name for service in self._services))
         waiting: list[tuple[Child, int]] = []
         for position, service in enumerate(self._services):
-            ports = admin_ports(self._layout.of_service(position))
+            ports = admin_ports(self.layout.of_service(position))
             for process, port in ports.items():
                 child = self._child(service, process, environments[position] | {"ADMIN_PORT": str(port)})
                 child.start()
@@ -87,18 +87,18 @@ class Platform:
             "PYTHONUNBUFFERED": "1",
             "DATABASE_URL": self._postgresql.ensure_database(service.name),
             "KAFKA_BOOTSTRAP_SERVERS": self._kafka.bootstrap_servers,
-            "HTTP_PORT": str(self._layout.of_service(position).http),
+            "HTTP_PORT": str(self.layout.of_service(position).http),
             "SERVICE_VERSION": "dev",
         }
 
     def _child(self, service: Service, process: str, environment: dict[str, str]) -> Child:
         name = f"{service.name} {process}"
-        log = self._layout.data / "logs" / f"{service.name}-{process}.log"
+        log = self.layout.data / "logs" / f"{service.name}-{process}.log"
         argv = [sys.executable, "-m", f"{service.name}.entrypoints.{process}"]
         return Child(name, argv, log, environment)
 
     def _start_gateway(self) -> None:
-        layout = self._layout
+        layout = self.layout
         folder = layout.data / "gateway"
         folder.mkdir(parents=True, exist_ok=True)
         routes = [(route, service.name) for service in self._services for route in service.routes]
@@ -122,6 +122,12 @@ class Platform:
         self.children.append(child)
         child.wait_until(lambda: port_open(layout.gateway), START_TIMEOUT)
         self._tell("gateway (Envoy)", f"http://127.0.0.1:{layout.gateway}")
+
+    def admin_port(self, process: str) -> int:
+        """The health and metrics port of a process named as in ``children``: "orders relay"."""
+        service, _, kind = process.partition(" ")
+        position = [declared.name for declared in self._services].index(service)
+        return admin_ports(self.layout.of_service(position))[kind]
 
     def restart_dead(self) -> list[str]:
         """Starts again every process that ended by itself; returns their names."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 
 from flask import Blueprint, Flask, Response, g, jsonify, request
+from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_flask_exporter import PrometheusMetrics
 
 from ..config import HttpSettings
@@ -24,6 +25,7 @@ def create_app(
     health: Health,
     routes: Blueprint,
     problems: Mapping[type[Exception], int],
+    registry: CollectorRegistry = REGISTRY,
 ) -> Flask:
     """Builds the application. ``problems`` maps the service's own errors to HTTP statuses."""
     app = Flask(service, static_folder=None)
@@ -31,7 +33,7 @@ def create_app(
     app.json.sort_keys = False  # type: ignore[attr-defined] # fields in the order of the model
     _correlate(app)
     # by url_rule: raw paths would make a series for every id and every scan of the internet
-    PrometheusMetrics(app, path=None, group_by="url_rule", default_labels={"service": service})
+    PrometheusMetrics(app, path=None, group_by="url_rule", default_labels={"service": service}, registry=registry)
     handle_problems(app, problems)
     _add_health(app, health)
     app.register_blueprint(routes)

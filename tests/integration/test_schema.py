@@ -1,0 +1,50 @@
+import threading
+
+import pytest
+from sqlalchemy import text
+
+from slipway_chassis.database import Database, Schema
+from slipway_chassis.errors import DatabaseUnavailable
+from slipway_chassis.embedded.processes import free_port
+from pydantic import SecretStr
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.mark.parametrize("package", ["users", "orders"])
+def test_a_schema_is_made_once_by_however_many_at_the_same_time(database, package):
+    said = []
+    threads = [threading.Thread(target=lambda: said.append(Schema(database, package).upgrade())) for _ in range(4)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert sorted(said) == ["the schema is at 0001 already"] * 3 + ["the schema went from nothing to 0001"]
+    Schema(database, package).check()
+
+
+def test_an_empty_database_is_not_ready(database):
+    with pytest.raises(DatabaseUnavailable, match="the schema is at nothing, needs 0001"):
+        Schema(database, "users").check()
+
+
+def test_a_newer_schema_is_left_alone_and_fits(database):
+    schema = Schema(database, "users")
+    schema.upgrade()
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    assert "newer than this version" in schema.upgrade()
+    Schema(database, "users").check()
+
+
+def test_an_absent_server_is_said_in_one_line():
+    database = Database(SecretStr(f"postgresql+psycopg://u:p@127.0.0.1:{free_port()}/d"), application_name="t")
+
+    with pytest.raises(DatabaseUnavailable) as error:
+        database.ping()
+
+    assert "\n" not in str(error.value)
+    assert "refused" in str(error.value).lower()
