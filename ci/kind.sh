@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The kind cluster of this project. Usage: kind.sh up | down | mode
+# The kind cluster of this project. Usage: kind.sh up | down | mode | name
 #   up     stock kind where Docker can pull its node image; else the node image of ci/airgap
 #   mode   print "stock" or "airgap"
 # SLIPWAY_AIRGAP=always|never overrides the choice, KIND_CLUSTER the name (default: slipway).
@@ -54,5 +54,6 @@ case ${1:-} in
   up) up ;;
   down) down ;;
   mode) mode ;;
+  name) echo "$CLUSTER" ;;
   *) sed -n '2,5p' "$0"; exit 2 ;;
 esac

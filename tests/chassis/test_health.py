@@ -33,3 +33,14 @@ def test_checks_are_asked_at_most_once_a_second():
         health.readiness()
 
     assert asked == [0.0, 1.0, 2.1]
+
+
+def test_a_file_drains_and_one_left_by_a_predecessor_does_not(tmp_path):
+    file = tmp_path / "draining"
+    file.touch()
+    health = Health({}, file)
+    assert health.readiness()[0]
+
+    file.touch()
+
+    assert health.readiness() == (False, {"status": "draining", "checks": {}})

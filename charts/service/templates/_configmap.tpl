@@ -17,6 +17,7 @@ HTTP_PORT: {{ .Values.http.port | int | quote }}
 HTTP_THREADS: {{ .Values.http.threads | int | quote }}
 GRACEFUL_TIMEOUT: {{ .Values.drain.gracefulSeconds | int | quote }}
 ADMIN_PORT: "9100"
+DRAIN_FILE: /tmp/draining
 {{- if or .Values.consumer.enabled .Values.relay.enabled }}
 KAFKA_BOOTSTRAP_SERVERS: {{ include "service.bootstrapServers" . | quote }}
 KAFKA_CREATE_TOPICS: {{ .Values.kafka.createTopics | quote }}

@@ -79,8 +79,9 @@ containers:
   {{- if eq $process "http" }}
   lifecycle:
     preStop:
-      # Endpoints are withdrawn while this sleeps; only then does the server stop accepting.
-      sleep: {seconds: {{ $values.drain.preStopSeconds }}}
+      # Endpoints are withdrawn and kept-alive connections closed, one answer each, while this sleeps;
+      # only then does the server stop accepting.
+      exec: {command: [/bin/sh, -c, "touch /tmp/draining; sleep {{ $values.drain.preStopSeconds }}"]}
   {{- end }}
   {{- end }}
   volumeMounts:

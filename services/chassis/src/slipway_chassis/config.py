@@ -32,6 +32,9 @@ class ProcessSettings(BaseModel):
     service_version: str = Field(default="dev", max_length=63, description="version shown in logs")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     bind_host: str = Field(default="127.0.0.1", description="address the ports listen on; 0.0.0.0 in a pod")
+    drain_file: Path | None = Field(
+        default=None, description="while this file exists the process is draining; a pod's preStop makes it"
+    )
     admin_port: Port = Field(default=9100, description="health and metrics, never reachable from outside")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.http.message import Request
 from gunicorn.workers.base import Worker
 
 from ..config import HttpSettings, ProcessSettings
@@ -44,6 +45,11 @@ def run(build: Callable[[], tuple[Flask, Health]], settings: WebSettings) -> Non
     def drain(_worker: Worker) -> None:
         server.health.drain()
 
+    def close_when_draining(_worker: Worker, request: Request) -> None:
+        # A kept-alive connection would go on to this pod until it is gone: answer and close it.
+        if server.health.draining:
+            request.force_close()
+
     def log_as_json(_arbiter: Arbiter) -> None:
         for name in ("gunicorn.error", "gunicorn.access"):
             logging.getLogger(name).handlers.clear()
@@ -69,6 +75,7 @@ def run(build: Callable[[], tuple[Flask, Health]], settings: WebSettings) -> Non
             "when_ready": log_as_json,
             "on_starting": log_as_json,
             "post_worker_init": start_admin,
+            "pre_request": close_when_draining,
             "worker_int": drain,
         },
     )

@@ -31,7 +31,7 @@ def run_http(
             settings.database_url, application_name=f"{service}-http", pool_size=settings.http_threads + 1
         )
         schema = Schema(database, service)
-        health = Health({"postgresql": schema.usable})
+        health = Health({"postgresql": schema.usable}, settings.drain_file)
         app = create_app(service, settings=settings, health=health, routes=routes(database), problems=problems)
         return app, health
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..errors import ChassisError
 
@@ -14,13 +15,27 @@ CACHE_SECONDS = 1.0
 
 @dataclass
 class Health:
-    """``checks`` raise a ChassisError while what they name is not usable."""
+    """``checks`` raise a ChassisError while what they name is not usable.
+
+    Draining begins by ``drain`` or by the existence of ``drain_file``: a preStop hook can make a file
+    without a signal, a shell is all it takes.
+    """
 
     checks: Mapping[str, Check] = field(default_factory=dict)
+    drain_file: Path | None = None
     clock: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _report: tuple[float, dict[str, str]] | None = None
     _draining: bool = False
+
+    def __post_init__(self) -> None:
+        # A container that was restarted in its pod finds the file of its predecessor.
+        if self.drain_file:
+            self.drain_file.unlink(missing_ok=True)
+
+    @property
+    def draining(self) -> bool:
+        return self._draining or (self.drain_file is not None and self.drain_file.exists())
 
     def drain(self) -> None:
         """From now on not ready, so that no new work arrives."""
@@ -29,8 +44,9 @@ class Health:
     def readiness(self) -> tuple[bool, dict[str, object]]:
         """Whether work may be sent here, and the JSON body that says why or why not."""
         report = self._checked()
-        ready = not self._draining and not any(report.values())
-        status = "draining" if self._draining else "ready" if ready else "unavailable"
+        draining = self.draining
+        ready = not draining and not any(report.values())
+        status = "draining" if draining else "ready" if ready else "unavailable"
         checks = {name: {"ok": not why, **({"detail": why} if why else {})} for name, why in report.items()}
         return ready, {"status": status, "checks": checks}
 
