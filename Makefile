@@ -78,3 +78,45 @@ generate: ## Write files that are made from others: the charts' values.schema.js
 deploy: charts ## Build, load and install the platform on the kind cluster
 	@ci/images.sh load
 	@ci/deploy.sh
+
+# --- checks
+.PHONY: format
+format: setup ## Format the code
+	@$(BIN)/ruff format -q services operator tests k8s
+	@$(BIN)/ruff check -q --fix-only services operator tests k8s
+
+.PHONY: lint
+lint: setup ## Lint code, shell scripts and YAML
+	@$(BIN)/ruff format -q --check services operator tests k8s || { echo "error: run 'make format'" >&2; exit 1; }
+	@$(BIN)/ruff check -q services operator tests k8s
+	@$(BIN)/shellcheck -x -P SCRIPTDIR ci/*.sh ci/*/*.sh ci/airgap/runc-without-sys-resource .ci/run
+	@$(BIN)/yamllint -s .
+
+.PHONY: types
+types: setup ## Check types (mypy --strict)
+	@$(BIN)/mypy $(SOURCES)
+
+.PHONY: imports
+imports: setup ## Check who may import whom
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: unit
+unit: setup charts ## Run the tests that need no server (T=path for some)
+	@$(BIN)/pytest -q -m "not integration and not demo and not e2e" $(or $(T),$(TESTS))
+
+.PHONY: integration
+integration: setup ## Run the tests against real PostgreSQL, Kafka and Envoy, kills and the demo included
+	@$(BIN)/pytest -q -m "integration or demo" $(or $(T),$(TESTS))
+
+.PHONY: test
+test: lint types imports unit integration ## Run everything that needs no cluster
+
+.PHONY: e2e
+e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstall (ends what `make deploy` installed)
+	@ci/images.sh load
+	@ci/deploy.sh --fresh
+	@$(BIN)/pytest -q -s -m e2e $(or $(T),tests/e2e)
+
+.PHONY: clean
+clean: ## Remove what was built in this folder (caches outside stay)
+	@rm -rf build $(VENV) charts/*/charts charts/*/Chart.lock

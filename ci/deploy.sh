@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs or upgrades the platform on the kind cluster. Usage: deploy.sh [HELM OPTIONS...]
+# Installs or upgrades the platform on the kind cluster. Usage: deploy.sh [--fresh] [HELM OPTIONS...]
+#   --fresh   remove the namespace first, with all that an earlier release left in it
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -18,6 +19,10 @@ namespace() {
   # Everything we ship runs under the restricted Pod Security Standard; the cluster enforces it.
   kubectl --context "$CONTEXT" label namespace "$NAMESPACE" pod-security.kubernetes.io/enforce=restricted --overwrite
 }
+if [ "${1:-}" = --fresh ]; then
+  shift
+  step "remove the old namespace $NAMESPACE" kubectl --context "$CONTEXT" delete namespace "$NAMESPACE" --ignore-not-found --timeout=120s
+fi
 step "namespace $NAMESPACE" namespace
 step "helm upgrade --install slipway" helm --kube-context "$CONTEXT" -n "$NAMESPACE" upgrade --install slipway \
   "$REPO/charts/platform" "${options[@]}" --wait --wait-for-jobs --timeout 5m "$@"

@@ -6,7 +6,7 @@ REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$REPO/ci/versions.env"
 CACHE=${SLIPWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/slipway}
 LOGS=$CACHE/logs
-CLUSTER=${KIND_CLUSTER:-slipway}
+export CLUSTER=${KIND_CLUSTER:-slipway}
 mkdir -p "$LOGS"
 
 say() { printf '%s\n' "$*" >&2; }

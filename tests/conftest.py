@@ -51,9 +51,7 @@ def _postgresql(run_folder):
 
 @pytest.fixture(scope="session", name="kafka")
 def _kafka(run_folder, machine):
-    broker = embedded_kafka.start(
-        run_folder / "kafka", port=free_port(), controller_port=free_port(), machine=machine
-    )
+    broker = embedded_kafka.start(run_folder / "kafka", port=free_port(), controller_port=free_port(), machine=machine)
     yield broker
     broker.child.stop()
 

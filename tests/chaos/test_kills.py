@@ -78,7 +78,9 @@ def kill(platform, name):
     os.kill(child.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("victims", [["orders relay"], ["users consumer"], ["Kafka"], ["orders relay", "users consumer"]])
+@pytest.mark.parametrize(
+    "victims", [["orders relay"], ["users consumer"], ["Kafka"], ["orders relay", "users consumer"]]
+)
 def test_orders_survive_a_kill(platform, gateway, victims):
     email = f"{uuid.uuid4().hex}@example.org"
     user_id = call(gateway, "POST", "/v1/users", {"name": "Ada", "email": email})[1]["id"]

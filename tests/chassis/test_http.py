@@ -12,6 +12,7 @@ from slipway_chassis.http.app import create_app
 from slipway_chassis.http.body import Input, json_body
 from slipway_chassis.telemetry.correlation import current_traceparent
 from slipway_chassis.telemetry.health import Health
+from slipway_chassis.telemetry.logs import configure_logs
 
 
 class Thing(Input):
@@ -159,8 +160,6 @@ def test_random_paths_add_no_metric_series(client):
 
 
 def test_logs_are_json_with_the_trace(client, capsys):
-    from slipway_chassis.telemetry.logs import configure_logs
-
     root = logging.getLogger()
     saved = root.handlers[:]
     try:

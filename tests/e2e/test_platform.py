@@ -118,7 +118,18 @@ def upgraded_image():
     }
     new_tag = f"next-{uuid.uuid4().hex[:8]}"
     node = f"{run(f'{ROOT}/ci/kind.sh', 'name').strip()}-control-plane"
-    run("docker", "exec", node, "ctr", "-n", "k8s.io", "images", "tag", f"docker.io/{old}", f"docker.io/slipway/orders:{new_tag}")
+    run(
+        "docker",
+        "exec",
+        node,
+        "ctr",
+        "-n",
+        "k8s.io",
+        "images",
+        "tag",
+        f"docker.io/{old}",
+        f"docker.io/slipway/orders:{new_tag}",
+    )
     return new_tag
 
 
@@ -128,6 +139,10 @@ def test_uninstall_leaves_nothing():
     def left():
         kinds = "deploy,sts,rs,po,svc,cm,secret,sa,pvc,job,hpa,pdb,netpol"
         items = get(kinds)["items"]
-        return [f"{i['kind']}/{i['metadata']['name']}" for i in items if i["metadata"]["name"] not in ("kube-root-ca.crt", "default")]
+        return [
+            f"{i['kind']}/{i['metadata']['name']}"
+            for i in items
+            if i["metadata"]["name"] not in ("kube-root-ca.crt", "default")
+        ]
 
     eventually(lambda: not left(), within=120, every=1)

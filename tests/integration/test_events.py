@@ -28,9 +28,7 @@ from slipway_chassis.testing.broker import MemoryBroker
 pytestmark = pytest.mark.integration
 metadata = MetaData()
 parcels = Table("parcels", metadata, Column("id", Uuid, primary_key=True), Column("version", Integer))
-arrivals = Table(
-    "arrivals", metadata, Column("n", Integer, primary_key=True, autoincrement=True), Column("note", Text)
-)
+arrivals = Table("arrivals", metadata, Column("n", Integer, primary_key=True, autoincrement=True), Column("note", Text))
 
 
 @dataclass(frozen=True, kw_only=True)

