@@ -33,7 +33,7 @@ def test_the_lock_has_hashes_and_no_addresses():
     lock = (ROOT / "requirements.lock").read_text()
 
     assert "://" not in lock
-    for requirement in re.findall(r"^[a-z0-9].*(?:\\\n.*)*", lock, re.MULTILINE):
+    for requirement in re.findall(r"^[a-z0-9].*(?:\n    .*)*", lock, re.MULTILINE):
         assert "--hash=sha256:" in requirement, requirement
 
 

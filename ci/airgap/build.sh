@@ -120,6 +120,7 @@ kafka_image() {
     -DincludeScope=runtime -DoutputDirectory="$dir/libs"
   cp "$EMBEDDED/kafka-log4j2.yaml" "$dir/"
   for program in kafka-storage.sh:kafka.tools.StorageTool kafka-server-start.sh:kafka.Kafka; do
+    # shellcheck disable=SC2016 # expanded when the container starts
     printf '#!/bin/sh\nexec java $KAFKA_HEAP_OPTS -Dlog4j2.configurationFile=/opt/kafka/config/log4j2.yaml -cp "/opt/kafka/libs/*" %s "$@"\n' \
       "${program#*:}" > "$dir/bin/${program%%:*}"
   done
