@@ -47,6 +47,10 @@ demo: setup ## Run the whole system on this machine and let an order travel (ONC
 	@$(BIN)/slipway up --story services/story.py $(if $(ONCE),--once) $(DEMO_OPTIONS)
 
 # --- cluster
+.PHONY: tools
+tools: ## Build the pinned tools: helm, kubeconform, kind, kubectl, skaffold
+	@ci/tools/install.sh
+
 .PHONY: tools-path
 tools-path: ## Print the folder of the pinned tools (helm, kubectl, kind, ...)
 	@ci/tools/install.sh --path
@@ -65,7 +69,7 @@ images: ## Build the services' images
 
 .PHONY: charts
 charts: ## Fetch the charts' dependencies (all of them are in this repository)
-	@ci/tools/install.sh helm
+	@ci/tools/install.sh helm kubeconform
 	@for chart in users orders platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done
 
 .PHONY: generate

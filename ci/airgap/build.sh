@@ -99,8 +99,10 @@ PROXY_ROOTFS=slipway/rootfs-iptables:$DEBIAN_SUITE-$(tag "$PROXY_PACKAGES")
 PYTHON_ROOTFS=slipway/rootfs-python:$DEBIAN_SUITE-$(tag "$PYTHON_PACKAGES")
 JAVA_ROOTFS=slipway/rootfs-java:$DEBIAN_SUITE-$(tag "$JAVA_PACKAGES")
 
+# The tools of the Makefile, then what only a node image needs.
+"$REPO/ci/tools/install.sh"
 if ! has_image "$NODE_IMAGE"; then
-  "$REPO/ci/tools/install.sh" kind helm kubectl kubelet kubeadm kube-apiserver kube-controller-manager kube-scheduler kube-proxy coredns etcd local-path-provisioner metrics-server
+  "$REPO/ci/tools/install.sh" kubelet kubeadm kube-apiserver kube-controller-manager kube-scheduler kube-proxy coredns etcd local-path-provisioner metrics-server
   image "$NODE_ROOTFS" "root file system of the node" rootfs "$NODE_ROOTFS" "$NODE_PACKAGES"
   image "$PROXY_ROOTFS" "root file system of kube-proxy" rootfs "$PROXY_ROOTFS" "$PROXY_PACKAGES"
   step "kind node image" node_image

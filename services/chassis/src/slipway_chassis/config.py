@@ -5,6 +5,7 @@ chassis that reads ``os.environ``.
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -88,6 +89,14 @@ def load(settings: type[SettingsT], environ: Mapping[str, str] | None = None) ->
     except ValidationError as error:
         lines = [_sentence(settings, detail["loc"], detail["type"], detail["msg"]) for detail in error.errors()]
         raise ConfigurationError("; ".join(lines)) from None
+
+
+def load_or_exit(settings: type[SettingsT]) -> SettingsT:
+    """For entry points: settings, or the end of the process with one sentence on standard error."""
+    try:
+        return load(settings)
+    except ConfigurationError as error:
+        sys.exit(f"error: {error}")
 
 
 def _sentence(settings: type[BaseModel], location: tuple[int | str, ...], kind: str, message: str) -> str:

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify, url_for
 from pydantic import Field
 from uuid_utils.compat import uuid7
 
-from slipway_chassis.config import load
+from slipway_chassis.config import load_or_exit
 from slipway_chassis.database import Database
 from slipway_chassis.http.body import Input, json_body, query
 from slipway_chassis.http.service import run_http
@@ -77,7 +77,7 @@ def order_json(order: Order) -> dict[str, Any]:
 
 def main() -> None:
     prepare()
-    run_http("orders", load(OrdersSettings), routes=routes, problems=PROBLEMS)
+    run_http("orders", load_or_exit(OrdersSettings), routes=routes, problems=PROBLEMS)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,97 @@
+"""A process whose PostgreSQL or Kafka is away waits, says so in its log, and /readyz says which."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from conftest import eventually
+from slipway_chassis.embedded.processes import free_port
+
+pytestmark = pytest.mark.integration
+
+
+class Process:
+    def __init__(self, module, folder, **environment):
+        self.admin_port = free_port()
+        self.log = folder / "log"
+        settings = {"ADMIN_PORT": str(self.admin_port), "HTTP_PORT": str(free_port()), "PATH": os.environ["PATH"]}
+        with self.log.open("w") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", module], env=settings | environment, stdout=output, stderr=output
+            )
+
+    def readiness(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=10)
+        try:
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        except OSError:
+            return None
+        finally:
+            connection.close()
+
+    def stop(self):
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(40)
+
+
+@pytest.fixture(name="start")
+def _start(tmp_path):
+    started = []
+
+    def start(module, **environment):
+        started.append(Process(module, tmp_path, **environment))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process._process.kill()
+        process._process.wait()
+
+
+def nowhere():
+    return f"postgresql://u:p@127.0.0.1:{free_port()}/d"
+
+
+@pytest.mark.parametrize("module", ["users.entrypoints.http", "orders.entrypoints.relay", "users.entrypoints.consumer"])
+def test_an_absent_postgresql_is_named_and_the_process_stops_when_asked(start, module, kafka):
+    process = start(module, DATABASE_URL=nowhere(), KAFKA_BOOTSTRAP_SERVERS=kafka.bootstrap_servers)
+
+    status, body = eventually(process.readiness)
+
+    assert (status, body["status"]) == (503, "unavailable")
+    assert body["checks"]["postgresql"]["ok"] is False
+    assert "refused" in body["checks"]["postgresql"]["detail"].lower()
+    if not module.endswith("http"):
+        assert body["checks"]["kafka"] == {"ok": True}
+        eventually(lambda: "waiting for PostgreSQL" in process.log.read_text())
+    assert process.stop() == 0
+    assert "Traceback" not in process.log.read_text()
+
+
+def test_an_absent_kafka_is_named(start, database_url):
+    environment = {"DATABASE_URL": database_url, "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}
+    assert start("users.entrypoints.migrate", DATABASE_URL=database_url)._process.wait(60) == 0
+    process = start("users.entrypoints.consumer", **environment)
+
+    status, body = eventually(process.readiness)
+
+    assert status == 503
+    assert body["checks"]["postgresql"] == {"ok": True}
+    assert body["checks"]["kafka"]["ok"] is False
+    eventually(lambda: "waiting for Kafka" in process.log.read_text())
+    assert process.stop() == 0
+
+
+def test_a_missing_setting_ends_the_process_with_a_sentence(start):
+    process = start("users.entrypoints.http")
+
+    assert process._process.wait(60) != 0
+    assert "DATABASE_URL is not set" in process.log.read_text()
+    assert "Traceback" not in process.log.read_text()
