@@ -27,6 +27,12 @@ cluster_ready() {
   retry 60 kube wait --for=condition=Ready node --all --timeout=60s
 }
 
+metrics_api() {
+  retry 60 kube apply -f "$REPO/ci/airgap/metrics-server.yaml"
+  kube -n kube-system rollout status deployment/metrics-server --timeout=120s
+  retry 60 kube top nodes
+}
+
 up() {
   local chosen node config
   chosen=$(mode)
@@ -45,7 +51,7 @@ up() {
   fi
   step "create the cluster $CLUSTER" kind create cluster --name "$CLUSTER" --image "$node" --config "$config" --wait 180s
   step "wait for its DNS" cluster_ready
-  [ "$chosen" = stock ] || step "install the metrics API" retry 60 kube apply -f "$REPO/ci/airgap/metrics-server.yaml"
+  [ "$chosen" = stock ] || step "install the metrics API" metrics_api
 }
 
 down() { step "delete the cluster $CLUSTER" kind delete cluster --name "$CLUSTER"; }

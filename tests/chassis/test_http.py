@@ -92,6 +92,21 @@ def test_bad_input_gets_a_problem(client, data, content_type, status):
     problem(response)
 
 
+def test_made_up_methods_are_refused_and_not_counted(client):
+    def series():
+        return sum(len(metric.samples) for metric in REGISTRY.collect() if metric.name.startswith("flask"))
+
+    before = series()
+    for number in range(50):
+        assert client.open("/things", method=f"MADEUP{number}").status_code == 501
+
+    assert series() == before
+
+
+def test_a_nul_character_is_a_wrong_field(client):
+    assert client.post("/things", json={"name": "a\x00b", "size": 1}).status_code == 422
+
+
 def test_a_wrong_field_is_pointed_at(client):
     response = client.post("/things", json={"name": "x", "size": "big"})
 

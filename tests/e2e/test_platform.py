@@ -41,6 +41,10 @@ def test_an_order_travels_through_the_cluster():
     assert "there it is" in run(sys.executable, ROOT / "services" / "story.py", USERS, ORDERS)
 
 
+def test_the_metrics_api_answers():
+    assert "MEMORY" in kubectl("top", "nodes")
+
+
 def test_the_namespace_enforces_the_restricted_standard():
     labels = get("namespace", NAMESPACE)["metadata"]["labels"]
 

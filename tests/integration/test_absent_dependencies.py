@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -18,8 +19,9 @@ pytestmark = pytest.mark.integration
 class Process:
     def __init__(self, module, folder, **environment):
         self.admin_port = free_port()
+        self.http_port = free_port()
         self.log = folder / "log"
-        settings = {"ADMIN_PORT": str(self.admin_port), "HTTP_PORT": str(free_port()), "PATH": os.environ["PATH"]}
+        settings = {"ADMIN_PORT": str(self.admin_port), "HTTP_PORT": str(self.http_port), "PATH": os.environ["PATH"]}
         with self.log.open("w") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module], env=settings | environment, stdout=output, stderr=output
@@ -87,6 +89,26 @@ def test_an_absent_kafka_is_named(start, database_url):
     assert body["checks"]["kafka"]["ok"] is False
     eventually(lambda: "waiting for Kafka" in process.log.read_text())
     assert process.stop() == 0
+
+
+def test_slow_clients_do_not_stop_the_process(start, database_url):
+    assert start("users.entrypoints.migrate", DATABASE_URL=database_url)._process.wait(60) == 0
+    process = start("users.entrypoints.http", DATABASE_URL=database_url, READ_TIMEOUT="1", HTTP_THREADS="4")
+    eventually(lambda: (process.readiness() or (0,))[0] == 200)
+    head = b"POST /v1/users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+    slow = [socket.create_connection(("127.0.0.1", process.http_port)) for _ in range(8)]
+    for connection in slow[:4]:
+        connection.sendall(head)
+    for connection in slow[4:]:
+        connection.sendall(b"G")
+
+    healthy = http.client.HTTPConnection("127.0.0.1", process.http_port, timeout=30)
+    healthy.request("GET", "/v1/users")
+
+    assert healthy.getresponse().status == 200
+    assert b"408" in slow[0].recv(100)
+    for connection in slow:
+        connection.close()
 
 
 def test_a_missing_setting_ends_the_process_with_a_sentence(start):

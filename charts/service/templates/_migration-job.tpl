@@ -10,7 +10,7 @@ the schema is there, so the order needs no help. The name carries a hash: a Job 
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ include "service.fullname" . }}-migrate-{{ list $pod (include "service.settings" .) .Values.migration | toJson | sha256sum | trunc 8 }}
+  name: {{ include "service.fullname" . }}-migrate-{{ list $pod (include "service.settings" .) (include "service.labels" (list . "migrate")) .Values.migration | toJson | sha256sum | trunc 8 }}
   labels: {{- include "service.labels" (list . "migrate") | nindent 4 }}
 spec:
   backoffLimit: 6

@@ -59,6 +59,7 @@ class HttpSettings(BaseModel):
     http_port: Port = 8000
     http_threads: int = Field(default=8, ge=1, le=64)
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024, description="larger requests get 413")
+    read_timeout: int = Field(default=10, ge=1, le=600, description="seconds a client may pause while it sends")
     graceful_timeout: int = Field(default=25, ge=1, le=600, description="seconds for requests in flight at stop")
 
 

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -25,8 +25,23 @@ STATEMENT_TIMEOUT_MS = 15_000
 LOCK_TIMEOUT_MS = 5_000
 MIGRATION_LOCK = 0x51_1B_A7
 
+_SESSION = {
+    "statement_timeout": STATEMENT_TIMEOUT_MS,
+    "lock_timeout": LOCK_TIMEOUT_MS,
+    "idle_in_transaction_session_timeout": 60_000,
+    # A host that lost power sends no farewell: without these the server keeps its locks for two hours.
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+}
+# The same for our side: a server that vanished is noticed within half a minute.
+_KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
+
 # What psycopg raises when the server is away, restarts, or breaks off a deadlock: all pass with time.
 _TRANSIENT = (OperationalError, InterfaceError, PoolTimeout)
+# Errors of other classes that pass as well: a server that is read-only for now (a fail-over, a full
+# disk), and a session that was ended for idling in a transaction.
+_TRANSIENT_STATES = {"25006", "25P03"}
 
 
 class Database:
@@ -42,7 +57,8 @@ class Database:
             connect_args={
                 "connect_timeout": 5,
                 "application_name": application_name,
-                "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}",
+                "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
+                **_KEEPALIVE,
             },
         )
 
@@ -69,8 +85,11 @@ def transient_as_unavailable() -> Iterator[None]:
     """Wraps what the driver says of an unreachable or restarting server."""
     try:
         yield
-    except _TRANSIENT as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    except (*_TRANSIENT, DBAPIError) as error:
+        original = getattr(error, "orig", None)
+        if not isinstance(error, _TRANSIENT) and getattr(original, "sqlstate", None) not in _TRANSIENT_STATES:
+            raise
+        reason = str(original or error).strip().splitlines()[0]
         raise DatabaseUnavailable(f"PostgreSQL: {reason}") from error
 
 

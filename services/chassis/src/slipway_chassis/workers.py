@@ -73,6 +73,7 @@ def _run(
     database = Database(settings.database_url, application_name=f"{service}-{process}", pool_size=3)
     schema = Schema(database, service)
     health = Health({"postgresql": schema.usable, "kafka": lambda: kafka.ping(settings)})
+    health.drain_when(lambda: stop.requested)
     serve_admin(settings.bind_host, settings.admin_port, health)
     try:
         if wait_for("PostgreSQL", schema.check, stop) and wait_for(
@@ -83,7 +84,6 @@ def _run(
                 try:
                     with ExitStack() as closing:
                         work(database, stop, closing)
-                        health.drain()
                 except BrokerUnavailable as error:  # it went away between the check and the connection
                     log.warning("starting again: %s", error)
                     stop.wait(1.0)

@@ -62,11 +62,15 @@ class Platform:
             self._child(service, "migrate", environment)
             for service, environment in zip(self._services, environments, strict=True)
         ]
-        for child in migrations:
-            child.start()
-        for child in migrations:
-            if child.wait(START_TIMEOUT):
-                raise EmbeddedError(f"{child.name} failed.{child.last_words()}")
+        try:
+            for child in migrations:
+                child.start()
+            for child in migrations:
+                if child.wait(START_TIMEOUT):
+                    raise EmbeddedError(f"{child.name} failed.{child.last_words()}")
+        finally:
+            for child in migrations:
+                child.stop()
         self._tell("migrations", ", ".join(service.name for service in self._services))
         waiting: list[tuple[Child, int]] = []
         for position, service in enumerate(self._services):

@@ -34,8 +34,7 @@ class Kafka:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        self.child.start()
-        self.child.wait_until(lambda: port_open(self.port), timeout=90)
+        self.child.start_and_wait(lambda: port_open(self.port), timeout=90)
 
 
 def start(directory: Path, *, port: int, controller_port: int, machine: MachineSettings) -> Kafka:

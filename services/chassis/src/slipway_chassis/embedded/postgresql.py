@@ -54,8 +54,7 @@ class PostgreSQL:
         return True
 
     def start(self) -> None:
-        self.child.start()
-        self.child.wait_until(self.ready, timeout=60)
+        self.child.start_and_wait(self.ready, timeout=60)
 
 
 def start(directory: Path, *, port: int) -> PostgreSQL:

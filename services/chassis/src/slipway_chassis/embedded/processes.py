@@ -19,9 +19,9 @@ from ..errors import EmbeddedError
 PR_SET_PDEATHSIG = 1
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(number: signal.Signals) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Child:
                 extra_groups=[] if self.user else None,
                 # Ctrl-C of a terminal goes to its whole process group; the parent decides the order.
                 start_new_session=True,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 # one prctl call, no locks
+                preexec_fn=lambda: _end_with_parent(self.stop_signal),  # noqa: PLW1509 # one prctl call, no locks
             )
 
     @property
@@ -98,6 +98,15 @@ class Child:
             return ""
         end = self.log.read_text(errors="replace").splitlines()[-lines:]
         return f" The end of {self.log}:\n" + "\n".join(f"    {line}" for line in end)
+
+    def start_and_wait(self, ready: Callable[[], bool], timeout: float) -> None:
+        """Starts it and waits until it is ready; a process that does not get ready is stopped again."""
+        self.start()
+        try:
+            self.wait_until(ready, timeout)
+        except BaseException:
+            self.stop()
+            raise
 
     def wait_until(self, ready: Callable[[], bool], timeout: float) -> None:
         """Polls ``ready``; EmbeddedError when the process ends or the time is over before that."""

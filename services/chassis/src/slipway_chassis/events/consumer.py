@@ -14,7 +14,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,6 +41,9 @@ LAG_SECONDS = Gauge("consumer_lag_seconds", "Age of the last record applied, whe
 BATCH = 200
 TRIES = 5
 BACKOFF_MAX = 30.0
+# One by one, a batch of failing records could outlast max_poll_interval (300 s): the group would take
+# the partitions away, and the same records would come again for ever.
+ALONE_SECONDS = 30.0
 
 Handler = Callable[[Session, Any], None]
 
@@ -73,6 +76,7 @@ class Consumer:
         publisher: Publisher,
         reactions: Mapping[str, Reaction],
         chance: random.Random | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._group = group
         self._database = database
@@ -80,6 +84,7 @@ class Consumer:
         self._publisher = publisher
         self._reactions = reactions
         self._chance = chance or random.Random()  # noqa: S311 # jitter, not a secret
+        self._clock = clock
         self._failures = 0
 
     def run(self, stop: Stop) -> None:
@@ -101,8 +106,9 @@ class Consumer:
             if self._apply_together(records):
                 done = len(records)
             else:
+                give_up_at = self._clock() + ALONE_SECONDS
                 for record in records:
-                    if not self._apply_alone(record, stop):
+                    if self._clock() > give_up_at or not self._apply_alone(record, stop):
                         break
                     done += 1
             self._failures = 0
@@ -132,10 +138,11 @@ class Consumer:
 
     def _read(self, record: Record) -> _Work | None:
         """The record as work for a handler, or None when nobody here asked for its type."""
-        envelope = Envelope.of(record)
-        reaction = self._reactions.get(envelope.type)
-        if reaction is None:
+        kind = record.header("ce_type")
+        if kind and kind not in self._reactions:
             return None
+        envelope = Envelope.of(record)
+        reaction = self._reactions[envelope.type]
         return _Work(record, envelope, decode(reaction.event, record.value), reaction.handler)
 
     def _apply(self, works: Sequence[_Work]) -> None:
@@ -182,6 +189,8 @@ class Consumer:
     def _bury(self, record: Record, *, reason: str, error: Exception, attempts: int) -> None:
         letter = dead_letter(record, self._group, reason=reason, error=error, attempts=attempts, now=datetime.now(UTC))
         failure = self._publisher.publish([letter])[0]
+        if failure is not None and not failure.retriable:  # too large with its new headers: they say where it is
+            failure = self._publisher.publish([replace(letter, value=None)])[0]
         if failure is not None:
             raise DependencyUnavailable(f"the dead letter was not accepted: {failure}") from failure
         DEAD_LETTERS.labels(reason).inc()

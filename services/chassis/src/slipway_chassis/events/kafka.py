@@ -14,7 +14,7 @@ from typing import Any
 import kafka.record.util
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 from kafka.structs import OffsetAndMetadata
 
 from ..config import KafkaSettings
@@ -88,11 +88,16 @@ class KafkaPublisher:
 
     def __init__(self, settings: KafkaSettings, *, client_id: str) -> None:
         require_fast_checksums()
-        ping(settings)
+        self._settings = settings
+        self._client_id = client_id
+        self._producer = self._connect()
+
+    def _connect(self) -> KafkaProducer:
+        ping(self._settings)
         with _wrapped("connecting the producer"):
-            self._producer = KafkaProducer(
-                bootstrap_servers=settings.kafka_bootstrap_servers.split(","),
-                client_id=client_id,
+            return KafkaProducer(
+                bootstrap_servers=self._settings.kafka_bootstrap_servers.split(","),
+                client_id=self._client_id,
                 linger_ms=5,
                 batch_size=131_072,
                 compression_type="gzip",
@@ -105,18 +110,30 @@ class KafkaPublisher:
             )
 
     def publish(self, records: Sequence[Record]) -> list[PublishFailed | None]:
-        futures = [self._send(record) for record in records]
+        unknown: dict[str, PublishFailed] = {}  # topics without metadata: waiting once is enough
+        sent = [unknown.get(record.topic) or self._send(record, unknown) for record in records]
         try:
             self._producer.flush(timeout=DELIVERY_TIMEOUT_MS / 1000 + 5)
         except KafkaError as error:
             log.warning("flushing took too long: %s", error)
-        return [future if isinstance(future, PublishFailed) else _outcome(future) for future in futures]
+        outcomes = [one if isinstance(one, PublishFailed) else _outcome(one) for one in sent]
+        if any(o and not o.retriable and o is not s for s, o in zip(sent, outcomes, strict=True)):
+            self._renew()
+        return outcomes
 
-    def _send(self, record: Record) -> Any:
+    def _send(self, record: Record, unknown: dict[str, PublishFailed]) -> Any:
         try:
             return self._producer.send(record.topic, key=record.key, value=record.value, headers=list(record.headers))
         except KafkaError as error:  # too large, or no metadata within max_block_ms
-            return PublishFailed(f"{type(error).__name__}: {error}", retriable=error.retriable)
+            failure = PublishFailed(f"{type(error).__name__}: {error}", retriable=error.retriable)
+            if isinstance(error, KafkaTimeoutError):
+                unknown[record.topic] = failure
+            return failure
+
+    def _renew(self) -> None:
+        """A broker's refusal (no right to write, too large for the topic) ends an idempotent producer for good."""
+        self._producer.close(timeout=0)
+        self._producer = self._connect()
 
     def close(self) -> None:
         self._producer.close(timeout=5)

@@ -37,7 +37,7 @@ def write_events_of(streams: Mapping[type[Any], Stream]) -> None:
 
     def before_flush(session: Session, _context: object, _instances: object) -> None:
         rows: list[dict[str, object]] = []
-        for aggregate in (*session.new, *session.dirty):
+        for aggregate in (*session.new, *session.dirty, *session.deleted):
             stream = streams.get(type(aggregate))
             if stream is not None:
                 rows += _take_rows(aggregate, stream)

@@ -34,6 +34,8 @@ BUSY_WAIT, IDLE_WAIT = 0.02, 0.5  # seconds between rounds: short while there is
 UPKEEP_SECONDS = 2.0  # how often shards are shared out anew and the gauges read
 HOLD_SECONDS = 5.0  # a key whose event was refused waits this long; other keys go on
 
+OutboxRow = Row[tuple[object, ...]]
+
 _READ = (
     select(outbox)
     .where(outbox.c.shard == func.any(bindparam("shards")), outbox.c.aggregate_id != func.all(bindparam("held")))
@@ -54,6 +56,7 @@ class Relay:
         self._publisher = publisher
         self._clock = clock
         self._held: dict[str, float] = {}  # aggregate id → when it may be tried again
+        self._suspects: set[str] = set()  # aggregate ids whose last event was refused
 
     def run(self, stop: Stop) -> None:
         """Relays until stopped. A lost database connection gives up the shards and begins anew."""
@@ -95,31 +98,41 @@ class Relay:
         acked: list[int] = []
         try:
             for wave in waves(rows):
-                acked += self._publish([row for row in wave if row.aggregate_id not in self._held])
+                for group in self._apart([row for row in wave if row.aggregate_id not in self._held]):
+                    acked += self._publish(group)
         finally:
             if acked:
                 connection.execute(_DELETE, {"acked": acked})
         return len(acked)
+
+    def _apart(self, rows: Sequence[OutboxRow]) -> list[list[OutboxRow]]:
+        """Rows of keys that were refused before go alone: a refusal can take along what is sent with it."""
+        healthy = [row for row in rows if row.aggregate_id not in self._suspects]
+        suspects = [[row] for row in rows if row.aggregate_id in self._suspects]
+        return [group for group in (healthy, *suspects) if group]
 
     def _still_held(self) -> list[str]:
         now = self._clock()
         self._held = {key: until for key, until in self._held.items() if until > now}
         return list(self._held)
 
-    def _publish(self, rows: Sequence[Row[tuple[object, ...]]]) -> list[int]:
+    def _publish(self, rows: Sequence[OutboxRow]) -> list[int]:
         acked = []
         for row, failure in zip(rows, self._publisher.publish([record_of(row) for row in rows]), strict=True):
             if failure is None:
                 acked.append(row.seq)
+                self._suspects.discard(row.aggregate_id)
                 PUBLISHED.labels(row.topic).inc()
                 PUBLISH_SECONDS.observe(max(0.0, time.time() - row.created_at.timestamp()))
             else:
                 self._hold(row, failure)
         return acked
 
-    def _hold(self, row: Row[tuple[object, ...]], failure: ChassisError) -> None:
+    def _hold(self, row: OutboxRow, failure: ChassisError) -> None:
         """Keeps this key's later events behind the refused one; they stay in the outbox."""
         self._held[row.aggregate_id] = self._clock() + HOLD_SECONDS
+        if not failure.retriable:
+            self._suspects.add(row.aggregate_id)
         FAILED.labels(row.topic).inc()
         level = logging.WARNING if failure.retriable else logging.ERROR
         log.log(
@@ -132,14 +145,14 @@ class Relay:
         )
 
 
-def waves(rows: Sequence[Row[tuple[object, ...]]]) -> list[list[Row[tuple[object, ...]]]]:
+def waves(rows: Sequence[OutboxRow]) -> list[list[OutboxRow]]:
     """Splits rows so that each wave has one row per aggregate, in order.
 
     A row is sent only after its predecessor was acknowledged: were both in flight, the first could
     fail and the second arrive.
     """
     seen: dict[str, int] = defaultdict(int)
-    result: list[list[Row[tuple[object, ...]]]] = []
+    result: list[list[OutboxRow]] = []
     for row in rows:
         number = seen[row.aggregate_id]
         seen[row.aggregate_id] += 1
@@ -149,7 +162,7 @@ def waves(rows: Sequence[Row[tuple[object, ...]]]) -> list[list[Row[tuple[object
     return result
 
 
-def record_of(row: Row[tuple[object, ...]]) -> Record:
+def record_of(row: OutboxRow) -> Record:
     envelope = Envelope(
         id=row.event_id,
         type=row.type,

@@ -1,9 +1,11 @@
 """The Flask application every service starts from: correlation, problems, limits, health, metrics, access log."""
 
+import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Blueprint, Flask, Response, g, jsonify, request
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -15,6 +17,7 @@ from ..telemetry.health import Health
 from .problems import handle_problems
 
 log = logging.getLogger("slipway.access")
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 PROBES = {"/healthz", "/readyz"}
 
 
@@ -37,7 +40,21 @@ def create_app(
     handle_problems(app, problems)
     _add_health(app, health)
     app.register_blueprint(routes)
+    app.wsgi_app = _known_methods_only(app.wsgi_app)  # type: ignore[method-assign]
     return app
+
+
+def _known_methods_only(inner: WSGIApplication) -> WSGIApplication:
+    """Answers 501 before metrics count the request: a made-up method would be a new series each."""
+
+    def outer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] in METHODS:
+            return inner(environ, start_response)
+        body = json.dumps({"type": "about:blank", "title": "Not Implemented", "status": 501}).encode()
+        start_response("501 Not Implemented", [("Content-Type", "application/problem+json")])
+        return [body]
+
+    return outer
 
 
 def _correlate(app: Flask) -> None:

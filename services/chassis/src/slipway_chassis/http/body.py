@@ -1,10 +1,10 @@
 """Input from outside: JSON bodies and query strings as validated pydantic models, or a problem."""
 
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from flask import request
-from pydantic import BaseModel, ConfigDict, ValidationError
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from werkzeug.exceptions import BadRequest, ClientDisconnected, UnsupportedMediaType
 
 from .problems import Problem
 
@@ -13,6 +13,13 @@ class Input(BaseModel):
     """Base of a request's model: unknown fields are refused, text is stripped, types are not guessed."""
 
     model_config = ConfigDict(extra="forbid", strict=True, str_strip_whitespace=True, frozen=True)
+
+    @model_validator(mode="after")
+    def _no_nul(self) -> Self:
+        """PostgreSQL can't store the character, so it is refused here, as the fault it is."""
+        if any(isinstance(value, str) and "\x00" in value for value in self.__dict__.values()):
+            raise ValueError("text must not contain the character NUL")
+        return self
 
 
 ModelT = TypeVar("ModelT", bound=Input)
@@ -24,6 +31,8 @@ def json_body(model: type[ModelT]) -> ModelT:
         request.get_json()  # content type; the text itself is parsed once, by pydantic
     except UnsupportedMediaType:
         raise Problem(415, "Send the body as application/json.") from None
+    except ClientDisconnected:
+        raise Problem(408, "The body did not arrive in time.") from None
     except (BadRequest, RecursionError, UnicodeDecodeError) as error:
         raise Problem(400, "The body is not valid JSON.") from error
     return _validated(model, request.get_data(), source="body")

@@ -65,7 +65,7 @@ def _from_werkzeug(error: HTTPException) -> Response:
 
 def _unavailable(error: DependencyUnavailable) -> Response:
     log.warning("a dependency is away: %s", error)
-    detail = "A part this service depends on is not available. Nothing was changed; try again."
+    detail = "A part this service depends on is not available. Try again; look first whether a change took effect."
     return Problem(503, detail, headers={"Retry-After": "1"}).response()
 
 

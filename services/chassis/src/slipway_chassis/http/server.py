@@ -1,6 +1,8 @@
 """gunicorn, with the settings that a Kubernetes pod behind a proxy needs; the reasons stand beside them."""
 
 import logging
+import socket
+import struct
 from collections.abc import Callable
 
 from flask import Flask
@@ -38,17 +40,21 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
 def run(build: Callable[[], tuple[Flask, Health]], settings: WebSettings) -> None:
     """Serves until SIGTERM, then finishes what is in flight. ``build`` runs in the worker, after the fork."""
 
-    def start_admin(_worker: Worker) -> None:
+    def start_admin(worker: Worker) -> None:
+        server.health.drain_when(lambda: not worker.alive)
         port = serve_admin(settings.bind_host, settings.admin_port, server.health)
         log.info("serving on port %d, health and metrics on %d", settings.http_port, port)
-
-    def drain(_worker: Worker) -> None:
-        server.health.drain()
 
     def close_when_draining(_worker: Worker, request: Request) -> None:
         # A kept-alive connection would go on to this pod until it is gone: answer and close it.
         if server.health.draining:
             request.force_close()
+
+    def when_ready(arbiter: Arbiter) -> None:
+        # Inherited by accepted connections (Linux). gthread itself waits for ever for the rest of a
+        # request: as many slow clients as threads would stop the process while it looks healthy.
+        for listener in arbiter.LISTENERS:
+            listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", settings.read_timeout, 0))
 
     def log_as_json(_arbiter: Arbiter) -> None:
         for name in ("gunicorn.error", "gunicorn.access"):
@@ -72,11 +78,10 @@ def run(build: Callable[[], tuple[Flask, Health]], settings: WebSettings) -> Non
             "limit_request_line": 8190,
             "limit_request_field_size": 16384,
             "accesslog": None,  # the application writes the access log, as JSON
-            "when_ready": log_as_json,
+            "when_ready": when_ready,
             "on_starting": log_as_json,
             "post_worker_init": start_admin,
             "pre_request": close_when_draining,
-            "worker_int": drain,
         },
     )
     server.run()

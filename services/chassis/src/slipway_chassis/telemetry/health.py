@@ -17,13 +17,14 @@ CACHE_SECONDS = 1.0
 class Health:
     """``checks`` raise a ChassisError while what they name is not usable.
 
-    Draining begins by ``drain`` or by the existence of ``drain_file``: a preStop hook can make a file
-    without a signal, a shell is all it takes.
+    Draining begins by ``drain``, by a sign given to ``drain_when``, or by the existence of
+    ``drain_file``: a preStop hook can make a file without a signal, a shell is all it takes.
     """
 
     checks: Mapping[str, Check] = field(default_factory=dict)
     drain_file: Path | None = None
     clock: Callable[[], float] = time.monotonic
+    _signs: list[Callable[[], bool]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _report: tuple[float, dict[str, str]] | None = None
     _draining: bool = False
@@ -35,7 +36,13 @@ class Health:
 
     @property
     def draining(self) -> bool:
-        return self._draining or (self.drain_file is not None and self.drain_file.exists())
+        if self._draining or any(sign() for sign in self._signs):
+            return True
+        return self.drain_file is not None and self.drain_file.exists()
+
+    def drain_when(self, sign: Callable[[], bool]) -> None:
+        """Draining also while ``sign`` says so."""
+        self._signs.append(sign)
 
     def drain(self) -> None:
         """From now on not ready, so that no new work arrives."""
