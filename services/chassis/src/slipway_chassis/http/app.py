@@ -40,7 +40,7 @@ def create_app(
     handle_problems(app, problems)
     _add_health(app, health)
     app.register_blueprint(routes)
-    app.wsgi_app = _known_methods_only(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = _known_methods_only(app.wsgi_app)  # type: ignore[method-assign, assignment]
     return app
 
 
