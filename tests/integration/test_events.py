@@ -269,6 +269,20 @@ class TestConsumer:
         assert letter.header("dlq_topic") == "in"
         assert letter.header("dlq_attempts") == ("1" if reason == "invalid" else "5")
 
+    def test_the_inbox_forgets_what_is_old_and_nothing_else(self, database, broker, consumer):
+        broker.publisher().publish([record("new")])
+        old = text("INSERT INTO inbox VALUES (:group, gen_random_uuid(), now() - interval '9 days')")
+        with database.transaction() as session:
+            session.execute(old, [{"group": "group"}, {"group": "group"}, {"group": "another"}])
+
+        def remembered():
+            with database.transaction() as session:
+                return sorted(session.scalars(select(tables.inbox.c.consumer_group)))
+
+        with InThread(consumer().run):
+            eventually(lambda: arrived(database) == ["new"])
+            eventually(lambda: remembered() == ["another", "group"])
+
     def test_types_nobody_asked_for_are_passed_over(self, database, broker, consumer):
         broker.publisher().publish([record("x", type_="parcels.ParcelLost.v1"), record("mine")])
 

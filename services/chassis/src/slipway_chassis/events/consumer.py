@@ -26,7 +26,7 @@ from ..errors import ChassisError, DependencyUnavailable, InvalidEvent
 from ..lifecycle import Stop
 from ..telemetry.correlation import TRACEPARENT, correlated
 from .dead_letters import dead_letter
-from .inbox import claim
+from .inbox import FORGET_AT_ONCE, claim, forget
 from .ports import Publisher, Record, Subscription
 from .stream import Envelope, decode
 
@@ -44,6 +44,7 @@ BACKOFF_MAX = 30.0
 # One by one, a batch of failing records could outlast max_poll_interval (300 s): the group would take
 # the partitions away, and the same records would come again for ever.
 ALONE_SECONDS = 30.0
+FORGET_EVERY_SECONDS = 600.0
 
 Handler = Callable[[Session, Any], None]
 
@@ -85,6 +86,7 @@ class Consumer:
         self._reactions = reactions
         self._chance = chance or random.Random()  # noqa: S311 # jitter, not a secret
         self._clock = clock
+        self._forget_at = clock()
         self._failures = 0
 
     def run(self, stop: Stop) -> None:
@@ -95,9 +97,18 @@ class Consumer:
                 LAG_RECORDS.set(self._subscription.lag())
                 if records:
                     self._consume(records, stop)
+                if self._clock() >= self._forget_at:
+                    self._forget()
             except DependencyUnavailable as error:
                 log.warning("the consumer waits: %s", error)
                 self._back_off(stop)
+
+    def _forget(self) -> None:
+        """Keeps the inbox small: old rows guard against records that Kafka dropped long ago."""
+        with self._database.transaction() as session:
+            removed = forget(session, self._group)
+        if removed < FORGET_AT_ONCE:
+            self._forget_at = self._clock() + FORGET_EVERY_SECONDS
 
     def _consume(self, records: Sequence[Record], stop: Stop) -> None:
         """Applies the records; what could not be applied now is polled again."""
