@@ -44,6 +44,8 @@ class Platform:
         self._postgresql = postgresql.start(layout.data / "postgresql", port=layout.postgresql)
         self.children.append(self._postgresql.child)
         self._tell("PostgreSQL", f"127.0.0.1:{layout.postgresql}")
+        if not kafka.jars_folder(self._machine).exists():
+            self._tell("Kafka's jars", "are being fetched by Maven; once, some 45 MB")
         self._kafka = kafka.start(
             layout.data / "kafka",
             port=layout.kafka,

@@ -55,10 +55,14 @@ def start(directory: Path, *, port: int, controller_port: int, machine: MachineS
     return kafka
 
 
+def jars_folder(machine: MachineSettings) -> Path:
+    """Where Kafka's jars are or will be; its name changes with the pom."""
+    return machine.cache / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+
+
 def jars(machine: MachineSettings) -> Path:
     """The folder with Kafka's jars; fetches them the first time."""
-    key = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
-    libs = machine.cache / f"kafka-{key}"
+    libs = jars_folder(machine)
     if libs.exists():
         return libs
     maven = shutil.which("mvn", path=machine.path)

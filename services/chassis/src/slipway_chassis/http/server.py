@@ -4,6 +4,7 @@ import logging
 import socket
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
@@ -16,6 +17,7 @@ from ..telemetry.admin import serve_admin
 from ..telemetry.health import Health
 
 log = logging.getLogger(__name__)
+MEMORY_FOLDER = "/dev/shm"  # noqa: S108 # private to the pod; not there on macOS
 
 
 class WebSettings(ProcessSettings, HttpSettings):
@@ -73,7 +75,7 @@ def run(build: Callable[[], tuple[Flask, Health]], settings: WebSettings) -> Non
             # Above the gateway's idle timeout (60 s), else it reuses a connection that is being closed: 502.
             "keepalive": 75,
             # The heartbeat file: on a slow disk it would get healthy workers killed.
-            "worker_tmp_dir": "/dev/shm",  # noqa: S108 # memory, and private to the pod
+            "worker_tmp_dir": MEMORY_FOLDER if Path(MEMORY_FOLDER).is_dir() else None,
             "control_socket_disable": True,  # needs a writable file system; nothing uses it
             "limit_request_line": 8190,
             "limit_request_field_size": 16384,
