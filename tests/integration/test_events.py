@@ -1,12 +1,15 @@
 """Outbox, relay, inbox and consumer on real PostgreSQL and Kafka, in one process."""
 
+import json
 import random
+import string
 import threading
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from kafka import KafkaAdminClient
 from sqlalchemy import Column, Integer, MetaData, Table, Text, Uuid, insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import registry
@@ -170,6 +173,31 @@ class TestRelay:
 
         assert {str(row.aggregate_id) for row in waiting(database)} == {str(refused)}
         assert [r.value for r in broker.records(STREAM.topic)] == [b'{"note":"goes on"}']
+
+    def test_a_refusal_by_the_broker_holds_its_key_alone_too(self, database, kafka_settings):
+        """The topic takes 10 kB; a refusal ends kafka-python's idempotent producer, and relaying goes on."""
+        kafka_adapter.ensure_topics(kafka_settings, [STREAM.topic])
+        admin = KafkaAdminClient(bootstrap_servers=kafka_settings.kafka_bootstrap_servers)
+        small = f"small.{uuid.uuid4().hex}"
+        admin.create_topics(
+            {small: {"num_partitions": 1, "configs": {"max.message.bytes": "10000"}}}, wait_for_metadata=True
+        )
+        admin.close()
+        # Random text: what gzip can't make small.
+        payload = json.dumps({"note": "".join(random.choices(string.printable[:90], k=60_000))})
+        refused = {"event_id": uuid.uuid4(), "topic": small, "aggregate_type": "parcel", "aggregate_id": "refused"}
+        refused |= {"aggregate_version": 1, "shard": 0, "type": TYPE, "source": "/t", "payload": payload}
+        with database.transaction() as session:
+            session.execute(insert(tables.outbox), [refused])
+        publisher = kafka_adapter.KafkaPublisher(kafka_settings, client_id="relay")
+
+        with InThread(Relay(database, publisher).run):
+            for _ in range(3):
+                move(database, uuid.uuid4(), "goes on")
+                eventually(lambda: len(waiting(database)) == 1)
+
+        publisher.close()
+        assert [row.aggregate_id for row in waiting(database)] == ["refused"]
 
     def test_two_relays_share_the_shards_and_one_takes_over(self, database):
         with database.engine.connect() as one, database.engine.connect() as two:

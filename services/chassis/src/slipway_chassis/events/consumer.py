@@ -208,5 +208,5 @@ class Consumer:
         log.error("dead letter: %s partition %d offset %d: %s", record.topic, record.partition, record.offset, error)
 
     def _back_off(self, stop: Stop) -> None:
-        self._failures += 1
+        self._failures = min(self._failures + 1, 10)  # the pause is at its largest long before
         stop.wait(self._chance.uniform(0.1, min(BACKOFF_MAX, 0.5 * 2**self._failures)))

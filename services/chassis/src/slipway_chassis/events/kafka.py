@@ -90,7 +90,7 @@ class KafkaPublisher:
         require_fast_checksums()
         self._settings = settings
         self._client_id = client_id
-        self._producer = self._connect()
+        self._producer: KafkaProducer | None = self._connect()
 
     def _connect(self) -> KafkaProducer:
         ping(self._settings)
@@ -110,33 +110,34 @@ class KafkaPublisher:
             )
 
     def publish(self, records: Sequence[Record]) -> list[PublishFailed | None]:
+        producer = self._producer = self._producer or self._connect()
         unknown: dict[str, PublishFailed] = {}  # topics without metadata: waiting once is enough
-        sent = [unknown.get(record.topic) or self._send(record, unknown) for record in records]
+        sent = [unknown.get(record.topic) or _send(producer, record, unknown) for record in records]
         try:
-            self._producer.flush(timeout=DELIVERY_TIMEOUT_MS / 1000 + 5)
+            producer.flush(timeout=DELIVERY_TIMEOUT_MS / 1000 + 5)
         except KafkaError as error:
             log.warning("flushing took too long: %s", error)
         outcomes = [one if isinstance(one, PublishFailed) else _outcome(one) for one in sent]
         if any(o and not o.retriable and o is not s for s, o in zip(sent, outcomes, strict=True)):
-            self._renew()
+            # A broker's refusal (no right to write, too large for the topic) ends an idempotent producer
+            # for good: the next call connects a new one.
+            producer.close(timeout=0)
+            self._producer = None
         return outcomes
 
-    def _send(self, record: Record, unknown: dict[str, PublishFailed]) -> Any:
-        try:
-            return self._producer.send(record.topic, key=record.key, value=record.value, headers=list(record.headers))
-        except KafkaError as error:  # too large, or no metadata within max_block_ms
-            failure = PublishFailed(f"{type(error).__name__}: {error}", retriable=error.retriable)
-            if isinstance(error, KafkaTimeoutError):
-                unknown[record.topic] = failure
-            return failure
-
-    def _renew(self) -> None:
-        """A broker's refusal (no right to write, too large for the topic) ends an idempotent producer for good."""
-        self._producer.close(timeout=0)
-        self._producer = self._connect()
-
     def close(self) -> None:
-        self._producer.close(timeout=5)
+        if self._producer is not None:
+            self._producer.close(timeout=5)
+
+
+def _send(producer: KafkaProducer, record: Record, unknown: dict[str, PublishFailed]) -> Any:
+    try:
+        return producer.send(record.topic, key=record.key, value=record.value, headers=list(record.headers))
+    except KafkaError as error:  # too large, or no metadata within max_block_ms
+        failure = PublishFailed(f"{type(error).__name__}: {error}", retriable=error.retriable)
+        if isinstance(error, KafkaTimeoutError):
+            unknown[record.topic] = failure
+        return failure
 
 
 def _outcome(future: Any) -> PublishFailed | None:
