@@ -14,6 +14,7 @@ build() {
   local base=()
   if [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
     export DOCKER_BUILDKIT=0
+    "$REPO/ci/airgap/build.sh" # the base image, where it is missing
     eval "$("$REPO/ci/airgap/build.sh" --names)"
     base=(--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE")
   fi
