@@ -28,8 +28,12 @@ cluster_ready() {
 }
 
 metrics_api() {
+  local address
   retry 60 kube apply -f "$REPO/ci/airgap/metrics-server.yaml"
   kube -n kube-system rollout status deployment/metrics-server --timeout=120s
+  address=$(kube -n kube-system get service metrics-server -o "jsonpath={.spec.clusterIP}")
+  retry 60 docker exec "$CLUSTER-control-plane" curl -skf "https://$address/readyz"
+  kube apply -f "$REPO/ci/airgap/metrics-apiservice.yaml"
   retry 60 kube top nodes
 }
 
