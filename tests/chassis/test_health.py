@@ -20,7 +20,7 @@ def test_draining_is_not_ready():
     health = Health({"kafka": lambda: None})
     assert health.readiness()[0]
 
-    health.drain()
+    health.drain_when(lambda: True)
 
     assert health.readiness() == (False, {"status": "draining", "checks": {"kafka": {"ok": True}}})
 

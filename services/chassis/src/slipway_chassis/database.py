@@ -85,7 +85,7 @@ def transient_as_unavailable() -> Iterator[None]:
     """Wraps what the driver says of an unreachable or restarting server."""
     try:
         yield
-    except (*_TRANSIENT, DBAPIError) as error:
+    except (DBAPIError, PoolTimeout) as error:
         original = getattr(error, "orig", None)
         if not isinstance(error, _TRANSIENT) and getattr(original, "sqlstate", None) not in _TRANSIENT_STATES:
             raise

@@ -4,7 +4,7 @@ from typing import Self, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from werkzeug.exceptions import BadRequest, ClientDisconnected, UnsupportedMediaType
+from werkzeug.exceptions import ClientDisconnected
 
 from .problems import Problem
 
@@ -27,15 +27,16 @@ ModelT = TypeVar("ModelT", bound=Input)
 
 def json_body(model: type[ModelT]) -> ModelT:
     """Reads the request's JSON body, or answers 415 (not JSON), 400 (malformed) or 422 (wrong fields)."""
+    if not request.is_json:
+        raise Problem(415, "Send the body as application/json.")
     try:
-        request.get_json()  # content type; the text itself is parsed once, by pydantic
-    except UnsupportedMediaType:
-        raise Problem(415, "Send the body as application/json.") from None
+        return model.model_validate_json(request.get_data())
     except ClientDisconnected:
         raise Problem(408, "The body did not arrive in time.") from None
-    except (BadRequest, RecursionError, UnicodeDecodeError) as error:
-        raise Problem(400, "The body is not valid JSON.") from error
-    return _validated(model, request.get_data(), source="body")
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise Problem(400, "The body is not valid JSON.") from None
+        raise _problem(error, "body") from None
 
 
 def query(model: type[ModelT]) -> ModelT:
@@ -44,13 +45,6 @@ def query(model: type[ModelT]) -> ModelT:
         return model.model_validate(request.args.to_dict(), strict=False)
     except ValidationError as error:
         raise _problem(error, "query string") from None
-
-
-def _validated(model: type[ModelT], text: bytes, *, source: str) -> ModelT:
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        raise _problem(error, source) from None
 
 
 def _problem(error: ValidationError, source: str) -> Problem:

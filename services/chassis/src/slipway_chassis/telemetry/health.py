@@ -17,8 +17,8 @@ CACHE_SECONDS = 1.0
 class Health:
     """``checks`` raise a ChassisError while what they name is not usable.
 
-    Draining begins by ``drain``, by a sign given to ``drain_when``, or by the existence of
-    ``drain_file``: a preStop hook can make a file without a signal, a shell is all it takes.
+    Draining begins by a sign given to ``drain_when`` or by the existence of ``drain_file``: a preStop
+    hook can make a file without a signal, a shell is all it takes.
     """
 
     checks: Mapping[str, Check] = field(default_factory=dict)
@@ -27,7 +27,6 @@ class Health:
     _signs: list[Callable[[], bool]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _report: tuple[float, dict[str, str]] | None = None
-    _draining: bool = False
 
     def __post_init__(self) -> None:
         # A container that was restarted in its pod finds the file of its predecessor.
@@ -36,17 +35,13 @@ class Health:
 
     @property
     def draining(self) -> bool:
-        if self._draining or any(sign() for sign in self._signs):
+        if any(sign() for sign in self._signs):
             return True
         return self.drain_file is not None and self.drain_file.exists()
 
     def drain_when(self, sign: Callable[[], bool]) -> None:
-        """Draining also while ``sign`` says so."""
+        """Not ready while ``sign`` says so, so that no new work arrives."""
         self._signs.append(sign)
-
-    def drain(self) -> None:
-        """From now on not ready, so that no new work arrives."""
-        self._draining = True
 
     def readiness(self) -> tuple[bool, dict[str, object]]:
         """Whether work may be sent here, and the JSON body that says why or why not."""
