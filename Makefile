@@ -7,7 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip
 include ci/versions.env
-PACKAGES := services/chassis services/users services/orders operator
+SERVICES := $(filter-out chassis,$(patsubst services/%/pyproject.toml,%,$(wildcard services/*/pyproject.toml)))
+PACKAGES := services/chassis $(addprefix services/,$(SERVICES)) operator
 SOURCES := $(addsuffix /src,$(PACKAGES))
 TESTS ?= tests
 export PYTHONDONTWRITEBYTECODE := 1
@@ -37,9 +38,9 @@ setup: $(VENV)/.installed ## Create .venv with everything that is pinned (JAVA=1
 
 .PHONY: lock
 lock: $(BIN)/uv ## Pin all packages anew in requirements.lock
-	@$(UV) compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra embedded --group dev --universal \
+	@$(UV) compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra embedded --extra confluent --extra new --group dev --universal \
 	  --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
-	  $(addprefix --no-emit-package slipway-,chassis users orders) -o requirements.lock
+	  $(addprefix --no-emit-package slipway-,chassis $(SERVICES)) -o requirements.lock
 
 # --- run
 .PHONY: demo
@@ -70,11 +71,11 @@ images: ## Build the services' images
 .PHONY: charts
 charts: ## Fetch the charts' dependencies (all of them are in this repository)
 	@ci/tools/install.sh helm kubeconform
-	@for chart in users orders platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done
+	@for chart in $(SERVICES) platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done
 
 .PHONY: generate
 generate: ## Write files that are made from others: the charts' values.schema.json
-	@for chart in users orders; do \
+	@for chart in $(SERVICES); do \
 	  sed "s/Values of a Slipway service/$$chart/" charts/service/schemas/service.schema.json > charts/$$chart/values.schema.json; \
 	done
 

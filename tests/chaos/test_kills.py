@@ -107,7 +107,7 @@ def test_orders_survive_a_kill(platform, gateway, victims):
 
 def test_an_undecodable_record_becomes_a_dead_letter_and_the_consumer_goes_on(platform, gateway):
     kafka_settings = KafkaSettings(kafka_bootstrap_servers=f"127.0.0.1:{platform.layout.kafka}")
-    publisher = kafka_adapter.KafkaPublisher(kafka_settings, client_id="test")
+    publisher = kafka_adapter.publisher(kafka_settings, client_id="test")
     assert publisher.publish([Record(topic="orders.order.v1", key=b"k", value=b"\xff not an event")]) == [None]
     publisher.close()
 
@@ -119,7 +119,7 @@ def test_an_undecodable_record_becomes_a_dead_letter_and_the_consumer_goes_on(pl
 
     path = f"/v1/users/{user_id}/orders"
     eventually(lambda: len(call(gateway, "GET", path)[1]["orders"]) == 20)
-    letters = kafka_adapter.KafkaSubscription(
+    letters = kafka_adapter.subscription(
         kafka_settings, group=uuid.uuid4().hex, topics=["orders.order.v1.users.dlq"], client_id="test"
     )
     [letter] = eventually(lambda: letters.poll(timeout=1, limit=10))

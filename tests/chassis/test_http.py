@@ -1,15 +1,16 @@
 import json
 import logging
+import random
+import time
 
 import pytest
-from flask import Blueprint, jsonify
-from prometheus_client import REGISTRY
+from prometheus_client import CollectorRegistry
 from pydantic import Field
 
-from slipway_chassis.config import HttpSettings
+from slipway_chassis import deadline
 from slipway_chassis.errors import DatabaseUnavailable
-from slipway_chassis.http.app import create_app
-from slipway_chassis.http.body import Input, json_body
+from slipway_chassis.http import Api, Input, Output
+from slipway_chassis.service import service
 from slipway_chassis.telemetry.correlation import current_traceparent
 from slipway_chassis.telemetry.health import Health
 from slipway_chassis.telemetry.logs import configure_logs
@@ -17,6 +18,11 @@ from slipway_chassis.telemetry.logs import configure_logs
 
 class Thing(Input):
     name: str = Field(min_length=1)
+    size: int
+
+
+class ThingView(Output):
+    name: str
     size: int
 
 
@@ -29,32 +35,49 @@ def _health():
     return Health({})
 
 
+@pytest.fixture(scope="module", name="registry")
+def _registry():
+    return CollectorRegistry()
+
+
+class Text(Output):
+    text: str | None
+
+
 @pytest.fixture(scope="module", name="client")
-def _client(health):
-    api = Blueprint("things", __name__)
+def _client(health, registry):
+    api = Api("v1")
 
     @api.post("/things")
-    def create():
-        return jsonify(json_body(Thing).model_dump()), 201
+    def create(body: Thing) -> ThingView:
+        return ThingView.model_validate(body)
 
     @api.get("/things/<int:number>")
-    def show(number):
+    def show(number: int) -> Text:
         raise ThingMissing(f"There is no thing {number}.")
 
+    @api.delete("/things/<int:number>")
+    def delete(number: int) -> None:
+        return None
+
     @api.get("/trace")
-    def trace():
-        return jsonify(current_traceparent())
+    def trace() -> Text:
+        return Text(text=current_traceparent())
+
+    @api.get("/deadline")
+    def left() -> Text:
+        return Text(text=str(deadline.remaining()))
 
     @api.get("/away")
-    def away():
+    def away() -> Text:
         raise DatabaseUnavailable("PostgreSQL: secret host is down")
 
     @api.get("/broken")
-    def broken():
+    def broken() -> Text:
         raise RuntimeError("a secret detail")
 
-    app = create_app("things", settings=HttpSettings(), health=health, routes=api, problems={ThingMissing: 404})
-    return app.test_client()
+    declared = service("things", apis=[api], problems={ThingMissing: 404})
+    return declared.app(health=health, registry=registry).test_client()
 
 
 def problem(response):
@@ -92,15 +115,16 @@ def test_bad_input_gets_a_problem(client, data, content_type, status):
     problem(response)
 
 
-def test_made_up_methods_are_refused_and_not_counted(client):
-    def series():
-        return sum(len(metric.samples) for metric in REGISTRY.collect() if metric.name.startswith("flask"))
+def series_of(registry):
+    return sum(len(metric.samples) for metric in registry.collect())
 
-    before = series()
+
+def test_made_up_methods_are_refused_and_not_counted(client, registry):
+    before = series_of(registry)
     for number in range(50):
         assert client.open("/things", method=f"MADEUP{number}").status_code == 501
 
-    assert series() == before
+    assert series_of(registry) == before
 
 
 def test_a_nul_character_is_a_wrong_field(client):
@@ -148,8 +172,8 @@ def test_an_unexpected_error_is_logged_and_not_shown(client, caplog):
 def test_a_trace_is_taken_over_or_begun(client):
     ours = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-    assert client.get("/trace", headers={"traceparent": ours}).get_json() == ours
-    assert client.get("/trace", headers={"traceparent": "nonsense"}).get_json().startswith("00-")
+    assert client.get("/trace", headers={"traceparent": ours}).get_json()["text"] == ours
+    assert client.get("/trace", headers={"traceparent": "nonsense"}).get_json()["text"].startswith("00-")
     assert client.get("/trace", headers={"X-Request-Id": "mine"}).headers["X-Request-Id"] == "mine"
     assert client.get("/trace", headers={"X-Request-Id": "a b\u00e4d"}).headers["X-Request-Id"] != "a bäd"
 
@@ -162,16 +186,13 @@ def test_liveness_asks_nobody_and_readiness_follows_the_health(client, health):
     assert client.get("/healthz").status_code == 200
 
 
-def test_random_paths_add_no_metric_series(client):
-    def series():
-        return sum(len(metric.samples) for metric in REGISTRY.collect() if metric.name.startswith("flask"))
-
+def test_random_paths_add_no_metric_series(client, registry):
     client.get("/random/0")
-    before = series()
-    for number in range(200):
-        client.get(f"/random/{number}")
+    before = series_of(registry)
+    for number in range(10_000):
+        client.get(f"/random/{number}/{random.randrange(10**9)}?q={number}")
 
-    assert series() == before
+    assert series_of(registry) == before
 
 
 def test_logs_are_json_with_the_trace(client, capsys):
@@ -187,3 +208,29 @@ def test_logs_are_json_with_the_trace(client, capsys):
     assert line["trace.id"] == "0af7651916cd43dd8448eb211c80319c"
     assert line["http.response.status_code"] == 200
     assert line["service.name"] == "things"
+
+
+def test_nothing_returned_is_204(client):
+    response = client.delete("/things/7")
+
+    assert (response.status_code, response.data) == (204, b"")
+
+
+def test_a_deadline_is_taken_from_the_caller(client):
+    left = client.get("/deadline", headers={"X-Request-Deadline": f"{time.time() + 5:.3f}"}).get_json()["text"]
+
+    assert 0 < float(left) <= 5
+    assert client.get("/deadline").get_json()["text"] == "None"
+
+
+def test_a_deadline_that_is_over_is_504_and_the_handler_does_not_run(client):
+    response = client.get("/broken", headers={"X-Request-Deadline": f"{time.time() - 1:.3f}"})
+
+    assert problem(response)["status"] == 504
+
+
+@pytest.mark.parametrize("wrong", ["soon", "-1", "nan", "inf", "1e9", "1" * 40, "", "1_0"])
+def test_a_malformed_deadline_is_a_problem(client, wrong):
+    response = client.get("/deadline", headers={"X-Request-Deadline": wrong})
+
+    assert "X-Request-Deadline must be seconds" in problem(response)["detail"]

@@ -10,23 +10,27 @@ from slipway_chassis.events.ports import Record
 from slipway_chassis.testing.broker import MemoryBroker
 
 
+CLIENTS = ["kafka-python", "confluent-kafka"]
+
+
 class RealBroker:
     def __init__(self, settings, topic):
         self._settings = settings
         kafka_adapter.ensure_topics(settings, [topic])
 
     def publisher(self):
-        return kafka_adapter.KafkaPublisher(self._settings, client_id="contract")
+        return kafka_adapter.publisher(self._settings, client_id="contract")
 
     def subscription(self, *, group, topics):
-        return kafka_adapter.KafkaSubscription(self._settings, group=group, topics=topics, client_id="contract")
+        return kafka_adapter.subscription(self._settings, group=group, topics=topics, client_id="contract")
 
 
-@pytest.fixture(name="broker", params=["memory", pytest.param("kafka", marks=pytest.mark.integration)])
+@pytest.fixture(name="broker", params=["memory", *(pytest.param(client, marks=pytest.mark.integration) for client in CLIENTS)])
 def _broker(request, topic):
     if request.param == "memory":
         return MemoryBroker()
-    return RealBroker(request.getfixturevalue("kafka_settings"), topic)
+    settings = request.getfixturevalue("kafka_settings").model_copy(update={"kafka_client": request.param})
+    return RealBroker(settings, topic)
 
 
 @pytest.fixture(name="publisher")
@@ -89,20 +93,30 @@ def test_what_was_not_committed_comes_again(publisher, subscribe, topic):
     first = subscribe(group)
     received = _poll(first, 6)
 
-    first.commit(received[:4])
+    first.commit({(topic, received[3].partition): received[3].offset + 1})
     first.close()
 
     assert [r.value for r in _poll(subscribe(group), 2)] == [b"4", b"5"]
 
 
-def test_a_rewind_brings_the_records_back(publisher, subscribe, topic):
+def test_seeking_back_brings_the_records_back(publisher, subscribe, topic):
     publisher.publish(_records(topic, 6, keys=2))
     subscription = subscribe(_group())
     received = _poll(subscription, 6)
 
-    subscription.rewind(received[3:])
+    first = {(topic, r.partition): r.offset for r in reversed(received[3:])}
+    subscription.seek(first)
 
-    assert sorted(r.value for r in _poll(subscription, 3)) == sorted(r.value for r in received[3:])
+    again = [r.value for r in received if r.offset >= first.get((topic, r.partition), 10**9)]
+    assert sorted(r.value for r in _poll(subscription, len(again))) == sorted(again)
+
+
+def test_the_assigned_partitions_are_known(publisher, subscribe, topic):
+    publisher.publish(_records(topic, 6))
+    subscription = subscribe(_group())
+    _poll(subscription, 6)
+
+    assert subscription.assigned() == {(topic, number) for number in range(3)}
 
 
 def test_lag_counts_what_is_waiting(publisher, subscribe, topic):

@@ -17,14 +17,14 @@ pytestmark = pytest.mark.integration
 
 
 class Process:
-    def __init__(self, module, folder, **environment):
+    def __init__(self, service, process, folder, **environment):
         self.admin_port = free_port()
         self.http_port = free_port()
         self.log = folder / "log"
         settings = {"ADMIN_PORT": str(self.admin_port), "HTTP_PORT": str(self.http_port), "PATH": os.environ["PATH"]}
         with self.log.open("w") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module], env=settings | environment, stdout=output, stderr=output
+                [sys.executable, "-m", "slipway_chassis", "run", service, process], env=settings | environment, stdout=output, stderr=output
             )
 
     def readiness(self):
@@ -47,8 +47,8 @@ class Process:
 def _start(tmp_path):
     started = []
 
-    def start(module, **environment):
-        started.append(Process(module, tmp_path, **environment))
+    def start(service, process, **environment):
+        started.append(Process(service, process, tmp_path, **environment))
         return started[-1]
 
     yield start
@@ -61,16 +61,16 @@ def nowhere():
     return f"postgresql://u:p@127.0.0.1:{free_port()}/d"
 
 
-@pytest.mark.parametrize("module", ["users.entrypoints.http", "orders.entrypoints.relay", "users.entrypoints.consumer"])
-def test_an_absent_postgresql_is_named_and_the_process_stops_when_asked(start, module, kafka):
-    process = start(module, DATABASE_URL=nowhere(), KAFKA_BOOTSTRAP_SERVERS=kafka.bootstrap_servers)
+@pytest.mark.parametrize("name", ["users http", "orders relay", "users consumer"])
+def test_an_absent_postgresql_is_named_and_the_process_stops_when_asked(start, name, kafka):
+    process = start(*name.split(), DATABASE_URL=nowhere(), KAFKA_BOOTSTRAP_SERVERS=kafka.bootstrap_servers)
 
     status, body = eventually(process.readiness)
 
     assert (status, body["status"]) == (503, "unavailable")
     assert body["checks"]["postgresql"]["ok"] is False
     assert "refused" in body["checks"]["postgresql"]["detail"].lower()
-    if not module.endswith("http"):
+    if not name.endswith("http"):
         assert body["checks"]["kafka"] == {"ok": True}
         eventually(lambda: "waiting for PostgreSQL" in process.log.read_text())
     assert process.stop() == 0
@@ -79,8 +79,8 @@ def test_an_absent_postgresql_is_named_and_the_process_stops_when_asked(start, m
 
 def test_an_absent_kafka_is_named(start, database_url):
     environment = {"DATABASE_URL": database_url, "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}
-    assert start("users.entrypoints.migrate", DATABASE_URL=database_url)._process.wait(60) == 0
-    process = start("users.entrypoints.consumer", **environment)
+    assert start("users", "migrate", DATABASE_URL=database_url)._process.wait(60) == 0
+    process = start("users", "consumer", **environment)
 
     status, body = eventually(process.readiness)
 
@@ -92,8 +92,8 @@ def test_an_absent_kafka_is_named(start, database_url):
 
 
 def test_slow_clients_do_not_stop_the_process(start, database_url):
-    assert start("users.entrypoints.migrate", DATABASE_URL=database_url)._process.wait(60) == 0
-    process = start("users.entrypoints.http", DATABASE_URL=database_url, READ_TIMEOUT="1", HTTP_THREADS="4")
+    assert start("users", "migrate", DATABASE_URL=database_url)._process.wait(60) == 0
+    process = start("users", "http", DATABASE_URL=database_url, READ_TIMEOUT="1", HTTP_THREADS="4")
     eventually(lambda: (process.readiness() or (0,))[0] == 200)
     head = b"POST /v1/users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
     slow = [socket.create_connection(("127.0.0.1", process.http_port)) for _ in range(8)]
@@ -112,7 +112,7 @@ def test_slow_clients_do_not_stop_the_process(start, database_url):
 
 
 def test_a_missing_setting_ends_the_process_with_a_sentence(start):
-    process = start("users.entrypoints.http")
+    process = start("users", "http")
 
     assert process._process.wait(60) != 0
     assert "DATABASE_URL is not set" in process.log.read_text()

@@ -18,12 +18,13 @@ from conftest import eventually
 from slipway_chassis.errors import DatabaseUnavailable, PublishFailed
 from slipway_chassis.events import kafka as kafka_adapter
 from slipway_chassis.events import tables
-from slipway_chassis.events.consumer import Consumer, Reaction
+from slipway_chassis.events.consumer import Consumer
 from slipway_chassis.events.dead_letters import dead_letter_topic
 from slipway_chassis.events.outbox import SHARDS, write_events_of
 from slipway_chassis.events.ports import Record
 from slipway_chassis.events.relay import Relay
 from slipway_chassis.events.shards import Shards
+from slipway_chassis.events.sources import Source
 from slipway_chassis.events.stream import Envelope, Stream, encode
 from slipway_chassis.lifecycle import Stop
 from slipway_chassis.testing.broker import MemoryBroker
@@ -62,6 +63,7 @@ def _schema(database):
     with database.engine.begin() as connection:
         metadata.create_all(connection)
         tables.create_v1(connection)
+        tables.create_v2(connection)
 
 
 def move(database, parcel_id, *notes):
@@ -146,13 +148,13 @@ class TestRelay:
         for number in range(10):
             for parcel_id in ids:
                 move(database, parcel_id, str(number))
-        publisher = kafka_adapter.KafkaPublisher(kafka_settings, client_id="relay")
+        publisher = kafka_adapter.publisher(kafka_settings, client_id="relay")
 
         with InThread(Relay(database, publisher).run):
             eventually(lambda: not waiting(database))
         publisher.close()
 
-        subscription = kafka_adapter.KafkaSubscription(
+        subscription = kafka_adapter.subscription(
             kafka_settings, group=f"g{uuid.uuid4()}", topics=[STREAM.topic], client_id="t"
         )
         received = []
@@ -189,7 +191,7 @@ class TestRelay:
         refused |= {"aggregate_version": 1, "shard": 0, "type": TYPE, "source": "/t", "payload": payload}
         with database.transaction() as session:
             session.execute(insert(tables.outbox), [refused])
-        publisher = kafka_adapter.KafkaPublisher(kafka_settings, client_id="relay")
+        publisher = kafka_adapter.publisher(kafka_settings, client_id="relay")
 
         with InThread(Relay(database, publisher).run):
             for _ in range(3):
@@ -232,26 +234,23 @@ class TestRelay:
         assert len(broker.records(STREAM.topic)) == 2
 
 
-def arrive(session, event):
+def arrive(session, event: ParcelMoved):
     if event.note == "poison":
         raise ValueError("a bug in the handler")
     session.execute(insert(arrivals).values(note=event.note))
 
 
-@pytest.fixture(name="broker")
-def _broker():
-    return MemoryBroker()
-
-
 @pytest.fixture(name="consumer")
 def _consumer(database, broker):
-    def build(handler=arrive, publisher=None):
+    def build(handler=arrive, publisher=None, *, strict=False):
+        source = Source("in", strict=strict)
+        source.on(TYPE)(handler)
         return Consumer(
             "group",
             database=database,
-            subscription=broker.subscription(group="group", topics=["in"]),
+            subscription=broker.subscription(group="group", topics=["in", "in.group.retry"]),
             publisher=publisher or broker.publisher(),
-            reactions={TYPE: Reaction(ParcelMoved, handler)},
+            sources=[source],
             chance=random.Random(0),
         )
 
@@ -280,6 +279,7 @@ class TestConsumer:
             (record("", value=b'{"note": 7}'), "invalid"),
             (Record(topic="in", key=b"k", value=b"{}"), "invalid"),
             (Record(topic="in", key=None, value=None), "invalid"),
+            (record("", type_="parcels.ParcelMoved.v9"), "unknown_version"),
             (record("poison"), "failed"),
         ],
     )
@@ -295,7 +295,7 @@ class TestConsumer:
         assert letter.value == bad.value
         assert letter.header("dlq_reason") == reason
         assert letter.header("dlq_topic") == "in"
-        assert letter.header("dlq_attempts") == ("1" if reason == "invalid" else "5")
+        assert letter.header("dlq_attempts") == ("5" if reason == "failed" else "1")
 
     def test_the_inbox_forgets_what_is_old_and_nothing_else(self, database, broker, consumer):
         broker.publisher().publish([record("new")])
@@ -321,7 +321,7 @@ class TestConsumer:
     def test_an_absent_database_is_waited_for_and_makes_no_dead_letter(self, database, broker, consumer):
         failures = iter([DatabaseUnavailable("away")] * 3)
 
-        def handler(session, event):
+        def handler(session, event: ParcelMoved):
             for failure in failures:
                 raise failure
             arrive(session, event)

@@ -21,12 +21,12 @@ def test_a_schema_is_made_once_by_however_many_at_the_same_time(database, packag
     for thread in threads:
         thread.join(60)
 
-    assert sorted(said) == ["the schema is at 0001 already"] * 3 + ["the schema went from nothing to 0001"]
+    assert sorted(said) == ["the schema is at 0002 already"] * 3 + ["the schema went from nothing to 0002"]
     Schema(database, package).check()
 
 
 def test_an_empty_database_is_not_ready(database):
-    with pytest.raises(DatabaseUnavailable, match="the schema is at nothing, needs 0001"):
+    with pytest.raises(DatabaseUnavailable, match="the schema is at nothing, needs 0002"):
         Schema(database, "users").check()
 
 

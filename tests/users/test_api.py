@@ -1,19 +1,16 @@
 import pytest
 from sqlalchemy import select
 
-from service_client import client_of, prepare_once
 from slipway_chassis.events.tables import outbox
-from users.bootstrap import prepare
-from users.entrypoints.http import PROBLEMS, routes
+from users.bootstrap import SERVICE
 
 pytestmark = pytest.mark.integration
 ADA = {"name": "Ada", "email": "ada@example.org"}
 
 
 @pytest.fixture(name="client")
-def _client(database):
-    prepare_once(prepare)
-    return client_of("users", database, routes, PROBLEMS)
+def _client(client_of):
+    return client_of(SERVICE)
 
 
 def test_a_registered_user_is_found_and_an_event_waits_in_the_outbox(client, database):

@@ -1,9 +1,11 @@
 """The chassis of a Slipway service.
 
-Where to look: ``config`` (environment to settings), ``database`` (engine, transactions, migrations),
-``http`` (Flask application, problems, health, gunicorn), ``events`` (outbox, relay, inbox, consumer,
-dead letters), ``telemetry`` (logs, metrics), ``lifecycle`` (waiting and stopping), ``embedded``
-(PostgreSQL and Kafka as child processes, for laptops and tests), ``cli`` (the ``slipway`` command).
+Where to look: ``service`` (a service in one call) · ``config`` (environment to settings) · ``database``
+(engine, transactions, migrations) · ``http`` · ``auth`` (tokens and scopes) · ``events`` (outbox, relay,
+inbox, consumer, dead letters) · ``resilience`` (breaker, retry, bulkhead) · ``deadline`` · ``grpc`` ·
+``telemetry`` (logs, metrics, traces, health) · ``workers`` and ``lifecycle`` (processes without HTTP, how
+they wait and stop) · ``contracts`` (what a service promises, as files) · ``embedded`` (PostgreSQL and
+Kafka as child processes) · ``testing`` · ``cli`` (the ``slipway`` command).
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -8,9 +8,9 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from .errors import ConfigurationError
 
@@ -53,6 +53,9 @@ class KafkaSettings(BaseModel):
         default=True, description="create missing topics; false where Strimzi or Terraform owns them"
     )
     kafka_topic_partitions: int = Field(default=6, ge=1, le=1000)
+    kafka_client: Literal["kafka-python", "confluent-kafka"] = Field(
+        default="kafka-python", description="confluent-kafka is faster and needs the extra slipway-chassis[confluent]"
+    )
 
 
 class HttpSettings(BaseModel):
@@ -61,6 +64,43 @@ class HttpSettings(BaseModel):
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024, description="larger requests get 413")
     read_timeout: int = Field(default=10, ge=1, le=600, description="seconds a client may pause while it sends")
     graceful_timeout: int = Field(default=25, ge=1, le=600, description="seconds for requests in flight at stop")
+
+
+class GrpcSettings(BaseModel):
+    grpc_port: Port = 8001
+    grpc_threads: int = Field(default=8, ge=1, le=64)
+    grpc_max_message_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
+    graceful_timeout: int = Field(default=25, ge=1, le=600, description="seconds for calls in flight at stop")
+
+
+class AuthSettings(BaseModel):
+    """Whose tokens are accepted. Without an issuer no token is, and routes that need scopes refuse to start."""
+
+    auth_issuer: str = Field(default="", max_length=500, description="the iss of accepted tokens; empty: no tokens")
+    auth_audience: str = Field(default="", max_length=200, description="the aud of accepted tokens")
+    auth_jwks_url: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="where the issuer publishes its keys; default: AUTH_ISSUER/.well-known/jwks.json",
+    )
+    auth_leeway_seconds: float = Field(default=30, ge=0, le=300, description="difference of clocks that is forgiven")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.auth_issuer and not self.auth_audience:
+            raise ValueError("AUTH_AUDIENCE is not set, and AUTH_ISSUER is: name who tokens must be meant for")
+        return self
+
+    @property
+    def jwks_url(self) -> str:
+        return self.auth_jwks_url or f"{self.auth_issuer.rstrip('/')}/.well-known/jwks.json"
+
+
+class TraceSettings(BaseModel):
+    otel_exporter_otlp_endpoint: str = Field(
+        default="", pattern=r"^(https?://\S+)?$", description="OpenTelemetry collector, for example http://otel:4318"
+    )
+    trace_sample_ratio: float = Field(default=0.1, ge=0, le=1, description="share of new traces that are recorded")
 
 
 class MachineSettings(BaseModel):
@@ -101,6 +141,8 @@ def load_or_exit(settings: type[SettingsT]) -> SettingsT:
 
 
 def _sentence(settings: type[BaseModel], location: tuple[int | str, ...], kind: str, message: str) -> str:
+    if not location:  # a rule over several settings names them itself
+        return message.removeprefix("Value error, ")
     field = str(location[0])
     hint = settings.model_fields[field].description
     what = "is not set" if kind == "missing" else f"is wrong: {message.removeprefix('Value error, ')}"

@@ -5,24 +5,27 @@ it needs. Several versions of a service run side by side during a release; hence
 this version is fine (changes expand first and contract later), an older one makes the process wait.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+import psycopg
 from alembic import command, context
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, MetaData, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from .errors import DatabaseUnavailable
+from .events.tables import metadata as chassis_tables
 
 # A request that waits longer than this for a statement has lost its caller anyway.
 STATEMENT_TIMEOUT_MS = 15_000
 LOCK_TIMEOUT_MS = 5_000
+SHARDS_WRITTEN = "slipway.shards"  # in session.info: where this transaction wrote to the outbox
 MIGRATION_LOCK = 0x51_1B_A7
 
 _SESSION = {
@@ -61,6 +64,8 @@ class Database:
                 **_KEEPALIVE,
             },
         )
+        # Told after each commit that wrote to the outbox; see events.nudge.
+        self.on_outbox: Callable[[Iterable[int]], None] | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -68,9 +73,17 @@ class Database:
         with (
             transient_as_unavailable(),
             Session(self.engine, expire_on_commit=False) as session,
-            session.begin(),
         ):
-            yield session
+            with session.begin():
+                yield session
+            if self.on_outbox and (shards := session.info.get(SHARDS_WRITTEN)):
+                self.on_outbox(shards)
+
+    @contextmanager
+    def autocommit(self) -> Iterator[Connection]:
+        """A connection on which each statement is a transaction of its own."""
+        with transient_as_unavailable(), self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     def ping(self) -> None:
         with transient_as_unavailable(), self.engine.connect() as connection:
@@ -91,6 +104,8 @@ def transient_as_unavailable() -> Iterator[None]:
             raise
         reason = str(original or error).strip().splitlines()[0]
         raise DatabaseUnavailable(f"PostgreSQL: {reason}") from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:  # from the driver itself
+        raise DatabaseUnavailable(f"PostgreSQL: {str(error).strip().splitlines()[0]}") from error
 
 
 class Schema:
@@ -154,6 +169,37 @@ class Schema:
     @staticmethod
     def _revision(connection: Connection) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+class Tables:
+    """The schema of a service without migrations yet: its tables and the chassis' own, created if missing."""
+
+    def __init__(self, database: Database, metadata: MetaData) -> None:
+        self._database = database
+        self._sets = (metadata, chassis_tables)
+        self._seen = False
+
+    def upgrade(self) -> str:
+        with transient_as_unavailable(), self._database.engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            for tables in self._sets:
+                tables.create_all(connection)
+        return "missing tables were created; existing ones are left as they are"
+
+    def usable(self) -> None:
+        """Raises DatabaseUnavailable while a table is missing."""
+        self._database.ping()
+        self.check()
+
+    def check(self) -> None:
+        if self._seen:
+            return
+        with transient_as_unavailable(), self._database.engine.connect() as connection:
+            there = set(inspect(connection).get_table_names())
+        missing = sorted({name for tables in self._sets for name in tables.tables} - there)
+        if missing:
+            raise DatabaseUnavailable(f"PostgreSQL: tables are missing: {', '.join(missing)}")
+        self._seen = True
 
 
 def run_migrations() -> None:

@@ -1,12 +1,21 @@
 """Every error the chassis raises, by what the caller can do about it.
 
 ChassisError
-├── ConfigurationError      stop and mend the environment
+├── ConfigurationError      stop and mend the environment or the declaration of the service
 ├── DependencyUnavailable   wait and try again (retriable)
 │   ├── DatabaseUnavailable
-│   └── BrokerUnavailable
+│   ├── BrokerUnavailable
+│   ├── UpstreamUnavailable another service did not answer, or answered that it can't
+│   ├── KeysUnavailable     the issuer's signing keys could never be fetched
+│   └── NotTried            refused on this side, before the call
+│       ├── CircuitOpen     the calls before this one failed
+│       └── BulkheadFull    as many calls as allowed are under way
+├── DeadlineExceeded        the caller has given up: stop working on it
+├── InvalidToken            not authenticated: who is asking is not known
+├── ScopeMissing            authenticated, but not allowed
 ├── PublishFailed           one event was refused; ``retriable`` says whether time can help
 ├── InvalidEvent            this record can never be processed: dead letter
+│   └── UnknownEventVersion
 └── EmbeddedError           a child process for laptop or test could not be started; says the cure
 
 ``retriable`` is an attribute, so that policies read it instead of listing classes (the idea is
@@ -34,6 +43,42 @@ class BrokerUnavailable(DependencyUnavailable):
     pass
 
 
+class UpstreamUnavailable(DependencyUnavailable):
+    pass
+
+
+class KeysUnavailable(DependencyUnavailable):
+    pass
+
+
+class NotTried(DependencyUnavailable):
+    pass
+
+
+class CircuitOpen(NotTried):
+    pass
+
+
+class BulkheadFull(NotTried):
+    pass
+
+
+class DeadlineExceeded(ChassisError):
+    pass
+
+
+class InvalidToken(ChassisError):
+    """``reason`` is one word, for metrics."""
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ScopeMissing(ChassisError):
+    pass
+
+
 class PublishFailed(ChassisError):
     def __init__(self, message: str, *, retriable: bool) -> None:
         super().__init__(message)
@@ -41,7 +86,11 @@ class PublishFailed(ChassisError):
 
 
 class InvalidEvent(ChassisError):
-    pass
+    reason = "invalid"  # what dead letters and metrics call it
+
+
+class UnknownEventVersion(InvalidEvent):
+    reason = "unknown_version"
 
 
 class EmbeddedError(ChassisError):

@@ -6,72 +6,78 @@ is left, locks are released → connections are closed.
 
 import logging
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
-from .config import DatabaseSettings, KafkaSettings, ProcessSettings
-from .database import Database, Schema
+from .config import DatabaseSettings, KafkaSettings, ProcessSettings, TraceSettings, load_or_exit
+from .database import Database
 from .errors import BrokerUnavailable
 from .events import kafka
-from .events.consumer import Consumer, Reaction
-from .events.dead_letters import dead_letter_topic
+from .events.consumer import Consumer
+from .events.dead_letters import dead_letter_topic, retry_topic
 from .events.relay import Relay
-from .events.stream import Stream
 from .lifecycle import Stop, wait_for
+from .telemetry import traces
 from .telemetry.admin import serve_admin
 from .telemetry.health import Health
 from .telemetry.logs import configure_logs
 
+if TYPE_CHECKING:
+    from .service import Service
+
 log = logging.getLogger(__name__)
 
 
-class WorkerSettings(ProcessSettings, DatabaseSettings, KafkaSettings):
+class WorkerSettings(ProcessSettings, DatabaseSettings, KafkaSettings, TraceSettings):
     """Settings of a process that relays or consumes."""
 
 
-def run_relay(service: str, settings: WorkerSettings, streams: Sequence[Stream]) -> None:
+def run_relay(declared: "Service") -> None:
     """Moves the service's events from its outbox to Kafka until SIGTERM."""
+    settings = load_or_exit(WorkerSettings)
 
     def work(database: Database, stop: Stop, closing: ExitStack) -> None:
-        publisher = kafka.KafkaPublisher(settings, client_id=f"{service}-relay-{socket.gethostname()}")
+        publisher = kafka.publisher(settings, client_id=f"{declared.name}-relay-{socket.gethostname()}")
         closing.callback(publisher.close)
         Relay(database, publisher).run(stop)
 
-    _run(service, "relay", settings, topics=[stream.topic for stream in streams], work=work)
+    _run(declared, "relay", settings, topics=[stream.topic for stream in declared.publishes.values()], work=work)
 
 
-def run_consumer(
-    service: str, settings: WorkerSettings, *, topics: Sequence[str], reactions: Mapping[str, Reaction]
-) -> None:
+def run_consumer(declared: "Service") -> None:
     """Applies other services' events until SIGTERM. The consumer group is the service's name."""
+    settings = load_or_exit(WorkerSettings)
+    group = declared.name
+    topics = [topic for source in declared.consumes for topic in (source.topic, retry_topic(source.topic, group))]
 
     def work(database: Database, stop: Stop, closing: ExitStack) -> None:
-        client = f"{service}-consumer-{socket.gethostname()}"
-        publisher = kafka.KafkaPublisher(settings, client_id=client)
+        client = f"{group}-consumer-{socket.gethostname()}"
+        publisher = kafka.publisher(settings, client_id=client)
         closing.callback(publisher.close)
-        subscription = kafka.KafkaSubscription(settings, group=service, topics=topics, client_id=client)
+        subscription = kafka.subscription(settings, group=group, topics=topics, client_id=client)
         closing.callback(subscription.close)
-        consumer = Consumer(
-            service, database=database, subscription=subscription, publisher=publisher, reactions=reactions
-        )
-        consumer.run(stop)
+        Consumer(
+            group, database=database, subscription=subscription, publisher=publisher, sources=declared.consumes
+        ).run(stop)
 
-    needed = [*topics, *(dead_letter_topic(topic, service) for topic in topics)]
-    _run(service, "consumer", settings, topics=needed, work=work)
+    needed = [*topics, *(dead_letter_topic(source.topic, group) for source in declared.consumes)]
+    _run(declared, "consumer", settings, topics=needed, work=work)
 
 
 def _run(
-    service: str,
+    declared: "Service",
     process: str,
     settings: WorkerSettings,
     *,
     topics: Sequence[str],
     work: Callable[[Database, Stop, ExitStack], None],
 ) -> None:
-    configure_logs(service, process=process, version=settings.service_version, level=settings.log_level)
+    configure_logs(declared.name, process=process, version=settings.service_version, level=settings.log_level)
+    recorder = traces.configure(declared.name, settings.service_version, settings)
     stop = Stop().install()
-    database = Database(settings.database_url, application_name=f"{service}-{process}", pool_size=3)
-    schema = Schema(database, service)
+    database = Database(settings.database_url, application_name=f"{declared.name}-{process}", pool_size=3)
+    schema = declared.schema(database)
     health = Health({"postgresql": schema.usable, "kafka": lambda: kafka.ping(settings)})
     health.drain_when(lambda: stop.requested)
     serve_admin(settings.bind_host, settings.admin_port, health)
@@ -89,6 +95,8 @@ def _run(
                     stop.wait(1.0)
     finally:
         database.close()
+        if recorder:
+            recorder.close()
         log.info("%s stopped", process)
 
 
@@ -96,12 +104,13 @@ class MigrateSettings(ProcessSettings, DatabaseSettings):
     """Settings of the process that migrates the schema and ends."""
 
 
-def run_migrate(service: str, settings: MigrateSettings) -> None:
+def run_migrate(declared: "Service") -> None:
     """Brings the service's schema up to date, waiting for the database if need be, and ends."""
-    configure_logs(service, process="migrate", version=settings.service_version, level=settings.log_level)
+    settings = load_or_exit(MigrateSettings)
+    configure_logs(declared.name, process="migrate", version=settings.service_version, level=settings.log_level)
     stop = Stop().install()
-    database = Database(settings.database_url, application_name=f"{service}-migrate", pool_size=1)
-    schema = Schema(database, service)
+    database = Database(settings.database_url, application_name=f"{declared.name}-migrate", pool_size=1)
+    schema = declared.schema(database)
     if not wait_for("PostgreSQL", lambda: log.info(schema.upgrade()), stop):
         raise SystemExit("stopped before the migration ended")
     database.close()

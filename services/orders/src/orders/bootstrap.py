@@ -1,53 +1,20 @@
-"""The one place where ports meet their implementations."""
+"""The one place where everything meets: what the service serves, publishes and consumes."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from slipway_chassis.service import service
 
-from sqlalchemy.orm import Session
-
-from slipway_chassis.database import Database
-from slipway_chassis.events.consumer import Reaction
-from slipway_chassis.events.outbox import write_events_of
-
-from .adapters.repositories import SqlCustomers, SqlOrders
-from .adapters.streams import CONSUMED_TOPICS, ORDERS, USER_REGISTERED
+from .adapters.streams import ORDERS
 from .adapters.tables import map_domain
-from .application import use_cases
-from .application.consumed_events import UserRegistered
-from .application.ports import Customers, Orders
 from .domain.model import Order
+from .entrypoints.events import USERS
+from .entrypoints.http import v1
+from .errors import OrderNotCancellable, OrderNotFound
 
-STREAMS = {Order: ORDERS}
-__all__ = ["CONSUMED_TOPICS", "STREAMS", "Repositories", "prepare", "reactions", "transaction"]
-
-
-@dataclass(frozen=True, slots=True)
-class Repositories:
-    orders: Orders
-    customers: Customers
-
-
-def prepare() -> None:
-    """Maps the domain and connects it to the outbox. Call once per process."""
-    map_domain()
-    write_events_of(STREAMS)
-
-
-def repositories(session: Session) -> Repositories:
-    return Repositories(SqlOrders(session), SqlCustomers(session))
-
-
-@contextmanager
-def transaction(database: Database) -> Iterator[Repositories]:
-    with database.transaction() as session:
-        yield repositories(session)
-
-
-def reactions() -> Mapping[str, Reaction]:
-    """What this service does when something happens elsewhere."""
-
-    def user_registered(session: Session, event: UserRegistered) -> None:
-        use_cases.remember_customer(repositories(session).customers, event)
-
-    return {USER_REGISTERED: Reaction(UserRegistered, user_registered)}
+SERVICE = service(
+    "orders",
+    apis=[v1],
+    publishes={Order: ORDERS},
+    consumes=[USERS],
+    problems={OrderNotFound: 404, OrderNotCancellable: 409},
+    package=__package__,
+    prepare=map_domain,
+)

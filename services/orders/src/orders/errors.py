@@ -1,7 +1,8 @@
 """What the orders service refuses.
 
 OrdersError
-└── OrderNotFound
+├── OrderNotFound
+└── OrderNotCancellable
 """
 
 
@@ -10,4 +11,8 @@ class OrdersError(Exception):
 
 
 class OrderNotFound(OrdersError):
+    pass
+
+
+class OrderNotCancellable(OrdersError):
     pass

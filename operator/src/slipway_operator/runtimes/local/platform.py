@@ -100,7 +100,7 @@ class Platform:
     def _child(self, service: Service, process: str, environment: dict[str, str]) -> Child:
         name = f"{service.name} {process}"
         log = self.layout.data / "logs" / f"{service.name}-{process}.log"
-        argv = [sys.executable, "-m", f"{service.name}.entrypoints.{process}"]
+        argv = [sys.executable, "-m", "slipway_chassis", "run", service.name, process]
         return Child(name, argv, log, environment)
 
     def _start_gateway(self) -> None:

@@ -1,33 +1,44 @@
 """The consumer: Kafka records to handlers, each event applied once per group.
 
-A batch is one database transaction: inbox rows, the handlers' effects, commit; then the offsets. Only
-when a batch fails are its records tried one by one, so that a bad one is found and the others go on:
+A batch is one database transaction: inbox rows, the handlers' effects, commit; then the offsets. When it
+fails it is halved until the bad record is alone, and that one waits for its next try with the later
+records of its key behind it, while all other keys go on:
 
 - transient (``retriable``: database or broker away): wait and try again, for ever, never a dead letter
-- permanent (``InvalidEvent``: undecodable, invalid): dead letter at once
+- permanent (``InvalidEvent``: undecodable, invalid, unknown version): dead letter at once
 - anything else: five tries with growing pauses, then dead letter
 
-A stop in the middle leaves the rest uncommitted; it is never counted as a failed try.
+On strict topics the key of a dead letter is parked. A stop leaves what waits uncommitted; it is never
+counted as a failed try.
 """
 
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from prometheus_client import Counter, Gauge
-from sqlalchemy.orm import Session
 
 from ..database import Database
-from ..errors import ChassisError, DependencyUnavailable, InvalidEvent
+from ..errors import DependencyUnavailable, InvalidEvent
 from ..lifecycle import Stop
-from ..telemetry.correlation import TRACEPARENT, correlated
-from .dead_letters import dead_letter
+from ..telemetry.correlation import span
+from . import parking
+from .dead_letters import (
+    BEGIN,
+    CONTROL,
+    Failure,
+    dead_letter,
+    origin_topic,
+    retry_topic,
+    sequence_of,
+)
+from .deferral import Deferrals, Deferred, Positions
 from .inbox import FORGET_AT_ONCE, claim, forget
 from .ports import Publisher, Record, Subscription
+from .sources import Reaction, Source
 from .stream import Envelope, decode
 
 log = logging.getLogger(__name__)
@@ -35,26 +46,18 @@ log = logging.getLogger(__name__)
 CONSUMED = Counter("events_consumed_total", "Events applied", ["type"])
 DUPLICATES = Counter("inbox_duplicates_total", "Events that were applied before and skipped")
 DEAD_LETTERS = Counter("dlq_total", "Records moved to a dead-letter topic", ["reason"])
+DEFERRED = Gauge("consumer_deferred_records", "Records that wait for another try, and those behind them")
 LAG_RECORDS = Gauge("consumer_lag_records", "Records waiting in the assigned partitions")
 LAG_SECONDS = Gauge("consumer_lag_seconds", "Age of the last record applied, when it was applied")
 
 BATCH = 200
 TRIES = 5
+PAUSE_SECONDS = 0.1  # before the second try; doubled each time, with full jitter
 BACKOFF_MAX = 30.0
-# One by one, a batch of failing records could outlast max_poll_interval (300 s): the group would take
-# the partitions away, and the same records would come again for ever.
-ALONE_SECONDS = 30.0
+POLL_SECONDS = 0.5
+MOST_DEFERRED = 2_000  # then nothing new is polled until some of it is settled
+UPKEEP_SECONDS = 10.0
 FORGET_EVERY_SECONDS = 600.0
-
-Handler = Callable[[Session, Any], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Reaction:
-    """What a service does about one type of event: the class that reads it and the handler."""
-
-    event: type
-    handler: Handler
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,11 @@ class _Work:
     record: Record
     envelope: Envelope
     event: object
-    handler: Handler
+    reaction: Reaction
 
 
 class Consumer:
-    """``reactions`` are keyed by event type (``orders.OrderPlaced.v1``); other types are passed over."""
+    """Applies the events of ``sources`` for one group."""
 
     def __init__(
         self,
@@ -75,7 +78,7 @@ class Consumer:
         database: Database,
         subscription: Subscription,
         publisher: Publisher,
-        reactions: Mapping[str, Reaction],
+        sources: Sequence[Source],
         chance: random.Random | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -83,78 +86,124 @@ class Consumer:
         self._database = database
         self._subscription = subscription
         self._publisher = publisher
-        self._reactions = reactions
+        self._sources = {topic: s for s in sources for topic in (s.topic, retry_topic(s.topic, group))}
         self._chance = chance or random.Random()  # noqa: S311 # jitter, not a secret
         self._clock = clock
-        self._forget_at = clock()
+        self._upkeep_at = self._forget_at = clock()
         self._failures = 0
+        self._deferrals = Deferrals()
+        self._positions = Positions()
 
     def run(self, stop: Stop) -> None:
         """Consumes until stopped; finishes and commits the batch in hand, then returns."""
         while not stop.requested:
             try:
-                records = self._subscription.poll(timeout=0.5, limit=BATCH)
-                LAG_RECORDS.set(self._subscription.lag())
-                if records:
-                    self._consume(records, stop)
-                if self._clock() >= self._forget_at:
-                    self._forget()
+                self._round(stop)
+                self._failures = 0
             except DependencyUnavailable as error:
                 log.warning("the consumer waits: %s", error)
-                self._back_off(stop)
+                self._start_over()
+                self._failures = min(self._failures + 1, 10)  # the pause is at its largest long before
+                stop.wait(self._chance.uniform(0.1, min(BACKOFF_MAX, 0.5 * 2**self._failures)))
 
-    def _forget(self) -> None:
-        """Keeps the inbox small: old rows guard against records that Kafka dropped long ago."""
-        with self._database.transaction() as session:
-            removed = forget(session, self._group)
-        if removed < FORGET_AT_ONCE:
-            self._forget_at = self._clock() + FORGET_EVERY_SECONDS
+    def _round(self, stop: Stop) -> None:
+        records = self._poll(stop)
+        self._keep_assigned()
+        self._positions.polled(records)
+        for deferred in self._deferrals.due(self._clock()):
+            self._try_again(deferred)
+        self._process([record for record in records if not self._deferrals.takes(record)])
+        self._commit()
+        self._upkeep()
 
-    def _consume(self, records: Sequence[Record], stop: Stop) -> None:
-        """Applies the records; what could not be applied now is polled again."""
-        done = 0
+    def _poll(self, stop: Stop) -> list[Record]:
+        now = self._clock()
+        wait = min(POLL_SECONDS, max(0.0, self._deferrals.next_due(now + POLL_SECONDS) - now))
+        if len(self._deferrals) >= MOST_DEFERRED:
+            stop.wait(wait)
+            return []
+        return self._subscription.poll(timeout=wait, limit=BATCH)
+
+    def _keep_assigned(self) -> None:
+        assigned = self._subscription.assigned()
+        self._deferrals.keep(assigned)
+        self._positions.keep(assigned)
+
+    def _start_over(self) -> None:
+        """Everything that is not committed is polled again; the inbox knows what was applied of it."""
+        self._deferrals = Deferrals()
+        self._subscription.seek(self._positions.committed)
+        self._positions.next = dict(self._positions.committed)
+
+    def _commit(self) -> None:
+        offsets = self._positions.to_commit(self._deferrals.first_offsets())
+        if not offsets:
+            return
         try:
-            if self._apply_together(records):
-                done = len(records)
-            else:
-                give_up_at = self._clock() + ALONE_SECONDS
-                for record in records:
-                    if self._clock() > give_up_at or not self._apply_alone(record, stop):
-                        break
-                    done += 1
-            self._failures = 0
-        finally:
-            if done < len(records):
-                self._subscription.rewind(records[done:])
-            self._commit(records[:done])
-
-    def _commit(self, done: Sequence[Record]) -> None:
-        try:
-            self._subscription.commit(done)
+            self._subscription.commit(offsets)
+            self._positions.committed |= offsets
         except DependencyUnavailable as error:
             # A rebalance or a broker restart: the records come again, and the inbox knows them.
             log.warning("offsets were not committed, records may come again: %s", error)
 
-    def _apply_together(self, records: Sequence[Record]) -> bool:
-        """One transaction for all. False when one of them is not fit for that; then nothing was changed."""
+    # --- many records at once
+
+    def _process(self, records: Sequence[Record]) -> None:
+        framed = [record for record in records if self._is_retried(record)]
+        for record in framed:
+            if not self._deferrals.takes(record):
+                self._process_alone(record)
+        fresh = [record for record in records if not self._is_retried(record)]
+        parked = self._parked_among(fresh)
+        works, letters = [], []
+        for record in fresh:
+            if self._key(record) in parked:
+                if not self._follow(record):
+                    self._process_alone(record)
+                continue
+            try:
+                if work := self._read(record):
+                    works.append(work)
+            except InvalidEvent as error:
+                failure = Failure(record=record, reason=error.reason, error=_words(error), attempts=1)
+                if not self._sources[record.topic].strict:
+                    letters.append(failure)
+                    continue
+                # Those before it come first: one of them may wait, and then this one waits behind it.
+                self._apply_or_halve(works)
+                works = []
+                if not self._deferrals.takes(record):
+                    self._bury([failure])
+                    parked.add(self._key(record))
+        self._apply_or_halve(works)
+        self._bury(letters)
+
+    def _apply_or_halve(self, works: Sequence[_Work]) -> None:
+        works = [work for work in works if not self._deferrals.takes(work.record)]
+        if not works:
+            return
         try:
-            works = [work for record in records if (work := self._read(record))]
             self._apply(works)
-        except DependencyUnavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 # whatever it is, it is found again alone
-            log.info("a batch of %d is taken one by one: %s", len(records), error)
-            return False
-        return True
+        except Exception as error:  # a handler may raise anything
+            if getattr(error, "retriable", False):
+                raise DependencyUnavailable(str(error)) from error
+            if len(works) == 1:
+                self._failed(works[0].record, error, attempts=1)
+                return
+            half = len(works) // 2
+            self._apply_or_halve(works[:half])
+            self._apply_or_halve(works[half:])
 
     def _read(self, record: Record) -> _Work | None:
         """The record as work for a handler, or None when nobody here asked for its type."""
         kind = record.header("ce_type")
-        if kind and kind not in self._reactions:
+        reaction = self._sources[record.topic].reaction_to(kind)
+        if reaction is None and kind:
             return None
         envelope = Envelope.of(record)
-        reaction = self._reactions[envelope.type]
-        return _Work(record, envelope, decode(reaction.event, record.value), reaction.handler)
+        if reaction is None:
+            raise InvalidEvent("the record has no type")
+        return _Work(record, envelope, decode(reaction.event, record.value), reaction)
 
     def _apply(self, works: Sequence[_Work]) -> None:
         applied: list[_Work] = []
@@ -163,50 +212,155 @@ class Consumer:
             for work in works:
                 if work.envelope.id in unseen:
                     unseen.discard(work.envelope.id)  # the same event may stand twice in one batch
-                    with correlated({TRACEPARENT: work.envelope.traceparent or ""}):
-                        work.handler(session, work.event)
+                    with span(f"process {work.envelope.type}", kind="consumer", parent=work.envelope.traceparent):
+                        work.reaction.handler(session, work.event, work.envelope)
                     applied.append(work)
-        DUPLICATES.inc(len(works) - len(applied))
+        if len(applied) < len(works):
+            DUPLICATES.inc(len(works) - len(applied))
         for work in applied:
             CONSUMED.labels(work.envelope.type).inc()
-        if works:
-            LAG_SECONDS.set(max(0.0, time.time() - works[-1].record.timestamp_ms / 1000))
+        LAG_SECONDS.set(max(0.0, time.time() - works[-1].record.timestamp_ms / 1000))
 
-    def _apply_alone(self, record: Record, stop: Stop) -> bool:
-        """Applies one record or makes it a dead letter. False when stopped before either."""
-        for attempt in range(1, TRIES + 1):
-            try:
-                work = self._read(record)
-                if work:
-                    self._apply([work])
-            except DependencyUnavailable:
-                raise
-            except InvalidEvent as error:
-                self._bury(record, reason="invalid", error=error, attempts=attempt)
-                return True
-            except Exception as error:  # a handler may raise anything
-                if isinstance(error, ChassisError) and error.retriable:
-                    raise DependencyUnavailable(str(error)) from error
-                if attempt == TRIES:
-                    self._bury(record, reason="failed", error=error, attempts=attempt)
-                    return True
-                log.warning("try %d of %d failed: %s: %s", attempt, TRIES, type(error).__name__, error)
-                if stop.wait(self._chance.uniform(0, 0.1 * 2**attempt)):
-                    return False
-            else:
-                return True
-        return False
+    # --- one record
 
-    def _bury(self, record: Record, *, reason: str, error: Exception, attempts: int) -> None:
-        letter = dead_letter(record, self._group, reason=reason, error=error, attempts=attempts, now=datetime.now(UTC))
-        failure = self._publisher.publish([letter])[0]
-        if failure is not None and not failure.retriable:  # too large with its new headers: they say where it is
-            failure = self._publisher.publish([replace(letter, value=None)])[0]
-        if failure is not None:
-            raise DependencyUnavailable(f"the dead letter was not accepted: {failure}") from failure
-        DEAD_LETTERS.labels(reason).inc()
-        log.error("dead letter: %s partition %d offset %d: %s", record.topic, record.partition, record.offset, error)
+    def _try_again(self, deferred: Deferred) -> None:
+        """The head once more; when it is settled, those behind it, as long as they do not fail."""
+        self._deferrals.remove(deferred)
+        records = deferred.records
+        self._process_alone(records.popleft(), attempts=deferred.attempts + 1)
+        while records:
+            record = records.popleft()
+            if not self._deferrals.takes(record):
+                self._process_alone(record)
 
-    def _back_off(self, stop: Stop) -> None:
-        self._failures = min(self._failures + 1, 10)  # the pause is at its largest long before
-        stop.wait(self._chance.uniform(0.1, min(BACKOFF_MAX, 0.5 * 2**self._failures)))
+    def _process_alone(self, record: Record, *, attempts: int = 1) -> None:
+        """Applies the record, buries it, or lets it wait for its next try."""
+        try:
+            if self._is_control(record) or self._is_behind_a_parked_one(record):
+                return
+            if work := self._read(record):
+                self._apply([work])
+        except Exception as error:  # a handler may raise anything
+            if getattr(error, "retriable", False):
+                raise DependencyUnavailable(str(error)) from error
+            self._failed(record, error, attempts=attempts)
+
+    def _failed(self, record: Record, error: Exception, *, attempts: int) -> None:
+        if isinstance(error, InvalidEvent) or attempts >= TRIES:
+            reason = error.reason if isinstance(error, InvalidEvent) else "failed"
+            self._bury([Failure(record=record, reason=reason, error=_words(error), attempts=attempts)])
+            return
+        log.warning("try %d of %d failed: %s", attempts, TRIES, _words(error))
+        pause = self._chance.uniform(0, PAUSE_SECONDS * 2**attempts)
+        self._deferrals.defer(record, attempts=attempts, due=self._clock() + pause, error=_words(error))
+
+    # --- parked keys and dead letters
+
+    def _key(self, record: Record) -> parking.Key:
+        return origin_topic(record.topic, self._group), record.key or b""
+
+    def _is_retried(self, record: Record) -> bool:
+        return origin_topic(record.topic, self._group) != record.topic
+
+    def _parked_among(self, records: Sequence[Record]) -> set[parking.Key]:
+        keys = {self._key(record) for record in records if self._sources[record.topic].strict}
+        if not keys:
+            return set()
+        with self._database.transaction() as session:
+            return set(parking.parked_among(session, self._group, keys))
+
+    def _is_behind_a_parked_one(self, record: Record) -> bool:
+        """Whether it was sent behind the dead letters of its key, where it belongs."""
+        if not self._sources[record.topic].strict:
+            return False
+        key = self._key(record)
+        with self._database.transaction() as session:
+            parked = parking.parked_among(session, self._group, [key])
+        if key not in parked or (self._is_retried(record) and parked[key]):
+            return False
+        return self._follow(record)
+
+    def _follow(self, record: Record) -> bool:
+        """False when the key was released meanwhile: then it is the record's turn."""
+        with self._database.transaction() as session:
+            sequence = parking.follow(session, self._group, self._key(record))
+        if sequence is None:
+            return False
+        failure = Failure(record=record, reason="parked", error="an earlier event of its key failed", attempts=0)
+        self._publish_letters([failure], [sequence])
+        return True
+
+    def _is_control(self, record: Record) -> bool:
+        mark = record.header(CONTROL)
+        if not mark or not self._is_retried(record):
+            return False
+        key = self._key(record)
+        with self._database.transaction() as session:
+            if mark == BEGIN:
+                parking.begin_replay(session, self._group, key)
+            elif parking.end_replay(session, self._group, key, sequence_of(record)):
+                log.info("the key %r of %s goes on: its dead letters were replayed", key[1], key[0])
+        return True
+
+    def _bury(self, failures: Sequence[Failure]) -> None:
+        if not failures:
+            return
+        strict = [failure for failure in failures if self._sources[failure.record.topic].strict]
+        numbers: dict[int, int] = {}
+        if strict:
+            with self._database.transaction() as session:
+                keys = [self._key(failure.record) for failure in strict]
+                numbers = {
+                    id(f): n for f, n in zip(strict, parking.park(session, self._group, keys), strict=True)
+                }
+        self._publish_letters(failures, [numbers.get(id(failure), 0) for failure in failures])
+
+    def _publish_letters(self, failures: Sequence[Failure], sequences: Sequence[int]) -> None:
+        now = datetime.now(UTC)
+        letters = [
+            dead_letter(failure, self._group, sequence=sequence, now=now)
+            for failure, sequence in zip(failures, sequences, strict=True)
+        ]
+        refused = [
+            letter
+            for letter, outcome in zip(letters, self._publisher.publish(letters), strict=True)
+            if outcome is not None
+        ]
+        # Too large with its new headers: without the value they still say where it is.
+        outcomes = self._publisher.publish([replace(letter, value=None) for letter in refused]) if refused else []
+        if any(outcomes):
+            raise DependencyUnavailable(f"a dead letter was not accepted: {next(filter(None, outcomes))}")
+        for failure in failures:
+            DEAD_LETTERS.labels(failure.reason).inc()
+            record = failure.record
+            log.error(
+                "dead letter: %s partition %d offset %d: %s: %s",
+                record.topic,
+                record.partition,
+                record.offset,
+                failure.reason,
+                failure.error,
+            )
+
+    # --- now and then
+
+    def _upkeep(self) -> None:
+        LAG_RECORDS.set(self._subscription.lag())
+        DEFERRED.set(len(self._deferrals))
+        if self._clock() >= self._upkeep_at:
+            self._upkeep_at = self._clock() + UPKEEP_SECONDS
+            with self._database.transaction() as session:
+                parking.PARKED.labels(self._group).set(parking.count_parked(session, self._group))
+        if self._clock() >= self._forget_at:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Keeps the inbox small: old rows guard against records that Kafka dropped long ago."""
+        with self._database.transaction() as session:
+            removed = forget(session, self._group)
+        if removed < FORGET_AT_ONCE:
+            self._forget_at = self._clock() + FORGET_EVERY_SECONDS
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,24 +1,84 @@
-"""Dead letters: records a group can't process, kept with the reason in ``<topic>.<group>.dlq``."""
+"""Dead letters: records a group can't process, kept with the reason in ``<topic>.<group>.dlq``.
 
+They come back by ``<topic>.<group>.retry``, which only that group reads: other groups never see an event
+twice because one of them had a fault. On strict topics a replay is framed per key by two control records,
+so that the consumer knows when a key may go on (see ``parking``).
+"""
+
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .ports import Record
 
+DLQ, RETRY = "dlq", "retry"
+BEGIN, END = "begin", "end"
+CONTROL = "dlq_replay"
+SEQUENCE = "dlq_sequence"
+WORDS = 1000  # of the exception's text
+
 
 def dead_letter_topic(topic: str, group: str) -> str:
-    return f"{topic}.{group}.dlq"
+    return f"{topic}.{group}.{DLQ}"
 
 
-def dead_letter(record: Record, group: str, *, reason: str, error: Exception, attempts: int, now: datetime) -> Record:
-    """The record as it was, with headers that say where it came from and why it failed."""
+def retry_topic(topic: str, group: str) -> str:
+    return f"{topic}.{group}.{RETRY}"
+
+
+def origin_topic(topic: str, group: str) -> str:
+    """The topic a record was published to, whether it came from there or by the retry topic."""
+    return topic.removesuffix(f".{group}.{RETRY}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A record that can't be processed, and why. ``attempts`` counts tries; ``reason`` is one word."""
+
+    record: Record
+    reason: str
+    error: str
+    attempts: int
+
+
+def dead_letter(failure: Failure, group: str, *, sequence: int, now: datetime) -> Record:
+    """The record as it was, with headers that say where it came from and why it failed.
+
+    ``sequence`` numbers the letters of a parked key; 0 where keys are not parked.
+    """
+    record = failure.record
     why = {
-        "dlq_reason": reason,
-        "dlq_exception": f"{type(error).__name__}: {error}"[:1000],
-        "dlq_topic": record.topic,
+        "dlq_reason": failure.reason,
+        "dlq_exception": failure.error[:WORDS],
+        "dlq_topic": origin_topic(record.topic, group),
         "dlq_partition": str(record.partition),
         "dlq_offset": str(record.offset),
-        "dlq_attempts": str(attempts),
+        "dlq_attempts": str(failure.attempts),
         "dlq_time": now.isoformat(),
+        SEQUENCE: str(sequence),
     }
-    headers = record.headers + tuple((name, value.encode()) for name, value in why.items())
-    return Record(topic=dead_letter_topic(record.topic, group), key=record.key, value=record.value, headers=headers)
+    headers = bare_headers(record) + tuple((name, value.encode()) for name, value in why.items())
+    topic = dead_letter_topic(origin_topic(record.topic, group), group)
+    return Record(topic=topic, key=record.key, value=record.value, headers=headers)
+
+
+def bare_headers(record: Record) -> tuple[tuple[str, bytes], ...]:
+    """The headers the record was published with."""
+    return tuple((name, value) for name, value in record.headers if not name.startswith("dlq_"))
+
+
+def retried(letter: Record, group: str) -> Record:
+    """A dead letter as it is sent to the retry topic."""
+    topic = retry_topic(letter.header("dlq_topic"), group)
+    return replace(letter, topic=topic, headers=bare_headers(letter), partition=-1, offset=-1, timestamp_ms=-1)
+
+
+def frame(mark: str, key: bytes | None, topic: str, group: str, *, sequence: int = 0) -> Record:
+    """A control record: a replay of the key's letters begins, or ended with the letter ``sequence``."""
+    headers = ((CONTROL, mark.encode()), (SEQUENCE, str(sequence).encode()))
+    return Record(topic=retry_topic(topic, group), key=key, value=None, headers=headers)
+
+
+def sequence_of(record: Record) -> int:
+    """The letter's or frame's number; 0 when it has none."""
+    text = record.header(SEQUENCE)
+    return int(text) if text.isdigit() and len(text) < 18 else 0  # noqa: PLR2004 # fits PostgreSQL's bigint

@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 from ..telemetry.correlation import current_traceparent
 from .stream import Stream, encode
 from .tables import outbox
+from ..database import SHARDS_WRITTEN
 
 # More than relays will ever run side by side; changing it means draining the outbox first.
 SHARDS = 16
@@ -43,6 +44,7 @@ def write_events_of(streams: Mapping[type[Any], Stream]) -> None:
                 rows += _take_rows(aggregate, stream)
         if rows:
             session.execute(insert(outbox), rows)
+            session.info.setdefault(SHARDS_WRITTEN, set()).update(row["shard"] for row in rows)
 
     def on_load(aggregate: Aggregate, _context: object) -> None:
         aggregate.events = []  # SQLAlchemy does not call __init__ for what it reads

@@ -1,6 +1,6 @@
 """The broker as relay and consumer see it. ``kafka`` implements these; ``slipway_chassis.testing`` fakes them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,8 +21,10 @@ class Record:
 
     def header(self, name: str) -> str:
         """The header's text; empty when it is missing or no UTF-8."""
-        value = next((value for key, value in self.headers if key == name), b"")
-        return (value or b"").decode("utf-8", errors="replace")
+        for key, value in self.headers:
+            if key == name:
+                return (value or b"").decode("utf-8", errors="replace")
+        return ""
 
 
 class Publisher(Protocol):
@@ -33,6 +35,10 @@ class Publisher(Protocol):
     def close(self) -> None: ...
 
 
+Partition = tuple[str, int]
+"""A topic's name and the number of one of its partitions."""
+
+
 class Subscription(Protocol):
     """A member of a consumer group. Offsets are committed only by ``commit``."""
 
@@ -40,12 +46,16 @@ class Subscription(Protocol):
         """Records of the assigned partitions, each partition's in order; empty after ``timeout`` seconds."""
         ...
 
-    def commit(self, done: Sequence[Record]) -> None:
-        """Stores the position behind the last of ``done`` of each partition."""
+    def assigned(self) -> set[Partition]:
+        """The partitions that are this member's now."""
         ...
 
-    def rewind(self, undone: Sequence[Record]) -> None:
-        """Makes the next poll begin at the first of ``undone`` of each partition."""
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Stores per partition the offset of the next record to read after a restart."""
+        ...
+
+    def seek(self, offsets: Mapping[Partition, int]) -> None:
+        """Makes the next poll begin at these offsets; partitions that went to others are passed over."""
         ...
 
     def lag(self) -> int:

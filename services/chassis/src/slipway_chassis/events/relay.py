@@ -2,22 +2,31 @@
 
 A round reads the oldest rows of the owned shards, publishes them, and deletes those that were
 acknowledged. A crash between the last two sends a row again: the inbox of each consumer drops it.
+Between rounds the relay listens for nudges (``nudge``) and polls now and then, should one be lost.
 """
 
 import logging
 import time
+from collections import Counter as Counted
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import NamedTuple, cast
+from uuid import UUID
 
+import psycopg
 from prometheus_client import Counter, Gauge, Histogram
-from sqlalchemy import Connection, Row, bindparam, delete, func, select
+from sqlalchemy import Connection, func, select, text
 
 from ..database import Database, transient_as_unavailable
 from ..errors import ChassisError, DependencyUnavailable
 from ..lifecycle import Stop
+from ..telemetry.correlation import current_traceparent, span
+from .nudge import CHANNEL, shards_of
 from .ports import Publisher, Record
+from .retention import FORGET_AT_ONCE, forget_idempotency_keys
 from .shards import Shards
-from .stream import Envelope
+from .stream import wire_headers
 from .tables import outbox
 
 log = logging.getLogger(__name__)
@@ -34,16 +43,31 @@ BUSY_WAIT, IDLE_WAIT = 0.02, 0.5  # seconds between rounds: short while there is
 UPKEEP_SECONDS = 2.0  # how often shards are shared out anew and the gauges read
 HOLD_SECONDS = 5.0  # a key whose event was refused waits this long; other keys go on
 
-OutboxRow = Row[tuple[object, ...]]
+FORGET_EVERY_SECONDS = 600.0
 
-_READ = (
-    select(outbox)
-    .where(outbox.c.shard == func.any(bindparam("shards")), outbox.c.aggregate_id != func.all(bindparam("held")))
-    .order_by(outbox.c.seq)
-    .limit(BATCH)
+_COLUMNS = "seq, event_id, topic, aggregate_type, aggregate_id, aggregate_version, type, source, traceparent, payload, created_at"
+_READ = text(
+    f"SELECT {_COLUMNS} FROM outbox WHERE shard = ANY(:shards) AND aggregate_id <> ALL(:held)"  # noqa: S608 # constants
+    f" ORDER BY seq LIMIT {BATCH}"
 )
-_DELETE = delete(outbox).where(outbox.c.seq == func.any(bindparam("acked")))
+_DELETE = text("DELETE FROM outbox WHERE seq = ANY(:acked)")
 _STATE = select(func.count(), func.extract("epoch", func.clock_timestamp() - func.min(outbox.c.created_at)))
+
+
+class OutboxRow(NamedTuple):
+    """A row as the relay reads it: a plain tuple, since there may be many thousands a second."""
+
+    seq: int
+    event_id: UUID
+    topic: str
+    aggregate_type: str
+    aggregate_id: str
+    aggregate_version: int
+    type: str
+    source: str
+    traceparent: str | None
+    payload: str
+    created_at: datetime
 
 
 class Relay:
@@ -55,6 +79,7 @@ class Relay:
         self._database = database
         self._publisher = publisher
         self._clock = clock
+        self._forget_at = 0.0
         self._held: dict[str, float] = {}  # aggregate id → when it may be tried again
         self._suspects: set[str] = set()  # aggregate ids whose last event was refused
 
@@ -71,16 +96,19 @@ class Relay:
 
     def _session(self, connection: Connection, stop: Stop) -> None:
         try:
+            nudges = _Nudges(connection)
             shards = Shards(connection)
             upkeep_due, wait = 0.0, BUSY_WAIT
             while not stop.requested:
                 if self._clock() >= upkeep_due:
                     self._upkeep(connection, shards)
                     upkeep_due = self._clock() + UPKEEP_SECONDS
-                sent = self.round(connection, shards.owned)
-                wait = BUSY_WAIT if sent else min(wait * 2, IDLE_WAIT)
-                if sent < BATCH:
-                    stop.wait(wait)
+                if self.round(connection, shards.owned):
+                    wait = BUSY_WAIT
+                elif nudges.wait(shards.owned, wait, stop):
+                    wait = BUSY_WAIT
+                else:
+                    wait = min(wait * 2, IDLE_WAIT)
         finally:
             connection.invalidate()  # ends the session, and with it every advisory lock
 
@@ -90,11 +118,18 @@ class Relay:
         pending, age = connection.execute(_STATE).one()
         PENDING.set(pending)
         OLDEST_AGE.set(age or 0)
+        # One relay of the service keeps house: whoever has the first shard.
+        if 0 in shards.owned and self._clock() >= self._forget_at:
+            with self._database.transaction() as session:
+                removed = forget_idempotency_keys(session)
+            if removed < FORGET_AT_ONCE:
+                self._forget_at = self._clock() + FORGET_EVERY_SECONDS
 
     def round(self, connection: Connection, shards: set[int]) -> int:
         """One read, publish, delete. Returns how many rows were acknowledged."""
         held = self._still_held()
-        rows = connection.execute(_READ, {"shards": list(shards), "held": held}).all()
+        found = connection.execute(_READ, {"shards": list(shards), "held": held})
+        rows = [OutboxRow._make(row) for row in found]
         acked: list[int] = []
         try:
             for wave in waves(rows):
@@ -117,16 +152,20 @@ class Relay:
         return list(self._held)
 
     def _publish(self, rows: Sequence[OutboxRow]) -> list[int]:
-        acked = []
-        for row, failure in zip(rows, self._publisher.publish([record_of(row) for row in rows]), strict=True):
-            if failure is None:
-                acked.append(row.seq)
-                self._suspects.discard(row.aggregate_id)
-                PUBLISHED.labels(row.topic).inc()
-                PUBLISH_SECONDS.observe(max(0.0, time.time() - row.created_at.timestamp()))
-            else:
-                self._hold(row, failure)
-        return acked
+        outcomes = self._publisher.publish([record_of(row) for row in rows])
+        acked = [row for row, failure in zip(rows, outcomes, strict=True) if failure is None]
+        for topic, count in Counted(row.topic for row in acked).items():
+            PUBLISHED.labels(topic).inc(count)
+        now = time.time()
+        for row in acked:
+            PUBLISH_SECONDS.observe(max(0.0, now - row.created_at.timestamp()))
+        if self._suspects:
+            self._suspects.difference_update(row.aggregate_id for row in acked)
+        if len(acked) < len(rows):
+            for row, failure in zip(rows, outcomes, strict=True):
+                if failure is not None:
+                    self._hold(row, failure)
+        return [row.seq for row in acked]
 
     def _hold(self, row: OutboxRow, failure: ChassisError) -> None:
         """Keeps this key's later events behind the refused one; they stay in the outbox."""
@@ -163,15 +202,34 @@ def waves(rows: Sequence[OutboxRow]) -> list[list[OutboxRow]]:
 
 
 def record_of(row: OutboxRow) -> Record:
-    envelope = Envelope(
-        id=row.event_id,
-        type=row.type,
+    traceparent = row.traceparent
+    if traceparent and traceparent.endswith("1"):  # sampled: the way through Kafka is part of the trace
+        with span(f"publish {row.type}", kind="producer", parent=traceparent):
+            traceparent = current_traceparent()
+    headers = wire_headers(
+        event_id=row.event_id,
+        kind=row.type,
         source=row.source,
         subject=row.aggregate_id,
         time=row.created_at,
         version=row.aggregate_version,
-        traceparent=row.traceparent,
+        traceparent=traceparent,
     )
-    return Record(
-        topic=row.topic, key=row.aggregate_id.encode(), value=row.payload.encode(), headers=envelope.headers()
-    )
+    return Record(topic=row.topic, key=row.aggregate_id.encode(), value=row.payload.encode(), headers=headers)
+
+
+class _Nudges:
+    """Listens on the relay's own connection to PostgreSQL."""
+
+    def __init__(self, connection: Connection) -> None:
+        connection.execute(text(f"LISTEN {CHANNEL}"))
+        self._driver = cast("psycopg.Connection[object]", connection.connection.driver_connection)
+
+    def wait(self, shards: set[int], seconds: float, stop: Stop) -> bool:
+        """Whether one of the shards was named within ``seconds``."""
+        end = time.monotonic() + seconds
+        while not stop.requested and (left := end - time.monotonic()) > 0:
+            for nudge in self._driver.notifies(timeout=left, stop_after=1):
+                if shards_of(nudge.payload) & shards:
+                    return True
+        return False

@@ -57,35 +57,51 @@ class Envelope:
     traceparent: str | None = None
 
     def headers(self) -> tuple[tuple[str, bytes], ...]:
-        values = {
-            "ce_specversion": "1.0",
-            "ce_id": str(self.id),
-            "ce_type": self.type,
-            "ce_source": self.source,
-            "ce_subject": self.subject,
-            "ce_time": self.time.astimezone(UTC).isoformat(),
-            "ce_aggregateversion": str(self.version),
-            "content-type": "application/json",
-        }
-        if self.traceparent:
-            values[TRACEPARENT] = self.traceparent
-        return tuple((name, value.encode()) for name, value in values.items())
+        return wire_headers(
+            event_id=self.id,
+            kind=self.type,
+            source=self.source,
+            subject=self.subject,
+            time=self.time,
+            version=self.version,
+            traceparent=self.traceparent,
+        )
 
     @staticmethod
     def of(record: Record) -> "Envelope":
         """Reads a record's headers, or raises InvalidEvent that names the wrong one."""
+        found = dict(record.headers)
         try:
             return Envelope(
-                id=UUID(record.header("ce_id")),
-                type=record.header("ce_type") or _missing("ce_type"),
-                source=record.header("ce_source"),
-                subject=record.header("ce_subject"),
-                time=datetime.fromisoformat(record.header("ce_time")),
-                version=int(record.header("ce_aggregateversion")),
-                traceparent=record.header(TRACEPARENT) or None,
+                id=UUID(found["ce_id"].decode()),
+                type=found["ce_type"].decode() or _missing("ce_type"),
+                source=found["ce_source"].decode(),
+                subject=found["ce_subject"].decode(),
+                time=datetime.fromisoformat(found["ce_time"].decode()),
+                version=int(found["ce_aggregateversion"]),
+                traceparent=found[TRACEPARENT].decode() if TRACEPARENT in found else None,
             )
+        except KeyError as error:
+            raise InvalidEvent(f"not a CloudEvent in binary mode: the header {error} is missing") from error
         except ValueError as error:
             raise InvalidEvent(f"not a CloudEvent in binary mode: {error}") from error
+
+
+def wire_headers(
+    *, event_id: UUID, kind: str, source: str, subject: str, time: datetime, version: int, traceparent: str | None
+) -> tuple[tuple[str, bytes], ...]:
+    """An envelope as Kafka headers."""
+    headers = (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(event_id).encode()),
+        ("ce_type", kind.encode()),
+        ("ce_source", source.encode()),
+        ("ce_subject", subject.encode()),
+        ("ce_time", time.astimezone(UTC).isoformat().encode()),
+        ("ce_aggregateversion", b"%d" % version),
+        ("content-type", b"application/json"),
+    )
+    return (*headers, (TRACEPARENT, traceparent.encode())) if traceparent else headers
 
 
 def _missing(header: str) -> str:

@@ -1,13 +1,15 @@
-"""The tables of outbox and inbox, and the frozen steps by which services' migrations create them."""
+"""The tables of outbox, inbox, parked keys and idempotency keys, and the frozen steps by which services' migrations create them."""
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
     DateTime,
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -51,10 +53,45 @@ inbox = Table(
 )
 
 
+# Keys of strict streams whose events wait in the dead-letter topic (see ``parking``).
+parked_keys = Table(
+    "parked_keys",
+    metadata,
+    Column("consumer_group", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("key", LargeBinary, primary_key=True),
+    Column("letters", BigInteger, nullable=False),
+    Column("replaying", Boolean, nullable=False),
+    Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_hash", Text, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index("idempotency_keys_created_at", "created_at"),
+)
+
+
 def create_v1(connection: Connection) -> None:
-    """Creates both tables as of version 1. A later change of the tables gets a step of its own."""
+    """Creates outbox and inbox. A later change of the tables gets a step of its own."""
     metadata.create_all(connection, tables=[outbox, inbox])
 
 
 def drop_v1(connection: Connection) -> None:
     metadata.drop_all(connection, tables=[outbox, inbox])
+
+
+def create_v2(connection: Connection) -> None:
+    """Adds parked keys and idempotency keys."""
+    metadata.create_all(connection, tables=[parked_keys, idempotency_keys])
+
+
+def drop_v2(connection: Connection) -> None:
+    metadata.drop_all(connection, tables=[parked_keys, idempotency_keys])

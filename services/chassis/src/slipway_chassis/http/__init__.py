@@ -1,3 +1,10 @@
-"""HTTP: the Flask application of a service (``app``), its errors (``problems``), its input (``body``)
-and the server that runs it (``server``).
+"""HTTP: typed routes (``api``), the Flask application of a service (``app``) and its outermost layer
+(``edge``), errors (``problems``), input (``body``), safe repetition (``idempotency``), the published
+contract (``openapi``), calls to others (``client``) and the server (``server``).
 """
+
+from .api import Api, Output
+from .body import Input
+from .problems import Problem
+
+__all__ = ["Api", "Input", "Output", "Problem"]

@@ -39,7 +39,7 @@ def json_body(model: type[ModelT]) -> ModelT:
         raise _problem(error, "body") from None
 
 
-def query(model: type[ModelT]) -> ModelT:
+def query_string(model: type[ModelT]) -> ModelT:
     """Reads the query string; numbers arrive as text there, hence lax types."""
     try:
         return model.model_validate(request.args.to_dict(), strict=False)

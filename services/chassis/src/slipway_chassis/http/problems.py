@@ -5,12 +5,32 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from flask import Flask, Response, json, request
+from pydantic import BaseModel, Field
 from werkzeug.exceptions import HTTPException
 
-from ..errors import DependencyUnavailable
+from ..errors import DeadlineExceeded, DependencyUnavailable, InvalidToken, ScopeMissing
 from ..telemetry.correlation import current_request_id
 
 log = logging.getLogger(__name__)
+
+
+class Fault(BaseModel):
+    """One fault in a request; ``pointer`` says where (RFC 6901)."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemDetails(BaseModel):
+    """RFC 9457, as it stands in OpenAPI."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""
+    instance: str = ""
+    request_id: str | None = None
+    errors: list[Fault] = Field(default_factory=list)
 
 
 class Problem(Exception):  # RFC 9457's word
@@ -31,17 +51,26 @@ class Problem(Exception):  # RFC 9457's word
         self.headers = headers
 
     def response(self) -> Response:
-        body: dict[str, object] = {
-            "type": "about:blank",
-            "title": self.status.phrase,
-            "status": self.status.value,
-            "detail": self.detail,
-            "instance": request.path,
-            "request_id": current_request_id(),
-        }
-        if self.errors:
-            body["errors"] = self.errors
-        return Response(json.dumps(body), self.status.value, self.headers, content_type="application/problem+json")
+        body, _ = problem_json(self.status, self.detail, instance=request.path, errors=self.errors)
+        return Response(body, self.status.value, self.headers, content_type="application/problem+json")
+
+
+def problem_json(
+    status: int, detail: str, *, instance: str = "", errors: list[dict[str, str]] | None = None
+) -> tuple[bytes, str]:
+    """The body, and the status as it stands in the first line of an answer."""
+    known = HTTPStatus(status)
+    body: dict[str, object] = {
+        "type": "about:blank",
+        "title": known.phrase,
+        "status": known.value,
+        "detail": detail,
+        "instance": instance,
+        "request_id": current_request_id(),
+    }
+    if errors:
+        body["errors"] = errors
+    return json.dumps(body).encode(), f"{known.value} {known.phrase}"
 
 
 def handle_problems(app: Flask, statuses: Mapping[type[Exception], int]) -> None:
@@ -55,6 +84,9 @@ def handle_problems(app: Flask, statuses: Mapping[type[Exception], int]) -> None
     app.register_error_handler(Problem, Problem.response)
     app.register_error_handler(HTTPException, _from_werkzeug)
     app.register_error_handler(DependencyUnavailable, _unavailable)
+    app.register_error_handler(DeadlineExceeded, lambda error: Problem(504, f"Given up: {error}.").response())
+    app.register_error_handler(InvalidToken, _unauthenticated)
+    app.register_error_handler(ScopeMissing, _forbidden)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -67,6 +99,17 @@ def _unavailable(error: DependencyUnavailable) -> Response:
     log.warning("a dependency is away: %s", error)
     detail = "A part this service depends on is not available. Try again; look first whether a change took effect."
     return Problem(503, detail, headers={"Retry-After": "1"}).response()
+
+
+def _unauthenticated(error: InvalidToken) -> Response:
+    # RFC 6750: without a token the challenge names no error
+    challenge = "Bearer" if error.reason == "missing" else f'Bearer error="invalid_token", error_description="{error}"'
+    return Problem(401, f"Not authenticated: {error}.", headers={"WWW-Authenticate": challenge}).response()
+
+
+def _forbidden(error: ScopeMissing) -> Response:
+    challenge = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+    return Problem(403, f"Not allowed: {error}.", headers=challenge).response()
 
 
 def _unexpected(error: Exception) -> Response:

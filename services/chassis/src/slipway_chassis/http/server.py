@@ -39,7 +39,7 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
         return app
 
 
-def run(build: Callable[[], tuple[Flask, Health]], settings: WebSettings) -> None:
+def serve(build: Callable[[], tuple[Flask, Health]], settings: WebSettings) -> None:
     """Serves until SIGTERM, then finishes what is in flight. ``build`` runs in the worker, after the fork."""
 
     def start_admin(worker: Worker) -> None:

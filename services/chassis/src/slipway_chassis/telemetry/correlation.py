@@ -1,18 +1,76 @@
-"""Which request or event is being worked on: carried by context variables into logs and events."""
+"""Which request or event is being worked on: a trace, a span and a request id, carried by context variables.
 
+``span`` begins a piece of work. It takes over the caller's trace (W3C traceparent) or begins one, so that
+logs, events and calls to others name the same trace. Spans are recorded with OpenTelemetry where
+``traces.configure`` has given an exporter and the trace is sampled; otherwise only the ids travel, which
+costs microseconds.
+"""
+
+import random
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Protocol
 
 TRACEPARENT = "traceparent"
+REQUEST_ID = "x-request-id"
 # https://www.w3.org/TR/trace-context/#traceparent-header; all-zero ids are invalid
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_SAMPLED = 1
 
 _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+_ids = random.SystemRandom().getrandbits(64)
+_chance = random.Random(_ids)  # noqa: S311 # ids must be unlikely to meet, not secret
+
+
+class Recording(Protocol):
+    """A span that is being recorded."""
+
+    @property
+    def traceparent(self) -> str: ...
+
+    def end(self, *, error: BaseException | None) -> None: ...
+
+    def put(self, name: str, value: str | int) -> None: ...
+
+
+class Recorder(Protocol):
+    """Begins recorded spans; ``traces`` implements it with OpenTelemetry."""
+
+    ratio: float
+
+    def begin(self, name: str, kind: str, parent: str | None) -> Recording: ...
+
+
+class Span:
+    """``put`` adds an attribute; of no effect where the span is not recorded."""
+
+    __slots__ = ("_recording",)
+
+    def __init__(self, recording: Recording | None) -> None:
+        self._recording = recording
+
+    def put(self, name: str, value: str | int) -> None:
+        if self._recording:
+            self._recording.put(name, value)
+
+
+class _Process:
+    """The recorder of this process; none until ``traces.configure``."""
+
+    recorder: Recorder | None = None
+
+
+def record_with(recorder: Recorder | None) -> None:
+    _Process.recorder = recorder
+
+
+def reseed() -> None:
+    """Call after a fork: a child must not make its parent's ids again."""
+    _chance.seed(random.SystemRandom().getrandbits(64))
 
 
 def current_traceparent() -> str | None:
@@ -23,18 +81,62 @@ def current_request_id() -> str | None:
     return _request_id.get()
 
 
+def outgoing_headers() -> dict[str, str]:
+    """What a call to another service carries on: trace and request id."""
+    found = {TRACEPARENT: _traceparent.get(), REQUEST_ID: _request_id.get()}
+    return {name: value for name, value in found.items() if value}
+
+
 @contextmanager
-def correlated(headers: Mapping[str, str]) -> Iterator[None]:
-    """Takes over the caller's trace and request id, or begins new ones where they are missing or malformed."""
-    traceparent = headers.get(TRACEPARENT, "")
-    request_id = headers.get("x-request-id", "")
-    if not _TRACEPARENT.fullmatch(traceparent):
-        traceparent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
-    if not _REQUEST_ID.fullmatch(request_id):
-        request_id = secrets.token_hex(8)
-    tokens = _traceparent.set(traceparent), _request_id.set(request_id)
+def request_id_of(given: str | None) -> Iterator[str]:
+    """Takes over the caller's request id, or makes one where it is missing or malformed."""
+    request_id = given if given and _REQUEST_ID.fullmatch(given) else f"{_chance.getrandbits(64):016x}"
+    token = _request_id.set(request_id)
     try:
-        yield
+        yield request_id
     finally:
-        _traceparent.reset(tokens[0])
-        _request_id.reset(tokens[1])
+        _request_id.reset(token)
+
+
+@contextmanager
+def span(name: str, *, kind: str = "internal", parent: str | None = None) -> Iterator[Span]:
+    """A piece of work. ``kind``: server, client, producer, consumer or internal. ``parent`` is a traceparent
+    from outside, malformed or missing ones begin a new trace; inside a span, the parent is that span.
+    """
+    open_span = OpenSpan(name, kind=kind, parent=parent)
+    try:
+        yield open_span.span
+    except BaseException as error:
+        open_span.close(error)
+        raise
+    open_span.close()
+
+
+class OpenSpan:
+    """``span`` for callers that can't use a block: closed by ``close``."""
+
+    __slots__ = ("_recording", "_token", "span")
+
+    def __init__(self, name: str, *, kind: str, parent: str | None = None) -> None:
+        if parent is None or not _TRACEPARENT.fullmatch(parent):
+            parent = _traceparent.get()
+        recorder = _Process.recorder
+        self._recording: Recording | None = None
+        if recorder and (_is_sampled(parent) if parent else _chance.random() < recorder.ratio):
+            self._recording = recorder.begin(name, kind, parent)
+            traceparent = self._recording.traceparent
+        elif parent:
+            traceparent = parent
+        else:
+            traceparent = f"00-{_chance.getrandbits(128) or 1:032x}-{_chance.getrandbits(64) or 1:016x}-00"
+        self.span = Span(self._recording)
+        self._token = _traceparent.set(traceparent)
+
+    def close(self, error: BaseException | None = None) -> None:
+        _traceparent.reset(self._token)
+        if self._recording:
+            self._recording.end(error=error)
+
+
+def _is_sampled(traceparent: str) -> bool:
+    return bool(int(traceparent[-2:], 16) & _SAMPLED)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ChassisError
+from ..resilience.breaker import breaker_states
 
 Check = Callable[[], object]
 # Probes of several kubelets, gateways and people must not become load on the database.
@@ -50,7 +51,11 @@ class Health:
         ready = not draining and not any(report.values())
         status = "draining" if draining else "ready" if ready else "unavailable"
         checks = {name: {"ok": not why, **({"detail": why} if why else {})} for name, why in report.items()}
-        return ready, {"status": status, "checks": checks}
+        body: dict[str, object] = {"status": status, "checks": checks}
+        if states := breaker_states():
+            # For people: an open circuit to one dependency does not make a service useless.
+            body["circuit_breakers"] = states
+        return ready, body
 
     def _checked(self) -> dict[str, str]:
         with self._lock:

@@ -2,11 +2,11 @@
 
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import PublishFailed
-from ..events.ports import Record
+from ..events.ports import Partition, Record
 
 PARTITIONS = 3
 MAX_BYTES = 1_000_000
@@ -67,13 +67,15 @@ class MemorySubscription:
             found += taken
         return found
 
-    def commit(self, done: Sequence[Record]) -> None:
-        for record in done:
-            self._broker.committed[self._group, record.topic, record.partition] = record.offset + 1
+    def assigned(self) -> set[Partition]:
+        return set(self._positions)
 
-    def rewind(self, undone: Sequence[Record]) -> None:
-        for record in reversed(undone):
-            self._positions[record.topic, record.partition] = record.offset
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        for (topic, partition), offset in offsets.items():
+            self._broker.committed[self._group, topic, partition] = offset
+
+    def seek(self, offsets: Mapping[Partition, int]) -> None:
+        self._positions |= {partition: offset for partition, offset in offsets.items() if partition in self._positions}
 
     def lag(self) -> int:
         return sum(len(self._broker.partitions[key]) - position for key, position in self._positions.items())

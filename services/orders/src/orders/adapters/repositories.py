@@ -1,10 +1,11 @@
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from ..application.ports import Customers, Orders
 from ..domain.model import Customer, Order
 from .tables import customers
 from .tables import orders as orders_table
@@ -17,8 +18,8 @@ class SqlOrders:
     def add(self, order: Order) -> None:
         self._session.add(order)
 
-    def get(self, order_id: UUID) -> Order | None:
-        return self._session.get(Order, order_id)
+    def get(self, order_id: UUID, *, for_change: bool = False) -> Order | None:
+        return self._session.get(Order, order_id, with_for_update=for_change)
 
     def page(self, *, after: UUID | None, limit: int) -> list[Order]:
         statement = select(Order).order_by(orders_table.c.id).limit(limit)
@@ -40,3 +41,14 @@ class SqlCustomers:
     def get(self, user_id: UUID) -> Customer | None:
         row = self._session.execute(select(customers).where(customers.c.user_id == user_id)).mappings().one_or_none()
         return Customer(**row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Repositories:
+    orders: Orders
+    customers: Customers
+
+
+def repositories(session: Session) -> Repositories:
+    """Everything this service stores, in one transaction."""
+    return Repositories(SqlOrders(session), SqlCustomers(session))

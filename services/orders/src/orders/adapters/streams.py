@@ -1,15 +1,12 @@
-"""What this service publishes, and which topics it reads."""
+"""What this service publishes."""
 
 from slipway_chassis.events.stream import Stream
 
-from ..domain.events import OrderPlaced
+from ..domain.events import OrderCancelled, OrderPlaced
 
 ORDERS = Stream(
     topic="orders.order.v1",
     aggregate="order",
     source="/orders",
-    events={"orders.OrderPlaced.v1": OrderPlaced},
+    events={"orders.OrderPlaced.v1": OrderPlaced, "orders.OrderCancelled.v1": OrderCancelled},
 )
-
-USER_REGISTERED = "users.UserRegistered.v1"
-CONSUMED_TOPICS = ("users.user.v1",)

@@ -1,9 +1,9 @@
 """Tables, and the mapping of the domain's classes to them: the domain knows nothing of it."""
 
-from sqlalchemy import Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import Column, DateTime, Enum, Index, Integer, MetaData, Table, Text, Uuid
 from sqlalchemy.orm import registry
 
-from ..domain.model import Order
+from ..domain.model import Order, OrderStatus
 
 metadata = MetaData()
 
@@ -16,6 +16,7 @@ orders = Table(
     Column("quantity", Integer, nullable=False),
     Column("unit_price_cents", Integer, nullable=False),
     Column("placed_at", DateTime(timezone=True), nullable=False),
+    Column("status", Enum(OrderStatus, native_enum=False, values_callable=list, length=20), nullable=False),
     Column("version", Integer, nullable=False),
     Index("orders_of_user", "user_id"),
 )

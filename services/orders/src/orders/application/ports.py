@@ -7,7 +7,9 @@ from ..domain.model import Customer, Order
 class Orders(Protocol):
     def add(self, order: Order) -> None: ...
 
-    def get(self, order_id: UUID) -> Order | None: ...
+    def get(self, order_id: UUID, *, for_change: bool = False) -> Order | None:
+        """``for_change``: nobody else may change the order until the transaction ends."""
+        ...
 
     def page(self, *, after: UUID | None, limit: int) -> list[Order]:
         """Orders in order of their id, beginning behind ``after``."""

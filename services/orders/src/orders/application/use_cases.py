@@ -29,6 +29,14 @@ def place_order(
     return order
 
 
+def cancel_order(orders: Orders, order_id: UUID, *, now: datetime) -> Order:
+    order = orders.get(order_id, for_change=True)
+    if order is None:
+        raise OrderNotFound(f"There is no order {order_id}.")
+    order.cancel(now=now)
+    return order
+
+
 def find_order(orders: Orders, customers: Customers, order_id: UUID) -> tuple[Order, Customer | None]:
     """The order, and its customer as far as events told of one."""
     order = orders.get(order_id)

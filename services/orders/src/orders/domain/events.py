@@ -13,3 +13,9 @@ class OrderPlaced:
     quantity: int
     total_cents: int
     placed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelled:
+    order_id: UUID
+    cancelled_at: datetime

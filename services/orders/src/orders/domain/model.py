@@ -1,9 +1,16 @@
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from .events import OrderPlaced
+from ..errors import OrderNotCancellable
+from .events import OrderCancelled, OrderPlaced
+
+
+class OrderStatus(StrEnum):
+    PLACED = "placed"
+    CANCELLED = "cancelled"
 
 
 @dataclass(kw_only=True, eq=False)
@@ -14,8 +21,9 @@ class Order:
     quantity: int
     unit_price_cents: int
     placed_at: datetime
+    status: OrderStatus = OrderStatus.PLACED
     version: int = 0
-    events: list[OrderPlaced] = field(default_factory=list)
+    events: list[OrderPlaced | OrderCancelled] = field(default_factory=list)
 
     @classmethod
     def place(
@@ -28,9 +36,8 @@ class Order:
             quantity=quantity,
             unit_price_cents=unit_price_cents,
             placed_at=now,
-            version=1,
         )
-        order.events.append(
+        order._happened(
             OrderPlaced(
                 order_id=order_id,
                 user_id=user_id,
@@ -42,9 +49,20 @@ class Order:
         )
         return order
 
+    def cancel(self, *, now: datetime) -> None:
+        """Raises OrderNotCancellable when it is cancelled already."""
+        if self.status is not OrderStatus.PLACED:
+            raise OrderNotCancellable(f"The order {self.id} is {self.status} and can't be cancelled.")
+        self.status = OrderStatus.CANCELLED
+        self._happened(OrderCancelled(order_id=self.id, cancelled_at=now))
+
     @property
     def total_cents(self) -> int:
         return self.quantity * self.unit_price_cents
+
+    def _happened(self, event: OrderPlaced | OrderCancelled) -> None:
+        self.version += 1
+        self.events.append(event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""One module per process: ``http``, ``consumer``, ``relay``, ``migrate``.
+"""What comes in from outside: ``http`` (routes) and ``events`` (other services' events).
 
-Each runs by itself: ``python -m orders.entrypoints.http``.
+``slipway run orders PROCESS`` starts one of the processes: http, relay, consumer, migrate.
 """

@@ -1,25 +1,20 @@
-"""The HTTP process: ``/v1/orders``."""
+"""The HTTP API: ``/v1/orders``."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from flask import Blueprint, Response, jsonify, url_for
 from pydantic import Field
+from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from slipway_chassis.config import load_or_exit
-from slipway_chassis.database import Database
-from slipway_chassis.http.body import Input, json_body, query
-from slipway_chassis.http.service import run_http
+from slipway_chassis.http import Api, Input, Output
 
+from ..adapters.repositories import repositories
 from ..application import use_cases
-from ..bootstrap import prepare, transaction
-from ..config import OrdersSettings
-from ..domain.model import Order
-from ..errors import OrderNotFound
+from ..domain.model import Customer, Order, OrderStatus
 
-PROBLEMS: dict[type[Exception], int] = {OrderNotFound: 404}
+v1 = Api("v1")
 
 
 class NewOrder(Input):
@@ -34,51 +29,58 @@ class Page(Input):
     after: UUID | None = None
 
 
-def routes(database: Database) -> Blueprint:
-    api = Blueprint("v1", __name__, url_prefix="/v1/orders")
+class OrderView(Output):
+    id: UUID
+    user_id: UUID
+    item: str
+    quantity: int
+    unit_price_cents: int
+    total_cents: int
+    placed_at: datetime
+    status: OrderStatus
+    customer_name: str | None = None
 
-    @api.post("")
-    def place() -> tuple[Response, int, dict[str, str]]:
-        body = json_body(NewOrder)
-        with transaction(database) as repositories:
-            order = use_cases.place_order(
-                repositories.orders, order_id=uuid7(), now=datetime.now(UTC), **body.model_dump()
-            )
-        return jsonify(order_json(order)), 201, {"Location": url_for("v1.show", order_id=order.id)}
-
-    @api.get("")
-    def index() -> Response:
-        page = query(Page)
-        with transaction(database) as repositories:
-            orders = repositories.orders.page(after=page.after, limit=page.limit)
-        more = {"next": url_for("v1.index", limit=page.limit, after=orders[-1].id)} if len(orders) == page.limit else {}
-        return jsonify(orders=[order_json(order) for order in orders], **more)
-
-    @api.get("/<uuid:order_id>")
-    def show(order_id: UUID) -> Response:
-        with transaction(database) as repositories:
-            order, customer = use_cases.find_order(repositories.orders, repositories.customers, order_id)
-        return jsonify(order_json(order) | {"customer_name": customer.name if customer else None})
-
-    return api
+    @classmethod
+    def of(cls, order: Order, customer: Customer | None = None) -> "OrderView":
+        view = cls.model_validate(order)
+        return view.model_copy(update={"customer_name": customer.name}) if customer else view
 
 
-def order_json(order: Order) -> dict[str, Any]:
-    return {
-        "id": str(order.id),
-        "user_id": str(order.user_id),
-        "item": order.item,
-        "quantity": order.quantity,
-        "unit_price_cents": order.unit_price_cents,
-        "total_cents": order.total_cents,
-        "placed_at": order.placed_at.isoformat(),
-    }
+class OrderPage(Output):
+    orders: list[OrderView]
+    next: str | None = Field(None, description="path of the page behind this one")
 
 
-def main() -> None:
-    prepare()
-    run_http("orders", load_or_exit(OrdersSettings), routes=routes, problems=PROBLEMS)
+@v1.post("/v1/orders", location="/v1/orders/{id}", idempotent=True)
+def place(body: NewOrder, session: Session) -> OrderView:
+    """Place an order."""
+    order = use_cases.place_order(
+        repositories(session).orders, order_id=uuid7(), now=datetime.now(UTC), **body.model_dump()
+    )
+    return OrderView.of(order)
 
 
-if __name__ == "__main__":
-    main()
+@v1.get("/v1/orders")
+def index(query: Page, session: Session) -> OrderPage:
+    """List orders, the oldest first."""
+    orders = repositories(session).orders.page(after=query.after, limit=query.limit)
+    more = f"/v1/orders?limit={query.limit}&after={orders[-1].id}" if len(orders) == query.limit else None
+    return OrderPage(orders=[OrderView.of(order) for order in orders], next=more)
+
+
+@v1.get("/v1/orders/<uuid:order_id>", errors={404: "No such order"})
+def show(order_id: UUID, session: Session) -> OrderView:
+    """Show an order, with its customer's name as far as it is known here."""
+    known = repositories(session)
+    return OrderView.of(*use_cases.find_order(known.orders, known.customers, order_id))
+
+
+@v1.post(
+    "/v1/orders/<uuid:order_id>/cancel",
+    status=200,
+    idempotent=True,
+    errors={404: "No such order", 409: "The order is cancelled already"},
+)
+def cancel(order_id: UUID, session: Session) -> OrderView:
+    """Cancel an order."""
+    return OrderView.of(use_cases.cancel_order(repositories(session).orders, order_id, now=datetime.now(UTC)))

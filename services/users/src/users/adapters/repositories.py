@@ -1,10 +1,12 @@
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from ..application.ports import OrderLists, Users
 from ..domain.model import ListedOrder, User
 from ..errors import EmailTaken
 from .tables import listed_orders
@@ -36,8 +38,22 @@ class SqlOrderLists:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, order: ListedOrder) -> None:
-        self._session.execute(insert(listed_orders), [asdict(order)])
+    def put(self, order: ListedOrder) -> None:
+        values = asdict(order)
+        self._session.execute(
+            insert(listed_orders)
+            .values(values)
+            .on_conflict_do_update(
+                index_elements=["order_id"], set_=values, where=listed_orders.c.version < order.version
+            )
+        )
+
+    def cancel(self, order_id: UUID, *, version: int) -> None:
+        self._session.execute(
+            update(listed_orders)
+            .where(listed_orders.c.order_id == order_id, listed_orders.c.version < version)
+            .values(status="cancelled", version=version)
+        )
 
     def of_user(self, user_id: UUID, *, limit: int) -> list[ListedOrder]:
         statement = (
@@ -47,3 +63,14 @@ class SqlOrderLists:
             .limit(limit)
         )
         return [ListedOrder(**row) for row in self._session.execute(statement).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class Repositories:
+    users: Users
+    order_lists: OrderLists
+
+
+def repositories(session: Session) -> Repositories:
+    """Everything this service stores, in one transaction."""
+    return Repositories(SqlUsers(session), SqlOrderLists(session))

@@ -1,4 +1,4 @@
-"""What this service publishes, and which topics it reads."""
+"""What this service publishes."""
 
 from slipway_chassis.events.stream import Stream
 
@@ -10,6 +10,3 @@ USERS = Stream(
     source="/users",
     events={"users.UserRegistered.v1": UserRegistered},
 )
-
-ORDER_PLACED = "orders.OrderPlaced.v1"
-CONSUMED_TOPICS = ("orders.order.v1",)

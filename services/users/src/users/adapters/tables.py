@@ -26,6 +26,8 @@ listed_orders = Table(
     Column("quantity", Integer, nullable=False),
     Column("total_cents", Integer, nullable=False),
     Column("placed_at", DateTime(timezone=True), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("version", Integer, nullable=False),
     Index("listed_orders_of_user", "user_id", "placed_at"),
 )
 

@@ -17,7 +17,13 @@ class Users(Protocol):
 
 
 class OrderLists(Protocol):
-    def add(self, order: ListedOrder) -> None: ...
+    def put(self, order: ListedOrder) -> None:
+        """Adds the order, unless a later version of it is listed already."""
+        ...
+
+    def cancel(self, order_id: UUID, *, version: int) -> None:
+        """Marks the order as cancelled, unless a later version of it is listed already."""
+        ...
 
     def of_user(self, user_id: UUID, *, limit: int) -> list[ListedOrder]:
         """The newest first."""

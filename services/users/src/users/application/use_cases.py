@@ -3,7 +3,7 @@ from uuid import UUID
 
 from ..domain.model import ListedOrder, User
 from ..errors import UserNotFound
-from .consumed_events import OrderPlaced
+from .consumed_events import OrderCancelled, OrderPlaced
 from .ports import OrderLists, Users
 
 
@@ -25,9 +25,9 @@ def list_orders(users: Users, order_lists: OrderLists, user_id: UUID, *, limit: 
     return order_lists.of_user(user_id, limit=limit)
 
 
-def list_placed_order(order_lists: OrderLists, event: OrderPlaced) -> None:
+def list_placed_order(order_lists: OrderLists, event: OrderPlaced, *, version: int) -> None:
     """Puts an order on its user's list. The user may be unknown here: the list is what events told."""
-    order_lists.add(
+    order_lists.put(
         ListedOrder(
             order_id=event.order_id,
             user_id=event.user_id,
@@ -35,5 +35,11 @@ def list_placed_order(order_lists: OrderLists, event: OrderPlaced) -> None:
             quantity=event.quantity,
             total_cents=event.total_cents,
             placed_at=event.placed_at,
+            status="placed",
+            version=version,
         )
     )
+
+
+def list_cancelled_order(order_lists: OrderLists, event: OrderCancelled, *, version: int) -> None:
+    order_lists.cancel(event.order_id, version=version)

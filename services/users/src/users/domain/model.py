@@ -33,3 +33,5 @@ class ListedOrder:
     quantity: int
     total_cents: int
     placed_at: datetime
+    status: str
+    version: int  # of the order when this was told: a projection takes no older news

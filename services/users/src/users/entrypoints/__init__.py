@@ -1,4 +1,4 @@
-"""One module per process: ``http``, ``consumer``, ``relay``, ``migrate``.
+"""What comes in from outside: ``http`` (routes) and ``events`` (other services' events).
 
-Each runs by itself: ``python -m users.entrypoints.http``.
+``slipway run users PROCESS`` starts one of the processes: http, relay, consumer, migrate.
 """

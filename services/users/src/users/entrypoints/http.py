@@ -1,25 +1,19 @@
-"""The HTTP process: ``/v1/users``."""
+"""The HTTP API: ``/v1/users``."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from flask import Blueprint, Response, jsonify, url_for
 from pydantic import Field
+from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from slipway_chassis.config import load_or_exit
-from slipway_chassis.database import Database
-from slipway_chassis.http.body import Input, json_body, query
-from slipway_chassis.http.service import run_http
+from slipway_chassis.http import Api, Input, Output
 
+from ..adapters.repositories import repositories
 from ..application import use_cases
-from ..bootstrap import prepare, transaction
-from ..config import UsersSettings
-from ..domain.model import ListedOrder, User
-from ..errors import EmailTaken, UserNotFound
 
-PROBLEMS: dict[type[Exception], int] = {UserNotFound: 404, EmailTaken: 409}
+v1 = Api("v1")
 
 
 class NewUser(Input):
@@ -37,64 +31,57 @@ class Newest(Input):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
-def routes(database: Database) -> Blueprint:
-    api = Blueprint("v1", __name__, url_prefix="/v1/users")
-
-    @api.post("")
-    def register() -> tuple[Response, int, dict[str, str]]:
-        body = json_body(NewUser)
-        with transaction(database) as repositories:
-            user = use_cases.register_user(
-                repositories.users, user_id=uuid7(), name=body.name, email=body.email, now=datetime.now(UTC)
-            )
-        return jsonify(user_json(user)), 201, {"Location": url_for("v1.show", user_id=user.id)}
-
-    @api.get("")
-    def index() -> Response:
-        page = query(Page)
-        with transaction(database) as repositories:
-            users = repositories.users.page(after=page.after, limit=page.limit)
-        more = {"next": url_for("v1.index", limit=page.limit, after=users[-1].id)} if len(users) == page.limit else {}
-        return jsonify(users=[user_json(user) for user in users], **more)
-
-    @api.get("/<uuid:user_id>")
-    def show(user_id: UUID) -> Response:
-        with transaction(database) as repositories:
-            return jsonify(user_json(use_cases.find_user(repositories.users, user_id)))
-
-    @api.get("/<uuid:user_id>/orders")
-    def orders(user_id: UUID) -> Response:
-        newest = query(Newest)
-        with transaction(database) as repositories:
-            listed = use_cases.list_orders(repositories.users, repositories.order_lists, user_id, limit=newest.limit)
-        return jsonify(orders=[listed_order_json(order) for order in listed])
-
-    return api
+class UserView(Output):
+    id: UUID
+    name: str
+    email: str
+    registered_at: datetime
 
 
-def user_json(user: User) -> dict[str, Any]:
-    return {
-        "id": str(user.id),
-        "name": user.name,
-        "email": user.email,
-        "registered_at": user.registered_at.isoformat(),
-    }
+class UserPage(Output):
+    users: list[UserView]
+    next: str | None = Field(None, description="path of the page behind this one")
 
 
-def listed_order_json(order: ListedOrder) -> dict[str, Any]:
-    return {
-        "order_id": str(order.order_id),
-        "item": order.item,
-        "quantity": order.quantity,
-        "total_cents": order.total_cents,
-        "placed_at": order.placed_at.isoformat(),
-    }
+class ListedOrderView(Output):
+    order_id: UUID
+    item: str
+    quantity: int
+    total_cents: int
+    placed_at: datetime
+    status: str
 
 
-def main() -> None:
-    prepare()
-    run_http("users", load_or_exit(UsersSettings), routes=routes, problems=PROBLEMS)
+class OrderList(Output):
+    orders: list[ListedOrderView]
 
 
-if __name__ == "__main__":
-    main()
+@v1.post("/v1/users", location="/v1/users/{id}", idempotent=True, errors={409: "The address is taken"})
+def register(body: NewUser, session: Session) -> UserView:
+    """Register a user."""
+    user = use_cases.register_user(
+        repositories(session).users, user_id=uuid7(), name=body.name, email=body.email, now=datetime.now(UTC)
+    )
+    return UserView.model_validate(user)
+
+
+@v1.get("/v1/users")
+def index(query: Page, session: Session) -> UserPage:
+    """List users, the oldest first."""
+    users = repositories(session).users.page(after=query.after, limit=query.limit)
+    more = f"/v1/users?limit={query.limit}&after={users[-1].id}" if len(users) == query.limit else None
+    return UserPage(users=[UserView.model_validate(user) for user in users], next=more)
+
+
+@v1.get("/v1/users/<uuid:user_id>", errors={404: "No such user"})
+def show(user_id: UUID, session: Session) -> UserView:
+    """Show a user."""
+    return UserView.model_validate(use_cases.find_user(repositories(session).users, user_id))
+
+
+@v1.get("/v1/users/<uuid:user_id>/orders", errors={404: "No such user"})
+def orders(user_id: UUID, query: Newest, session: Session) -> OrderList:
+    """List a user's orders, the newest first, as far as their events have come."""
+    known = repositories(session)
+    listed = use_cases.list_orders(known.users, known.order_lists, user_id, limit=query.limit)
+    return OrderList(orders=[ListedOrderView.model_validate(order) for order in listed])

@@ -1,4 +1,4 @@
-"""Kafka through kafka-python: the only module that knows the client.
+"""Kafka through kafka-python.
 
 The client has an IO thread of its own, so nothing here may be created before a fork. Its callbacks run
 on that thread and may not block; hence offsets are committed after each batch and rebalances find
@@ -6,20 +6,19 @@ nothing pending.
 """
 
 import logging
-import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import kafka.record.util
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata
 
-from ..config import KafkaSettings
-from ..errors import BrokerUnavailable, ConfigurationError, PublishFailed
-from .ports import Record
+from ...config import KafkaSettings
+from ...errors import ConfigurationError, PublishFailed
+from ..ports import Partition, Record
+from .topics import ping, wrapped
 
 log = logging.getLogger(__name__)
 
@@ -28,62 +27,13 @@ SESSION_TIMEOUT_MS = 10_000
 DELIVERY_TIMEOUT_MS = 30_000
 
 
-@contextmanager
-def _wrapped(doing: str) -> Iterator[None]:
-    try:
-        yield
-    except (KafkaError, OSError) as error:
-        raise BrokerUnavailable(f"Kafka: {doing}: {type(error).__name__}: {error}") from error
-
-
 def require_fast_checksums() -> None:
     """kafka-python falls back to CRC32C in Python without a word: 4 times slower to produce, 7 to consume."""
     if kafka.record.util.crc32c_c is None:
         raise ConfigurationError("the package crc32c is missing: pip install 'kafka-python[crc32c]'")
 
 
-def ping(settings: KafkaSettings) -> None:
-    """Raises BrokerUnavailable when no bootstrap server accepts a connection."""
-    reasons = []
-    for server in settings.kafka_bootstrap_servers.split(","):
-        host, _, port = server.rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=2).close()
-        except OSError as error:
-            reasons.append(f"{server}: {error}")
-        else:
-            return
-    raise BrokerUnavailable("Kafka: " + ", ".join(reasons))
-
-
-def ensure_topics(settings: KafkaSettings, topics: Sequence[str]) -> None:
-    """Creates missing topics; where others own them (``KAFKA_CREATE_TOPICS=false``) requires that they exist."""
-    ping(settings)
-    with _wrapped("looking at topics"):
-        admin = KafkaAdminClient(
-            bootstrap_servers=settings.kafka_bootstrap_servers.split(","), bootstrap_timeout_ms=10_000
-        )
-        try:
-            missing = sorted(set(topics) - set(admin.list_topics()))
-            if missing and not settings.kafka_create_topics:
-                raise BrokerUnavailable(f"Kafka: topics are missing: {', '.join(missing)}")
-            for topic in missing:
-                _create_topic(admin, topic, settings.kafka_topic_partitions)
-        finally:
-            admin.close()
-
-
-def _create_topic(admin: KafkaAdminClient, topic: str, partitions: int) -> None:
-    try:
-        # replication_factor -1: the brokers' default, 1 on a laptop and 3 in earnest
-        options = {"num_partitions": partitions, "replication_factor": -1}
-        admin.create_topics({topic: options}, wait_for_metadata=True)
-        log.info("created the topic %s with %d partitions", topic, partitions)
-    except TopicAlreadyExistsError:
-        log.debug("the topic %s was created by another process meanwhile", topic)
-
-
-class KafkaPublisher:
+class PythonPublisher:
     """Idempotent producer with acks=all (the client's defaults): a retry neither doubles nor reorders."""
 
     def __init__(self, settings: KafkaSettings, *, client_id: str) -> None:
@@ -94,7 +44,7 @@ class KafkaPublisher:
 
     def _connect(self) -> KafkaProducer:
         ping(self._settings)
-        with _wrapped("connecting the producer"):
+        with wrapped("connecting the producer"):
             return KafkaProducer(
                 bootstrap_servers=self._settings.kafka_bootstrap_servers.split(","),
                 client_id=self._client_id,
@@ -148,14 +98,14 @@ def _outcome(future: Any) -> PublishFailed | None:
     return None
 
 
-class KafkaSubscription:
+class PythonSubscription:
     """A consumer with cooperative assignment: a rebalance stops only the partitions that move."""
 
     def __init__(self, settings: KafkaSettings, *, group: str, topics: Sequence[str], client_id: str) -> None:
         require_fast_checksums()
         ping(settings)
         self._next: dict[TopicPartition, int] = {}
-        with _wrapped("connecting the consumer"):
+        with wrapped("connecting the consumer"):
             self._consumer = KafkaConsumer(
                 *topics,
                 bootstrap_servers=settings.kafka_bootstrap_servers.split(","),
@@ -174,27 +124,29 @@ class KafkaSubscription:
             )
 
     def poll(self, *, timeout: float, limit: int) -> list[Record]:
-        with _wrapped("polling"):
+        with wrapped("polling"):
             polled = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=limit)
         for partition, received in polled.items():
             self._next[partition] = received[-1].offset + 1
-        return [_record(one) for received in polled.values() for one in received]
+        return [record_of(one) for received in polled.values() for one in received]
 
-    def commit(self, done: Sequence[Record]) -> None:
-        positions = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in done}
-        if positions:
-            with _wrapped("committing offsets"):
-                self._consumer.commit(
-                    {p: OffsetAndMetadata(o, "", -1) for p, o in positions.items()}, timeout_ms=10_000
-                )
+    def assigned(self) -> set[Partition]:
+        return {(one.topic, one.partition) for one in self._consumer.assignment()}
 
-    def rewind(self, undone: Sequence[Record]) -> None:
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        with wrapped("committing offsets"):
+            self._consumer.commit(
+                {TopicPartition(*partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()},
+                timeout_ms=10_000,
+            )
+
+    def seek(self, offsets: Mapping[Partition, int]) -> None:
         assigned = self._consumer.assignment()
-        for record in reversed(undone):
-            partition = TopicPartition(record.topic, record.partition)
-            self._next[partition] = record.offset
+        for (topic, number), offset in offsets.items():
+            partition = TopicPartition(topic, number)
+            self._next[partition] = offset
             if partition in assigned:
-                self._consumer.seek(partition, record.offset)
+                self._consumer.seek(partition, offset)
 
     def lag(self) -> int:
         ends: Mapping[TopicPartition, int | None] = {
@@ -206,7 +158,7 @@ class KafkaSubscription:
         self._consumer.close(autocommit=False, timeout_ms=5_000)
 
 
-def _record(received: Any) -> Record:
+def record_of(received: Any) -> Record:
     return Record(
         topic=received.topic,
         key=received.key,

@@ -1,17 +1,21 @@
-"""The command ``slipway``. Packages add commands by the entry-point group ``slipway.commands``."""
+"""The command ``slipway``. Packages add commands by the entry-point group ``slipway.commands``.
+
+Exit codes: 0 done; 1 it can't be done, and the sentence says why; 2 the command was called wrongly;
+3 something is away for now (PostgreSQL, Kafka, an issuer): the same call may succeed later.
+"""
 
 import sys
 from importlib.metadata import entry_points
 
 import click
 
-from . import __version__
-from .errors import ChassisError
+from .. import __version__
+from ..errors import ChassisError
 
-EXIT_ERROR = 1
+EXIT_ERROR, EXIT_AWAY = 1, 3
 
 
-class _Commands(click.Group):
+class Commands(click.Group):
     """Commands of installed packages: loaded only when named, so that ``slipway --help`` is quick."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
@@ -24,16 +28,24 @@ class _Commands(click.Group):
         return None
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 it can't be done, 2 called wrongly, 3 something is away: try again later.",
+)
 @click.version_option(__version__, prog_name="slipway")
 def cli() -> None:
     """Develop and release Python microservices."""
 
 
 def main() -> None:
-    """Runs the command; an error of ours is one sentence on standard error and exit code 1."""
+    """Runs the command; an error of ours is one sentence on standard error."""
     try:
         cli()
     except ChassisError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(EXIT_ERROR)
+        sys.exit(EXIT_AWAY if error.retriable else EXIT_ERROR)
+
+
+if __name__ == "__main__":
+    main()

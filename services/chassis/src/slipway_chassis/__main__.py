@@ -1,0 +1,5 @@
+"""``python -m slipway_chassis`` is the command ``slipway``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,173 @@
+"""The issuer's signing keys (JWKS): fetched in the background, kept when the issuer is away.
+
+- A thread fetches the set again when its ``Cache-Control: max-age`` is over; requests never wait for it.
+- While the issuer does not answer, the last set stays in use (stale while error).
+- A key id that is not in the set fetches once more, for rotations that came earlier than told. At most
+  two such fetches a minute: a flood of made-up key ids is not passed on to the issuer.
+
+Keys other than P-256 and Ed25519 are passed over: a symmetric key in a published set would let its
+readers sign.
+"""
+
+import json
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import urllib3
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, OKPKey
+from prometheus_client import Counter, Gauge
+
+from ..errors import KeysUnavailable
+
+log = logging.getLogger(__name__)
+
+FETCHES = Counter("jwks_fetches_total", "Fetches of the issuer's keys", ["reason", "outcome"])
+KEYS_AGE = Gauge("jwks_fetched_timestamp_seconds", "When the issuer's keys were fetched last")
+
+FETCH_SECONDS = 2.0  # every thread with an unknown key waits this long at most
+LARGEST_SET = 256 * 1024
+MAX_AGE_RANGE = (5.0, 300.0)
+MAX_AGE_DEFAULT = 300.0
+UNKNOWN_PER_MINUTE = 2
+_MAX_AGE = re.compile(r"max-age=(\d{1,6})")
+
+PublicKey = ECKey | OKPKey
+Fetch = Callable[[], tuple[bytes, float | None]]
+"""Returns the set as JSON and its max-age in seconds; KeysUnavailable when there is no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    keys: Mapping[str, PublicKey]
+    refresh_at: float
+
+
+class Keys:
+    """Thread-safe. ``start`` begins the background refresh; without it, sets are fetched when needed."""
+
+    def __init__(self, fetch: Fetch, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._set: KeySet | None = None
+        self._fetching = threading.Lock()
+        self._fetched = 0  # counts fetches: who waited for one need not fetch again
+        self._unknown_fetches: list[float] = []
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._refresh, name="jwks", daemon=True).start()
+
+    def close(self) -> None:
+        self._stopped.set()
+
+    def known(self, kid: str) -> bool:
+        """Whether the key is in the set in use; a key that was taken out is not trusted any longer."""
+        return self._set is not None and kid in self._set.keys
+
+    def find(self, kid: str) -> PublicKey | None:
+        """The key, or None when the issuer does not publish it; KeysUnavailable before the first set came."""
+        current = self._set
+        if current is None:
+            current = self._fetch_once("first", since=self._fetched)
+        if kid not in current.keys and self._may_ask_for_unknown():
+            current = self._fetch_once("unknown_key", since=self._fetched)
+        return current.keys.get(kid)
+
+    def usable(self) -> None:
+        """The readiness check: raises KeysUnavailable while no set was ever fetched."""
+        if self._set is None:
+            self._fetch_once("first", since=self._fetched)
+
+    def _may_ask_for_unknown(self) -> bool:
+        now = self._clock()
+        with self._fetching:
+            self._unknown_fetches = [at for at in self._unknown_fetches if now - at < 60]  # noqa: PLR2004 # a minute
+            if len(self._unknown_fetches) >= UNKNOWN_PER_MINUTE:
+                return False
+            self._unknown_fetches.append(now)
+            return True
+
+    def _fetch_once(self, reason: str, *, since: int) -> KeySet:
+        """Fetches unless another thread did while this one waited. The old set stays when that fails."""
+        with self._fetching:
+            if self._fetched == since or self._set is None:
+                self._try_fetch(reason)
+        if self._set is None:
+            raise KeysUnavailable("the issuer's signing keys could not be fetched yet")
+        return self._set
+
+    def _try_fetch(self, reason: str) -> None:
+        try:
+            body, max_age = self._fetch()
+            keys = parse_key_set(body)
+        except KeysUnavailable as error:
+            FETCHES.labels(reason, "failed").inc()
+            log.warning("the issuer's keys could not be fetched, those known stay in use: %s", error)
+            return
+        least, most = MAX_AGE_RANGE
+        age = min(max(MAX_AGE_DEFAULT if max_age is None else max_age, least), most)
+        self._set = KeySet(keys, self._clock() + age)
+        self._fetched += 1
+        FETCHES.labels(reason, "fetched").inc()
+        KEYS_AGE.set_to_current_time()
+
+    def _refresh(self) -> None:
+        while not self._stopped.is_set():
+            due = self._set.refresh_at if self._set else 0.0
+            if self._clock() >= due:
+                with self._fetching:
+                    self._try_fetch("refresh")
+                # A failed fetch leaves the time where it was: try again soon, not at once.
+                self._stopped.wait(1.0 if self._set is None or self._clock() >= self._set.refresh_at else 0.0)
+            else:
+                self._stopped.wait(min(1.0, due - self._clock()))
+
+
+def parse_key_set(body: bytes) -> dict[str, PublicKey]:
+    """The usable keys by their id; KeysUnavailable when the text is no key set."""
+    try:
+        listed = json.loads(body)["keys"]
+        return {entry["kid"]: key for entry in listed if (key := _public_key(entry))}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise KeysUnavailable(f"what the issuer published is no key set: {error}") from error
+
+
+def _public_key(entry: Mapping[str, Any]) -> PublicKey | None:
+    if not isinstance(entry.get("kid"), str) or entry.get("use", "sig") != "sig":
+        return None
+    public = {name: entry[name] for name in ("kty", "crv", "x", "y") if name in entry}
+    try:
+        if (entry.get("kty"), entry.get("crv")) == ("EC", "P-256"):
+            return ECKey.import_key(public)
+        if (entry.get("kty"), entry.get("crv")) == ("OKP", "Ed25519"):
+            return OKPKey.import_key(public)
+    except (JoseError, ValueError) as error:
+        log.warning("a key of the issuer can't be read and is passed over: %s", error)
+    return None
+
+
+def http_fetch(url: str) -> Fetch:
+    """Fetches over HTTP with a time limit and a size limit, following no redirect."""
+    pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(total=FETCH_SECONDS))
+
+    def fetch() -> tuple[bytes, float | None]:
+        try:
+            answer = pool.request("GET", url, redirect=False, preload_content=False)
+            try:
+                body = answer.read(LARGEST_SET + 1)
+            finally:
+                answer.release_conn()
+        except urllib3.exceptions.HTTPError as error:
+            raise KeysUnavailable(f"{url}: {error}") from error
+        if answer.status != 200 or len(body) > LARGEST_SET:  # noqa: PLR2004
+            raise KeysUnavailable(f"{url} answered {answer.status} with {len(body)} bytes")
+        found = _MAX_AGE.search(answer.headers.get("Cache-Control", ""))
+        return body, float(found[1]) if found else None
+
+    return fetch

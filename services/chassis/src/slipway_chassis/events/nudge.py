@@ -1,0 +1,70 @@
+"""Wakes relays when events were committed, so that they need not poll often.
+
+The NOTIFY runs in a transaction of its own, in a thread, after the business transaction: inside it, every
+commit of the database would queue behind one lock. A nudge that is lost costs latency only: relays poll
+as well. Several commits share one nudge.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable
+
+from sqlalchemy import text
+
+from ..database import Database
+from ..errors import DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "slipway_outbox"
+PAUSE_SECONDS = 0.003  # commits within it are told together
+
+
+class Nudger:
+    """One per process that writes events. ``committed`` never blocks."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._shards: set[int] = set()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="nudge", daemon=True)
+
+    def start(self) -> "Nudger":
+        self._database.on_outbox = self.committed
+        self._thread.start()
+        return self
+
+    def committed(self, shards: Iterable[int]) -> None:
+        with self._lock:
+            self._shards.update(shards)
+        self._wake.set()
+
+    def close(self) -> None:
+        self._stopped.set()
+        self._wake.set()
+        self._thread.join(2)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            with self._lock:
+                shards, self._shards = self._shards, set()
+            if shards:
+                self._tell(shards)
+                self._stopped.wait(PAUSE_SECONDS)
+
+    def _tell(self, shards: set[int]) -> None:
+        payload = ",".join(str(shard) for shard in sorted(shards))
+        try:
+            with self._database.autocommit() as connection:
+                connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload})
+        except DatabaseUnavailable as error:
+            log.debug("relays were not told: %s", error)
+
+
+def shards_of(payload: str) -> set[int]:
+    """The shards a nudge names; anything else on the channel names none."""
+    return {int(part) for part in payload.split(",") if part.isdigit()}

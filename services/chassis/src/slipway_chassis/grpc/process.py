@@ -1,0 +1,52 @@
+"""The grpc process of a service: like the http process, with a drain of its own."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from ..config import GrpcSettings, ProcessSettings, TraceSettings, load_or_exit
+from ..lifecycle import Stop
+from ..service import GroundSettings, ground_of
+from ..telemetry import traces
+from ..telemetry.admin import serve_admin
+from ..telemetry.health import Health
+from ..telemetry.logs import configure_logs
+from .server import GrpcServer
+
+if TYPE_CHECKING:
+    from ..service import Service
+
+log = logging.getLogger(__name__)
+WATCH_SECONDS = 1.0
+
+
+class GrpcProcessSettings(ProcessSettings, GrpcSettings, TraceSettings):
+    """Settings of the process; the database's and the issuer's are read where they are used."""
+
+
+def run_grpc(declared: "Service") -> None:
+    """Serves until SIGTERM: then not ready, no new calls, those in flight finish."""
+    settings = load_or_exit(GrpcProcessSettings)
+    ground_settings = GroundSettings.of(declared)
+    configure_logs(declared.name, process="grpc", version=settings.service_version, level=settings.log_level)
+    recorder = traces.configure(declared.name, settings.service_version, settings)
+    stop = Stop().install()
+    ground = ground_of(
+        declared,
+        ground_settings,
+        "grpc",
+        pool_size=settings.grpc_threads + 2,
+        health_of=lambda checks: Health(checks, settings.drain_file),
+    )
+    ground.health.drain_when(lambda: stop.requested)
+    serve_admin(settings.bind_host, settings.admin_port, ground.health)
+    server = GrpcServer(
+        declared.grpc, ground, settings=settings, problems=declared.problems, verifier=ground.verifier
+    )
+    port = server.start(settings.bind_host, settings.grpc_port)
+    log.info("serving gRPC on port %d, health and metrics on %d", port, settings.admin_port)
+    while not stop.wait(WATCH_SECONDS):
+        server.serving(ready=ground.health.readiness()[0])
+    server.drain(settings.graceful_timeout)
+    if recorder:
+        recorder.close()
+    log.info("grpc stopped")

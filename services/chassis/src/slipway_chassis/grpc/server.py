@@ -1,0 +1,106 @@
+"""A gRPC server with health service, reflection and bounded everything.
+
+A service names its generated code once:
+
+    INVENTORY = GrpcService(
+        descriptor=inventory_pb2.DESCRIPTOR.services_by_name["Inventory"],
+        add=inventory_pb2_grpc.add_InventoryServicer_to_server,
+        servicer=lambda ground: InventoryServicer(ground.database),
+        scopes={"Reserve": ["inventory:write"]},
+    )
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from ..auth.tokens import Verifier
+from ..config import GrpcSettings
+from .edge import GrpcEdge
+
+if TYPE_CHECKING:
+    from ..service import Ground
+
+# A connection stays with one pod: without an end, new pods would get no calls from old clients.
+CONNECTION_AGE_MS = 300_000
+CONNECTION_GRACE_MS = 30_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GrpcService:
+    """``scopes`` are per method name; None for all methods: no token is asked for."""
+
+    descriptor: ServiceDescriptor
+    add: Callable[[Any, grpc.Server], None]
+    servicer: "Callable[[Ground], Any]"
+    scopes: Mapping[str, Collection[str]] | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.descriptor.full_name)
+
+    def scopes_by_path(self) -> dict[str, frozenset[str]]:
+        """The scopes of each method's full path. A guarded service guards the methods it does not list too."""
+        if self.scopes is None:
+            return {}
+        return {
+            f"/{self.name}/{method.name}": frozenset(self.scopes.get(method.name, ()))
+            for method in self.descriptor.methods
+        }
+
+
+class GrpcServer:
+    """``start`` returns the port; ``drain`` says not serving, lets calls finish, and stops."""
+
+    def __init__(
+        self,
+        services: Sequence[GrpcService],
+        ground: "Ground",
+        *,
+        settings: GrpcSettings,
+        problems: Mapping[type[Exception], int] = {},
+        verifier: Verifier | None = None,
+    ) -> None:
+        guarded = {path: scopes for one in services for path, scopes in one.scopes_by_path().items()}
+        self._server = grpc.server(
+            ThreadPoolExecutor(settings.grpc_threads, thread_name_prefix="grpc"),
+            interceptors=[GrpcEdge(scopes=guarded, verifier=verifier, problems=problems)],
+            # More would queue for a thread while their deadlines pass.
+            maximum_concurrent_rpcs=settings.grpc_threads * 8,
+            options=[
+                ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
+                ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
+                ("grpc.max_receive_message_length", settings.grpc_max_message_bytes),
+                ("grpc.max_metadata_size", 16 * 1024),
+                ("grpc.so_reuseport", 0),  # a second process on the port is a mistake, not a helper
+            ],
+        )
+        self._health = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = [one.name for one in services]
+        reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
+        for one in services:
+            one.add(one.servicer(ground), self._server)
+        self._names = ["", *names]
+
+    def start(self, host: str, port: int) -> int:
+        bound = int(self._server.add_insecure_port(f"{host}:{port}"))
+        self._server.start()
+        self.serving(ready=True)
+        return bound
+
+    def serving(self, *, ready: bool) -> None:
+        """What the health service answers for the server and each of its services."""
+        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in self._names:
+            self._health.set(name, status)
+
+    def drain(self, seconds: float) -> None:
+        self.serving(ready=False)
+        self._server.stop(seconds).wait(seconds + 1)

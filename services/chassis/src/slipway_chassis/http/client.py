@@ -1,0 +1,128 @@
+"""Calls to other services over HTTP: bounded in time and size, guarded, with trace and deadline passed on.
+
+>>> from slipway_chassis.http.client import HttpClient
+>>> inventory = HttpClient("inventory", "http://127.0.0.1:1", connect_timeout=0.1)
+>>> inventory.get("/v1/items/7")
+Traceback (most recent call last):
+...
+slipway_chassis.errors.UpstreamUnavailable: inventory: NewConnectionError
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import urllib3
+from prometheus_client import Counter, Histogram
+
+from .. import deadline
+from ..errors import DeadlineExceeded, UpstreamUnavailable
+from ..resilience import Guard
+from ..telemetry.correlation import outgoing_headers, span
+
+ANSWERS = Counter("http_client_requests_total", "Calls to other services", ["name", "outcome"])
+SECONDS = Histogram("http_client_seconds", "Duration of calls to other services", ["name"])
+
+# The other side can't answer now; another try may find it able to.
+AWAY = {502, 503, 504}
+SAFE = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``body`` as it came, at most the client's ``largest_body`` bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise UpstreamUnavailable(f"the answer is not JSON: {error}") from error
+
+
+class HttpClient:
+    """One per service that is called. An error status is an answer; UpstreamUnavailable is raised when there
+    is none, or a 502, 503 or 504. GET, PUT, DELETE and what carries an Idempotency-Key are tried again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        *,
+        timeout: float = 2.0,
+        connect_timeout: float = 1.0,
+        largest_body: int = 10 * 1024 * 1024,
+        connections: int = 32,
+        guard: Guard | None = None,
+    ) -> None:
+        self.name = name
+        self._base = base_url.rstrip("/")
+        self._timeout = timeout
+        self._connect_timeout = connect_timeout
+        self._largest = largest_body
+        self.guard = guard or Guard(name)
+        self._pool = urllib3.PoolManager(retries=False, maxsize=connections, block=False)
+
+    def get(self, path: str, *, headers: Mapping[str, str] = {}) -> Answer:
+        return self.request("GET", path, headers=headers)
+
+    def post(self, path: str, body: object, *, headers: Mapping[str, str] = {}) -> Answer:
+        return self.request("POST", path, body=body, headers=headers)
+
+    def request(
+        self, method: str, path: str, *, body: object = None, headers: Mapping[str, str] = {}, timeout: float = 0
+    ) -> Answer:
+        """The answer. ``body`` is sent as JSON; ``timeout`` in seconds covers one try, answer included."""
+        sent = dict(headers)
+        content = None
+        if body is not None:
+            content = json.dumps(body).encode()
+            sent.setdefault("Content-Type", "application/json")
+        safe = method in SAFE or any(name.lower() == "idempotency-key" for name in sent)
+        with span(f"{method} {self.name}", kind="client") as current:
+            answer = self.guard.call(
+                lambda: self._once(method, path, content, sent, timeout or self._timeout), safe_to_repeat=safe
+            )
+            current.put("http.response.status_code", answer.status)
+            return answer
+
+    def _once(self, method: str, path: str, content: bytes | None, headers: dict[str, str], seconds: float) -> Answer:
+        try:
+            limit = deadline.timeout(seconds)
+        except DeadlineExceeded:
+            ANSWERS.labels(self.name, "deadline").inc()
+            raise
+        sent = headers | outgoing_headers()
+        if (end := deadline.current()) is not None:
+            sent[deadline.HEADER] = f"{end:.3f}"
+        try:
+            with SECONDS.labels(self.name).time():
+                answer = self._pool.request(
+                    method,
+                    self._base + path,
+                    body=content,
+                    headers=sent,
+                    timeout=urllib3.Timeout(connect=min(limit, self._connect_timeout), total=limit),
+                    redirect=False,
+                    preload_content=False,
+                )
+                read = answer.read(self._largest + 1)
+                # A connection whose answer was not read to its end can't serve another request.
+                answer.release_conn() if len(read) <= self._largest else answer.close()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            ANSWERS.labels(self.name, "unreachable").inc()
+            raise UpstreamUnavailable(f"{self.name}: {type(error).__name__}") from error
+        ANSWERS.labels(self.name, f"{answer.status // 100}xx").inc()
+        if answer.status in AWAY:
+            raise UpstreamUnavailable(f"{self.name} answered {answer.status}")
+        if len(read) > self._largest:
+            raise UpstreamUnavailable(f"{self.name} answered with more than {self._largest} bytes")
+        return Answer(answer.status, answer.headers, read)
+
+    def close(self) -> None:
+        self._pool.clear()

@@ -1,0 +1,18 @@
+"""A clock that stands still until a test moves it.
+
+>>> clock = Clock()
+>>> clock.advance(5)
+>>> clock()
+5.0
+"""
+
+
+class Clock:
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
