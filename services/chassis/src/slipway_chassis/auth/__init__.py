@@ -4,7 +4,7 @@
 ``scopes`` (what the principal may do, for Flask and as plain functions).
 """
 
-from .scopes import current_principal, require
+from .scopes import authenticate, authorize, require
 from .tokens import Principal, Verifier
 
-__all__ = ["Principal", "Verifier", "current_principal", "require"]
+__all__ = ["Principal", "Verifier", "authenticate", "authorize", "require"]

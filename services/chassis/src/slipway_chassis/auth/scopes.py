@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
-from flask import current_app, g, request
+from flask import g, request
 
 from ..errors import ConfigurationError, InvalidToken, ScopeMissing
 from .tokens import Principal, Verifier
@@ -21,7 +21,7 @@ from .tokens import Principal, Verifier
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# gRPC's interceptor sets it; a Flask request keeps its principal in flask.g
+# Of a gRPC call; the edge of HTTP keeps a request's principal with the request.
 principal_of_call: ContextVar[Principal | None] = ContextVar("principal", default=None)
 
 
@@ -40,29 +40,25 @@ def bearer_token(authorization: str) -> str:
     return token.strip()
 
 
-def authenticate(scopes: Collection[str]) -> Principal:
-    """The principal of this Flask request, if it may do what needs the scopes."""
-    verifier: Verifier | None = current_app.extensions.get("slipway.verifier")
+def authenticate(verifier: Verifier | None, authorization: str, scopes: Collection[str]) -> Principal:
+    """The principal of an Authorization header, if it may do what needs the scopes."""
     if verifier is None:
-        raise ConfigurationError("AUTH_ISSUER is not set, and this route needs a token")
-    principal = verifier.verify(bearer_token(request.headers.get("Authorization", "")))
-    authorize(principal, scopes)
-    g.principal = principal
+        raise ConfigurationError("AUTH_ISSUER is not set, and what was asked for needs a token")
+    principal = verifier.verify(bearer_token(authorization))
+    if not principal.scopes.issuperset(scopes):
+        authorize(principal, scopes)
     return principal
 
 
-def current_principal() -> Principal | None:
-    """Who is asking, in a request or a gRPC call; None where no token was asked for."""
-    return g.get("principal") if g else principal_of_call.get()
-
-
-def require(*scopes: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Guards a Flask view: 401 without a valid token, 403 without the scopes."""
+def require(verifier: Verifier, *scopes: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Guards a plain Flask view: 401 without a valid token, 403 without the scopes; ``flask.g.principal`` says
+    who it is. Routes of an ``Api`` name their scopes instead.
+    """
 
     def decorate(view: Callable[P, T]) -> Callable[P, T]:
         @functools.wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-            authenticate(scopes)
+            g.principal = authenticate(verifier, request.headers.get("Authorization", ""), scopes)
             return view(*args, **kwargs)
 
         return guarded

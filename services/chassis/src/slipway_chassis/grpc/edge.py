@@ -10,12 +10,13 @@ import grpc
 from prometheus_client import Counter, Histogram
 
 from .. import deadline
-from ..auth.scopes import authorize, bearer_token, principal_of_call
+from ..auth.scopes import authenticate, principal_of_call
 from ..auth.tokens import Verifier
 from ..errors import DeadlineExceeded, DependencyUnavailable, InvalidToken, ScopeMissing
 from ..telemetry.correlation import REQUEST_ID, TRACEPARENT, request_id_of, span
+from ..telemetry.logs import log_access
 
-log = logging.getLogger("slipway.access")
+log = logging.getLogger(__name__)
 
 CALLS = Counter("grpc_server_calls_total", "Calls answered", ["method", "code"])
 SECONDS = Histogram("grpc_server_seconds", "Duration of calls", ["method"])
@@ -107,10 +108,7 @@ class GrpcEdge(grpc.ServerInterceptor):  # type: ignore[misc] # grpc has no type
         if scopes is None:
             yield
             return
-        if self._verifier is None:
-            raise InvalidToken("nobody's tokens are accepted here", reason="missing")
-        principal = self._verifier.verify(bearer_token(str(metadata.get("authorization", ""))))
-        authorize(principal, scopes)
+        principal = authenticate(self._verifier, str(metadata.get("authorization", "")), scopes)
         token = principal_of_call.set(principal)
         try:
             yield
@@ -145,9 +143,8 @@ def _deadline_of(context: Any) -> float:
 
 
 def _log_access(method: str, code: grpc.StatusCode, seconds: float) -> None:
-    log.info(
-        "%s %s",
-        method,
-        code.name,
-        extra={"rpc.method": method, "rpc.grpc.status_code": code.name, "event.duration": int(seconds * 1e9)},
+    log_access(
+        f"{method} {code.name}",
+        nanoseconds=int(seconds * 1e9),
+        fields={"rpc.method": method, "rpc.grpc.status_code": code.name},
     )

@@ -5,6 +5,7 @@ contract (``openapi``), calls to others (``client``) and the server (``server``)
 
 from .api import Api, Output
 from .body import Input
+from .edge import current_principal
 from .problems import Problem
 
-__all__ = ["Api", "Input", "Output", "Problem"]
+__all__ = ["Api", "Input", "Output", "Problem", "current_principal"]

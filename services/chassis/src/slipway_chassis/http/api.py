@@ -27,15 +27,16 @@ from email.utils import format_datetime
 from typing import Any, TypeVar, get_type_hints
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Flask, Response
 from prometheus_client import Counter
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.orm import Session
 
 from ..auth.scopes import authenticate
+from ..auth.tokens import Verifier
 from ..database import Database
 from ..errors import ConfigurationError
 from .body import Input, json_body, query_string
+from .edge import current_request
 from .idempotency import IdempotencyKey
 
 USED = Counter("http_api_requests_total", "Requests per version of the API", ["version", "deprecated"])
@@ -152,54 +153,78 @@ class Api:
 
         return register
 
-    def blueprint(self, documented: Callable[[Operation], Callable[..., Any]]) -> Blueprint:
-        """The version as Flask routes. ``documented`` gives the function that carries the OpenAPI entry."""
-        blueprint = Blueprint(self.version, __name__)
+    def serve(
+        self, app: Flask, standing: "Standing", documented: Callable[[Operation], Callable[..., Any]]
+    ) -> None:
+        """Registers the operations. ``documented`` gives the function that carries an OpenAPI entry."""
         used = USED.labels(self.version, str(self.deprecated is not None).lower())
         for operation in self.operations:
-            view = _view(operation, used)
+            view = _view(operation, standing, used, self.headers)
             view.__wrapped__ = documented(operation)  # type: ignore[attr-defined] # where spectree looks
-            endpoint = operation.handler.__name__
-            blueprint.add_url_rule(operation.rule, endpoint, view, methods=[operation.method])
-        if self.headers:
-            blueprint.after_request(self._announce)
-        return blueprint
+            endpoint = f"{self.version}.{operation.handler.__name__}"
+            app.add_url_rule(operation.rule, endpoint, view, methods=[operation.method])
 
-    def _announce(self, response: Response) -> Response:
-        response.headers.update(self.headers)
-        return response
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the operations of an application stand on."""
+
+    database: Database | None
+    verifier: Verifier | None
 
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def _view(operation: Operation, used: Any) -> Callable[..., Response]:
+def _view(operation: Operation, standing: Standing, used: Any, headers: Mapping[str, str]) -> Callable[..., Response]:
+    """The Flask view. What does not change between requests is bound here."""
+    answer = _in_transaction(operation, standing.database) if operation.wants_session else _plain(operation)
+    rule, scopes, verifier, body, query = (
+        operation.rule, operation.scopes, standing.verifier, operation.body, operation.query,
+    )  # fmt: skip
+
     def view(**arguments: Any) -> Response:
+        request = current_request()
+        request.rule = rule
         used.inc()
-        if operation.scopes is not None:
-            authenticate(operation.scopes)
-        if operation.body:
-            arguments["body"] = json_body(operation.body)
-        if operation.query:
-            arguments["query"] = query_string(operation.query)
-        if operation.wants_session:
-            return _in_transaction(operation, arguments)
-        return _response(operation, operation.handler(**arguments))
+        if scopes is not None:
+            authorization = request.environ.get("HTTP_AUTHORIZATION", "")
+            request.principal = authenticate(verifier, authorization, scopes)
+        if body is not None:
+            arguments["body"] = json_body(body)
+        if query is not None:
+            arguments["query"] = query_string(query)
+        response = answer(arguments)
+        if headers:
+            response.headers.update(headers)
+        return response
 
     return view
 
 
-def _in_transaction(operation: Operation, arguments: dict[str, Any]) -> Response:
-    key = IdempotencyKey.of_request() if operation.idempotent else None
-    with database_of(current_app).transaction() as session:
-        earlier = key.find(session) if key else None
-        if earlier is not None:
-            return earlier
-        response = _response(operation, operation.handler(session=session, **arguments))
-        if key:
-            key.store(session, response)
-    return response
+def _plain(operation: Operation) -> Callable[[dict[str, Any]], Response]:
+    def answer(arguments: dict[str, Any]) -> Response:
+        return _response(operation, operation.handler(**arguments))
+
+    return answer
+
+
+def _in_transaction(operation: Operation, database: Database | None) -> Callable[[dict[str, Any]], Response]:
+    def answer(arguments: dict[str, Any]) -> Response:
+        if database is None:
+            raise ConfigurationError("this service has no database: pass package= or tables= to service()")
+        key = IdempotencyKey.of_request() if operation.idempotent else None
+        with database.transaction() as session:
+            earlier = key.find(session) if key else None
+            if earlier is not None:
+                return earlier
+            response = _response(operation, operation.handler(session=session, **arguments))
+            if key:
+                key.store(session, response)
+        return response
+
+    return answer
 
 
 def _response(operation: Operation, result: object) -> Response:
@@ -209,7 +234,7 @@ def _response(operation: Operation, result: object) -> Response:
         return Response(status=204)
     if not isinstance(result, BaseModel):
         raise TypeError(f"{operation.handler.__name__} returned {type(result).__name__}, not a model")
-    response = Response(result.model_dump_json(), operation.status, mimetype="application/json")
+    response = Response(result.model_dump_json(), operation.status, content_type="application/json")
     if operation.location:
         response.headers["Location"] = operation.location.format_map(_Fields(result))
     return response
@@ -222,14 +247,3 @@ class _Fields(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         return getattr(self._model, name)
-
-
-def database_of(app: Flask) -> Database:
-    """The database of a service's application."""
-    database: Database | None = app.extensions.get("slipway.database")
-    if database is None:
-        raise ConfigurationError("this service has no database: pass package= or tables= to service()")
-    return database
-
-
-

@@ -1,60 +1,97 @@
 """The outermost layer of a service's HTTP: what is done for every request before Flask sees it.
 
 One WSGI layer instead of Flask's hooks: it costs less, and it also covers what Flask refuses by itself.
-Request id, trace, deadline, the access log; made-up methods end here, before metrics count them.
+Request id, trace, deadline, metrics, the access log; made-up methods end here, before metrics count them.
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from .. import deadline
+from ..auth.scopes import principal_of_call
+from ..auth.tokens import Principal
 from ..errors import DeadlineExceeded
-from ..telemetry.correlation import OpenSpan, request_id_of
+from ..telemetry.correlation import OpenSpan, begin_request, end_request
+from ..telemetry.logs import log_access
+from ..telemetry.requests import RequestMetrics
 from .problems import problem_json
 
-log = logging.getLogger("slipway.access")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 PROBES = {"/healthz", "/readyz"}
 DEADLINE_VARIABLE = "HTTP_X_REQUEST_DEADLINE"
 
+_request: ContextVar["Request | None"] = ContextVar("request", default=None)
+
+
+class Request:
+    """What the edge learns of a request while it is answered."""
+
+    __slots__ = ("environ", "principal", "request_id", "rule", "start_response", "status")
+
+    def __init__(self, environ: WSGIEnvironment, request_id: str, start_response: StartResponse) -> None:
+        self.environ = environ
+        self.request_id = request_id
+        self.principal: Principal | None = None
+        self.start_response = start_response
+        self.rule = ""
+        self.status = "500"
+
+    def answer(self, status: str, headers: list[tuple[str, str]], *rest: object) -> object:
+        self.status = status[:3]
+        headers.append(("X-Request-Id", self.request_id))
+        return self.start_response(status, headers, *rest)  # type: ignore[arg-type]
+
+
+def current_request() -> Request:
+    """The request in hand; LookupError outside of one."""
+    request = _request.get()
+    if request is None:
+        raise LookupError("there is no request: this is called by a route of an Api, behind its Edge")
+    return request
+
+
+def current_principal() -> Principal | None:
+    """Who is asking, in a request or a gRPC call; None where no token was asked for."""
+    request = _request.get()
+    return request.principal if request else principal_of_call.get()
+
 
 class Edge:
-    """``rule`` tells the route of the request in hand (``/v1/orders/<id>``): raw paths are no names."""
-
-    def __init__(self, inner: WSGIApplication, *, rule: Callable[[WSGIEnvironment], str]) -> None:
+    def __init__(self, inner: WSGIApplication, metrics: RequestMetrics) -> None:
         self._inner = inner
-        self._rule = rule
+        self._metrics = metrics
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
-        answered = [""]
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        with request_id_of(environ.get("HTTP_X_REQUEST_ID")) as request_id:
-
-            def answer(status: str, headers: list[tuple[str, str]], *rest: object) -> object:
-                answered[0] = status
-                headers.append(("X-Request-Id", request_id))
-                return start_response(status, headers, *rest)  # type: ignore[arg-type]
-
-            if method not in METHODS:
-                return _refuse(answer, 501, "This method is not known.")
-            opened = OpenSpan(method, kind="server", parent=environ.get("HTTP_TRACEPARENT"))
-            error: BaseException | None = None
-            try:
-                if DEADLINE_VARIABLE in environ:
-                    return self._before_deadline(environ, answer)
-                return self._inner(environ, answer)
-            except BaseException as raised:
-                error = raised
-                raise
-            finally:
-                if path not in PROBES:
-                    _log_access(method, path, answered[0], started)
-                opened.span.put("http.route", self._rule(environ))
-                opened.span.put("http.response.status_code", int(answered[0][:3] or 0))
-                opened.close(error)
+        request_id, token = begin_request(environ.get("HTTP_X_REQUEST_ID"))
+        request = Request(environ, request_id, start_response)
+        if method not in METHODS:
+            end_request(token)
+            return _refuse(request.answer, 501, "This method is not known.")
+        request_token = _request.set(request)
+        opened = OpenSpan(method, kind="server", parent=environ.get("HTTP_TRACEPARENT"))
+        error: BaseException | None = None
+        try:
+            if DEADLINE_VARIABLE in environ:
+                return self._before_deadline(environ, request.answer)
+            return self._inner(environ, request.answer)  # type: ignore[arg-type]
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            seconds = time.perf_counter() - started
+            if path not in PROBES:
+                self._metrics.observe(method, request.rule, request.status, seconds)
+                _log(method, path, request, seconds)
+            if opened.recorded:
+                opened.span.put("http.route", request.rule)
+                opened.span.put("http.response.status_code", int(request.status))
+            opened.close(error)
+            _request.reset(request_token)
+            end_request(token)
 
     def _before_deadline(self, environ: WSGIEnvironment, answer: Callable[..., object]) -> Iterable[bytes]:
         try:
@@ -75,16 +112,11 @@ def _refuse(answer: Callable[..., object], status: int, detail: str) -> list[byt
     return [body]
 
 
-def _log_access(method: str, path: str, status: str, started: float) -> None:
-    log.info(
-        "%s %s %s",
-        method,
-        path,
-        status[:3],
-        extra={
-            "http.request.method": method,
-            "url.path": path,
-            "http.response.status_code": int(status[:3] or 0),
-            "event.duration": int((time.perf_counter() - started) * 1e9),
-        },
+def _log(method: str, path: str, request: Request, seconds: float) -> None:
+    log_access(
+        f"{method} {path} {request.status}",
+        nanoseconds=int(seconds * 1e9),
+        fields={"http.request.method": method, "url.path": path},
+        number="http.response.status_code",
+        value=int(request.status),
     )

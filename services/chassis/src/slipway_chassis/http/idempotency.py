@@ -11,13 +11,14 @@ import json
 import re
 from dataclasses import dataclass
 
-from flask import Response, g, request
+from flask import Response, request
 from prometheus_client import Counter
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from ..events.tables import idempotency_keys
+from .edge import current_principal
 from .problems import Problem
 
 REPLAYED = Counter("idempotency_replayed_total", "Answers given again for the same Idempotency-Key")
@@ -43,7 +44,7 @@ class IdempotencyKey:
             return None
         if not _KEY.fullmatch(key):
             raise Problem(400, "Idempotency-Key must be 1 to 128 visible ASCII characters, for example a UUID.")
-        principal = g.get("principal")
+        principal = current_principal()
         owner = f"{principal.subject if principal else ''} {request.method} {request.path}"
         return IdempotencyKey(owner[:1000], key, hashlib.sha256(request.get_data()).hexdigest())
 

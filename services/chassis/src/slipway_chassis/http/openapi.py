@@ -8,7 +8,7 @@ from flask import Flask, Response, jsonify
 from spectree import Response as Responses
 from spectree import SecurityScheme, SpecTree
 
-from .api import Api, Operation
+from .api import Api, Operation, Standing
 from .problems import ProblemDetails
 
 BEARER = "bearer"
@@ -84,11 +84,11 @@ def _as_problem_json(responses: Mapping[str, Any]) -> None:
             response["content"] = {"application/problem+json": response["content"]["application/json"]}
 
 
-def serve_openapi(app: Flask, apis: Sequence[Api], *, service: str, version: str) -> OpenApi:
+def serve_openapi(app: Flask, apis: Sequence[Api], standing: Standing, *, service: str, version: str) -> OpenApi:
     """Registers the operations of all versions, and ``/openapi.json`` that describes them."""
     openapi = OpenApi(service, version)
     for api in apis:
-        app.register_blueprint(api.blueprint(openapi.documented(api)))
+        api.serve(app, standing, openapi.documented(api))
 
     @app.get("/openapi.json")
     def openapi_json() -> Response:

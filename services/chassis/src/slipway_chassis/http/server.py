@@ -1,5 +1,6 @@
 """gunicorn, with the settings that a Kubernetes pod behind a proxy needs; the reasons stand beside them."""
 
+import gc
 import logging
 import socket
 import struct
@@ -45,6 +46,9 @@ def serve(build: Callable[[], tuple[Flask, Health]], settings: WebSettings) -> N
     def start_admin(worker: Worker) -> None:
         server.health.drain_when(lambda: not worker.alive)
         port = serve_admin(settings.bind_host, settings.admin_port, server.health)
+        # What is loaded by now stays: without this, each full collection walks all of it again.
+        gc.collect()
+        gc.freeze()
         log.info("serving on port %d, health and metrics on %d", settings.http_port, port)
 
     def close_when_draining(_worker: Worker, request: Request) -> None:

@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Protocol
 
 TRACEPARENT = "traceparent"
@@ -87,15 +87,24 @@ def outgoing_headers() -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
+def begin_request(given: str | None) -> tuple[str, Token[str | None]]:
+    """Takes over the caller's request id, or makes one where it is missing or malformed; ends by ``end_request``."""
+    request_id = given if given and _REQUEST_ID.fullmatch(given) else f"{_chance.getrandbits(64):016x}"
+    return request_id, _request_id.set(request_id)
+
+
+def end_request(token: Token[str | None]) -> None:
+    _request_id.reset(token)
+
+
 @contextmanager
 def request_id_of(given: str | None) -> Iterator[str]:
-    """Takes over the caller's request id, or makes one where it is missing or malformed."""
-    request_id = given if given and _REQUEST_ID.fullmatch(given) else f"{_chance.getrandbits(64):016x}"
-    token = _request_id.set(request_id)
+    """The same as a block."""
+    request_id, token = begin_request(given)
     try:
         yield request_id
     finally:
-        _request_id.reset(token)
+        end_request(token)
 
 
 @contextmanager
@@ -131,6 +140,10 @@ class OpenSpan:
             traceparent = f"00-{_chance.getrandbits(128) or 1:032x}-{_chance.getrandbits(64) or 1:016x}-00"
         self.span = Span(self._recording)
         self._token = _traceparent.set(traceparent)
+
+    @property
+    def recorded(self) -> bool:
+        return self._recording is not None
 
     def close(self, error: BaseException | None = None) -> None:
         _traceparent.reset(self._token)
