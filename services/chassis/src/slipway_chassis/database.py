@@ -5,8 +5,11 @@ it needs. Several versions of a service run side by side during a release; hence
 this version is fine (changes expand first and contract later), an older one makes the process wait.
 """
 
+import select
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from alembic import command, context
@@ -14,8 +17,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
-from sqlalchemy import Connection, MetaData, create_engine, inspect, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import Connection, Engine, MetaData, PoolProxiedConnection, create_engine, event, inspect, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -56,7 +59,6 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=5,
-            pool_pre_ping=True,  # a restarted server costs no request
             connect_args={
                 "connect_timeout": 5,
                 "application_name": application_name,
@@ -64,6 +66,7 @@ class Database:
                 **_KEEPALIVE,
             },
         )
+        check_at_checkout(self.engine)
         # Told after each commit that wrote to the outbox; see events.nudge.
         self.on_outbox: Callable[[Iterable[int]], None] | None = None
 
@@ -91,6 +94,42 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+IDLE_SECONDS = 5.0  # after that a host may have vanished without a word
+
+
+def check_at_checkout(engine: Engine) -> None:
+    """Notices connections that died in the pool, so that a restarted server costs no request.
+
+    A server that ends a connection sends something: data to read on an idle connection is a reason to ask.
+    Asking each time (SQLAlchemy's pool_pre_ping) would cost a tenth of a small request.
+    """
+
+    def checkin(_connection: object, record: PoolProxiedConnection) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    def checkout(connection: Any, record: PoolProxiedConnection, _proxy: object) -> None:
+        idle_since = record.info.get("idle_since")
+        if idle_since is None:
+            return
+        if time.monotonic() - idle_since < IDLE_SECONDS and not _has_something_to_read(connection):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error:
+            raise DisconnectionError from None  # the pool throws away all of its age and connects anew
+
+    event.listen(engine, "checkin", checkin)
+    event.listen(engine, "checkout", checkout)
+
+
+def _has_something_to_read(connection: "psycopg.Connection[object]") -> bool:
+    if connection.closed:
+        return True
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 @contextmanager

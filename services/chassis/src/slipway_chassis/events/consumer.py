@@ -15,23 +15,24 @@ counted as a failed try.
 import logging
 import random
 import time
+from collections import Counter as Counted
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from prometheus_client import Counter, Gauge
+from sqlalchemy.orm import Session
 
 from ..database import Database
 from ..errors import DependencyUnavailable, InvalidEvent
 from ..lifecycle import Stop
-from ..telemetry.correlation import span
+from ..telemetry.correlation import OpenSpan
 from . import parking
 from .dead_letters import (
     BEGIN,
     CONTROL,
     Failure,
     dead_letter,
-    origin_topic,
     retry_topic,
     sequence_of,
 )
@@ -50,18 +51,18 @@ DEFERRED = Gauge("consumer_deferred_records", "Records that wait for another try
 LAG_RECORDS = Gauge("consumer_lag_records", "Records waiting in the assigned partitions")
 LAG_SECONDS = Gauge("consumer_lag_seconds", "Age of the last record applied, when it was applied")
 
-BATCH = 200
+BATCH = 500
 TRIES = 5
 PAUSE_SECONDS = 0.1  # before the second try; doubled each time, with full jitter
 BACKOFF_MAX = 30.0
 POLL_SECONDS = 0.5
+COMMIT_SECONDS = 0.2
 MOST_DEFERRED = 2_000  # then nothing new is polled until some of it is settled
 UPKEEP_SECONDS = 10.0
 FORGET_EVERY_SECONDS = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(NamedTuple):
     record: Record
     envelope: Envelope
     event: object
@@ -86,10 +87,13 @@ class Consumer:
         self._database = database
         self._subscription = subscription
         self._publisher = publisher
-        self._sources = {topic: s for s in sources for topic in (s.topic, retry_topic(s.topic, group))}
+        self._retries = {retry_topic(source.topic, group): source.topic for source in sources}
+        self._sources = {s.topic: s for s in sources}
+        self._sources |= {retry: self._sources[origin] for retry, origin in self._retries.items()}
         self._chance = chance or random.Random()  # noqa: S311 # jitter, not a secret
         self._clock = clock
         self._upkeep_at = self._forget_at = clock()
+        self._commit_at = 0.0
         self._failures = 0
         self._deferrals = Deferrals()
         self._positions = Positions()
@@ -105,6 +109,7 @@ class Consumer:
                 self._start_over()
                 self._failures = min(self._failures + 1, 10)  # the pause is at its largest long before
                 stop.wait(self._chance.uniform(0.1, min(BACKOFF_MAX, 0.5 * 2**self._failures)))
+        self._commit(at_once=True)
 
     def _round(self, stop: Stop) -> None:
         records = self._poll(stop)
@@ -112,8 +117,10 @@ class Consumer:
         self._positions.polled(records)
         for deferred in self._deferrals.due(self._clock()):
             self._try_again(deferred)
-        self._process([record for record in records if not self._deferrals.takes(record)])
-        self._commit()
+        if self._deferrals.waiting:
+            records = [record for record in records if not self._deferrals.takes(record)]
+        self._process(records)
+        self._commit(at_once=len(records) >= BATCH)
         self._upkeep()
 
     def _poll(self, stop: Stop) -> list[Record]:
@@ -135,7 +142,12 @@ class Consumer:
         self._subscription.seek(self._positions.committed)
         self._positions.next = dict(self._positions.committed)
 
-    def _commit(self) -> None:
+    def _commit(self, *, at_once: bool = False) -> None:
+        """After a batch; after small ones a few times a second, since what comes again is known to the inbox."""
+        now = self._clock()
+        if now < self._commit_at and not at_once:
+            return
+        self._commit_at = now + COMMIT_SECONDS
         offsets = self._positions.to_commit(self._deferrals.first_offsets())
         if not offsets:
             return
@@ -149,15 +161,16 @@ class Consumer:
     # --- many records at once
 
     def _process(self, records: Sequence[Record]) -> None:
-        framed = [record for record in records if self._is_retried(record)]
-        for record in framed:
-            if not self._deferrals.takes(record):
+        fresh = []
+        for record in records:
+            if not self._is_retried(record):
+                fresh.append(record)
+            elif not self._deferrals.takes(record):
                 self._process_alone(record)
-        fresh = [record for record in records if not self._is_retried(record)]
         parked = self._parked_among(fresh)
         works, letters = [], []
         for record in fresh:
-            if self._key(record) in parked:
+            if parked and self._key(record) in parked:
                 if not self._follow(record):
                     self._process_alone(record)
                 continue
@@ -179,7 +192,8 @@ class Consumer:
         self._bury(letters)
 
     def _apply_or_halve(self, works: Sequence[_Work]) -> None:
-        works = [work for work in works if not self._deferrals.takes(work.record)]
+        if self._deferrals.waiting:
+            works = [work for work in works if not self._deferrals.takes(work.record)]
         if not works:
             return
         try:
@@ -206,19 +220,18 @@ class Consumer:
         return _Work(record, envelope, decode(reaction.event, record.value), reaction)
 
     def _apply(self, works: Sequence[_Work]) -> None:
-        applied: list[_Work] = []
+        applied: list[str] = []
         with self._database.transaction() as session:
             unseen = claim(session, self._group, [work.envelope.id for work in works])
             for work in works:
                 if work.envelope.id in unseen:
                     unseen.discard(work.envelope.id)  # the same event may stand twice in one batch
-                    with span(f"process {work.envelope.type}", kind="consumer", parent=work.envelope.traceparent):
-                        work.reaction.handler(session, work.event, work.envelope)
-                    applied.append(work)
+                    _handle(session, work)
+                    applied.append(work.envelope.type)
         if len(applied) < len(works):
             DUPLICATES.inc(len(works) - len(applied))
-        for work in applied:
-            CONSUMED.labels(work.envelope.type).inc()
+        for kind, count in Counted(applied).items():
+            CONSUMED.labels(kind).inc(count)
         LAG_SECONDS.set(max(0.0, time.time() - works[-1].record.timestamp_ms / 1000))
 
     # --- one record
@@ -257,10 +270,10 @@ class Consumer:
     # --- parked keys and dead letters
 
     def _key(self, record: Record) -> parking.Key:
-        return origin_topic(record.topic, self._group), record.key or b""
+        return self._retries.get(record.topic, record.topic), record.key or b""
 
     def _is_retried(self, record: Record) -> bool:
-        return origin_topic(record.topic, self._group) != record.topic
+        return record.topic in self._retries
 
     def _parked_among(self, records: Sequence[Record]) -> set[parking.Key]:
         keys = {self._key(record) for record in records if self._sources[record.topic].strict}
@@ -327,7 +340,7 @@ class Consumer:
             if outcome is not None
         ]
         # Too large with its new headers: without the value they still say where it is.
-        outcomes = self._publisher.publish([replace(letter, value=None) for letter in refused]) if refused else []
+        outcomes = self._publisher.publish([letter._replace(value=None) for letter in refused]) if refused else []
         if any(outcomes):
             raise DependencyUnavailable(f"a dead letter was not accepted: {next(filter(None, outcomes))}")
         for failure in failures:
@@ -360,6 +373,17 @@ class Consumer:
             removed = forget(session, self._group)
         if removed < FORGET_AT_ONCE:
             self._forget_at = self._clock() + FORGET_EVERY_SECONDS
+
+
+def _handle(session: Session, work: _Work) -> None:
+    # Without a block: a generator for each event would cost as much as reading it.
+    opened = OpenSpan(f"process {work.envelope.type}", kind="consumer", parent=work.envelope.traceparent)
+    try:
+        work.reaction.handler(session, work.event, work.envelope)
+    except BaseException as error:
+        opened.close(error)
+        raise
+    opened.close()
 
 
 def _words(error: Exception) -> str:

@@ -5,7 +5,7 @@ twice because one of them had a fault. On strict topics a replay is framed per k
 so that the consumer knows when a key may go on (see ``parking``).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from .ports import Record
@@ -69,7 +69,7 @@ def bare_headers(record: Record) -> tuple[tuple[str, bytes], ...]:
 def retried(letter: Record, group: str) -> Record:
     """A dead letter as it is sent to the retry topic."""
     topic = retry_topic(letter.header("dlq_topic"), group)
-    return replace(letter, topic=topic, headers=bare_headers(letter), partition=-1, offset=-1, timestamp_ms=-1)
+    return Record(topic=topic, key=letter.key, value=letter.value, headers=bare_headers(letter))
 
 
 def frame(mark: str, key: bytes | None, topic: str, group: str, *, sequence: int = 0) -> Record:

@@ -80,8 +80,9 @@ class Positions:
 
     def polled(self, records: Collection[Record]) -> None:
         for record in records:
-            partition = _partition(record)
-            self.committed.setdefault(partition, record.offset)
+            partition = (record.topic, record.partition)
+            if partition not in self.committed:
+                self.committed[partition] = record.offset
             self.next[partition] = record.offset + 1
 
     def keep(self, assigned: Collection[Partition]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from operator import attrgetter
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, text, tuple_
@@ -16,6 +17,8 @@ _CLAIM = text(
     " ON CONFLICT DO NOTHING RETURNING event_id"
 )
 
+_number = attrgetter("int")  # sorts UUIDs without a call in Python for each comparison
+
 
 def claim(session: Session, group: str, event_ids: Sequence[UUID]) -> set[UUID]:
     """Marks the events as applied; returns those that were new.
@@ -26,8 +29,8 @@ def claim(session: Session, group: str, event_ids: Sequence[UUID]) -> set[UUID]:
     if not event_ids:
         return set()
     # In one order everywhere, so that two consumers can't wait for each other.
-    values = {"group": group, "ids": sorted(set(event_ids))}
-    return set(session.scalars(_CLAIM, values))
+    values = {"group": group, "ids": sorted(set(event_ids), key=_number)}
+    return {row[0] for row in session.connection().execute(_CLAIM, values).all()}
 
 
 # Longer than Kafka keeps records by default (7 days): what can still come again must be remembered.

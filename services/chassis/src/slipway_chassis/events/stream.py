@@ -6,6 +6,7 @@ needs no framework for them); pydantic gives them JSON and validation here.
 https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/kafka-protocol-binding.md
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,11 +59,11 @@ class Envelope:
 
     def headers(self) -> tuple[tuple[str, bytes], ...]:
         return wire_headers(
-            event_id=self.id,
+            event_id=str(self.id),
             kind=self.type,
             source=self.source,
             subject=self.subject,
-            time=self.time,
+            time=self.time.astimezone(UTC).isoformat(),
             version=self.version,
             traceparent=self.traceparent,
         )
@@ -70,7 +71,7 @@ class Envelope:
     @staticmethod
     def of(record: Record) -> "Envelope":
         """Reads a record's headers, or raises InvalidEvent that names the wrong one."""
-        found = dict(record.headers)
+        found = {name: value or b"" for name, value in record.headers}
         try:
             return Envelope(
                 id=UUID(found["ce_id"].decode()),
@@ -87,19 +88,27 @@ class Envelope:
             raise InvalidEvent(f"not a CloudEvent in binary mode: {error}") from error
 
 
-def wire_headers(
-    *, event_id: UUID, kind: str, source: str, subject: str, time: datetime, version: int, traceparent: str | None
-) -> tuple[tuple[str, bytes], ...]:
-    """An envelope as Kafka headers."""
-    headers = (
+@functools.lru_cache(maxsize=1024)
+def _same_for_all(kind: str, source: str) -> tuple[tuple[str, bytes], ...]:
+    """The headers that all events of a type share."""
+    return (
         ("ce_specversion", b"1.0"),
-        ("ce_id", str(event_id).encode()),
         ("ce_type", kind.encode()),
         ("ce_source", source.encode()),
-        ("ce_subject", subject.encode()),
-        ("ce_time", time.astimezone(UTC).isoformat().encode()),
-        ("ce_aggregateversion", b"%d" % version),
         ("content-type", b"application/json"),
+    )
+
+
+def wire_headers(
+    *, event_id: str, kind: str, source: str, subject: str, time: str, version: int, traceparent: str | None
+) -> tuple[tuple[str, bytes], ...]:
+    """An envelope as Kafka headers; ``time`` as ISO 8601."""
+    headers = (
+        *_same_for_all(kind, source),
+        ("ce_id", event_id.encode()),
+        ("ce_subject", subject.encode()),
+        ("ce_time", time.encode()),
+        ("ce_aggregateversion", b"%d" % version),
     )
     return (*headers, (TRACEPARENT, traceparent.encode())) if traceparent else headers
 

@@ -3,7 +3,7 @@
 import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ..errors import PublishFailed
 from ..events.ports import Partition, Record
@@ -42,7 +42,7 @@ class MemoryPublisher:
             return PublishFailed("MessageSizeTooLargeError", retriable=False)
         partition = zlib.crc32(record.key or b"") % PARTITIONS
         log = self.broker.partitions[record.topic, partition]
-        log.append(replace(record, partition=partition, offset=len(log), timestamp_ms=0))
+        log.append(record._replace(partition=partition, offset=len(log), timestamp_ms=0))
         return None
 
     def close(self) -> None:

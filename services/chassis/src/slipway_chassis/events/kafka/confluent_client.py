@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
@@ -48,11 +48,8 @@ class ConfluentPublisher:
         unanswered = PublishFailed("no answer from the broker", retriable=True)
         outcomes: list[PublishFailed | None] = [unanswered] * len(records)
 
-        def deliver(number: int) -> Any:
-            def delivered(error: KafkaError | None, _message: Message) -> None:
-                outcomes[number] = _failure(error)
-
-            return delivered
+        def delivered(number: int, error: KafkaError | None, _message: Message) -> None:
+            outcomes[number] = None if error is None else _failure(error)
 
         for number, record in enumerate(records):
             try:
@@ -61,7 +58,7 @@ class ConfluentPublisher:
                     key=record.key,
                     value=record.value,
                     headers=list(record.headers),
-                    on_delivery=deliver(number),
+                    on_delivery=partial(delivered, number),
                 )
             except KafkaException as error:
                 outcomes[number] = _failure(error.args[0])
@@ -74,9 +71,7 @@ class ConfluentPublisher:
         self._producer.flush(5)
 
 
-def _failure(error: KafkaError | None) -> PublishFailed | None:
-    if error is None:
-        return None
+def _failure(error: KafkaError) -> PublishFailed:
     return PublishFailed(f"{error.name()}: {error.str()}", retriable=error.code() not in PERMANENT)
 
 

@@ -25,6 +25,17 @@ log = logging.getLogger(__name__)
 # A member that was killed is noticed after this long; kafka-python's IO thread beats every 3 s.
 SESSION_TIMEOUT_MS = 10_000
 DELIVERY_TIMEOUT_MS = 30_000
+PRODUCER = {
+    "linger_ms": 5,
+    "batch_size": 131_072,
+    "compression_type": "gzip",
+    "delivery_timeout_ms": DELIVERY_TIMEOUT_MS,
+    "request_timeout_ms": 10_000,
+    "max_block_ms": 5_000,
+    "reconnect_backoff_max_ms": 2_000,
+    "bootstrap_timeout_ms": 10_000,
+    "allow_auto_create_topics": False,
+}
 
 
 def require_fast_checksums() -> None:
@@ -48,15 +59,7 @@ class PythonPublisher:
             return KafkaProducer(
                 bootstrap_servers=self._settings.kafka_bootstrap_servers.split(","),
                 client_id=self._client_id,
-                linger_ms=5,
-                batch_size=131_072,
-                compression_type="gzip",
-                delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
-                request_timeout_ms=10_000,
-                max_block_ms=5_000,
-                reconnect_backoff_max_ms=2_000,
-                bootstrap_timeout_ms=10_000,
-                allow_auto_create_topics=False,
+                **PRODUCER,
             )
 
     def publish(self, records: Sequence[Record]) -> list[PublishFailed | None]:
@@ -91,6 +94,8 @@ def _send(producer: KafkaProducer, record: Record, unknown: dict[str, PublishFai
 
 
 def _outcome(future: Any) -> PublishFailed | None:
+    if future.succeeded():
+        return None
     try:
         future.get(timeout=0.1)  # flush has waited already
     except KafkaError as error:
@@ -136,7 +141,7 @@ class PythonSubscription:
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         with wrapped("committing offsets"):
             self._consumer.commit(
-                {TopicPartition(*partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()},
+                {TopicPartition(*one): OffsetAndMetadata(offset, "", -1) for one, offset in offsets.items()},
                 timeout_ms=10_000,
             )
 
@@ -163,7 +168,7 @@ def record_of(received: Any) -> Record:
         topic=received.topic,
         key=received.key,
         value=received.value,
-        headers=tuple((name, value or b"") for name, value in received.headers),
+        headers=tuple(received.headers),
         partition=received.partition,
         offset=received.offset,
         timestamp_ms=received.timestamp,
