@@ -88,6 +88,8 @@ def measure():
         issuer.stop()
     shown = {name: f"{rounds.median(name):.0f} us CPU a request" for name in ports}
     return [
-        at_least(f"P4 chassis / {what}", ours=shown["ours"], peer=shown[peer], ratio=rounds.ratio(peer, "ours"), goal=goal)
+        at_least(
+            f"P4 chassis / {what}", ours=shown["ours"], peer=shown[peer], ratio=rounds.ratio(peer, "ours"), goal=goal
+        )
         for peer, what, goal in (("bare", "bare Flask", 0.85), ("usual", "usual stack", 1.3))
     ]

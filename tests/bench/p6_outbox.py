@@ -65,6 +65,18 @@ def measure(world):
     rounds = Rounds({name: lambda one=one: seconds(one) for name, one in contenders.items()}, rounds=ROUNDS)
     shown = {name: f"{1 / rounds.median(name):.0f} commits/s" for name in contenders}
     return [
-        at_least("P6 outbox / INSERTs by hand", ours=shown["outbox"], peer=shown["hand"], ratio=rounds.ratio("hand", "outbox"), goal=0.93),
-        at_least("P6 outbox / order alone (for comparison)", ours=shown["outbox"], peer=shown["order"], ratio=rounds.ratio("order", "outbox"), goal=0.0),
+        at_least(
+            "P6 outbox / INSERTs by hand",
+            ours=shown["outbox"],
+            peer=shown["hand"],
+            ratio=rounds.ratio("hand", "outbox"),
+            goal=0.93,
+        ),
+        at_least(
+            "P6 outbox / order alone (for comparison)",
+            ours=shown["outbox"],
+            peer=shown["order"],
+            ratio=rounds.ratio("order", "outbox"),
+            goal=0.0,
+        ),
     ]

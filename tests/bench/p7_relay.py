@@ -46,9 +46,27 @@ def measure(world):
     shown = {name: f"{sorted(rates[name])[ROUNDS // 2]:.0f}/s, {rounds.median(name):.0f} us CPU" for name in rates}
     best = max(rates["relay"])
     return [
-        at_least("P7 relay / kafka-python, CPU an event", ours=shown["relay"], peer=shown["bare"], ratio=rounds.ratio("bare", "relay"), goal=0.80),
-        at_least("P7 relay, events a second (best round)", ours=f"{best:.0f}/s", peer="10000/s", ratio=best / 10_000, goal=1.0),
-        at_least("P7 relay with confluent-kafka / with kafka-python", ours=shown["confluent"], peer=shown["relay"], ratio=rounds.ratio("relay", "confluent"), goal=1.5),
+        at_least(
+            "P7 relay / kafka-python, CPU an event",
+            ours=shown["relay"],
+            peer=shown["bare"],
+            ratio=rounds.ratio("bare", "relay"),
+            goal=0.80,
+        ),
+        at_least(
+            "P7 relay, events a second (best round)",
+            ours=f"{best:.0f}/s",
+            peer="10000/s",
+            ratio=best / 10_000,
+            goal=1.0,
+        ),
+        at_least(
+            "P7 relay with confluent-kafka / with kafka-python",
+            ours=shown["confluent"],
+            peer=shown["relay"],
+            ratio=rounds.ratio("relay", "confluent"),
+            goal=1.5,
+        ),
     ]
 
 

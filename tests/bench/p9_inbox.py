@@ -10,9 +10,9 @@ from bench import events
 from bench.measuring import Rounds, at_least
 from slipway_chassis.events import kafka as broker
 from slipway_chassis.events.consumer import Consumer
+from slipway_chassis.events.ports import Record
 from slipway_chassis.events.sources import Source
 from slipway_chassis.events.stream import decode, wire_headers
-from slipway_chassis.events.ports import Record
 from slipway_chassis.lifecycle import Stop
 
 EVENTS, PEER_EVENTS, ROUNDS = 20_000, 3_000, 5
@@ -44,7 +44,7 @@ def measure(world):
         consumer = Consumer(group, database=database, subscription=subscription, publisher=publisher, sources=[source])
         while not subscription.assigned():
             subscription.poll(timeout=0.1, limit=1)
-        subscription.seek({partition: 0 for partition in subscription.assigned()})
+        subscription.seek(dict.fromkeys(subscription.assigned(), 0))
         started = time.perf_counter()
         consumer.run(stop)
         seconds = time.perf_counter() - started
@@ -81,7 +81,13 @@ def measure(world):
     publisher.close()
     shown = {name: f"{1 / rounds.median(name):.0f} events/s" for name in ("ours", "peer")}
     return [
-        at_least("P9 batched inbox / a transaction each", ours=shown["ours"], peer=shown["peer"], ratio=rounds.ratio("peer", "ours"), goal=8)
+        at_least(
+            "P9 batched inbox / a transaction each",
+            ours=shown["ours"],
+            peer=shown["peer"],
+            ratio=rounds.ratio("peer", "ours"),
+            goal=8,
+        )
     ]
 
 
@@ -91,5 +97,3 @@ def _record():
         time="2026-01-01T00:00:00+00:00", version=1, traceparent=None,
     )  # fmt: skip
     return Record(topic=TOPIC, key=uuid.uuid4().bytes, value=events.PAYLOAD.encode(), headers=headers)
-
-

@@ -58,7 +58,7 @@ def _client(health, registry):
 
     @api.delete("/things/<int:number>")
     def delete(number: int) -> None:
-        return None
+        assert number
 
     @api.get("/trace")
     def trace() -> Text:

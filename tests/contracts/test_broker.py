@@ -9,7 +9,6 @@ from slipway_chassis.events import kafka as kafka_adapter
 from slipway_chassis.events.ports import Record
 from slipway_chassis.testing.broker import MemoryBroker
 
-
 CLIENTS = ["kafka-python", "confluent-kafka"]
 
 
@@ -25,7 +24,9 @@ class RealBroker:
         return kafka_adapter.subscription(self._settings, group=group, topics=topics, client_id="contract")
 
 
-@pytest.fixture(name="broker", params=["memory", *(pytest.param(client, marks=pytest.mark.integration) for client in CLIENTS)])
+@pytest.fixture(
+    name="broker", params=["memory", *(pytest.param(client, marks=pytest.mark.integration) for client in CLIENTS)]
+)
 def _broker(request, topic):
     if request.param == "memory":
         return MemoryBroker()

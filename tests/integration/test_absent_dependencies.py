@@ -24,7 +24,10 @@ class Process:
         settings = {"ADMIN_PORT": str(self.admin_port), "HTTP_PORT": str(self.http_port), "PATH": os.environ["PATH"]}
         with self.log.open("w") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "slipway_chassis", "run", service, process], env=settings | environment, stdout=output, stderr=output
+                [sys.executable, "-m", "slipway_chassis", "run", service, process],
+                env=settings | environment,
+                stdout=output,
+                stderr=output,
             )
 
     def readiness(self):

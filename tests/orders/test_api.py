@@ -70,7 +70,7 @@ def test_a_cancelled_order_tells_so_once(client, database):
     assert kinds == ["orders.OrderPlaced.v1", "orders.OrderCancelled.v1"]
 
 
-def test_an_order_that_is_sent_again_is_placed_once(client, database):
+def test_an_order_that_is_sent_again_is_placed_once(client):
     key = {"Idempotency-Key": str(uuid.uuid4())}
 
     first, second = (client.post("/v1/orders", json=TEA, headers=key) for _ in range(2))

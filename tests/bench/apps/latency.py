@@ -5,14 +5,12 @@ import uuid
 from dataclasses import dataclass, field
 
 from sqlalchemy import Column, Float, Integer, MetaData, Table, Uuid, insert
-from sqlalchemy.orm import registry
+from sqlalchemy.orm import Session, registry
 from uuid_utils.compat import uuid7
 
 from slipway_chassis.events.sources import Source
 from slipway_chassis.events.stream import Stream
 from slipway_chassis.http import Api, Output
-from sqlalchemy.orm import Session
-
 from slipway_chassis.service import service
 
 metadata = MetaData()

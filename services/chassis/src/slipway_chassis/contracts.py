@@ -24,9 +24,7 @@ def contracts_of(declared: Service, version: str) -> dict[str, bytes]:
     if declared.apis:
         files[OPENAPI] = _json(openapi(declared, version))
     if declared.publishes or declared.consumes:
-        document = asyncapi(
-            declared.name, version, publishes=declared.publishes.values(), consumes=declared.consumes
-        )
+        document = asyncapi(declared.name, version, publishes=declared.publishes.values(), consumes=declared.consumes)
         files[ASYNCAPI] = _json(document)
     for stream in declared.publishes.values():
         for kind, event in stream.events.items():
@@ -79,4 +77,4 @@ def _descriptors(declared: Service) -> bytes:
 
     for one in declared.grpc:
         add(one.descriptor.file)
-    return FileDescriptorSet(file=found.values()).SerializeToString(deterministic=True)
+    return bytes(FileDescriptorSet(file=found.values()).SerializeToString(deterministic=True))

@@ -140,7 +140,9 @@ class Service:
         else:
             from . import workers  # noqa: PLC0415
 
-            {"relay": workers.run_relay, "consumer": workers.run_consumer, "migrate": workers.run_migrate}[process](self)
+            {"relay": workers.run_relay, "consumer": workers.run_consumer, "migrate": workers.run_migrate}[process](
+                self
+            )
 
 
 def service(
@@ -245,4 +247,3 @@ def verifier_of(settings: AuthSettings) -> tuple[Keys | None, Verifier | None]:
         leeway=settings.auth_leeway_seconds,
     )
     return keys, verifier
-

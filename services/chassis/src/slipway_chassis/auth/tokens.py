@@ -30,6 +30,7 @@ warnings.filterwarnings("ignore", "EdDSA is deprecated", SecurityWarning)
 ALGORITHMS = ["ES256", "EdDSA", "Ed25519"]
 LONGEST_TOKEN = 8192
 REMEMBERED = 4096
+LATEST = 2**40
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +110,14 @@ class Verifier:
 
     def _principal(self, claims: Mapping[str, Any]) -> tuple[Principal, float]:
         now = self._clock()
-        expires, not_before = claims.get("exp"), claims.get("nbf", 0)
+        expires, not_before = _seconds(claims.get("exp")), _seconds(claims.get("nbf", 0))
         audience = claims.get("aud")
         audiences = audience if isinstance(audience, list) else [audience]
-        if not _is_time(expires) or not _is_time(not_before):
+        if expires is None or not_before is None:
             raise InvalidToken("the token has no valid time of expiry", reason="expired")
-        if now >= float(expires) + self._leeway:
+        if now >= expires + self._leeway:
             raise InvalidToken("the token has expired", reason="expired")
-        if now < float(not_before) - self._leeway:
+        if now < not_before - self._leeway:
             raise InvalidToken("the token is not valid yet", reason="not_yet")
         if claims.get("iss") != self._issuer:
             raise InvalidToken("the token is from another issuer", reason="issuer")
@@ -125,7 +126,7 @@ class Verifier:
         subject = claims.get("sub")
         if not isinstance(subject, str) or not subject:
             raise InvalidToken("the token names no subject", reason="malformed")
-        return Principal(subject, frozenset(_scopes(claims.get("scope"))), claims), float(expires)
+        return Principal(subject, frozenset(_scopes(claims.get("scope"))), claims), expires
 
     def _remember(self, token: str, remembered: _Remembered) -> None:
         with self._lock:
@@ -134,8 +135,10 @@ class Verifier:
                 self._remembered.popitem(last=False)
 
 
-def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**40
+def _seconds(value: object) -> float | None:
+    """A NumericDate of RFC 7519; None where it is none, or lies beyond all calendars."""
+    valid = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < LATEST
+    return float(value) if valid else None  # type: ignore[arg-type] # mypy loses sight of it
 
 
 def _scopes(granted: object) -> Sequence[str]:

@@ -45,7 +45,7 @@ def _filtered(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("group", default="")
 @_filtered
 @output_option
-def ls(topic: str, group: str, reason: str, key: str, kind: str, output: str) -> None:
+def ls(topic: str, group: str, *, reason: str, key: str, kind: str, output: str) -> None:
     """List the letters of a TOPIC and GROUP; without them, all queues and how many letters each holds."""
     settings = load(KafkaSettings)
     wanted = Filter(reason=reason, key=key, kind=kind)
@@ -82,7 +82,7 @@ def show_letter(topic: str, group: str, at: str) -> None:
 @_filtered
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
 @click.option("--rate", type=click.FloatRange(0.1, 10_000), default=100, show_default=True, help="Letters a second.")
-def replay_letters(topic: str, group: str, reason: str, key: str, kind: str, rate: float, *, dry_run: bool) -> None:
+def replay_letters(topic: str, group: str, *, reason: str, key: str, kind: str, rate: float, dry_run: bool) -> None:
     """Send letters to their GROUP again; no other group sees them. What was applied already is skipped there."""
     settings = load(KafkaSettings)
     queue, wanted = Queue(topic, group), Filter(reason=reason, key=key, kind=kind)

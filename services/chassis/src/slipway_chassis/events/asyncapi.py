@@ -17,9 +17,7 @@ def event_schema(kind: str, event: type[Any], *, mode: JsonSchemaMode) -> dict[s
     return {"$schema": DRAFT, "$id": kind} | TypeAdapter(event).json_schema(mode=mode)
 
 
-def asyncapi(
-    service: str, version: str, *, publishes: Iterable[Stream], consumes: Iterable[Source]
-) -> dict[str, Any]:
+def asyncapi(service: str, version: str, *, publishes: Iterable[Stream], consumes: Iterable[Source]) -> dict[str, Any]:
     """The document; ``send`` and ``receive`` are seen from the service."""
     document: dict[str, Any] = {
         "asyncapi": "3.0.0",
@@ -56,7 +54,10 @@ def _add(
             "name": name,
             "contentType": "application/json",
             "headers": _HEADERS,
-            "payload": {"schemaFormat": "application/schema+json;version=draft-2020-12", "schema": event_schema(name, events[name], mode=mode)},
+            "payload": {
+                "schemaFormat": "application/schema+json;version=draft-2020-12",
+                "schema": event_schema(name, events[name], mode=mode),
+            },
         }
 
 

@@ -37,8 +37,9 @@ from .dead_letters import (
     sequence_of,
 )
 from .deferral import Deferrals, Deferred, Positions
-from .inbox import FORGET_AT_ONCE, claim, forget
+from .inbox import claim, forget
 from .ports import Publisher, Record, Subscription
+from .retention import FORGET_AT_ONCE
 from .sources import Reaction, Source
 from .stream import Envelope, decode
 
@@ -160,7 +161,7 @@ class Consumer:
 
     # --- many records at once
 
-    def _process(self, records: Sequence[Record]) -> None:
+    def _process(self, records: Sequence[Record]) -> None:  # noqa: C901 # one pass, in the order of the records
         fresh = []
         for record in records:
             if not self._is_retried(record):
@@ -178,16 +179,15 @@ class Consumer:
                 if work := self._read(record):
                     works.append(work)
             except InvalidEvent as error:
-                failure = Failure(record=record, reason=error.reason, error=_words(error), attempts=1)
-                if not self._sources[record.topic].strict:
-                    letters.append(failure)
-                    continue
-                # Those before it come first: one of them may wait, and then this one waits behind it.
-                self._apply_or_halve(works)
-                works = []
-                if not self._deferrals.takes(record):
-                    self._bury([failure])
-                    parked.add(self._key(record))
+                if self._sources[record.topic].strict:
+                    # Those before it come first: one of them may wait, and then this one waits behind it.
+                    self._apply_or_halve(works)
+                    works = []
+                    if not self._deferrals.takes(record):
+                        self._failed(record, error, attempts=1)
+                        parked.add(self._key(record))
+                else:
+                    letters.append(_failure(record, error, attempts=1))
         self._apply_or_halve(works)
         self._bury(letters)
 
@@ -260,8 +260,7 @@ class Consumer:
 
     def _failed(self, record: Record, error: Exception, *, attempts: int) -> None:
         if isinstance(error, InvalidEvent) or attempts >= TRIES:
-            reason = error.reason if isinstance(error, InvalidEvent) else "failed"
-            self._bury([Failure(record=record, reason=reason, error=_words(error), attempts=attempts)])
+            self._bury([_failure(record, error, attempts=attempts)])
             return
         log.warning("try %d of %d failed: %s", attempts, TRIES, _words(error))
         pause = self._chance.uniform(0, PAUSE_SECONDS * 2**attempts)
@@ -323,9 +322,7 @@ class Consumer:
         if strict:
             with self._database.transaction() as session:
                 keys = [self._key(failure.record) for failure in strict]
-                numbers = {
-                    id(f): n for f, n in zip(strict, parking.park(session, self._group, keys), strict=True)
-                }
+                numbers = {id(f): n for f, n in zip(strict, parking.park(session, self._group, keys), strict=True)}
         self._publish_letters(failures, [numbers.get(id(failure), 0) for failure in failures])
 
     def _publish_letters(self, failures: Sequence[Failure], sequences: Sequence[int]) -> None:
@@ -384,6 +381,11 @@ def _handle(session: Session, work: _Work) -> None:
         opened.close(error)
         raise
     opened.close()
+
+
+def _failure(record: Record, error: Exception, *, attempts: int) -> Failure:
+    reason = error.reason if isinstance(error, InvalidEvent) else "failed"
+    return Failure(record=record, reason=reason, error=_words(error), attempts=attempts)
 
 
 def _words(error: Exception) -> str:

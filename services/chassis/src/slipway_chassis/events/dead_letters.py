@@ -61,7 +61,7 @@ def dead_letter(failure: Failure, group: str, *, sequence: int, now: datetime) -
     return Record(topic=topic, key=record.key, value=record.value, headers=headers)
 
 
-def bare_headers(record: Record) -> tuple[tuple[str, bytes], ...]:
+def bare_headers(record: Record) -> tuple[tuple[str, bytes | None], ...]:
     """The headers the record was published with."""
     return tuple((name, value) for name, value in record.headers if not name.startswith("dlq_"))
 

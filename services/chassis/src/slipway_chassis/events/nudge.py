@@ -60,7 +60,9 @@ class Nudger:
         payload = ",".join(str(shard) for shard in sorted(shards))
         try:
             with self._database.autocommit() as connection:
-                connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload})
+                connection.execute(
+                    text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload}
+                )
         except DatabaseUnavailable as error:
             log.debug("relays were not told: %s", error)
 

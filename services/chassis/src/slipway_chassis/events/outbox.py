@@ -14,9 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from ..database import SHARDS_WRITTEN
 from ..telemetry.correlation import current_traceparent
 from .stream import Stream, encode
-from ..database import SHARDS_WRITTEN
 
 # More than relays will ever run side by side; changing it means draining the outbox first.
 SHARDS = 16

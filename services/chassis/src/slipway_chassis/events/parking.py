@@ -14,7 +14,7 @@ The row's lock orders a release and a new letter of the same key, whichever proc
 from collections.abc import Collection, Iterable
 
 from prometheus_client import Gauge
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -76,5 +76,5 @@ def count_parked(session: Session, group: str) -> int:
     return session.execute(statement).scalar_one()
 
 
-def _row(group: str, key: Key) -> tuple[object, ...]:
+def _row(group: str, key: Key) -> tuple[ColumnElement[bool], ...]:
     return parked_keys.c.consumer_group == group, parked_keys.c.topic == key[0], parked_keys.c.key == key[1]

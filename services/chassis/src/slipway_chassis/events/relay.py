@@ -46,11 +46,11 @@ FORGET_EVERY_SECONDS = 600.0
 
 # PostgreSQL writes ids and times as text, as they stand in the headers: parsing them here only to write
 # them again would cost more than the rest of a row.
-_READ = text(
+_READ = text(  # noqa: S608 # constants
     "SELECT seq, CAST(event_id AS text), topic, aggregate_id, aggregate_version, type, source,"
     " traceparent, payload, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"'),"
     " CAST(extract(epoch FROM created_at) AS float8)"
-    f" FROM outbox WHERE shard = ANY(:shards) AND aggregate_id <> ALL(:held) ORDER BY seq LIMIT {BATCH}"  # noqa: S608
+    f" FROM outbox WHERE shard = ANY(:shards) AND aggregate_id <> ALL(:held) ORDER BY seq LIMIT {BATCH}"
 )
 _DELETE = text("DELETE FROM outbox WHERE seq = ANY(:acked)")
 _STATE = select(func.count(), func.extract("epoch", func.clock_timestamp() - func.min(outbox.c.created_at)))

@@ -67,7 +67,9 @@ def find(settings: KafkaSettings, queue: Queue, partition: int, offset: int) -> 
     for letter in kafka.read_topic(settings, queue.name):
         if (letter.partition, letter.offset) == (partition, offset):
             return letter
-    raise ConfigurationError(f"{queue.name} has no letter at partition {partition} offset {offset}; `slipway dlq ls` lists them")
+    raise ConfigurationError(
+        f"{queue.name} has no letter at partition {partition} offset {offset}; `slipway dlq ls` lists them"
+    )
 
 
 def described(letter: Record) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""The tables of outbox, inbox, parked keys and idempotency keys, and the frozen steps by which services' migrations create them."""
+"""The tables of outbox, inbox, parked keys and idempotency keys, and the frozen steps by which services'
+migrations create them.
+"""
 
 from sqlalchemy import (
     BigInteger,

@@ -95,7 +95,4 @@ class _Guarding(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientIntercep
 
 def _prepared(details: Any, limit: float | None) -> _Details:
     metadata = [*(details.metadata or ()), *outgoing_headers().items()]
-    return _Details(
-        details.method, limit, metadata, details.credentials, details.wait_for_ready, details.compression
-    )
-
+    return _Details(details.method, limit, metadata, details.credentials, details.wait_for_ready, details.compression)

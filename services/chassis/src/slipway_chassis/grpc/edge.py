@@ -93,7 +93,7 @@ class GrpcEdge(grpc.ServerInterceptor):  # type: ignore[misc] # grpc has no type
             except GeneratorExit:  # the client went away in the middle of a stream
                 code = grpc.StatusCode.CANCELLED
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 # whatever it is, the caller gets a status
                 code = self._code_of(error, context)
                 self._abort(context, code, error)
             finally:

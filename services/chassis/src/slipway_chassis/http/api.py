@@ -153,9 +153,7 @@ class Api:
 
         return register
 
-    def serve(
-        self, app: Flask, standing: "Standing", documented: Callable[[Operation], Callable[..., Any]]
-    ) -> None:
+    def serve(self, app: Flask, standing: "Standing", documented: Callable[[Operation], Callable[..., Any]]) -> None:
         """Registers the operations. ``documented`` gives the function that carries an OpenAPI entry."""
         used = USED.labels(self.version, str(self.deprecated is not None).lower())
         for operation in self.operations:

@@ -59,5 +59,3 @@ def _add_health(app: Flask, health: Health) -> None:
     def readyz() -> tuple[Response, int]:
         ready, body = health.readiness()
         return jsonify(body), 200 if ready else 503
-
-

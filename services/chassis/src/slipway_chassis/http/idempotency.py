@@ -27,7 +27,6 @@ STORED_HEADERS = ("Content-Type", "Location")
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 
-
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
     """``owner`` keeps keys of different callers and routes apart; ``request_hash`` is of the body."""

@@ -29,7 +29,9 @@ class OpenApi:
             nested_naming_strategy=lambda _parent, child: child,
             validation_error_model=ProblemDetails,
             security_schemes=[
-                SecurityScheme(name=BEARER, data={"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+                SecurityScheme.model_validate(
+                    {"name": BEARER, "data": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+                )
             ],
         )
 
@@ -78,7 +80,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
 
 
 def _as_problem_json(responses: Mapping[str, Any]) -> None:
-    """spectree calls every body application/json."""
+    """Spectree calls every body application/json."""
     for status, response in responses.items():
         if status >= "400" and "application/json" in response.get("content", {}):
             response["content"] = {"application/problem+json": response["content"]["application/json"]}

@@ -8,7 +8,7 @@ costs microseconds.
 
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import Protocol

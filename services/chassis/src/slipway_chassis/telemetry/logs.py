@@ -142,7 +142,7 @@ def log_access(message: str, *, nanoseconds: int, fields: Mapping[str, str], num
     handler = _Lines.current
     numbers = {"event.duration": nanoseconds} | ({number: value} if number else {})
     if handler is None:  # logs are not configured: a test, or someone else's application
-        _access.info(message, extra=dict(fields) | numbers)
+        _access.info(message, extra={**fields, **numbers})
         return
     traceparent, request_id = current_traceparent() or "", current_request_id() or ""
     more = "".join([f'"{name}": {quoted(text)}, ' for name, text in fields.items()])

@@ -25,7 +25,9 @@ from ..errors import KeysUnavailable
 class FakeIssuer:
     """``max_age`` is what its key set says of how long to keep it, in seconds. ``fetches`` counts."""
 
-    def __init__(self, *, audience: str = "test", max_age: int | None = 300, clock: Callable[[], float] = time.time):
+    def __init__(
+        self, *, audience: str = "test", max_age: int | None = 300, clock: Callable[[], float] = time.time
+    ) -> None:
         self.audience = audience
         self.max_age = max_age
         self.fetches = 0

@@ -4,6 +4,7 @@
 both stand behind the ports of ``slipway_chassis.events.ports`` and pass the same tests.
 """
 
+import importlib.util
 from collections.abc import Sequence
 
 from ...config import KafkaSettings
@@ -17,7 +18,10 @@ __all__ = ["ensure_topics", "list_topics", "ping", "publisher", "purge_topic", "
 def publisher(settings: KafkaSettings, *, client_id: str) -> Publisher:
     """Connects a producer; BrokerUnavailable when no broker answers."""
     if settings.kafka_client == "confluent-kafka":
-        return _confluent().ConfluentPublisher(settings, client_id=client_id)
+        _require_confluent()
+        from .confluent_client import ConfluentPublisher  # noqa: PLC0415 # an optional dependency
+
+        return ConfluentPublisher(settings, client_id=client_id)
     from .python_client import PythonPublisher  # noqa: PLC0415 # the other client need not be loaded
 
     return PythonPublisher(settings, client_id=client_id)
@@ -26,17 +30,17 @@ def publisher(settings: KafkaSettings, *, client_id: str) -> Publisher:
 def subscription(settings: KafkaSettings, *, group: str, topics: Sequence[str], client_id: str) -> Subscription:
     """Joins the group; BrokerUnavailable when no broker answers."""
     if settings.kafka_client == "confluent-kafka":
-        return _confluent().ConfluentSubscription(settings, group=group, topics=topics, client_id=client_id)
+        _require_confluent()
+        from .confluent_client import ConfluentSubscription  # noqa: PLC0415 # an optional dependency
+
+        return ConfluentSubscription(settings, group=group, topics=topics, client_id=client_id)
     from .python_client import PythonSubscription  # noqa: PLC0415
 
     return PythonSubscription(settings, group=group, topics=topics, client_id=client_id)
 
 
-def _confluent():  # type: ignore[no-untyped-def] # a module
-    try:
-        from . import confluent_client  # noqa: PLC0415 # an optional dependency
-    except ImportError:
+def _require_confluent() -> None:
+    if importlib.util.find_spec("confluent_kafka") is None:
         raise ConfigurationError(
             "KAFKA_CLIENT is confluent-kafka, and the package is missing: pip install 'slipway-chassis[confluent]'"
-        ) from None
-    return confluent_client
+        )

@@ -156,7 +156,7 @@ def _record(message: Message) -> Record:
         topic=message.topic() or "",
         key=message.key(),
         value=message.value(),
-        headers=tuple((name, value or b"") for name, value in message.headers() or ()),  # type: ignore[misc]
+        headers=tuple((name, value or b"") for name, value in message.headers() or ()),
         partition=message.partition() or 0,
         offset=message.offset() or 0,
         timestamp_ms=message.timestamp()[1],
