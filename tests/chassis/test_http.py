@@ -195,13 +195,13 @@ def test_random_paths_add_no_metric_series(client, registry):
     assert series_of(registry) == before
 
 
-def test_logs_are_json_with_the_trace(client, capsys):
+def test_logs_are_json_with_the_trace(client, capsys, eventually):
     root = logging.getLogger()
     saved = root.handlers[:]
     try:
         configure_logs("things", process="http", version="1", level="INFO")
         client.get("/trace", headers={"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
-        line = json.loads(capsys.readouterr().out.splitlines()[-1])
+        line = json.loads(eventually(lambda: capsys.readouterr().out).splitlines()[-1])
     finally:
         root.handlers[:] = saved
     assert line["log.level"] == "info"
@@ -234,3 +234,16 @@ def test_a_malformed_deadline_is_a_problem(client, wrong):
     response = client.get("/deadline", headers={"X-Request-Deadline": wrong})
 
     assert "X-Request-Deadline must be seconds" in problem(response)["detail"]
+
+
+def test_an_error_is_written_behind_what_waited_before_it(client, capsys):
+    root = logging.getLogger()
+    saved = root.handlers[:]
+    try:
+        configure_logs("things", process="http", version="1", level="INFO")
+        client.get("/trace")
+        logging.getLogger("x").warning("after it")
+        lines = [json.loads(line)["message"] for line in capsys.readouterr().out.splitlines()]
+    finally:
+        root.handlers[:] = saved
+    assert lines == ["GET /trace 200", "after it"]

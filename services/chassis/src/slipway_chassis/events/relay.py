@@ -46,11 +46,11 @@ FORGET_EVERY_SECONDS = 600.0
 
 # PostgreSQL writes ids and times as text, as they stand in the headers: parsing them here only to write
 # them again would cost more than the rest of a row.
-_READ = text(  # noqa: S608 # constants
+_READ = text(
     "SELECT seq, CAST(event_id AS text), topic, aggregate_id, aggregate_version, type, source,"
     " traceparent, payload, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"'),"
     " CAST(extract(epoch FROM created_at) AS float8)"
-    f" FROM outbox WHERE shard = ANY(:shards) AND aggregate_id <> ALL(:held) ORDER BY seq LIMIT {BATCH}"
+    " FROM outbox WHERE shard = ANY(:shards) AND aggregate_id <> ALL(:held) ORDER BY seq LIMIT :batch"
 )
 _DELETE = text("DELETE FROM outbox WHERE seq = ANY(:acked)")
 _STATE = select(func.count(), func.extract("epoch", func.clock_timestamp() - func.min(outbox.c.created_at)))
@@ -130,7 +130,7 @@ class Relay:
     def round(self, connection: Connection, shards: set[int]) -> int:
         """One read, publish, delete. Returns how many rows were acknowledged."""
         held = self._still_held()
-        found = connection.execute(_READ, {"shards": list(shards), "held": held})
+        found = connection.execute(_READ, {"shards": list(shards), "held": held, "batch": BATCH})
         rows = [OutboxRow._make(row) for row in found.all()]
         acked: list[int] = []
         try:

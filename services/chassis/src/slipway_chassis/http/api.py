@@ -22,10 +22,9 @@ Flask response.
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
 from typing import Any, TypeVar, get_type_hints
-from zoneinfo import ZoneInfo
 
 from flask import Flask, Response
 from prometheus_client import Counter
@@ -40,7 +39,6 @@ from .edge import current_request
 from .idempotency import IdempotencyKey
 
 USED = Counter("http_api_requests_total", "Requests per version of the API", ["version", "deprecated"])
-UTC = ZoneInfo("UTC")
 
 
 class Output(BaseModel):

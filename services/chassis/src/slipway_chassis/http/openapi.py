@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask, Response, jsonify
 from spectree import Response as Responses
 from spectree import SecurityScheme, SpecTree
+from spectree.models import SecureType, SecuritySchemeData
 
 from .api import Api, Operation, Standing
 from .problems import ProblemDetails
@@ -29,8 +30,9 @@ class OpenApi:
             nested_naming_strategy=lambda _parent, child: child,
             validation_error_model=ProblemDetails,
             security_schemes=[
-                SecurityScheme.model_validate(
-                    {"name": BEARER, "data": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+                SecurityScheme(
+                    name=BEARER,
+                    data=SecuritySchemeData(type=SecureType.HTTP, scheme="bearer", bearer_format="JWT"),
                 )
             ],
         )

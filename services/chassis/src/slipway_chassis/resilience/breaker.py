@@ -104,7 +104,7 @@ class Breaker:
             with self.guarding():
                 return function()
         except Exception as error:
-            if fallback is None or not self._counts(error):
+            if fallback is None or not (isinstance(error, NotTried) or self._counts(error)):
                 raise
             return fallback()
 

@@ -76,7 +76,7 @@ class _Lines(logging.StreamHandler):  # type: ignore[type-arg] # of text
         self.acquire()
         try:
             lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            if lines:
+            if lines and not self.stream.closed:
                 self.stream.write("".join(lines))
                 self.flush()
         finally:
@@ -93,8 +93,6 @@ class _Lines(logging.StreamHandler):  # type: ignore[type-arg] # of text
             self._wake.wait()
             self._wake.clear()
             time.sleep(TOGETHER_SECONDS)
-            if self.stream.closed:  # nobody reads any more
-                return
             self.write_waiting()
 
 

@@ -1,0 +1,284 @@
+"""Tokens: good ones pass, each kind of bad one is refused for its own reason, and the issuer is left in peace."""
+
+import base64
+import hmac
+import json
+import threading
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from joserfc.jwk import ECKey, OctKey, OKPKey
+
+from slipway_chassis.auth import Verifier
+from slipway_chassis.auth.keys import Keys, http_fetch, parse_key_set
+from slipway_chassis.errors import ConfigurationError, InvalidToken, KeysUnavailable
+from slipway_chassis.http import Api, Output, current_principal
+from slipway_chassis.service import service
+from slipway_chassis.testing.clock import Clock
+from slipway_chassis.testing.issuer import FakeIssuer
+
+
+@pytest.fixture(name="clock")
+def _clock():
+    return Clock(1_000.0)
+
+
+@pytest.fixture(name="keys")
+def _keys(issuer, clock):
+    return Keys(issuer.fetch, clock=clock)
+
+
+@pytest.fixture(name="verifier")
+def _verifier(issuer, keys):
+    return Verifier(keys, issuer=issuer.url, audience="test")
+
+
+def part(value):
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def unsigned(issuer):
+    body = issuer.token().split(".")[1]
+    return f"{part({'alg': 'none', 'kid': issuer.signing_key.kid})}.{body}."
+
+
+def signed_with_the_public_key(issuer):
+    """The classic: HS256 with the published key as the secret."""
+    public = issuer.signing_key.as_pem(private=False)
+    signed = f"{part({'alg': 'HS256', 'kid': issuer.signing_key.kid})}.{issuer.token().split('.')[1]}"
+    digest = hmac.new(public, signed.encode(), "sha256").digest()
+    return f"{signed}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+
+
+def with_kid(issuer, kid):
+    _, body, signature = issuer.token().split(".")
+    return f"{part({'alg': 'ES256', 'kid': kid} if kid else {'alg': 'ES256'})}.{body}.{signature}"
+
+
+def tampered(issuer):
+    head, body, signature = issuer.token().split(".")
+    claims = json.loads(base64.urlsafe_b64decode(body + "=="))
+    return f"{head}.{part(claims | {'sub': 'root'})}.{signature}"
+
+
+BAD = {
+    "unsigned": (unsigned, "algorithm"),
+    "HS256 with the public key": (signed_with_the_public_key, "algorithm"),
+    "tampered": (tampered, "signature"),
+    "signed by somebody else": (
+        lambda i: i.token(key=ECKey.generate_key("P-256", {"kid": i.signing_key.kid})),
+        "signature",
+    ),
+    "expired": (lambda i: i.token(lifetime=-31), "expired"),
+    "without expiry": (lambda i: i.token(exp=None), "expired"),
+    "expiry as text": (lambda i: i.token(exp="never"), "expired"),
+    "expiry beyond time": (lambda i: i.token(exp=1e300), "expired"),
+    "not yet valid": (lambda i: i.token(nbf=time.time() + 31), "not_yet"),
+    "another issuer": (lambda i: i.token(iss="http://evil.test"), "issuer"),
+    "another audience": (lambda i: i.token(audience="others"), "audience"),
+    "no subject": (lambda i: i.token(sub=""), "malformed"),
+    "unknown key": (lambda i: i.token(header={"kid": "made-up"}), "unknown_key"),
+    "no key id": (lambda i: with_kid(i, None), "malformed"),
+    "a key id that is no text": (lambda i: with_kid(i, 7), "malformed"),
+    "empty": (lambda _: "", "malformed"),
+    "no token": (lambda _: "abc", "malformed"),
+    "two dots": (lambda _: "..", "malformed"),
+    "deep": (lambda _: f"{base64.urlsafe_b64encode(b'[' * 5000).decode()}.e30.e30", "malformed"),
+    "huge": (lambda _: "x" * 100_000, "malformed"),
+    "not ASCII": (lambda _: "ü.ü.ü", "malformed"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_token_is_refused_with_its_reason(verifier, issuer, name):
+    make, reason = BAD[name]
+
+    with pytest.raises(InvalidToken) as refused:
+        verifier.verify(make(issuer))
+
+    assert refused.value.reason == reason
+
+
+@given(
+    st.text(max_size=200)
+    | st.from_regex(r"[A-Za-z0-9_-]{0,40}\.[A-Za-z0-9_-]{0,40}\.[A-Za-z0-9_-]{0,40}", fullmatch=True)
+)
+def test_any_text_is_a_token_or_an_invalid_one(text):
+    issuer = FakeIssuer()
+    with pytest.raises(InvalidToken):
+        Verifier(Keys(issuer.fetch), issuer=issuer.url, audience="test").verify(text)
+
+
+def test_a_good_token_says_who_and_what(verifier, issuer):
+    principal = verifier.verify(issuer.token("ada", scopes=["orders:read", "orders:write"]))
+
+    assert principal.subject == "ada"
+    assert principal.scopes == {"orders:read", "orders:write"}
+
+
+def test_clocks_may_differ_by_the_leeway(verifier, issuer):
+    assert verifier.verify(issuer.token(lifetime=-29))
+    assert verifier.verify(issuer.token(nbf=time.time() + 29))
+
+
+def test_ed25519_is_taken_too(issuer, verifier):
+    key = OKPKey.generate_key("Ed25519", {"kid": "ed"})
+    issuer._keys.append(key)
+
+    assert verifier.verify(issuer.token(key=key)).subject == "ada"
+
+
+class TestKeys:
+    def test_rotation_with_overlap_costs_no_token(self, verifier, issuer, keys, clock):
+        for _ in range(5):
+            keys._try_fetch("refresh")  # what the background thread does when the set's age is over
+            issuer.rotate()
+            assert verifier.verify(issuer.token())
+
+    def test_a_rotation_that_came_early_is_found_by_its_unknown_key(self, verifier, issuer):
+        verifier.verify(issuer.token())
+        for _ in range(3):
+            issuer.rotate()  # the key in use was never announced to us
+
+        assert verifier.verify(issuer.token())
+        assert issuer.fetches == 2
+
+    def test_a_flood_of_unknown_keys_makes_two_fetches_a_minute(self, verifier, issuer, clock):
+        verifier.verify(issuer.token())
+        before = issuer.fetches
+        for minute in range(3):
+            for number in range(200):
+                with pytest.raises(InvalidToken):
+                    verifier.verify(issuer.token(header={"kid": f"{minute}-{number}"}))
+            assert issuer.fetches - before == 2 * (minute + 1)
+            clock.advance(61)
+
+    def test_a_flood_from_many_threads_is_no_more(self, verifier, issuer):
+        verifier.verify(issuer.token())
+
+        def flood(name):
+            for number in range(50):
+                with pytest.raises(InvalidToken):
+                    verifier.verify(issuer.token(header={"kid": f"{name}-{number}"}))
+
+        threads = [threading.Thread(target=flood, args=(name,)) for name in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+
+        assert issuer.fetches <= 3
+
+    def test_known_keys_stay_in_use_while_the_issuer_is_away(self, verifier, issuer, keys):
+        token = issuer.token()
+        verifier.verify(token)
+        issuer.away = True
+
+        keys._try_fetch("refresh")
+
+        assert verifier.verify(issuer.token("bob")).subject == "bob"
+
+    def test_before_the_first_fetch_it_is_unavailable_and_says_so(self, verifier, issuer, keys):
+        issuer.away = True
+
+        with pytest.raises(KeysUnavailable):
+            verifier.verify(issuer.token())
+        with pytest.raises(KeysUnavailable):
+            keys.usable()
+
+    def test_a_withdrawn_key_is_not_trusted_even_for_remembered_tokens(self, verifier, issuer, keys):
+        token = issuer.token()
+        verifier.verify(token)
+        for _ in range(3):
+            issuer.rotate()
+
+        keys._try_fetch("refresh")
+
+        with pytest.raises(InvalidToken):
+            verifier.verify(token)
+
+    def test_keys_that_could_sign_are_passed_over(self, issuer):
+        symmetric = OctKey.generate_key(256, {"kid": "oct"}).as_dict()
+        rsa = {"kty": "RSA", "kid": "rsa", "n": "AQAB", "e": "AQAB"}
+        broken = {"kty": "EC", "crv": "P-256", "kid": "broken", "x": "!", "y": "!"}
+        body = json.dumps({"keys": [symmetric, rsa, broken, *issuer.key_set()["keys"]]}).encode()
+
+        assert set(parse_key_set(body)) == {"key-1", "key-2", "key-3"}
+
+    @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"keys": 7}', b"\xff", b"[" * 100_000])
+    def test_what_is_no_key_set_is_said(self, body):
+        with pytest.raises(KeysUnavailable, match="no key set"):
+            parse_key_set(body)
+
+    def test_keys_come_over_http_and_are_refreshed_in_the_background(self, eventually):
+        issuer = FakeIssuer(max_age=5).start()
+        keys = Keys(http_fetch(f"{issuer.url}/.well-known/jwks.json"))
+        keys.start()
+        try:
+            eventually(lambda: keys.known("key-1"))
+            for _ in range(2):
+                issuer.rotate()
+            eventually(lambda: keys.known("key-5"), within=30)
+            issuer.away = True
+            assert keys.find("key-5")
+        finally:
+            keys.close()
+            issuer.stop()
+
+
+class Who(Output):
+    subject: str
+
+
+@pytest.fixture(name="guarded")
+def _guarded():
+    api = Api("v1")
+
+    @api.get("/v1/me", scopes=["profile:read"])
+    def me() -> Who:
+        return Who(subject=current_principal().subject)
+
+    return service("guarded", apis=[api])
+
+
+class TestScopes:
+    def ask(self, guarded, verifier, authorization=None):
+        headers = {"Authorization": authorization} if authorization is not None else {}
+        return guarded.app(verifier=verifier).test_client().get("/v1/me", headers=headers)
+
+    def test_the_scope_opens_the_route(self, guarded, verifier, issuer):
+        answer = self.ask(guarded, verifier, f"Bearer {issuer.token('ada', scopes=['profile:read'])}")
+
+        assert (answer.status_code, answer.get_json()) == (200, {"subject": "ada"})
+
+    @pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Basic YTpi", "token"])
+    def test_without_a_token_it_is_401_and_names_the_header(self, guarded, verifier, authorization):
+        answer = self.ask(guarded, verifier, authorization)
+
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert "Authorization: Bearer TOKEN" in answer.get_json(force=True)["detail"]
+
+    def test_an_expired_token_is_401_and_says_why(self, guarded, verifier, issuer):
+        answer = self.ask(guarded, verifier, f"Bearer {issuer.token(lifetime=-60)}")
+
+        assert answer.status_code == 401
+        assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+        assert "expired" in answer.get_json(force=True)["detail"]
+
+    def test_without_the_scope_it_is_403_and_names_it(self, guarded, verifier, issuer):
+        answer = self.ask(guarded, verifier, f"Bearer {issuer.token(scopes=['orders:read'])}")
+
+        assert answer.status_code == 403
+        assert "profile:read" in answer.get_json(force=True)["detail"]
+
+    def test_an_issuer_that_was_never_reached_is_503(self, guarded, verifier, issuer):
+        issuer.away = True
+
+        assert self.ask(guarded, verifier, f"Bearer {issuer.token()}").status_code == 503
+
+    def test_a_guarded_route_without_an_issuer_is_refused_at_start(self, guarded):
+        with pytest.raises(ConfigurationError, match="AUTH_ISSUER is not set, and GET /v1/me needs a token"):
+            guarded.app()

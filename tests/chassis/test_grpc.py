@@ -1,0 +1,212 @@
+"""gRPC with what HTTP has, on a real server and a real channel; the service is made from a proto here."""
+
+import importlib
+import sys
+import threading
+import time
+
+import grpc
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_tools import protoc
+
+from slipway_chassis import deadline
+from slipway_chassis.auth import Verifier
+from slipway_chassis.auth.keys import Keys
+from slipway_chassis.auth.scopes import principal_of_call
+from slipway_chassis.config import GrpcSettings
+from slipway_chassis.contracts import PROTOBUF, contracts_of
+from slipway_chassis.errors import DatabaseUnavailable, DeadlineExceeded, UpstreamUnavailable
+from slipway_chassis.grpc.client import guarded_channel
+from slipway_chassis.grpc.server import GrpcServer, GrpcService
+from slipway_chassis.service import Ground, service
+from slipway_chassis.telemetry.correlation import current_request_id, current_traceparent, request_id_of, span
+from slipway_chassis.telemetry.health import Health
+
+PROTO = """
+syntax = "proto3";
+package stock.v1;
+message Item { string name = 1; }
+message Level { int32 count = 1; string note = 2; }
+service Stock {
+  rpc Query(Item) returns (Level);
+  rpc Watch(Item) returns (stream Level);
+}
+"""
+
+
+@pytest.fixture(scope="module", name="stubs")
+def _stubs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("proto")
+    (folder / "stock.proto").write_text(PROTO)
+    arguments = ["protoc", f"-I{folder}", f"--python_out={folder}", f"--grpc_python_out={folder}", "stock.proto"]
+    assert protoc.main(arguments) == 0
+    sys.path.insert(0, str(folder))
+    yield importlib.import_module("stock_pb2"), importlib.import_module("stock_pb2_grpc")
+    sys.path.remove(str(folder))
+
+
+class OutOfStock(Exception):
+    pass
+
+
+@pytest.fixture(name="declared")
+def _declared(stubs):
+    messages, generated = stubs
+
+    class Stock(generated.StockServicer):
+        def Query(self, request, context):
+            if request.name == "none":
+                raise OutOfStock("There is no such item.")
+            if request.name == "bug":
+                raise RuntimeError("a secret detail")
+            if request.name == "away":
+                raise DatabaseUnavailable("PostgreSQL: secret host is down")
+            if request.name == "slow":
+                time.sleep(1)
+            principal = principal_of_call.get()
+            note = f"{current_request_id()} {current_traceparent()} {deadline.remaining()} {principal and principal.subject}"
+            return messages.Level(count=7, note=note)
+
+        def Watch(self, request, context):
+            for count in range(3):
+                yield messages.Level(count=count, note=current_request_id())
+            if request.name == "bug":
+                raise OutOfStock("There is no such item.")
+
+    return GrpcService(
+        descriptor=messages.DESCRIPTOR.services_by_name["Stock"],
+        add=generated.add_StockServicer_to_server,
+        servicer=lambda _ground: Stock(),
+    )
+
+
+def serve(declared, verifier=None):
+    server = GrpcServer(
+        [declared],
+        Ground(database=None, verifier=verifier, health=Health({})),
+        settings=GrpcSettings(),
+        problems={OutOfStock: 404},
+        verifier=verifier,
+    )
+    return server, server.start("127.0.0.1", 0)
+
+
+@pytest.fixture(name="port")
+def _port(declared):
+    server, port = serve(declared)
+    yield port
+    server.drain(1)
+
+
+@pytest.fixture(name="stub")
+def _stub(port, stubs):
+    with guarded_channel("stock", f"127.0.0.1:{port}", repeatable={"Query"}) as channel:
+        yield stubs[1].StockStub(channel)
+
+
+def test_trace_request_id_and_deadline_go_along(stub, stubs):
+    with request_id_of("mine"), span("x") as _, deadline.until(time.time() + 1.5):
+        request_id, traceparent, left, _ = stub.Query(stubs[0].Item(name="tea")).note.split()
+        ours = current_traceparent()
+
+    assert request_id == "mine"
+    assert traceparent[3:35] == ours[3:35]
+    assert 0 < float(left) <= 1.5
+
+
+def test_a_stream_keeps_its_context(stub, stubs):
+    with request_id_of("mine"):
+        levels = list(stub.Watch(stubs[0].Item(name="tea")))
+
+    assert [(level.count, level.note) for level in levels] == [(0, "mine"), (1, "mine"), (2, "mine")]
+
+
+def test_errors_are_statuses_and_secrets_stay_here(stub, stubs):
+    for name, code, words in (
+        ("none", grpc.StatusCode.NOT_FOUND, "There is no such item."),
+        ("bug", grpc.StatusCode.INTERNAL, "An unexpected error happened"),
+    ):
+        with pytest.raises(grpc.RpcError) as error:
+            stub.Query(stubs[0].Item(name=name))
+        assert error.value.code() is code
+        assert words in error.value.details()
+        assert "secret" not in error.value.details()
+    with pytest.raises(grpc.RpcError) as error:
+        list(stub.Watch(stubs[0].Item(name="bug")))
+    assert error.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_an_absent_dependency_is_unavailable_here_and_opens_the_circuit(stub, stubs):
+    for _ in range(3):
+        with pytest.raises(UpstreamUnavailable, match="stock: UNAVAILABLE"):
+            stub.Query(stubs[0].Item(name="away"))
+
+    with pytest.raises(UpstreamUnavailable.__mro__[1], match="the circuit is open"):
+        stub.Query(stubs[0].Item(name="tea"))
+
+
+def test_the_callers_deadline_ends_the_call(stub, stubs):
+    with deadline.until(time.time() + 0.2), pytest.raises(DeadlineExceeded):
+        stub.Query(stubs[0].Item(name="slow"))
+
+
+def test_tokens_and_scopes_guard_methods(declared, stubs, issuer):
+    verifier = Verifier(Keys(issuer.fetch), issuer=issuer.url, audience="test")
+    guarded = GrpcService(
+        descriptor=declared.descriptor, add=declared.add, servicer=declared.servicer, scopes={"Query": ["stock:read"]}
+    )
+    server, port = serve(guarded, verifier)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = stubs[1].StockStub(channel)
+
+        def code(call, token=None):
+            metadata = [("authorization", f"Bearer {token}")] if token else []
+            try:
+                answer = call(stubs[0].Item(name="tea"), metadata=metadata)
+                list(answer) if hasattr(answer, "__iter__") else answer
+            except grpc.RpcError as error:
+                return error.code()
+            return grpc.StatusCode.OK
+
+        assert code(stub.Query) is grpc.StatusCode.UNAUTHENTICATED
+        assert code(stub.Query, issuer.token()) is grpc.StatusCode.PERMISSION_DENIED
+        assert code(stub.Query, issuer.token(scopes=["stock:read"])) is grpc.StatusCode.OK
+        assert code(stub.Watch) is grpc.StatusCode.UNAUTHENTICATED  # not listed, and guarded all the same
+        assert code(stub.Watch, issuer.token()) is grpc.StatusCode.OK
+    server.drain(1)
+
+
+def test_health_and_reflection_answer(port):
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        checked = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="stock.v1.Stock"))
+        asked = reflection_pb2.ServerReflectionRequest(list_services="")
+        [listed] = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([asked]))
+
+    assert checked.status == health_pb2.HealthCheckResponse.SERVING
+    assert "stock.v1.Stock" in {one.name for one in listed.list_services_response.service}
+
+
+def test_a_drain_lets_the_call_in_flight_finish(declared, stubs):
+    server, port = serve(declared)
+    answers = []
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = stubs[1].StockStub(channel)
+        stub.Query(stubs[0].Item(name="tea"))
+        call = threading.Thread(target=lambda: answers.append(stub.Query(stubs[0].Item(name="slow"))))
+        call.start()
+        time.sleep(0.3)  # it is being worked on
+
+        server.drain(10)
+        call.join(10)
+
+    assert answers[0].count == 7
+
+
+def test_the_descriptors_are_part_of_the_contract(declared):
+    files = contracts_of(service("stock", grpc=[declared]), "1")
+
+    [described] = FileDescriptorSet.FromString(files[PROTOBUF]).file
+    assert described.package == "stock.v1"

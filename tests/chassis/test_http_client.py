@@ -1,0 +1,116 @@
+"""Calls to other services: bounded, guarded, with deadline, trace and request id passed on."""
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from slipway_chassis import deadline
+from slipway_chassis.errors import CircuitOpen, DeadlineExceeded, UpstreamUnavailable
+from slipway_chassis.http.client import HttpClient
+from slipway_chassis.resilience import Guard, Retry, RetryBudget
+from slipway_chassis.telemetry.correlation import current_traceparent, request_id_of, span
+
+
+class Upstream(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    statuses = []
+    asked = []
+
+    def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        type(self).asked.append((self.command, self.path, dict(self.headers)))
+        if self.path == "/slow":
+            time.sleep(0.5)
+        body = b"x" * 5000 if self.path == "/large" else json.dumps({"path": self.path}).encode()
+        self.send_response(type(self).statuses.pop(0) if type(self).statuses else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(name="upstream")
+def _upstream():
+    Upstream.statuses, Upstream.asked = [], []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture(name="client")
+def _client(upstream):
+    budget = RetryBudget()
+    for _ in range(100):
+        budget.earn()
+    guard = Guard("stock", retry=Retry("stock", budget=budget, base_seconds=0.001))
+    return HttpClient("stock", f"http://127.0.0.1:{upstream.server_port}", guard=guard, largest_body=4096)
+
+
+def test_trace_request_id_and_deadline_go_along(client):
+    with request_id_of("mine"), span("x"), deadline.until(time.time() + 1):
+        answer = client.get("/items")
+        trace = current_traceparent()
+
+    assert (answer.status, answer.json()) == (200, {"path": "/items"})
+    headers = {name.lower(): value for name, value in Upstream.asked[0][2].items()}
+    assert headers["x-request-id"] == "mine"
+    assert headers["traceparent"] == trace
+    assert float(headers["x-request-deadline"]) <= time.time() + 1
+
+
+def test_a_safe_call_is_tried_again(client):
+    Upstream.statuses = [503, 502]
+
+    assert client.get("/items").status == 200
+    assert len(Upstream.asked) == 3
+
+
+def test_a_post_is_tried_once_unless_it_carries_an_idempotency_key(client):
+    Upstream.statuses = [503]
+    with pytest.raises(UpstreamUnavailable, match="stock answered 503"):
+        client.post("/orders", {})
+    assert len(Upstream.asked) == 1
+
+    Upstream.statuses = [503]
+    assert client.post("/orders", {}, headers={"Idempotency-Key": "k"}).status == 200
+
+
+def test_an_error_status_is_an_answer(client):
+    Upstream.statuses = [404, 500]
+
+    assert client.get("/items").status == 404
+    assert client.get("/items").status == 500
+
+
+def test_a_dead_upstream_opens_the_circuit(client, upstream):
+    upstream.shutdown()
+    upstream.server_close()
+    for _ in range(3):
+        with pytest.raises(UpstreamUnavailable):
+            client.post("/orders", {})
+
+    with pytest.raises(CircuitOpen):
+        client.post("/orders", {})
+
+
+def test_too_large_an_answer_is_refused_and_the_next_one_fits(client):
+    with pytest.raises(UpstreamUnavailable, match="more than 4096 bytes"):
+        client.post("/large", {})
+
+    assert client.get("/items").status == 200
+
+
+def test_the_callers_deadline_bounds_the_call(client):
+    with deadline.until(time.time() + 0.1), pytest.raises((UpstreamUnavailable, DeadlineExceeded)):
+        client.get("/slow")
+    with deadline.until(time.time() - 1), pytest.raises(DeadlineExceeded):
+        client.get("/items")
+    assert [path for _, path, _ in Upstream.asked].count("/items") == 0
