@@ -5,9 +5,13 @@ set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
-SERVICES=(users orders)
+SERVICES=()
+for project in "$REPO"/services/*/pyproject.toml; do
+  service=$(basename "$(dirname "$project")")
+  [ "$service" = chassis ] || SERVICES+=("$service")
+done
 
-sources() { cd "$REPO" && cat requirements.lock ci/versions.env services/Dockerfile && find services -name '*.py' -o -name '*.toml' -o -name '*.xml' -o -name '*.yaml' | LC_ALL=C sort | xargs cat; }
+sources() { cd "$REPO" && cat requirements.lock ci/versions.env services/Dockerfile && find services -name '*.py' -o -name '*.toml' -o -name '*.xml' -o -name '*.yaml' -o -name '*.tmpl' | LC_ALL=C sort | xargs cat; }
 TAG=dev-$(sources | sha256sum | cut -c1-12)
 
 build() {

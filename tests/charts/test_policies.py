@@ -8,6 +8,10 @@ import yaml
 
 from charts.conftest import CASES, CHARTS, KUBERNETES_VERSION, SERVICES, TOOLS, case_id, helm, of_kind, pods, render
 from conftest import ROOT
+from slipway_chassis.config import AuthSettings, load
+from slipway_chassis.grpc.process import GrpcProcessSettings
+from slipway_chassis.http.process import HttpProcessSettings
+from slipway_chassis.workers import MigrateSettings, WorkerSettings
 
 pytestmark = pytest.mark.charts
 SCHEMAS = f"{ROOT}/k8s/schemas/{{{{.NormalizedKubernetesVersion}}}}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
@@ -225,6 +229,9 @@ WRONG = {
     "drain.preStopSeconds=0": "preStopSeconds",
     "networkPolicy.httpFrom=anyone": "httpFrom",
     "tests[0].status=700": "status",
+    "auth.issuer=users": "issuer",
+    "telemetry.traceSampleRatio=2": "traceSampleRatio",
+    "kafka.client=librdkafka": "client",
 }
 
 
@@ -242,6 +249,7 @@ def test_a_wrong_value_is_refused_and_named(option, key):
         ("database.secretName=", "database.secretName is not set: name the Secret"),
         ("kafka.bootstrapServers=", "kafka.bootstrapServers is not set: name Kafka's brokers"),
         ("image.repository=", "image.repository is not set: name the image"),
+        ("auth.issuer=http://users.test", "auth.audience is not set, and auth.issuer is"),
     ],
 )
 def test_a_missing_value_is_named_with_its_cure(option, sentence):
@@ -275,3 +283,43 @@ def test_a_chart_says_what_it_is(chart):
 
 def test_every_shape_has_a_case():
     assert {case_id(case) for case in CASES} >= {"users-plain", "users-full", "users-http-only", "platform-kind"}
+
+
+SETTINGS = [
+    HttpProcessSettings,
+    GrpcProcessSettings,
+    WorkerSettings,
+    MigrateSettings,
+    AuthSettings,
+]
+
+
+def test_every_variable_of_the_chart_is_a_setting_of_the_chassis(case, objects):
+    """A name that is written differently on one side would be ignored without a word."""
+    known = {name.upper() for settings in SETTINGS for name in settings.model_fields}
+    configured = [item for item in of_kind(objects, "ConfigMap") if "SERVICE_VERSION" in item["data"]]
+
+    for item in configured:
+        assert set(item["data"]) <= known, item["metadata"]["name"]
+        for settings in SETTINGS:
+            variables = item["data"] | {"DATABASE_URL": "postgresql://u:p@db/d", "KAFKA_BOOTSTRAP_SERVERS": "k:9092"}
+            load(settings, variables)
+
+
+def test_the_charts_defaults_are_the_chassis_defaults():
+    """One truth: an unset value means the same in a pod and on a laptop."""
+    objects = render("users", CHARTS / "users" / "ci" / "plain-values.yaml")
+    [config] = [item["data"] for item in of_kind(objects, "ConfigMap")]
+    told = {"SERVICE_VERSION", "BIND_HOST", "KAFKA_BOOTSTRAP_SERVERS", "DRAIN_FILE"}  # a pod's own
+    defaults = {name.upper(): field.default for settings in SETTINGS for name, field in settings.model_fields.items()}
+
+    for name in config.keys() - told:
+        assert type(defaults[name])(yaml.safe_load(config[name])) == defaults[name], name
+
+
+def test_what_a_service_asks_for_keys_and_traces_may_be_reached():
+    objects = render("users", CHARTS / "users" / "ci" / "full-values.yaml")
+
+    for policy in of_kind(objects, "NetworkPolicy"):
+        ports = [port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]]
+        assert {443, 4318} <= set(ports), policy["metadata"]["name"]

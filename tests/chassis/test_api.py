@@ -6,6 +6,8 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy.orm import Session
 
+from slipway_chassis.auth import Verifier
+from slipway_chassis.auth.keys import Keys
 from slipway_chassis.contracts import contracts_of, openapi
 from slipway_chassis.errors import ConfigurationError
 from slipway_chassis.http import Api, Input, Output, Problem
@@ -53,9 +55,6 @@ THINGS = service("things", apis=[v1, v2])
 
 @pytest.fixture(name="client")
 def _client(issuer):
-    from slipway_chassis.auth import Verifier
-    from slipway_chassis.auth.keys import Keys
-
     return THINGS.app(verifier=Verifier(Keys(issuer.fetch), issuer=issuer.url, audience="test")).test_client()
 
 

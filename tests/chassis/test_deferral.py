@@ -44,7 +44,7 @@ def test_nothing_that_waits_is_ever_committed_and_each_key_stays_in_order(keys, 
         positions.committed |= offsets
         committed = positions.committed["t", 0]
         assert {one.offset for one in log[:committed]} <= {one.offset for one in settled}
-    for key in {b"a", b"b", b"c"}:
+    for key in (b"a", b"b", b"c"):
         offsets = [one.offset for one in settled if one.key == key]
         assert offsets == sorted(offsets)
     assert len({one.offset for one in settled}) == len(settled)

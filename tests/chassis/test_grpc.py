@@ -67,8 +67,8 @@ def _declared(stubs):
             if request.name == "slow":
                 time.sleep(1)
             principal = principal_of_call.get()
-            note = f"{current_request_id()} {current_traceparent()} {deadline.remaining()} {principal and principal.subject}"
-            return messages.Level(count=7, note=note)
+            words = (current_request_id(), current_traceparent(), deadline.remaining(), principal and principal.subject)
+            return messages.Level(count=7, note=" ".join(str(word) for word in words))
 
         def Watch(self, request, context):
             for count in range(3):

@@ -18,9 +18,22 @@ HTTP_THREADS: {{ .Values.http.threads | int | quote }}
 GRACEFUL_TIMEOUT: {{ .Values.drain.gracefulSeconds | int | quote }}
 ADMIN_PORT: "9100"
 DRAIN_FILE: /tmp/draining
+TRACE_SAMPLE_RATIO: {{ .Values.telemetry.traceSampleRatio | quote }}
+{{- with .Values.telemetry.otlpEndpoint }}
+OTEL_EXPORTER_OTLP_ENDPOINT: {{ . | quote }}
+{{- end }}
+{{- if .Values.auth.issuer }}
+AUTH_ISSUER: {{ .Values.auth.issuer | quote }}
+AUTH_AUDIENCE: {{ .Values.auth.audience | required "auth.audience is not set, and auth.issuer is: name who tokens must be meant for" | quote }}
+AUTH_LEEWAY_SECONDS: {{ .Values.auth.leewaySeconds | quote }}
+{{- with .Values.auth.jwksUrl }}
+AUTH_JWKS_URL: {{ . | quote }}
+{{- end }}
+{{- end }}
 {{- if or .Values.consumer.enabled .Values.relay.enabled }}
 KAFKA_BOOTSTRAP_SERVERS: {{ include "service.bootstrapServers" . | quote }}
 KAFKA_CREATE_TOPICS: {{ .Values.kafka.createTopics | quote }}
 KAFKA_TOPIC_PARTITIONS: {{ .Values.kafka.topicPartitions | int | quote }}
+KAFKA_CLIENT: {{ .Values.kafka.client | quote }}
 {{- end }}
 {{- end -}}

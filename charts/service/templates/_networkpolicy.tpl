@@ -41,5 +41,20 @@ spec:
     to: {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- end }}
+  {{- range $url, $to := dict ($ctx.Values.auth.jwksUrl | default $ctx.Values.auth.issuer) $policy.issuerTo $ctx.Values.telemetry.otlpEndpoint $policy.telemetryTo }}
+  {{- if $url }}
+  - ports:
+    - {port: {{ include "service.urlPort" $url }}, protocol: TCP}
+    {{- with tpl (toYaml $to) $ctx | fromYamlArray }}
+    to: {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- end }}
+  {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* The port of a URL. Usage: include "service.urlPort" "http://otel-collector:4318" */}}
+{{- define "service.urlPort" -}}
+{{- $url := urlParse . -}}
+{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (ternary "443" "80" (eq $url.scheme "https")) -}}
 {{- end -}}
