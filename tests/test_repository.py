@@ -62,8 +62,16 @@ def test_the_environment_is_read_in_config_alone():
     for path in SOURCES:
         if path.name == "config.py":
             continue
-        names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
-        assert not names & {"environ", "getenv"}, path
+        read = [
+            node
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Attribute)
+            and node.attr in {"environ", "environb", "getenv"}
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "os"
+        ]
+        assert not read, path
+        assert "from os import" not in path.read_text(), path
 
 
 SERVICES = sorted({path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")} - {"chassis"})
