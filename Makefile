@@ -116,6 +116,10 @@ integration: setup ## Run the tests against real PostgreSQL, Kafka and Envoy, ki
 .PHONY: test
 test: lint types imports unit integration ## Run everything that needs no cluster
 
+.PHONY: bench
+bench: setup ## Measure against bare Flask, kafka-python and SQL by hand (ONLY=name for one); writes build/bench.json
+	@$(BIN)/python tests/bench/run.py $(ONLY)
+
 .PHONY: e2e
 e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstall (ends what `make deploy` installed)
 	@ci/images.sh load

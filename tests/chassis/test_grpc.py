@@ -4,6 +4,7 @@ import importlib
 import sys
 import threading
 import time
+from collections import Counter
 
 import grpc
 import pytest
@@ -66,8 +67,8 @@ def _declared(stubs):
                 raise DatabaseUnavailable("PostgreSQL: secret host is down")
             if request.name == "slow":
                 time.sleep(1)
-            principal = principal_of_call.get()
-            words = (current_request_id(), current_traceparent(), deadline.remaining(), principal and principal.subject)
+            assert principal_of_call.get() is None or principal_of_call.get().subject == "ada"
+            words = (current_request_id(), current_traceparent(), deadline.remaining(), id(self))
             return messages.Level(count=7, note=" ".join(str(word) for word in words))
 
         def Watch(self, request, context):
@@ -187,6 +188,19 @@ def test_health_and_reflection_answer(port):
 
     assert checked.status == health_pb2.HealthCheckResponse.SERVING
     assert "stock.v1.Stock" in {one.name for one in listed.list_services_response.service}
+
+
+def test_calls_are_spread_over_all_addresses_and_a_dead_one_costs_nothing(declared, stubs):
+    servers = [serve(declared) for _ in range(2)]
+    target = "ipv4:" + ",".join(f"127.0.0.1:{port}" for _, port in servers)
+    with guarded_channel("stock", target, repeatable={"Query"}) as channel:
+        stub = stubs[1].StockStub(channel)
+        answered = [stub.Query(stubs[0].Item(name="tea")).note.split()[-1] for _ in range(40)]
+        servers[0][0].drain(1)
+        for _ in range(20):
+            assert stub.Query(stubs[0].Item(name="tea")).count == 7
+    servers[1][0].drain(1)
+    assert sorted(Counter(answered).values()) == [20, 20]
 
 
 def test_a_drain_lets_the_call_in_flight_finish(declared, stubs):

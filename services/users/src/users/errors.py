@@ -2,7 +2,8 @@
 
 UsersError
 ├── UserNotFound
-└── EmailTaken
+├── EmailTaken
+└── OrderNotListed      an event came before the one it follows
 """
 
 
@@ -15,4 +16,8 @@ class UserNotFound(UsersError):
 
 
 class EmailTaken(UsersError):
+    pass
+
+
+class OrderNotListed(UsersError):
     pass

@@ -47,14 +47,14 @@ def _filtered(command: Callable[..., Any]) -> Callable[..., Any]:
 @output_option
 def ls(topic: str, group: str, *, reason: str, key: str, kind: str, output: str) -> None:
     """List the letters of a TOPIC and GROUP; without them, all queues and how many letters each holds."""
+    if topic and not group:
+        raise click.UsageError("name the GROUP too: slipway dlq ls TOPIC GROUP")
     settings = load(KafkaSettings)
     wanted = Filter(reason=reason, key=key, kind=kind)
-    if topic and group:
+    if topic:
         rows = [replay.described(letter) for letter in replay.letters(settings, Queue(topic, group), wanted)]
         show(rows, ["at", "reason", "type", "key", "attempts", "time", "exception"], output=output, empty="no letters")
         return
-    if topic:
-        raise click.UsageError("name the GROUP too: slipway dlq ls TOPIC GROUP")
     queues = replay.queues(settings)
     rows = [
         {"topic": q.topic, "group": q.group, "letters": sum(1 for _ in replay.letters(settings, q, wanted))}

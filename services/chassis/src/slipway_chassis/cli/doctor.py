@@ -41,7 +41,9 @@ def doctor(output: str) -> None:
     """  # noqa: D301
     machine = load(MachineSettings)
     findings = [examine(machine) for examine in EXAMINATIONS]
-    rows = [asdict(one) | {"ok": "ok" if one.ok else "MISSING" if output == "table" else False} for one in findings]
+    rows = [asdict(one) for one in findings]
+    if output == "table":
+        rows = [row | {"ok": "ok" if row["ok"] else "MISSING"} for row in rows]
     show(rows, ["ok", "what", "found", "needed_for", "cure"], output=output, empty="")
     if any(not one.ok and one.needed_for == "slipway up" for one in findings):
         sys.exit(1)

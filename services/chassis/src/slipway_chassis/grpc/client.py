@@ -31,10 +31,11 @@ def guarded_channel(
     guard: Guard | None = None,
 ) -> grpc.Channel:
     """A channel whose calls time out after ``timeout`` seconds or at the caller's deadline. ``repeatable``
-    names the methods that may safely run twice and are therefore tried again.
+    names the methods that may safely run twice and are therefore tried again. ``target`` is host:port, or
+    ``ipv4:`` with several addresses where no name stands for them.
     """
     channel = grpc.insecure_channel(
-        f"dns:///{target}",
+        target if target.startswith("ipv4:") else f"dns:///{target}",
         options=[
             ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
             ("grpc.enable_retries", 0),  # the guard's retries have a budget

@@ -48,12 +48,14 @@ class SqlOrderLists:
             )
         )
 
-    def cancel(self, order_id: UUID, *, version: int) -> None:
+    def cancel(self, order_id: UUID, *, version: int) -> bool:
+        this = listed_orders.c.order_id == order_id
         self._session.execute(
             update(listed_orders)
-            .where(listed_orders.c.order_id == order_id, listed_orders.c.version < version)
+            .where(this, listed_orders.c.version < version)
             .values(status="cancelled", version=version)
         )
+        return self._session.scalar(select(this).where(this)) is not None
 
     def of_user(self, user_id: UUID, *, limit: int) -> list[ListedOrder]:
         statement = (

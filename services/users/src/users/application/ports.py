@@ -21,8 +21,8 @@ class OrderLists(Protocol):
         """Adds the order, unless a later version of it is listed already."""
         ...
 
-    def cancel(self, order_id: UUID, *, version: int) -> None:
-        """Marks the order as cancelled, unless a later version of it is listed already."""
+    def cancel(self, order_id: UUID, *, version: int) -> bool:
+        """Marks the order as cancelled, unless a later version of it is listed; False when it is not listed."""
         ...
 
     def of_user(self, user_id: UUID, *, limit: int) -> list[ListedOrder]:

@@ -2,7 +2,7 @@ from datetime import datetime
 from uuid import UUID
 
 from ..domain.model import ListedOrder, User
-from ..errors import UserNotFound
+from ..errors import OrderNotListed, UserNotFound
 from .consumed_events import OrderCancelled, OrderPlaced
 from .ports import OrderLists, Users
 
@@ -42,4 +42,6 @@ def list_placed_order(order_lists: OrderLists, event: OrderPlaced, *, version: i
 
 
 def list_cancelled_order(order_lists: OrderLists, event: OrderCancelled, *, version: int) -> None:
-    order_lists.cancel(event.order_id, version=version)
+    """Raises OrderNotListed when nothing was told of the order yet: it is tried again, and never dropped."""
+    if not order_lists.cancel(event.order_id, version=version):
+        raise OrderNotListed(f"The order {event.order_id} was cancelled and is not listed.")

@@ -1,0 +1,49 @@
+"""`slipway new service` in a copy of this repository: what it writes passes the checks as it is."""
+
+import subprocess
+
+import pytest
+
+from conftest import ROOT
+
+pytestmark = [pytest.mark.demo, pytest.mark.timeout(900)]
+
+
+def run(folder, *command):
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, f"{command}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module", name="workspace")
+def _workspace(run_folder):
+    folder = run_folder / "workspace"
+    folder.mkdir()
+    listed = run(ROOT, "git", "ls-files", "-co", "--exclude-standard")
+    files = [name for name in listed.splitlines() if (ROOT / name).is_file()]
+    packed = subprocess.run(["tar", "cf", "-", *files], cwd=ROOT, capture_output=True, check=True).stdout
+    subprocess.run(["tar", "xf", "-"], cwd=folder, input=packed, check=True)
+    run(folder, "git", "init", "-q")
+    return folder
+
+
+def test_a_new_service_passes_every_check_untouched(workspace):
+    run(workspace, "make", "setup")
+
+    said = run(workspace, ".venv/bin/slipway", "new", "service", "parcels")
+
+    assert "The service parcels is there" in said
+    run(workspace, "git", "add", "-A")
+    run(workspace, "make", "setup", "lint", "types", "imports")
+    run(workspace, "make", "generate")
+    assert run(workspace, "git", "diff", "--stat") == ""
+    for tests in ("tests/parcels", "tests/charts", "tests/test_repository.py", "tests/operator"):
+        assert "failed" not in run(workspace, "make", "unit", f"T={tests}")
+    assert "passed" in run(workspace, "make", "integration", "T=tests/parcels")
+
+
+def test_its_contract_can_be_exported(workspace):
+    run(workspace, ".venv/bin/slipway", "contracts", "export", "parcels")
+
+    written = {path.name for path in (workspace / "contracts").rglob("*.json")}
+    assert written == {"openapi.json", "asyncapi.json", "parcels.ParcelCreated.v1.schema.json"}
