@@ -110,6 +110,14 @@ def commands(document: Path):
 RUN_BY_TESTS = {
     "make demo": "tests/demo/test_demo.py",
     "make demo ONCE=1": "tests/demo/test_demo.py",
+    "make bench": "tests/bench/test_bench.py",
+    "slipway run notes migrate": "tests/integration/test_readme.py",
+    "slipway run notes http": "tests/integration/test_readme.py",
+    "slipway dlq ls": "tests/integration/test_readme.py",
+    "slipway dlq ls orders.order.v1 users": "tests/integration/test_readme.py",
+    "slipway dlq replay orders.order.v1 users --dry-run": "tests/integration/test_readme.py",
+    "slipway doctor": "tests/integration/test_readme.py",
+    "slipway new service parcels": "tests/scaffold/test_new_service.py",
 }
 
 

@@ -3,6 +3,12 @@
 Algorithms are pinned to ES256 and EdDSA: ``none`` and the symmetric ones are how tokens are forged.
 A verified token is remembered until it expires or its key is withdrawn, since one ES256 check costs as
 much processor time as a quarter of a small request.
+
+>>> from slipway_chassis.testing.issuer import FakeIssuer
+>>> issuer = FakeIssuer(audience="shop")
+>>> verifier = Verifier(Keys(issuer.fetch), issuer=issuer.url, audience="shop")
+>>> sorted(verifier.verify(issuer.token("ada", scopes=["orders:read"])).scopes)
+['orders:read']
 """
 
 import json

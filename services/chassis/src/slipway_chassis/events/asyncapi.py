@@ -1,4 +1,12 @@
-"""The events a service sends and receives, as AsyncAPI 3.0 and as one JSON Schema per type."""
+"""The events a service sends and receives, as AsyncAPI 3.0 and as one JSON Schema per type.
+
+>>> from dataclasses import dataclass
+>>> @dataclass(frozen=True)
+... class ParcelSent:
+...     parcel_id: int
+>>> event_schema("parcels.ParcelSent.v1", ParcelSent, mode="serialization")["properties"]
+{'parcel_id': {'title': 'Parcel Id', 'type': 'integer'}}
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -3,6 +3,13 @@
 A stream is one topic that carries the events of one kind of aggregate, keyed by the aggregate's id, so
 that the events of one aggregate stay in order. Events are dataclasses in the past tense (the domain
 needs no framework for them); pydantic gives them JSON and validation here.
+
+>>> @dataclass(frozen=True)
+... class ParcelSent:
+...     parcel_id: int
+>>> decode(ParcelSent, encode(ParcelSent(7)))
+ParcelSent(parcel_id=7)
+
 https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/kafka-protocol-binding.md
 """
 

@@ -4,6 +4,11 @@
 logs, events and calls to others name the same trace. Spans are recorded with OpenTelemetry where
 ``traces.configure`` has given an exporter and the trace is sampled; otherwise only the ids travel, which
 costs microseconds.
+
+>>> caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+>>> with request_id_of("r-1"), span("reserve stock", parent=caller):
+...     outgoing_headers() == {"traceparent": caller, "x-request-id": "r-1"}
+True
 """
 
 import random

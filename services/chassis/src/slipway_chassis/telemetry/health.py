@@ -1,4 +1,11 @@
-"""Liveness and readiness: named checks, asked at most once a second however often the probe comes."""
+"""Liveness and readiness: named checks, asked at most once a second however often the probe comes.
+
+>>> from slipway_chassis.errors import BrokerUnavailable
+>>> def kafka():
+...     raise BrokerUnavailable("Kafka: connection refused")
+>>> Health({"kafka": kafka}).readiness()[1]["checks"]
+{'kafka': {'ok': False, 'detail': 'Kafka: connection refused'}}
+"""
 
 import threading
 import time

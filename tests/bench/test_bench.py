@@ -1,0 +1,30 @@
+"""`make bench` prints a table and writes what it measured; what the figures are is not for a test to judge."""
+
+import json
+import subprocess
+
+import pytest
+
+from conftest import ROOT
+
+pytestmark = [pytest.mark.demo, pytest.mark.timeout(600)]
+
+
+def test_one_benchmark_runs_and_is_written_down():
+    done = subprocess.run(["make", "bench", "ONLY=p6"], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert "measuring p6_outbox" in done.stderr
+    figures = json.loads((ROOT / "build" / "bench.json").read_text())
+    assert {figure["name"] for figure in figures} >= {"P6 outbox / INSERTs by hand"}
+    for figure in figures:
+        assert figure.keys() == {"name", "ours", "peer", "ratio", "goal", "holds"}
+        assert figure["ratio"] > 0
+        assert figure["name"] in done.stdout
+    assert (done.returncode == 0) == all(figure["holds"] for figure in figures)
+
+
+def test_an_unknown_name_is_told_with_those_there_are():
+    done = subprocess.run(["make", "bench", "ONLY=p77"], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode != 0
+    assert "no benchmark is called 'p77', only: p4_service" in done.stderr
