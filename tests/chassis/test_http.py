@@ -247,3 +247,24 @@ def test_an_error_is_written_behind_what_waited_before_it(client, capsys):
     finally:
         root.handlers[:] = saved
     assert lines == ["GET /trace 200", "after it"]
+
+
+def test_access_lines_and_other_lines_have_the_same_keys(client, capsys):
+    """The access line is made by hand; what every line has must be on both."""
+    root = logging.getLogger()
+    saved = root.handlers[:]
+    try:
+        configure_logs("things", process="http", version="1", level="INFO")
+        client.get("/broken")  # an access line, and before it an error within the request
+        logging.getLogger("x").info("flush")
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    finally:
+        root.handlers[:] = saved
+    [error] = [line for line in lines if line["message"] == "unexpected error"]
+    [access] = [line for line in lines if line["message"] == "GET /broken 500"]
+
+    of_access = {"http.request.method", "url.path", "http.response.status_code", "event.duration"}
+    assert access.keys() - of_access == error.keys() - {"error.stack_trace"}
+    assert {name: access[name] for name in ("trace.id", "span.id", "http.request.id")} == {
+        name: error[name] for name in ("trace.id", "span.id", "http.request.id")
+    }
