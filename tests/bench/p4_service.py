@@ -13,7 +13,7 @@ from slipway_chassis.testing.issuer import FakeIssuer
 from slipway_chassis.testing.plugin import eventually
 
 APPS = Path(__file__).parent / "apps"
-REQUESTS, ROUNDS = 3_000, 9
+REQUESTS, ROUNDS = 2_000, 15
 SAMPLED = "0.1"  # the chassis' default; the usual stack is given the same
 
 

@@ -52,6 +52,11 @@ def signed_with_the_public_key(issuer):
     return f"{signed}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
 
+def with_header(issuer, **more):
+    _, body, signature = issuer.token().split(".")
+    return f"{part({'alg': 'ES256', 'kid': issuer.signing_key.kid} | more)}.{body}.{signature}"
+
+
 def with_kid(issuer, kid):
     _, body, signature = issuer.token().split(".")
     return f"{part({'alg': 'ES256', 'kid': kid} if kid else {'alg': 'ES256'})}.{body}.{signature}"
@@ -82,6 +87,7 @@ BAD = {
     "unknown key": (lambda i: i.token(header={"kid": "made-up"}), "unknown_key"),
     "no key id": (lambda i: with_kid(i, None), "malformed"),
     "a key id that is no text": (lambda i: with_kid(i, 7), "malformed"),
+    "a strange critical header": (lambda i: with_header(i, crit=5), "signature"),
     "empty": (lambda _: "", "malformed"),
     "no token": (lambda _: "abc", "malformed"),
     "two dots": (lambda _: "..", "malformed"),
@@ -171,6 +177,39 @@ class TestKeys:
 
         assert issuer.fetches <= 3
 
+    def test_an_early_rotation_refuses_no_thread_and_costs_one_fetch(self, issuer):
+        fetch = issuer.fetch
+
+        def slow():
+            time.sleep(0.1)
+            return fetch()
+
+        keys = Keys(slow)
+        verifier = Verifier(keys, issuer=issuer.url, audience="test")
+        verifier.verify(issuer.token())
+        for _ in range(3):
+            issuer.rotate()
+        subjects = []
+        threads = [
+            threading.Thread(target=lambda: subjects.append(verifier.verify(issuer.token()).subject)) for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+
+        assert subjects == ["ada"] * 8
+        assert issuer.fetches == 2
+
+    def test_threads_share_a_fetch_that_failed(self, issuer):
+        issuer.away = True
+        keys = Keys(issuer.fetch, clock=Clock(100.0))
+        for _ in range(20):
+            with pytest.raises(KeysUnavailable):
+                keys.find("key-2")
+
+        assert issuer.fetches == 1
+
     def test_known_keys_stay_in_use_while_the_issuer_is_away(self, verifier, issuer, keys):
         token = issuer.token()
         verifier.verify(token)
@@ -203,7 +242,7 @@ class TestKeys:
         symmetric = OctKey.generate_key(256, {"kid": "oct"}).as_dict()
         rsa = {"kty": "RSA", "kid": "rsa", "n": "AQAB", "e": "AQAB"}
         broken = {"kty": "EC", "crv": "P-256", "kid": "broken", "x": "!", "y": "!"}
-        body = json.dumps({"keys": [symmetric, rsa, broken, *issuer.key_set()["keys"]]}).encode()
+        body = json.dumps({"keys": ["no key", 7, None, symmetric, rsa, broken, *issuer.key_set()["keys"]]}).encode()
 
         assert set(parse_key_set(body)) == {"key-1", "key-2", "key-3"}
 

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from slipway_chassis.errors import BulkheadFull, CircuitOpen, UpstreamUnavailable
+from slipway_chassis.errors import BulkheadFull, CircuitOpen, DeadlineExceeded, UpstreamUnavailable
 from slipway_chassis.resilience import Breaker, Bulkhead, Guard, State, breaker_states
 from slipway_chassis.telemetry.health import Health
 from slipway_chassis.testing.clock import Clock
@@ -170,3 +170,24 @@ def test_a_full_bulkhead_refuses_and_says_nothing_of_the_other_side():
 
     assert guard.call(lambda: "ok") == "ok"
     assert guard.breaker.state is State.CLOSED
+
+
+def test_a_probe_cut_short_by_its_caller_says_nothing_and_another_may_probe(breaker, clock):
+    open_it(breaker)
+    clock.advance(30)
+
+    with pytest.raises(DeadlineExceeded):
+        breaker.call(lambda: fail(DeadlineExceeded("over")))
+
+    assert breaker.state is State.OPEN
+    assert breaker.call(lambda: "ok") == "ok"
+    assert breaker.state is State.CLOSED
+
+
+def test_an_open_circuit_refuses_streams_too(breaker, clock):
+    breaker.refuse_if_open()
+    open_it(breaker)
+    with pytest.raises(CircuitOpen):
+        breaker.refuse_if_open()
+    clock.advance(30)
+    breaker.refuse_if_open()

@@ -1,6 +1,7 @@
 import json
 import logging
 import random
+import threading
 import time
 
 import pytest
@@ -13,7 +14,7 @@ from slipway_chassis.http import Api, Input, Output
 from slipway_chassis.service import service
 from slipway_chassis.telemetry.correlation import current_traceparent
 from slipway_chassis.telemetry.health import Health
-from slipway_chassis.telemetry.logs import configure_logs
+from slipway_chassis.telemetry.logs import configure_logs, log_access
 
 
 class Thing(Input):
@@ -268,3 +269,45 @@ def test_access_lines_and_other_lines_have_the_same_keys(client, capsys):
     assert {name: access[name] for name in ("trace.id", "span.id", "http.request.id")} == {
         name: error[name] for name in ("trace.id", "span.id", "http.request.id")
     }
+
+
+def wait_for_lines(eventually, capsys, count):
+    written = []
+    eventually(lambda: written.append(capsys.readouterr().out) or "".join(written).count("\n") == count, within=10)
+
+
+def test_lines_of_many_threads_at_the_same_time_are_all_written(capsys, eventually):
+    root = logging.getLogger()
+    saved = root.handlers[:]
+    try:
+        for _ in range(20):  # each begins cold: the writer's thread is started by one of them
+            configure_logs("things", process="http", version="1", level="INFO")
+            together = threading.Barrier(8)
+
+            def write(together=together):
+                together.wait()
+                log_access("GET / 200", nanoseconds=1, fields={})
+
+            threads = [threading.Thread(target=write) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            wait_for_lines(eventually, capsys, 8)
+    finally:
+        root.handlers[:] = saved
+
+
+def test_the_detail_of_a_refused_row_is_not_logged(client, capsys):
+    root = logging.getLogger()
+    saved = root.handlers[:]
+    try:
+        configure_logs("things", process="http", version="1", level="INFO")
+        try:
+            raise ValueError("duplicate key\nDETAIL:  Key (email)=(ada@example.org) already exists.")
+        except ValueError as error:
+            logging.getLogger("x").error("unexpected error", exc_info=error)
+        line = json.loads(capsys.readouterr().out)
+    finally:
+        root.handlers[:] = saved
+    assert "ada@example.org" not in line["error.stack_trace"]

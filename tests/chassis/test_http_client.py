@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from slipway_chassis import deadline
-from slipway_chassis.errors import CircuitOpen, DeadlineExceeded, UpstreamUnavailable
+from slipway_chassis.errors import CircuitOpen, DeadlineExceeded, UnusableAnswer, UpstreamUnavailable
 from slipway_chassis.http.client import HttpClient
-from slipway_chassis.resilience import Guard, Retry, RetryBudget
+from slipway_chassis.resilience import Guard, Retry, RetryBudget, State
 from slipway_chassis.telemetry.correlation import current_traceparent, request_id_of, span
 
 
@@ -18,6 +18,7 @@ class Upstream(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     statuses = []
     asked = []
+    trickle = False
 
     def do_GET(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -28,7 +29,12 @@ class Upstream(BaseHTTPRequestHandler):
         self.send_response(type(self).statuses.pop(0) if type(self).statuses else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if not type(self).trickle:
+            self.wfile.write(body)
+            return
+        for number in range(len(body)):  # a byte now and then, each within the time limit of a piece
+            self.wfile.write(body[number : number + 1])
+            time.sleep(0.2)
 
     do_POST = do_GET
 
@@ -102,7 +108,7 @@ def test_a_dead_upstream_opens_the_circuit(client, upstream):
 
 
 def test_too_large_an_answer_is_refused_and_the_next_one_fits(client):
-    with pytest.raises(UpstreamUnavailable, match="more than 4096 bytes"):
+    with pytest.raises(UnusableAnswer, match="more than 4096 bytes"):
         client.post("/large", {})
 
     assert client.get("/items").status == 200
@@ -114,3 +120,22 @@ def test_the_callers_deadline_bounds_the_call(client):
     with deadline.until(time.time() - 1), pytest.raises(DeadlineExceeded):
         client.get("/items")
     assert [path for _, path, _ in Upstream.asked].count("/items") == 0
+
+
+def test_impatient_callers_do_not_open_the_circuit_for_others(client):
+    for _ in range(5):
+        with deadline.until(time.time() + 0.05), pytest.raises(DeadlineExceeded):
+            client.get("/slow")
+
+    assert client.guard.breaker.state is State.CLOSED
+    assert client.get("/items").status == 200
+
+
+def test_an_answer_that_trickles_in_is_given_up_in_time(upstream):
+    Upstream.trickle = True
+    try:
+        client = HttpClient("trickle", f"http://127.0.0.1:{upstream.server_port}", timeout=0.5)
+        with pytest.raises(UpstreamUnavailable):
+            client.post("/items", {})
+    finally:
+        Upstream.trickle = False

@@ -1,5 +1,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
@@ -67,3 +68,16 @@ def test_a_field_that_the_reader_does_not_know_is_ignored():
 def test_a_missing_header_is_named():
     with pytest.raises(InvalidEvent, match="binary mode"):
         Envelope.of(Record(topic="t", key=None, value=None, headers=(("ce_id", b"\xff"),)))
+
+
+@dataclass(frozen=True)
+class Priced:
+    price: str
+
+    def __post_init__(self):
+        Decimal(self.price)
+
+
+def test_whatever_a_class_raises_while_it_is_built_is_an_invalid_event():
+    with pytest.raises(InvalidEvent, match="InvalidOperation"):
+        decode(Priced, b'{"price": "cheap"}')

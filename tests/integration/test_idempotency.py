@@ -83,6 +83,14 @@ def test_the_same_key_with_another_body_is_a_mistake(client, database):
     assert written(database) == ["tea"]
 
 
+def test_another_query_is_another_request(client, database):
+    post(client, "tea", "k")
+
+    answer = client.post("/v1/notes?x=1", json={"text": "tea"}, headers={"Idempotency-Key": "k"})
+
+    assert answer.status_code == 422
+
+
 def test_a_failed_request_stores_nothing_and_may_be_tried_again(client, database):
     assert post(client, "wrong", "k").status_code == 409
     assert written(database) == []

@@ -48,6 +48,8 @@ _TRANSIENT = (OperationalError, InterfaceError, PoolTimeout)
 # Errors of other classes that pass as well: a server that is read-only for now (a fail-over, a full
 # disk), and a session that was ended for idling in a transaction.
 _TRANSIENT_STATES = {"25006", "25P03"}
+# An operational error by its class that no waiting mends: too large for an index, too many columns.
+_LIMITS = "54"
 
 
 class Database:
@@ -59,6 +61,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=5,
+            hide_parameters=True,  # values of a statement have no place in logs and dead letters
             connect_args={
                 "connect_timeout": 5,
                 "application_name": application_name,
@@ -139,7 +142,8 @@ def transient_as_unavailable() -> Iterator[None]:
         yield
     except (DBAPIError, PoolTimeout) as error:
         original = getattr(error, "orig", None)
-        if not isinstance(error, _TRANSIENT) and getattr(original, "sqlstate", None) not in _TRANSIENT_STATES:
+        state = getattr(original, "sqlstate", None) or ""
+        if state.startswith(_LIMITS) or not (isinstance(error, _TRANSIENT) or state in _TRANSIENT_STATES):
             raise
         reason = str(original or error).strip().splitlines()[0]
         raise DatabaseUnavailable(f"PostgreSQL: {reason}") from error

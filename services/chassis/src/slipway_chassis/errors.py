@@ -10,6 +10,7 @@ ChassisError
 │   └── NotTried            refused on this side, before the call
 │       ├── CircuitOpen     the calls before this one failed
 │       └── BulkheadFull    as many calls as allowed are under way
+├── UnusableAnswer          another service answered, and not as it should: asking again would not help
 ├── DeadlineExceeded        the caller has given up: stop working on it
 ├── InvalidToken            not authenticated: who is asking is not known
 ├── ScopeMissing            authenticated, but not allowed
@@ -60,6 +61,10 @@ class CircuitOpen(NotTried):
 
 
 class BulkheadFull(NotTried):
+    pass
+
+
+class UnusableAnswer(ChassisError):
     pass
 
 

@@ -228,6 +228,10 @@ def ground_of(
             from .events.nudge import Nudger  # noqa: PLC0415 # a thread, for those that write events
 
             Nudger(database).start()
+        if any(operation.idempotent for api in declared.apis for operation in api.operations):
+            from .events.retention import forget_now_and_then  # noqa: PLC0415
+
+            forget_now_and_then(database)
     keys, verifier = verifier_of(settings.auth)
     if keys:
         checks["issuer"] = keys.usable

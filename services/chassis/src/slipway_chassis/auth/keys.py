@@ -24,6 +24,7 @@ from joserfc.jwk import ECKey, OKPKey
 from prometheus_client import Counter, Gauge
 
 from ..errors import KeysUnavailable
+from ..reading import read_within
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ LARGEST_SET = 256 * 1024
 MAX_AGE_RANGE = (5.0, 300.0)
 MAX_AGE_DEFAULT = 300.0
 UNKNOWN_PER_MINUTE = 2
+FAILURE_SHARED_SECONDS = 1.0
 _MAX_AGE = re.compile(r"max-age=(\d{1,6})")
 
 PublicKey = ECKey | OKPKey
@@ -56,7 +58,7 @@ class Keys:
         self._clock = clock
         self._set: KeySet | None = None
         self._fetching = threading.Lock()
-        self._fetched = 0  # counts fetches: who waited for one need not fetch again
+        self._failed_at = -FAILURE_SHARED_SECONDS + clock()
         self._unknown_fetches: list[float] = []
         self._stopped = threading.Event()
 
@@ -73,34 +75,36 @@ class Keys:
     def find(self, kid: str) -> PublicKey | None:
         """The key, or None when the issuer does not publish it; KeysUnavailable before the first set came."""
         current = self._set
-        if current is None:
-            current = self._fetch_once("first", since=self._fetched)
-        if kid not in current.keys and self._may_ask_for_unknown():
-            current = self._fetch_once("unknown_key", since=self._fetched)
+        if current is None or kid not in current.keys:
+            with self._fetching:
+                # Another thread may have fetched while this one waited.
+                current = self._first_set() if self._set is None else self._set
+                if kid not in current.keys and self._may_ask_for_unknown():
+                    self._try_fetch("unknown_key")
+                    current = self._set or current
         return current.keys.get(kid)
 
     def usable(self) -> None:
         """The readiness check: raises KeysUnavailable while no set was ever fetched."""
         if self._set is None:
-            self._fetch_once("first", since=self._fetched)
+            with self._fetching:
+                self._first_set()
 
-    def _may_ask_for_unknown(self) -> bool:
-        now = self._clock()
-        with self._fetching:
-            self._unknown_fetches = [at for at in self._unknown_fetches if now - at < 60]  # noqa: PLR2004 # a minute
-            if len(self._unknown_fetches) >= UNKNOWN_PER_MINUTE:
-                return False
-            self._unknown_fetches.append(now)
-            return True
-
-    def _fetch_once(self, reason: str, *, since: int) -> KeySet:
-        """Fetches unless another thread did while this one waited. The old set stays when that fails."""
-        with self._fetching:
-            if self._fetched == since or self._set is None:
-                self._try_fetch(reason)
+    def _first_set(self) -> KeySet:
+        # Those who waited for a fetch that failed share its outcome instead of waiting for one each.
+        if self._set is None and self._clock() - self._failed_at >= FAILURE_SHARED_SECONDS:
+            self._try_fetch("first")
         if self._set is None:
             raise KeysUnavailable("the issuer's signing keys could not be fetched yet")
         return self._set
+
+    def _may_ask_for_unknown(self) -> bool:
+        now = self._clock()
+        self._unknown_fetches = [at for at in self._unknown_fetches if now - at < 60]  # noqa: PLR2004 # a minute
+        if len(self._unknown_fetches) >= UNKNOWN_PER_MINUTE:
+            return False
+        self._unknown_fetches.append(now)
+        return True
 
     def _try_fetch(self, reason: str) -> None:
         try:
@@ -108,12 +112,12 @@ class Keys:
             keys = parse_key_set(body)
         except KeysUnavailable as error:
             FETCHES.labels(reason, "failed").inc()
+            self._failed_at = self._clock()
             log.warning("the issuer's keys could not be fetched, those known stay in use: %s", error)
             return
         least, most = MAX_AGE_RANGE
         age = min(max(MAX_AGE_DEFAULT if max_age is None else max_age, least), most)
         self._set = KeySet(keys, self._clock() + age)
-        self._fetched += 1
         FETCHES.labels(reason, "fetched").inc()
         KEYS_AGE.set_to_current_time()
 
@@ -121,8 +125,11 @@ class Keys:
         while not self._stopped.is_set():
             due = self._set.refresh_at if self._set else 0.0
             if self._clock() >= due:
-                with self._fetching:
-                    self._try_fetch("refresh")
+                try:
+                    with self._fetching:
+                        self._try_fetch("refresh")
+                except Exception:  # this thread must outlive whatever an issuer may send
+                    log.exception("refreshing the issuer's keys failed")
                 # A failed fetch leaves the time where it was: try again soon, not at once.
                 self._stopped.wait(1.0 if self._set is None or self._clock() >= self._set.refresh_at else 0.0)
             else:
@@ -133,7 +140,7 @@ def parse_key_set(body: bytes) -> dict[str, PublicKey]:
     """The usable keys by their id; KeysUnavailable when the text is no key set."""
     try:
         listed = json.loads(body)["keys"]
-        return {entry["kid"]: key for entry in listed if (key := _public_key(entry))}
+        return {entry["kid"]: key for entry in listed if isinstance(entry, dict) and (key := _public_key(entry))}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise KeysUnavailable(f"what the issuer published is no key set: {error}") from error
 
@@ -160,10 +167,10 @@ def http_fetch(url: str) -> Fetch:
         try:
             answer = pool.request("GET", url, redirect=False, preload_content=False)
             try:
-                body = answer.read(LARGEST_SET + 1)
+                body = read_within(answer, most=LARGEST_SET + 1, seconds=FETCH_SECONDS)
             finally:
-                answer.release_conn()
-        except urllib3.exceptions.HTTPError as error:
+                answer.close()
+        except (urllib3.exceptions.HTTPError, TimeoutError) as error:
             raise KeysUnavailable(f"{url}: {error}") from error
         if answer.status != 200 or len(body) > LARGEST_SET:  # noqa: PLR2004
             raise KeysUnavailable(f"{url} answered {answer.status} with {len(body)} bytes")

@@ -96,7 +96,7 @@ class Verifier:
             signed = jws.extract_compact(token.encode())
             header = signed.headers()
             algorithm, kid = header.get("alg"), header.get("kid")
-        except (JoseError, ValueError, BinasciiError, RecursionError):
+        except (JoseError, ValueError, TypeError, BinasciiError, RecursionError):
             raise InvalidToken("the token is not a signed JSON Web Token", reason="malformed") from None
         if algorithm not in ALGORITHMS:
             raise InvalidToken("only ES256 and EdDSA signatures are accepted", reason="algorithm")
@@ -108,7 +108,7 @@ class Verifier:
         try:
             valid = jws.validate_compact(signed, key, algorithms=ALGORITHMS)
             claims = json.loads(signed.payload) if valid else None
-        except (JoseError, ValueError, RecursionError):
+        except (JoseError, ValueError, TypeError, RecursionError):
             valid, claims = False, None
         if not valid or not isinstance(claims, dict):
             raise InvalidToken("the signature is wrong", reason="signature")

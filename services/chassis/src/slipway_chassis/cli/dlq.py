@@ -87,7 +87,7 @@ def replay_letters(topic: str, group: str, *, reason: str, key: str, kind: str, 
     settings = load(KafkaSettings)
     queue, wanted = Queue(topic, group), Filter(reason=reason, key=key, kind=kind)
     if dry_run:
-        count = sum(1 for _ in replay.letters(settings, queue, wanted))
+        count = len(replay.chosen(settings, queue, wanted))
         click.echo(f"{count} letters of {queue.name} would be sent to {group} again; nothing was sent")
         return
 

@@ -17,7 +17,6 @@ import random
 import time
 from collections import Counter as Counted
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from prometheus_client import Counter, Gauge
@@ -32,7 +31,7 @@ from .dead_letters import (
     BEGIN,
     CONTROL,
     Failure,
-    dead_letter,
+    bury,
     retry_topic,
     sequence_of,
 )
@@ -47,7 +46,6 @@ log = logging.getLogger(__name__)
 
 CONSUMED = Counter("events_consumed_total", "Events applied", ["type"])
 DUPLICATES = Counter("inbox_duplicates_total", "Events that were applied before and skipped")
-DEAD_LETTERS = Counter("dlq_total", "Records moved to a dead-letter topic", ["reason"])
 DEFERRED = Gauge("consumer_deferred_records", "Records that wait for another try, and those behind them")
 LAG_RECORDS = Gauge("consumer_lag_records", "Records waiting in the assigned partitions")
 LAG_SECONDS = Gauge("consumer_lag_seconds", "Age of the last record applied, when it was applied")
@@ -98,6 +96,7 @@ class Consumer:
         self._failures = 0
         self._deferrals = Deferrals()
         self._positions = Positions()
+        self._parked: set[parking.Key] = set()  # of the records in hand
 
     def run(self, stop: Stop) -> None:
         """Consumes until stopped; finishes and commits the batch in hand, then returns."""
@@ -161,19 +160,17 @@ class Consumer:
 
     # --- many records at once
 
-    def _process(self, records: Sequence[Record]) -> None:  # noqa: C901 # one pass, in the order of the records
+    def _process(self, records: Sequence[Record]) -> None:
         fresh = []
         for record in records:
             if not self._is_retried(record):
                 fresh.append(record)
             elif not self._deferrals.takes(record):
                 self._process_alone(record)
-        parked = self._parked_among(fresh)
+        self._parked = self._parked_among(fresh)
         works, letters = [], []
         for record in fresh:
-            if parked and self._key(record) in parked:
-                if not self._follow(record):
-                    self._process_alone(record)
+            if self._follows(record):
                 continue
             try:
                 if work := self._read(record):
@@ -185,15 +182,14 @@ class Consumer:
                     works = []
                     if not self._deferrals.takes(record):
                         self._failed(record, error, attempts=1)
-                        parked.add(self._key(record))
                 else:
                     letters.append(_failure(record, error, attempts=1))
         self._apply_or_halve(works)
         self._bury(letters)
 
     def _apply_or_halve(self, works: Sequence[_Work]) -> None:
-        if self._deferrals.waiting:
-            works = [work for work in works if not self._deferrals.takes(work.record)]
+        if self._deferrals.waiting or self._parked:
+            works = [one for one in works if not self._deferrals.takes(one.record) and not self._follows(one.record)]
         if not works:
             return
         try:
@@ -279,18 +275,31 @@ class Consumer:
         if not keys:
             return set()
         with self._database.transaction() as session:
-            return set(parking.parked_among(session, self._group, keys))
+            return parking.parked_among(session, self._group, keys)
 
     def _is_behind_a_parked_one(self, record: Record) -> bool:
         """Whether it was sent behind the dead letters of its key, where it belongs."""
         if not self._sources[record.topic].strict:
             return False
         key = self._key(record)
+        retried = self._is_retried(record)
         with self._database.transaction() as session:
-            parked = parking.parked_among(session, self._group, [key])
-        if key not in parked or (self._is_retried(record) and parked[key]):
+            parked = parking.state_of(session, self._group, key)
+        if parked is None:
+            return False
+        if retried and 0 < sequence_of(record) <= parked.settled:
+            return True  # an earlier replay settled it
+        if not parked.waiting or (retried and parked.replaying):
             return False
         return self._follow(record)
+
+    def _follows(self, record: Record) -> bool:
+        """Whether its key is parked, also since a moment ago: then it went where the earlier ones are."""
+        if not self._parked or self._key(record) not in self._parked:
+            return False
+        if not self._follow(record):
+            self._process_alone(record)
+        return True
 
     def _follow(self, record: Record) -> bool:
         """False when the key was released meanwhile: then it is the record's turn."""
@@ -299,7 +308,7 @@ class Consumer:
         if sequence is None:
             return False
         failure = Failure(record=record, reason="parked", error="an earlier event of its key failed", attempts=0)
-        self._publish_letters([failure], [sequence])
+        bury(self._publisher, [failure], [sequence], group=self._group)
         return True
 
     def _is_control(self, record: Record) -> bool:
@@ -322,35 +331,10 @@ class Consumer:
         if strict:
             with self._database.transaction() as session:
                 keys = [self._key(failure.record) for failure in strict]
+                self._parked.update(keys)
                 numbers = {id(f): n for f, n in zip(strict, parking.park(session, self._group, keys), strict=True)}
-        self._publish_letters(failures, [numbers.get(id(failure), 0) for failure in failures])
-
-    def _publish_letters(self, failures: Sequence[Failure], sequences: Sequence[int]) -> None:
-        now = datetime.now(UTC)
-        letters = [
-            dead_letter(failure, self._group, sequence=sequence, now=now)
-            for failure, sequence in zip(failures, sequences, strict=True)
-        ]
-        refused = [
-            letter
-            for letter, outcome in zip(letters, self._publisher.publish(letters), strict=True)
-            if outcome is not None
-        ]
-        # Too large with its new headers: without the value they still say where it is.
-        outcomes = self._publisher.publish([letter._replace(value=None) for letter in refused]) if refused else []
-        if any(outcomes):
-            raise DependencyUnavailable(f"a dead letter was not accepted: {next(filter(None, outcomes))}")
-        for failure in failures:
-            DEAD_LETTERS.labels(failure.reason).inc()
-            record = failure.record
-            log.error(
-                "dead letter: %s partition %d offset %d: %s: %s",
-                record.topic,
-                record.partition,
-                record.offset,
-                failure.reason,
-                failure.error,
-            )
+        sequences = [numbers.get(id(failure), 0) for failure in failures]
+        bury(self._publisher, failures, sequences, group=self._group)
 
     # --- now and then
 
@@ -389,4 +373,6 @@ def _failure(record: Record, error: Exception, *, attempts: int) -> Failure:
 
 
 def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    said = str(error)
+    # PostgreSQL's DETAIL quotes the row it refused: values have no place in logs and headers.
+    return f"{type(error).__name__}: {said.partition('DETAIL:')[0].strip()}"

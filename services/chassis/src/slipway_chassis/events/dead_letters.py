@@ -5,10 +5,19 @@ twice because one of them had a fault. On strict topics a replay is framed per k
 so that the consumer knows when a key may go on (see ``parking``).
 """
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from .ports import Record
+from prometheus_client import Counter
+
+from ..errors import DependencyUnavailable
+from .ports import Publisher, Record
+
+log = logging.getLogger(__name__)
+
+DEAD_LETTERS = Counter("dlq_total", "Records moved to a dead-letter topic", ["reason"])
 
 DLQ, RETRY = "dlq", "retry"
 BEGIN, END = "begin", "end"
@@ -61,6 +70,27 @@ def dead_letter(failure: Failure, group: str, *, sequence: int, now: datetime) -
     return Record(topic=topic, key=record.key, value=record.value, headers=headers)
 
 
+def bury(publisher: Publisher, failures: Sequence[Failure], sequences: Sequence[int], *, group: str) -> None:
+    """Publishes the letters, or raises DependencyUnavailable; ``sequences`` as of ``dead_letter``."""
+    now = datetime.now(UTC)
+    letters = [
+        dead_letter(failure, group, sequence=number, now=now)
+        for failure, number in zip(failures, sequences, strict=True)
+    ]
+    outcomes = publisher.publish(letters)
+    refused = [letter for letter, outcome in zip(letters, outcomes, strict=True) if outcome and not outcome.retriable]
+    if refused and not any(outcome and outcome.retriable for outcome in outcomes):
+        # Too large with its new headers: without the value they still say where it is.
+        outcomes = publisher.publish([letter._replace(value=None) for letter in refused])
+    if any(outcomes):
+        raise DependencyUnavailable(f"a dead letter was not accepted: {next(filter(None, outcomes))}")
+    for failure in failures:
+        DEAD_LETTERS.labels(failure.reason).inc()
+        at = failure.record
+        place = f"{at.topic} partition {at.partition} offset {at.offset}"
+        log.error("dead letter: %s: %s: %s", place, failure.reason, failure.error)
+
+
 def bare_headers(record: Record) -> tuple[tuple[str, bytes | None], ...]:
     """The headers the record was published with."""
     return tuple((name, value) for name, value in record.headers if not name.startswith("dlq_"))
@@ -69,7 +99,8 @@ def bare_headers(record: Record) -> tuple[tuple[str, bytes | None], ...]:
 def retried(letter: Record, group: str) -> Record:
     """A dead letter as it is sent to the retry topic."""
     topic = retry_topic(letter.header("dlq_topic"), group)
-    return Record(topic=topic, key=letter.key, value=letter.value, headers=bare_headers(letter))
+    number = ((SEQUENCE, str(sequence_of(letter)).encode()),) if sequence_of(letter) else ()
+    return Record(topic=topic, key=letter.key, value=letter.value, headers=bare_headers(letter) + number)
 
 
 def frame(mark: str, key: bytes | None, topic: str, group: str, *, sequence: int = 0) -> Record:

@@ -1,20 +1,22 @@
 """Parked keys: on strict topics, what comes after a dead letter of the same key follows it.
 
-A row counts the letters a key has in the dead-letter topic. A replay sends all of them again, framed:
+A row counts the letters a key ever had (``letters``, never restarted) and how many of them are settled; a key
+is parked while the two differ. A replay sends the letters again, framed:
 
 1. ``begin``: from now on retried records of the key are processed.
-2. the letters, in order. One that fails again becomes a letter again, with a higher number, and so do
-   those behind it.
-3. ``end`` with the number of the last letter sent: when it is the last one there is, the key is released
-   and its new events are processed again. Else more letters came meanwhile: replay once more.
+2. the letters, in order; settled ones are passed over. One that fails again becomes a letter again, with a
+   higher number, and so do those behind it.
+3. ``end`` with the number of the last letter sent: when it is the last one there is, all are settled and the
+   key's new events are processed again. Else more letters came meanwhile: replay once more.
 
 The row's lock orders a release and a new letter of the same key, whichever process does either.
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from prometheus_client import Gauge
-from sqlalchemy import ColumnElement, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -25,23 +27,41 @@ PARKED = Gauge("parked_keys", "Keys whose events wait for a replay of dead lette
 Key = tuple[str, bytes]
 """A topic (of origin) and a record's key."""
 
+_WAITING = parked_keys.c.letters > parked_keys.c.settled
 
-def parked_among(session: Session, group: str, keys: Collection[Key]) -> dict[Key, bool]:
-    """Which of the keys are parked; the value tells whether a replay is under way."""
-    if not keys:
-        return {}
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """What is known of a key that was parked once; ``waiting``: it still is."""
+
+    waiting: bool
+    settled: int
+    replaying: bool
+
+
+def state_of(session: Session, group: str, key: Key) -> Parked | None:
     table = parked_keys
-    statement = select(table.c.topic, table.c.key, table.c.replaying).where(
-        table.c.consumer_group == group, tuple_(table.c.topic, table.c.key).in_(sorted(keys))
+    statement = select(_WAITING, table.c.settled, table.c.replaying).where(*_row(group, key))
+    row = session.execute(statement).one_or_none()
+    return Parked(*row) if row else None
+
+
+def parked_among(session: Session, group: str, keys: Collection[Key]) -> set[Key]:
+    """Which of the keys are parked."""
+    table = parked_keys
+    statement = select(table.c.topic, table.c.key).where(
+        table.c.consumer_group == group, _WAITING, tuple_(table.c.topic, table.c.key).in_(sorted(keys))
     )
-    return {(topic, key): replaying for topic, key, replaying in session.execute(statement)}
+    return {(topic, key) for topic, key in session.execute(statement)}
 
 
 def park(session: Session, group: str, keys: Iterable[Key]) -> list[int]:
     """Counts one more letter for each; returns their numbers. A replay under way is broken off."""
     numbers = []
     for topic, key in keys:
-        statement = insert(parked_keys).values(consumer_group=group, topic=topic, key=key, letters=1, replaying=False)
+        statement = insert(parked_keys).values(
+            consumer_group=group, topic=topic, key=key, letters=1, settled=0, replaying=False
+        )
         statement = statement.on_conflict_do_update(
             index_elements=["consumer_group", "topic", "key"],
             set_={"letters": parked_keys.c.letters + 1, "replaying": False},
@@ -52,7 +72,7 @@ def park(session: Session, group: str, keys: Iterable[Key]) -> list[int]:
 
 def follow(session: Session, group: str, key: Key) -> int | None:
     """Counts one more letter behind those of a parked key; None when it was released meanwhile."""
-    statement = update(parked_keys).where(*_row(group, key)).values(letters=parked_keys.c.letters + 1)
+    statement = update(parked_keys).where(*_row(group, key), _WAITING).values(letters=parked_keys.c.letters + 1)
     return session.execute(statement.returning(parked_keys.c.letters)).scalar_one_or_none()
 
 
@@ -62,9 +82,10 @@ def begin_replay(session: Session, group: str, key: Key) -> None:
 
 def end_replay(session: Session, group: str, key: Key, last: int) -> bool:
     """Releases the key if ``last`` is its last letter and none failed again; returns whether it did."""
-    released = delete(parked_keys).where(
-        *_row(group, key), parked_keys.c.letters == last, parked_keys.c.replaying.is_(True)
+    released = update(parked_keys).where(
+        *_row(group, key), _WAITING, parked_keys.c.letters == last, parked_keys.c.replaying.is_(True)
     )
+    released = released.values(settled=last, replaying=False)
     if session.execute(released.returning(parked_keys.c.key)).one_or_none() is not None:
         return True
     session.execute(update(parked_keys).where(*_row(group, key)).values(replaying=False))
@@ -72,7 +93,7 @@ def end_replay(session: Session, group: str, key: Key, last: int) -> bool:
 
 
 def count_parked(session: Session, group: str) -> int:
-    statement = select(func.count()).select_from(parked_keys).where(parked_keys.c.consumer_group == group)
+    statement = select(func.count()).select_from(parked_keys).where(parked_keys.c.consumer_group == group, _WAITING)
     return session.execute(statement).scalar_one()
 
 

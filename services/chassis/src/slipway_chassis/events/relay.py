@@ -22,7 +22,6 @@ from ..lifecycle import Stop
 from ..telemetry.correlation import current_traceparent, span
 from .nudge import CHANNEL, shards_of
 from .ports import Publisher, Record
-from .retention import FORGET_AT_ONCE, forget_idempotency_keys
 from .shards import Shards
 from .stream import wire_headers
 from .tables import outbox
@@ -42,7 +41,6 @@ UPKEEP_SECONDS = 2.0  # how often shards are shared out anew and the gauges read
 MEASURED = 20  # events of a batch whose latency is noted: the oldest come first
 HOLD_SECONDS = 5.0  # a key whose event was refused waits this long; other keys go on
 
-FORGET_EVERY_SECONDS = 600.0
 
 # PostgreSQL writes ids and times as text, as they stand in the headers: parsing them here only to write
 # them again would cost more than the rest of a row.
@@ -81,7 +79,6 @@ class Relay:
         self._database = database
         self._publisher = publisher
         self._clock = clock
-        self._forget_at = 0.0
         self._held: dict[str, float] = {}  # aggregate id → when it may be tried again
         self._suspects: set[str] = set()  # aggregate ids whose last event was refused
 
@@ -120,12 +117,6 @@ class Relay:
         pending, age = connection.execute(_STATE).one()
         PENDING.set(pending)
         OLDEST_AGE.set(age or 0)
-        # One relay of the service keeps house: whoever has the first shard.
-        if 0 in shards.owned and self._clock() >= self._forget_at:
-            with self._database.transaction() as session:
-                removed = forget_idempotency_keys(session)
-            if removed < FORGET_AT_ONCE:
-                self._forget_at = self._clock() + FORGET_EVERY_SECONDS
 
     def round(self, connection: Connection, shards: set[int]) -> int:
         """One read, publish, delete. Returns how many rows were acknowledged."""

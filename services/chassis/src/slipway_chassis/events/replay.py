@@ -111,6 +111,13 @@ def plan(found: Iterable[Record], queue: Queue) -> list[list[Record]]:
     return [*framed, *loose]
 
 
+def chosen(settings: KafkaSettings, queue: Queue, wanted: Filter) -> list[Record]:
+    """What a replay sends: a parked key's letters go back together, whichever of them the filter named."""
+    everything = list(kafka.read_topic(settings, queue.name))
+    keys = {letter.key for letter in everything if wanted.takes(letter)}
+    return [one for one in everything if wanted.takes(one) or (sequence_of(one) and one.key in keys)]
+
+
 def replay(
     settings: KafkaSettings,
     queue: Queue,
@@ -121,10 +128,7 @@ def replay(
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
     """Sends the letters to the group again, at most ``rate`` a second; returns how many."""
-    everything = list(kafka.read_topic(settings, queue.name))
-    keys = {letter.key for letter in everything if wanted.takes(letter)}
-    # A parked key's letters go back together, whichever of them the filter named.
-    found = [one for one in everything if wanted.takes(one) or (sequence_of(one) and one.key in keys)]
+    found = chosen(settings, queue, wanted)
     kafka.ensure_topics(settings, [retry_topic(queue.topic, queue.group)])
     publisher = kafka.publisher(settings, client_id="slipway-dlq")
     try:
@@ -145,8 +149,8 @@ def _send(
     sent = 0
     at_once = max(1, min(ROUND, int(rate)))
     for records in groups:
-        for start in range(0, len(records), at_once):
-            batch = records[start : start + at_once]
+        *most, last = records  # the frame's end goes alone: it must not arrive where a letter did not
+        for batch in [*(most[start : start + at_once] for start in range(0, len(most), at_once)), [last]]:
             failures = [failure for failure in publisher.publish(batch) if failure]
             if failures:
                 raise BrokerUnavailable(f"after {sent} letters one was refused: {failures[0]}. Replay again.")

@@ -1,11 +1,19 @@
 """What outbox, inbox and stored answers need not keep. The outbox needs nothing: what was sent is deleted."""
 
+import logging
+import threading
+import time
 from datetime import timedelta
 
 from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from ..database import Database
+from ..errors import DatabaseUnavailable
 from .tables import idempotency_keys
+
+log = logging.getLogger(__name__)
+FORGET_EVERY_SECONDS = 600.0
 
 # Longer than any client goes on trying.
 IDEMPOTENCY_RETENTION = timedelta(hours=24)
@@ -23,3 +31,20 @@ def forget_idempotency_keys(session: Session, *, older_than: timedelta = IDEMPOT
         .with_for_update(skip_locked=True)
     )
     return len(session.execute(delete(table).where(key.in_(old)).returning(table.c.key)).all())
+
+
+def forget_now_and_then(database: Database) -> None:
+    """Removes old answers every ten minutes, in a thread of the process that stores them."""
+
+    def run() -> None:
+        while True:
+            try:
+                with database.transaction() as session:
+                    removed = forget_idempotency_keys(session)
+            except DatabaseUnavailable as error:
+                log.info("old answers are forgotten later: %s", error)
+                removed = 0
+            if removed < FORGET_AT_ONCE:
+                time.sleep(FORGET_EVERY_SECONDS)
+
+    threading.Thread(target=run, name="retention", daemon=True).start()

@@ -136,3 +136,5 @@ def decode(event_class: type[Any], value: bytes | None) -> Any:
     except ValidationError as error:
         faults = "; ".join(f"{'/'.join(map(str, f['loc'])) or 'value'}: {f['msg']}" for f in error.errors()[:5])
         raise InvalidEvent(f"{event_class.__name__} can't be read: {faults}") from None
+    except Exception as error:  # what a class of the service raises while it is built, say in __post_init__
+        raise InvalidEvent(f"{event_class.__name__} can't be read: {type(error).__name__}") from error

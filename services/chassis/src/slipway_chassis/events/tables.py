@@ -63,6 +63,7 @@ parked_keys = Table(
     Column("topic", Text, primary_key=True),
     Column("key", LargeBinary, primary_key=True),
     Column("letters", BigInteger, nullable=False),
+    Column("settled", BigInteger, nullable=False),
     Column("replaying", Boolean, nullable=False),
     Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )

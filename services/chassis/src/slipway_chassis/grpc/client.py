@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import grpc
 
 from .. import deadline
-from ..errors import DeadlineExceeded, UpstreamUnavailable
+from ..errors import UpstreamUnavailable
 from ..resilience import Guard
 from ..telemetry.correlation import outgoing_headers, span
 
@@ -76,22 +76,18 @@ class _Guarding(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientIntercep
             call = continuation(_prepared(details, limit), request)
             error = call.exception()  # waits for the answer
             if error is not None and call.code() in AWAY:
+                deadline.timeout(self._timeout)  # DeadlineExceeded where it was our caller who had no more time
                 raise UpstreamUnavailable(f"{self._name}: {call.code().name}") from error
             return call
 
         with span(details.method.removeprefix("/"), kind="client"):
-            try:
-                return self._guard.call(once, safe_to_repeat=method in self._repeatable)
-            except UpstreamUnavailable as error:
-                left = deadline.remaining()
-                if left is not None and left <= 0:
-                    raise DeadlineExceeded(f"the caller's deadline is over while {self._name} was asked") from error
-                raise
+            return self._guard.call(once, safe_to_repeat=method in self._repeatable)
 
     def intercept_unary_stream(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
-        """Streams last as long as they last: they get the caller's deadline, and the breaker's word once."""
-        with self._guard.breaker.guarding():
-            return continuation(_prepared(details, deadline.remaining()), request)
+        """Streams last as long as they last: until the caller's deadline or the timeout it gave."""
+        self._guard.breaker.refuse_if_open()
+        limits = [one for one in (details.timeout, deadline.remaining()) if one is not None]
+        return continuation(_prepared(details, min(limits, default=None)), request)
 
 
 def _prepared(details: Any, limit: float | None) -> _Details:

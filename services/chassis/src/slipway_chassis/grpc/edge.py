@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 CALLS = Counter("grpc_server_calls_total", "Calls answered", ["method", "code"])
 SECONDS = Histogram("grpc_server_seconds", "Duration of calls", ["method"])
 
+OWN = ("/grpc.health.", "/grpc.reflection.")
+
 # How a service's own errors, declared with HTTP statuses, are said in gRPC.
 # https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto
 CODES = {
@@ -53,8 +55,10 @@ class GrpcEdge(grpc.ServerInterceptor):  # type: ignore[misc] # grpc has no type
 
     def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
         handler = continuation(details)
-        if handler is None:  # a method nobody has: answered by grpc, counted by nobody
-            return None
+        # A method nobody has is answered by grpc and counted by nobody. Health and reflection are grpc's own:
+        # wrapped, each Watch would hold a thread.
+        if handler is None or details.method.startswith(OWN):
+            return handler
         metadata = dict(details.invocation_metadata)
         behaviour = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
 

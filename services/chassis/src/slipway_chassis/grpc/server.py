@@ -56,7 +56,7 @@ class GrpcService:
 
 
 class GrpcServer:
-    """``start`` returns the port; ``drain`` says not serving, lets calls finish, and stops."""
+    """``start`` returns the port; ``drain`` says not serving, for good, lets calls finish, and stops."""
 
     def __init__(
         self,
@@ -102,5 +102,5 @@ class GrpcServer:
             self._health.set(name, status)
 
     def drain(self, seconds: float) -> None:
-        self.serving(ready=False)
+        self._health.enter_graceful_shutdown()
         self._server.stop(seconds).wait(seconds + 1)

@@ -9,6 +9,7 @@ slipway_chassis.errors.UpstreamUnavailable: inventory: NewConnectionError
 """
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,8 @@ import urllib3
 from prometheus_client import Counter, Histogram
 
 from .. import deadline
-from ..errors import DeadlineExceeded, UpstreamUnavailable
+from ..errors import DeadlineExceeded, UnusableAnswer, UpstreamUnavailable
+from ..reading import read_within
 from ..resilience import Guard
 from ..telemetry.correlation import outgoing_headers, span
 
@@ -41,7 +43,7 @@ class Answer:
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
-            raise UpstreamUnavailable(f"the answer is not JSON: {error}") from error
+            raise UnusableAnswer(f"the answer is not JSON: {error}") from error
 
 
 class HttpClient:
@@ -97,6 +99,7 @@ class HttpClient:
         except DeadlineExceeded:
             ANSWERS.labels(self.name, "deadline").inc()
             raise
+        began = time.monotonic()
         sent = headers | outgoing_headers()
         if (end := deadline.current()) is not None:
             sent[deadline.HEADER] = f"{end:.3f}"
@@ -111,17 +114,19 @@ class HttpClient:
                     redirect=False,
                     preload_content=False,
                 )
-                read = answer.read(self._largest + 1)
+                left = max(0.0, began + limit - time.monotonic())
+                read = read_within(answer, most=self._largest + 1, seconds=left)
                 # A connection whose answer was not read to its end can't serve another request.
                 answer.release_conn() if len(read) <= self._largest else answer.close()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             ANSWERS.labels(self.name, "unreachable").inc()
+            deadline.timeout(seconds)  # DeadlineExceeded where it was our caller who had no more time
             raise UpstreamUnavailable(f"{self.name}: {type(error).__name__}") from error
         ANSWERS.labels(self.name, f"{answer.status // 100}xx").inc()
         if answer.status in AWAY:
             raise UpstreamUnavailable(f"{self.name} answered {answer.status}")
         if len(read) > self._largest:
-            raise UpstreamUnavailable(f"{self.name} answered with more than {self._largest} bytes")
+            raise UnusableAnswer(f"{self.name} answered with more than {self._largest} bytes")
         return Answer(answer.status, answer.headers, read)
 
     def close(self) -> None:

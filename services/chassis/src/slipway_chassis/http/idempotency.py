@@ -45,7 +45,9 @@ class IdempotencyKey:
             raise Problem(400, "Idempotency-Key must be 1 to 128 visible ASCII characters, for example a UUID.")
         principal = current_principal()
         owner = f"{principal.subject if principal else ''} {request.method} {request.path}"
-        return IdempotencyKey(owner[:1000], key, hashlib.sha256(request.get_data()).hexdigest())
+        return IdempotencyKey(
+            owner[:1000], key, hashlib.sha256(request.query_string + b"\0" + request.get_data()).hexdigest()
+        )
 
     def find(self, session: Session) -> Response | None:
         """The stored answer, if the key was used; then nothing must be done any more."""

@@ -8,7 +8,7 @@ from flask import Flask, Response, json, request
 from pydantic import BaseModel, Field
 from werkzeug.exceptions import HTTPException
 
-from ..errors import DeadlineExceeded, DependencyUnavailable, InvalidToken, ScopeMissing
+from ..errors import DeadlineExceeded, DependencyUnavailable, InvalidToken, ScopeMissing, UnusableAnswer
 from ..telemetry.correlation import current_request_id
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,7 @@ def handle_problems(app: Flask, statuses: Mapping[type[Exception], int]) -> None
     app.register_error_handler(HTTPException, _from_werkzeug)
     app.register_error_handler(DependencyUnavailable, _unavailable)
     app.register_error_handler(DeadlineExceeded, lambda error: Problem(504, f"Given up: {error}.").response())
+    app.register_error_handler(UnusableAnswer, _unusable)
     app.register_error_handler(InvalidToken, _unauthenticated)
     app.register_error_handler(ScopeMissing, _forbidden)
     app.register_error_handler(Exception, _unexpected)
@@ -99,6 +100,11 @@ def _unavailable(error: DependencyUnavailable) -> Response:
     log.warning("a dependency is away: %s", error)
     detail = "A part this service depends on is not available. Try again; look first whether a change took effect."
     return Problem(503, detail, headers={"Retry-After": "1"}).response()
+
+
+def _unusable(error: UnusableAnswer) -> Response:
+    log.error("another service: %s", error)
+    return Problem(502, "A part this service depends on gave an answer that can't be used.").response()
 
 
 def _unauthenticated(error: InvalidToken) -> Response:

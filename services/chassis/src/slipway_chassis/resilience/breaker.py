@@ -28,7 +28,7 @@ from typing import ParamSpec, TypeVar
 
 from prometheus_client import Counter, Gauge
 
-from ..errors import CircuitOpen, DependencyUnavailable, NotTried
+from ..errors import CircuitOpen, DeadlineExceeded, DependencyUnavailable, NotTried
 
 BREAKER_STATE = Gauge("circuit_breaker_state", "0 closed, 1 half-open, 2 open", ["name"])
 REJECTED = Counter("circuit_breaker_rejected_total", "Calls refused because the circuit was open", ["name"])
@@ -113,6 +113,9 @@ class Breaker:
         period = self._enter()
         try:
             yield
+        except DeadlineExceeded:  # our caller's patience says nothing of the other side
+            self._leave_unknown(period)
+            raise
         except BaseException as error:
             self._leave(period, failed=self._counts(error))
             raise
@@ -142,6 +145,20 @@ class Breaker:
             self._failures += 1
             if self._state is State.HALF_OPEN or self._failures >= self._threshold:
                 self._move(State.OPEN)
+
+    def _leave_unknown(self, period: int) -> None:
+        with self._lock:
+            if period == self._period and self._state is State.HALF_OPEN:
+                self._move(State.OPEN)
+                self._since -= self._reset_timeout  # the next call probes
+
+    def refuse_if_open(self) -> None:
+        """CircuitOpen while the circuit is open. For what can't report its end, such as a stream."""
+        with self._lock:
+            left = self._reset_timeout - (self._clock() - self._since)
+            if self._state is State.OPEN and left > 0:
+                REJECTED.labels(self.name).inc()
+                raise CircuitOpen(f"{self.name}: the circuit is open, tried again in {left:.1f} s")
 
     def _move(self, state: State) -> None:
         self._state = state

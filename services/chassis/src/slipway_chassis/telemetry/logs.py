@@ -6,6 +6,7 @@ machinery of ``logging``, which would cost more than a small view does.
 
 import atexit
 import logging
+import re
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as quoted
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -22,6 +23,7 @@ from .correlation import current_request_id, current_traceparent
 ECS_VERSION = "8.17"
 ACCESS = "slipway.access"
 TOGETHER_SECONDS = 0.1
+_DETAIL = re.compile(r"^DETAIL:.*$", re.MULTILINE)
 _access = logging.getLogger(ACCESS)
 
 
@@ -41,6 +43,10 @@ class _EcsFormatter(JsonFormatter):
     def process_log_record(self, log_data: dict[str, object]) -> dict[str, object]:
         log_data["log.level"] = str(log_data.get("log.level", "")).lower()
         return log_data
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 # logging's name
+        # PostgreSQL's DETAIL quotes the row it refused.
+        return _DETAIL.sub("DETAIL: (not logged)", str(super().formatException(ei)))
 
 
 class _Lines(logging.StreamHandler):  # type: ignore[type-arg] # of text
@@ -65,7 +71,7 @@ class _Lines(logging.StreamHandler):  # type: ignore[type-arg] # of text
         # Threads do not survive a fork: the process that writes starts its own.
         if self._writer is None or not self._writer.is_alive():
             self._start()
-        if len(self._waiting) == 1:
+        if not self._wake.is_set():
             self._wake.set()
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -99,14 +99,29 @@ class ConfluentSubscription:
             logger=log,
         )
         self._consumer.subscribe(list(topics))
+        self._broken: BrokerUnavailable | None = None
 
     def poll(self, *, timeout: float, limit: int) -> list[Record]:
+        if self._broken:
+            raise self._broken
         # consume() waits until it has ``limit`` messages: wait for the first one, then take what is there.
         first = self._consumer.poll(timeout)
         if first is None:
             return []
         messages = [first, *self._consumer.consume(limit - 1, timeout=0)]
-        return [_record(message) for message in messages if _is_record(message)]
+        return [_record(message) for message in messages if self._is_record(message)]
+
+    def _is_record(self, message: Message) -> bool:
+        error = message.error()
+        if error is None:
+            return True
+        if error.fatal() or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            # Said at the next poll: what was read with it must not be lost.
+            self._broken = BrokerUnavailable(f"Kafka: polling: {error.str()}")
+        else:
+            log.warning("polling: %s", error.str())
+            time.sleep(0.1)  # librdkafka goes on by itself; this keeps the log short while it can't
+        return False
 
     def assigned(self) -> set[Partition]:
         return {(one.topic, one.partition) for one in self._consumer.assignment()}
@@ -138,17 +153,6 @@ class ConfluentSubscription:
 
     def close(self) -> None:
         self._consumer.close()
-
-
-def _is_record(message: Message) -> bool:
-    error = message.error()
-    if error is None:
-        return True
-    if error.fatal() or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-        raise BrokerUnavailable(f"Kafka: polling: {error.str()}")
-    log.warning("polling: %s", error.str())
-    time.sleep(0.1)  # librdkafka goes on by itself; this keeps the log short while it can't
-    return False
 
 
 def _record(message: Message) -> Record:

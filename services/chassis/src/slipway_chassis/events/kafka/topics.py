@@ -9,7 +9,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from ...config import KafkaSettings
-from ...errors import BrokerUnavailable
+from ...errors import BrokerUnavailable, ConfigurationError
+from ..dead_letters import DLQ
 from ..ports import Partition, Record
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,10 @@ def list_topics(settings: KafkaSettings) -> list[str]:
 def _create_topic(admin: KafkaAdminClient, topic: str, partitions: int) -> None:
     try:
         # replication_factor -1: the brokers' default, 1 on a laptop and 3 in earnest
-        options = {"num_partitions": partitions, "replication_factor": -1}
+        options: dict[str, object] = {"num_partitions": partitions, "replication_factor": -1}
+        if topic.endswith(f".{DLQ}"):
+            # A letter waits for a person: one that expired could never be replayed.
+            options["configs"] = {"retention.ms": "-1"}
         admin.create_topics({topic: options}, wait_for_metadata=True)
         log.info("created the topic %s with %d partitions", topic, partitions)
     except TopicAlreadyExistsError:
@@ -90,6 +94,8 @@ def read_topic(settings: KafkaSettings, topic: str) -> Iterator[Record]:
         )
         try:
             partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+            if not partitions:
+                raise ConfigurationError(f"there is no topic {topic}; `slipway dlq ls` lists those with dead letters")
             consumer.assign(partitions)
             consumer.seek_to_beginning()
             ends = consumer.end_offsets(partitions)
