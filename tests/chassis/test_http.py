@@ -303,10 +303,8 @@ def test_the_detail_of_a_refused_row_is_not_logged(client, capsys):
     saved = root.handlers[:]
     try:
         configure_logs("things", process="http", version="1", level="INFO")
-        try:
-            raise ValueError("duplicate key\nDETAIL:  Key (email)=(ada@example.org) already exists.")
-        except ValueError as error:
-            logging.getLogger("x").error("unexpected error", exc_info=error)
+        error = ValueError("duplicate key\nDETAIL:  Key (email)=(ada@example.org) already exists.")
+        logging.getLogger("x").error("unexpected error", exc_info=error)
         line = json.loads(capsys.readouterr().out)
     finally:
         root.handlers[:] = saved
