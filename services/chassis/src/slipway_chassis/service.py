@@ -17,6 +17,7 @@
 ``slipway run MODULE PROCESS`` starts one of its processes.
 """
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ from .telemetry.health import Check, Health
 if TYPE_CHECKING:
     from .grpc.server import GrpcService
 
-_prepared: set[int] = set()
+_prepared: "weakref.WeakSet[Service]" = weakref.WeakSet()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,8 +75,8 @@ class Service:
 
     def prepare_once(self) -> None:
         """Maps the domain's classes and connects them to the outbox, in this process."""
-        if id(self) not in _prepared:
-            _prepared.add(id(self))
+        if self not in _prepared:
+            _prepared.add(self)
             if self.prepare:
                 self.prepare()
             write_events_of(self.publishes)
