@@ -50,7 +50,7 @@ DEFERRED = Gauge("consumer_deferred_records", "Records that wait for another try
 LAG_RECORDS = Gauge("consumer_lag_records", "Records waiting in the assigned partitions")
 LAG_SECONDS = Gauge("consumer_lag_seconds", "Age of the last record applied, when it was applied")
 
-BATCH = 500
+BATCH = 1_000
 TRIES = 5
 PAUSE_SECONDS = 0.1  # before the second try; doubled each time, with full jitter
 BACKOFF_MAX = 30.0

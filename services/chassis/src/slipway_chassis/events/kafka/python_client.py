@@ -71,7 +71,7 @@ class PythonPublisher:
         except KafkaError as error:
             log.warning("flushing took too long: %s", error)
         outcomes = [one if isinstance(one, PublishFailed) else _outcome(one) for one in sent]
-        if any(o and not o.retriable and o is not s for s, o in zip(sent, outcomes, strict=True)):
+        if any(outcomes) and any(o and not o.retriable and o is not s for s, o in zip(sent, outcomes, strict=True)):
             # A broker's refusal (no right to write, too large for the topic) ends an idempotent producer
             # for good: the next call connects a new one.
             producer.close(timeout=0)
