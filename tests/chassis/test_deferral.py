@@ -23,7 +23,7 @@ def test_nothing_that_waits_is_ever_committed_and_each_key_stays_in_order(keys, 
     def attempt(one):
         if one.offset in failing and one.offset not in tried:
             tried.add(one.offset)
-            deferrals.defer(one, attempts=1, due=0.0, error="x")
+            deferrals.defer(one, attempts=1, due=0.0)
         else:
             settled.append(one)
 
@@ -54,8 +54,8 @@ def test_partitions_that_went_to_others_are_forgotten():
     deferrals, positions = Deferrals(), Positions()
     for partition in (0, 1):
         positions.polled([record(5, b"k", partition)])
-    deferrals.defer(record(5, b"x", 0), attempts=1, due=0, error="x")
-    deferrals.defer(record(5, b"y", 1), attempts=1, due=0, error="x")
+    deferrals.defer(record(5, b"x", 0), attempts=1, due=0)
+    deferrals.defer(record(5, b"y", 1), attempts=1, due=0)
 
     deferrals.keep({("t", 1)})
     positions.keep({("t", 1)})
@@ -66,7 +66,7 @@ def test_partitions_that_went_to_others_are_forgotten():
 
 def test_a_record_that_is_polled_again_waits_once():
     deferrals = Deferrals()
-    deferrals.defer(record(5, b"k"), attempts=1, due=0, error="x")
+    deferrals.defer(record(5, b"k"), attempts=1, due=0)
 
     assert deferrals.takes(record(5, b"k"))
     assert deferrals.takes(record(6, b"k"))
@@ -77,6 +77,6 @@ def test_a_record_that_is_polled_again_waits_once():
 
 def test_records_without_a_key_wait_for_nobody():
     deferrals = Deferrals()
-    deferrals.defer(record(5, None), attempts=1, due=0, error="x")
+    deferrals.defer(record(5, None), attempts=1, due=0)
 
     assert not deferrals.takes(record(6, None))

@@ -58,19 +58,21 @@ class KafkaSettings(BaseModel):
     )
 
 
-class HttpSettings(BaseModel):
+class DrainSettings(BaseModel):
+    graceful_timeout: int = Field(default=25, ge=1, le=600, description="seconds for what is in flight at stop")
+
+
+class HttpSettings(DrainSettings):
     http_port: Port = 8000
     http_threads: int = Field(default=8, ge=1, le=64)
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024, description="larger requests get 413")
     read_timeout: int = Field(default=10, ge=1, le=600, description="seconds a client may pause while it sends")
-    graceful_timeout: int = Field(default=25, ge=1, le=600, description="seconds for requests in flight at stop")
 
 
-class GrpcSettings(BaseModel):
+class GrpcSettings(DrainSettings):
     grpc_port: Port = 8001
     grpc_threads: int = Field(default=8, ge=1, le=64)
     grpc_max_message_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
-    graceful_timeout: int = Field(default=25, ge=1, le=600, description="seconds for calls in flight at stop")
 
 
 class AuthSettings(BaseModel):

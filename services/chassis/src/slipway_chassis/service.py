@@ -129,7 +129,7 @@ class Service:
         if process not in self.processes():
             raise ConfigurationError(f"{self.name} has no process {process!r}, only: {', '.join(self.processes())}")
         self.prepare_once()
-        # Imported when needed: the process that answers HTTP carries no Kafka client, relay and consumer no Flask.
+        # Imported when needed: the process that answers HTTP carries no Kafka client, only the grpc process gRPC.
         if process == "http":
             from .http.process import run_http  # noqa: PLC0415
 

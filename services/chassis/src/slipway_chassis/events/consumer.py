@@ -38,7 +38,7 @@ from .dead_letters import (
 from .deferral import Deferrals, Deferred, Positions
 from .inbox import claim, forget
 from .ports import Publisher, Record, Subscription
-from .retention import FORGET_AT_ONCE
+from .retention import FORGET_AT_ONCE, FORGET_EVERY_SECONDS
 from .sources import Reaction, Source
 from .stream import Envelope, decode
 
@@ -58,7 +58,6 @@ POLL_SECONDS = 0.5
 COMMIT_SECONDS = 0.2
 MOST_DEFERRED = 2_000  # then nothing new is polled until some of it is settled
 UPKEEP_SECONDS = 10.0
-FORGET_EVERY_SECONDS = 600.0
 
 
 class _Work(NamedTuple):
@@ -194,9 +193,8 @@ class Consumer:
             return
         try:
             self._apply(works)
-        except Exception as error:  # a handler may raise anything
-            if getattr(error, "retriable", False):
-                raise DependencyUnavailable(str(error)) from error
+        except Exception as error:  # noqa: BLE001 # a handler may raise anything
+            _wait_if_retriable(error)
             if len(works) == 1:
                 self._failed(works[0].record, error, attempts=1)
                 return
@@ -249,9 +247,8 @@ class Consumer:
                 return
             if work := self._read(record):
                 self._apply([work])
-        except Exception as error:  # a handler may raise anything
-            if getattr(error, "retriable", False):
-                raise DependencyUnavailable(str(error)) from error
+        except Exception as error:  # noqa: BLE001 # a handler may raise anything
+            _wait_if_retriable(error)
             self._failed(record, error, attempts=attempts)
 
     def _failed(self, record: Record, error: Exception, *, attempts: int) -> None:
@@ -260,7 +257,7 @@ class Consumer:
             return
         log.warning("try %d of %d failed: %s", attempts, TRIES, _words(error))
         pause = self._chance.uniform(0, PAUSE_SECONDS * 2**attempts)
-        self._deferrals.defer(record, attempts=attempts, due=self._clock() + pause, error=_words(error))
+        self._deferrals.defer(record, attempts=attempts, due=self._clock() + pause)
 
     # --- parked keys and dead letters
 
@@ -326,15 +323,15 @@ class Consumer:
     def _bury(self, failures: Sequence[Failure]) -> None:
         if not failures:
             return
-        strict = [failure for failure in failures if self._sources[failure.record.topic].strict]
-        numbers: dict[int, int] = {}
-        if strict:
+        strict = [self._sources[failure.record.topic].strict for failure in failures]
+        keys = [self._key(failure.record) for failure, parks in zip(failures, strict, strict=True) if parks]
+        numbers: list[int] = []
+        if keys:
+            self._parked.update(keys)
             with self._database.transaction() as session:
-                keys = [self._key(failure.record) for failure in strict]
-                self._parked.update(keys)
-                numbers = {id(f): n for f, n in zip(strict, parking.park(session, self._group, keys), strict=True)}
-        sequences = [numbers.get(id(failure), 0) for failure in failures]
-        bury(self._publisher, failures, sequences, group=self._group)
+                numbers = parking.park(session, self._group, keys)
+        numbered = iter(numbers)
+        bury(self._publisher, failures, [next(numbered) if parks else 0 for parks in strict], group=self._group)
 
     # --- now and then
 
@@ -365,6 +362,12 @@ def _handle(session: Session, work: _Work) -> None:
         opened.close(error)
         raise
     opened.close()
+
+
+def _wait_if_retriable(error: Exception) -> None:
+    """Time can mend it: then the whole consumer waits, and nothing counts as a failed try."""
+    if getattr(error, "retriable", False):
+        raise DependencyUnavailable(str(error)) from error
 
 
 def _failure(record: Record, error: Exception, *, attempts: int) -> Failure:

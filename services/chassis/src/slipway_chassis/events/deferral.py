@@ -16,12 +16,11 @@ DeferralKey = tuple[str, bytes | int, int]
 
 @dataclass(slots=True)
 class Deferred:
-    """The head failed ``attempts`` times and is due at ``due``; ``error`` is of the last try."""
+    """The head failed ``attempts`` times and is due at ``due``."""
 
     records: deque[Record]
     attempts: int
     due: float
-    error: str
 
 
 @dataclass(slots=True)
@@ -31,9 +30,9 @@ class Deferrals:
     def __len__(self) -> int:
         return sum(len(one.records) for one in self.waiting.values())
 
-    def defer(self, record: Record, *, attempts: int, due: float, error: str) -> None:
+    def defer(self, record: Record, *, attempts: int, due: float) -> None:
         """The first failure of a record whose key does not wait yet."""
-        self.waiting[_key(record)] = Deferred(deque([record]), attempts, due, error)
+        self.waiting[_key(record)] = Deferred(deque([record]), attempts, due)
 
     def takes(self, record: Record) -> bool:
         """Whether the record's key waits; then the record waits behind it."""

@@ -5,10 +5,10 @@ from datetime import timedelta
 from operator import attrgetter
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text, tuple_
+from sqlalchemy import func, text
 from sqlalchemy.orm import Session
 
-from .retention import FORGET_AT_ONCE
+from .retention import forget_rows
 from .tables import inbox
 
 # One array instead of a row of parameters each: a batch costs little more than one event.
@@ -39,11 +39,4 @@ RETENTION = timedelta(days=8)
 
 def forget(session: Session, group: str, *, older_than: timedelta = RETENTION) -> int:
     """Removes some of the group's rows that are older; returns how many. Call again while there are many."""
-    key = tuple_(inbox.c.consumer_group, inbox.c.event_id)
-    old = (
-        select(inbox.c.consumer_group, inbox.c.event_id)
-        .where(inbox.c.consumer_group == group, inbox.c.seen_at < func.now() - older_than)
-        .limit(FORGET_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    return len(session.execute(delete(inbox).where(key.in_(old)).returning(inbox.c.event_id)).all())
+    return forget_rows(session, inbox, inbox.c.consumer_group == group, inbox.c.seen_at < func.now() - older_than)

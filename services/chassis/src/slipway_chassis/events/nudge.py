@@ -7,6 +7,7 @@ as well. Several commits share one nudge.
 
 import logging
 import threading
+import time
 from collections.abc import Iterable
 
 from sqlalchemy import text
@@ -28,7 +29,6 @@ class Nudger:
         self._shards: set[int] = set()
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="nudge", daemon=True)
 
     def start(self) -> "Nudger":
@@ -41,20 +41,15 @@ class Nudger:
             self._shards.update(shards)
         self._wake.set()
 
-    def close(self) -> None:
-        self._stopped.set()
-        self._wake.set()
-        self._thread.join(2)
-
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        while True:
             self._wake.wait()
             self._wake.clear()
             with self._lock:
                 shards, self._shards = self._shards, set()
             if shards:
                 self._tell(shards)
-                self._stopped.wait(PAUSE_SECONDS)
+                time.sleep(PAUSE_SECONDS)
 
     def _tell(self, shards: set[int]) -> None:
         payload = ",".join(str(shard) for shard in sorted(shards))

@@ -48,13 +48,13 @@ class Queue:
         return dead_letter_topic(self.topic, self.group)
 
 
-def queues(settings: KafkaSettings, *, group: str = "") -> list[Queue]:
-    """All dead-letter topics there are, or those of one group."""
+def queues(settings: KafkaSettings) -> list[Queue]:
+    """All dead-letter topics there are."""
     found = []
     for name in kafka.list_topics(settings):
         topic, _, ending = name.rpartition(".")
         origin, _, owner = topic.rpartition(".")
-        if ending == DLQ and origin and (not group or owner == group):
+        if ending == DLQ and origin:
             found.append(Queue(origin, owner))
     return found
 
@@ -125,14 +125,13 @@ def replay(
     *,
     rate: float,
     tell: Callable[[int], None],
-    sleep: Callable[[float], None] = time.sleep,
 ) -> int:
     """Sends the letters to the group again, at most ``rate`` a second; returns how many."""
     found = chosen(settings, queue, wanted)
     kafka.ensure_topics(settings, [retry_topic(queue.topic, queue.group)])
     publisher = kafka.publisher(settings, client_id="slipway-dlq")
     try:
-        return _send(publisher, plan(found, queue), rate=rate, tell=tell, sleep=sleep)
+        return _send(publisher, plan(found, queue), rate=rate, tell=tell)
     finally:
         publisher.close()
 
@@ -143,7 +142,6 @@ def _send(
     *,
     rate: float,
     tell: Callable[[int], None],
-    sleep: Callable[[float], None],
 ) -> int:
     """Each group's records in order and each acknowledged before the next: no gap in the middle of a key."""
     sent = 0
@@ -156,7 +154,7 @@ def _send(
                 raise BrokerUnavailable(f"after {sent} letters one was refused: {failures[0]}. Replay again.")
             sent += sum(1 for record in batch if not record.header(CONTROL))
             tell(sent)
-            sleep(len(batch) / rate)
+            time.sleep(len(batch) / rate)
     return sent
 
 

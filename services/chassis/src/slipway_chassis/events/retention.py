@@ -5,7 +5,7 @@ import threading
 import time
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from ..database import Database
@@ -20,17 +20,16 @@ IDEMPOTENCY_RETENTION = timedelta(hours=24)
 FORGET_AT_ONCE = 5_000  # rows in one statement: short locks, small transactions
 
 
+def forget_rows(session: Session, table: Table, *old: ColumnElement[bool]) -> int:
+    """Removes at most FORGET_AT_ONCE of the rows, passing over those that others hold; returns how many."""
+    key = list(table.primary_key.columns)
+    found = select(*key).where(*old).limit(FORGET_AT_ONCE).with_for_update(skip_locked=True)
+    return len(session.execute(delete(table).where(tuple_(*key).in_(found)).returning(key[0])).all())
+
+
 def forget_idempotency_keys(session: Session, *, older_than: timedelta = IDEMPOTENCY_RETENTION) -> int:
     """Removes some of the answers that are older; returns how many. Call again while there are many."""
-    table = idempotency_keys
-    key = tuple_(table.c.owner, table.c.key)
-    old = (
-        select(table.c.owner, table.c.key)
-        .where(table.c.created_at < func.now() - older_than)
-        .limit(FORGET_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    return len(session.execute(delete(table).where(key.in_(old)).returning(table.c.key)).all())
+    return forget_rows(session, idempotency_keys, idempotency_keys.c.created_at < func.now() - older_than)
 
 
 def forget_now_and_then(database: Database) -> None:

@@ -86,9 +86,8 @@ class Edge:
             if path not in PROBES:
                 self._metrics.observe(method, request.rule, request.status, seconds)
                 _log(method, path, request, seconds)
-            if opened.recorded:
-                opened.span.put("http.route", request.rule)
-                opened.span.put("http.response.status_code", int(request.status))
+            opened.put("http.route", request.rule)
+            opened.put("http.response.status_code", int(request.status))
             opened.close(error)
             _request.reset(request_token)
             end_request(token)

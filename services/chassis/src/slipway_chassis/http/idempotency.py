@@ -29,7 +29,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """``owner`` keeps keys of different callers and routes apart; ``request_hash`` is of the body."""
+    """``owner`` keeps keys of different callers and routes apart; ``request_hash`` is of query and body."""
 
     owner: str
     key: str

@@ -126,10 +126,7 @@ class Breaker:
             # A probe that never came back (its thread died) must not block the circuit for ever: when
             # the time is over once more, the next call probes.
             if self._state is not State.CLOSED:
-                left = self._reset_timeout - (self._clock() - self._since)
-                if left > 0:
-                    REJECTED.labels(self.name).inc()
-                    raise CircuitOpen(f"{self.name}: the circuit is open, tried again in {left:.1f} s")
+                self._refuse_before_reset()
                 self._move(State.HALF_OPEN)
             return self._period
 
@@ -155,10 +152,14 @@ class Breaker:
     def refuse_if_open(self) -> None:
         """CircuitOpen while the circuit is open. For what can't report its end, such as a stream."""
         with self._lock:
-            left = self._reset_timeout - (self._clock() - self._since)
-            if self._state is State.OPEN and left > 0:
-                REJECTED.labels(self.name).inc()
-                raise CircuitOpen(f"{self.name}: the circuit is open, tried again in {left:.1f} s")
+            if self._state is State.OPEN:
+                self._refuse_before_reset()
+
+    def _refuse_before_reset(self) -> None:
+        left = self._reset_timeout - (self._clock() - self._since)
+        if left > 0:
+            REJECTED.labels(self.name).inc()
+            raise CircuitOpen(f"{self.name}: the circuit is open, tried again in {left:.1f} s")
 
     def _move(self, state: State) -> None:
         self._state = state

@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from prometheus_client import Counter
 from tenacity import RetryCallState, Retrying, stop_after_attempt
-from tenacity.wait import wait_base, wait_random_exponential
+from tenacity.wait import wait_random_exponential
 
 from .. import deadline
 from ..errors import NotTried
@@ -68,12 +68,11 @@ class Retry:
         base_seconds: float = 0.05,
         most_seconds: float = 2.0,
         budget: RetryBudget | None = None,
-        wait: wait_base | None = None,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.name = name
         self.budget = budget or RetryBudget()
-        self._wait = wait or wait_random_exponential(multiplier=base_seconds, max=most_seconds)
+        self._wait = wait_random_exponential(multiplier=base_seconds, max=most_seconds)
         self._attempts = stop_after_attempt(attempts)
         self._options: dict[str, Any] = {"sleep": sleep} if sleep else {}
 

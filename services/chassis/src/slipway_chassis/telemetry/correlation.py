@@ -50,19 +50,6 @@ class Recorder(Protocol):
     def begin(self, name: str, kind: str, parent: str | None) -> Recording: ...
 
 
-class Span:
-    """``put`` adds an attribute; of no effect where the span is not recorded."""
-
-    __slots__ = ("_recording",)
-
-    def __init__(self, recording: Recording | None) -> None:
-        self._recording = recording
-
-    def put(self, name: str, value: str | int) -> None:
-        if self._recording:
-            self._recording.put(name, value)
-
-
 class _Process:
     """The recorder of this process; none until ``traces.configure``."""
 
@@ -113,23 +100,23 @@ def request_id_of(given: str | None) -> Iterator[str]:
 
 
 @contextmanager
-def span(name: str, *, kind: str = "internal", parent: str | None = None) -> Iterator[Span]:
+def span(name: str, *, kind: str = "internal", parent: str | None = None) -> "Iterator[OpenSpan]":
     """A piece of work. ``kind``: server, client, producer, consumer or internal. ``parent`` is a traceparent
     from outside, malformed or missing ones begin a new trace; inside a span, the parent is that span.
     """
-    open_span = OpenSpan(name, kind=kind, parent=parent)
+    opened = OpenSpan(name, kind=kind, parent=parent)
     try:
-        yield open_span.span
+        yield opened
     except BaseException as error:
-        open_span.close(error)
+        opened.close(error)
         raise
-    open_span.close()
+    opened.close()
 
 
 class OpenSpan:
-    """``span`` for callers that can't use a block: closed by ``close``."""
+    """What ``span`` gives; also for callers that can't use a block: closed by ``close``."""
 
-    __slots__ = ("_recording", "_token", "span")
+    __slots__ = ("_recording", "_token")
 
     def __init__(self, name: str, *, kind: str, parent: str | None = None) -> None:
         if parent is None or not _TRACEPARENT.fullmatch(parent):
@@ -143,12 +130,12 @@ class OpenSpan:
             traceparent = parent
         else:
             traceparent = f"00-{_chance.getrandbits(128) or 1:032x}-{_chance.getrandbits(64) or 1:016x}-00"
-        self.span = Span(self._recording)
         self._token = _traceparent.set(traceparent)
 
-    @property
-    def recorded(self) -> bool:
-        return self._recording is not None
+    def put(self, name: str, value: str | int) -> None:
+        """Adds an attribute; of no effect where the span is not recorded."""
+        if self._recording:
+            self._recording.put(name, value)
 
     def close(self, error: BaseException | None = None) -> None:
         _traceparent.reset(self._token)
