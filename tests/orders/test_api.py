@@ -1,19 +1,29 @@
 import uuid
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from orders.adapters.tables import orders as orders_table
 from orders.bootstrap import SERVICE
-from orders.entrypoints.events import USERS
+from orders.entrypoints.events import RESERVATIONS, USERS
+from orders.entrypoints.timers import TIMERS
+from orders.settings import OrdersSettings
 from slipway_chassis.events.tables import outbox
 
 pytestmark = pytest.mark.integration
-TEA = {"user_id": str(uuid.UUID(int=7)), "item": "tea", "quantity": 2, "unit_price_cents": 350}
+ADA, BEN = uuid.UUID(int=7), uuid.UUID(int=8)
+TEA = {"user_id": str(ADA), "item": "tea", "quantity": 2, "unit_price_cents": 350}
 
 
 @pytest.fixture(name="client")
 def _client(client_of):
-    return client_of(SERVICE)
+    return client_of(SERVICE, subject=str(ADA), scopes=["orders:read", "orders:write"])
+
+
+@pytest.fixture(name="staff")
+def _staff(client_of):
+    return client_of(SERVICE, subject="staff", scopes=["orders:read", "orders:write", "orders:any"])
 
 
 def test_a_placed_order_is_found_and_its_event_waits_in_the_outbox(client, database):
@@ -33,7 +43,7 @@ def test_the_customer_has_a_name_once_the_event_arrived(client, database):
     reaction = USERS.reactions["users.UserRegistered.v1"]
     for name in ("Ada", "Ada L."):
         with database.transaction() as session:
-            reaction.handler(session, reaction.event(user_id=uuid.UUID(int=7), name=name), None)
+            reaction.handler(session, reaction.event(user_id=ADA, name=name), None)
 
     assert client.get(created.headers["Location"]).get_json()["customer_name"] == "Ada L."
 
@@ -79,3 +89,110 @@ def test_an_order_that_is_sent_again_is_placed_once(client):
     assert second.headers["Idempotency-Replayed"] == "true"
     assert len(client.get("/v1/orders").get_json()["orders"]) == 1
     assert client.post("/v1/orders", json=TEA | {"quantity": 3}, headers=key).status_code == 422
+
+
+def tell(database, kind, order_id, **fields):
+    """An event of inventory arrives."""
+    reaction = RESERVATIONS.reactions[f"inventory.{kind}.v1"]
+    with database.transaction() as session:
+        reaction.handler(session, reaction.event(order_id=uuid.UUID(order_id), **fields), None)
+
+
+@pytest.fixture(name="order")
+def _order(client):
+    return client.post("/v1/orders", json=TEA).get_json()["id"]
+
+
+def state(client, order):
+    return client.get(f"/v1/orders/{order}").get_json()["status"]
+
+
+def test_whoever_asks_orders_for_itself(client):
+    body = {key: value for key, value in TEA.items() if key != "user_id"}
+
+    assert client.post("/v1/orders", json=body).get_json()["user_id"] == str(ADA)
+    assert client.post("/v1/orders", json=TEA | {"user_id": str(BEN)}).status_code == 403
+
+
+def test_orders_of_others_are_closed(client_of, client, staff, order):
+    ben = client_of(SERVICE, subject=str(BEN), scopes=["orders:read", "orders:write"])
+
+    assert ben.get(f"/v1/orders/{order}").status_code == 403
+    assert ben.post(f"/v1/orders/{order}/cancel").status_code == 403
+    assert ben.post(f"/v1/orders/{order}/pay", json={"card": "card-ok"}).status_code == 403
+    assert ben.get("/v1/orders").get_json()["orders"] == []
+    assert staff.get(f"/v1/orders/{order}").status_code == 200
+    assert [one["id"] for one in staff.get("/v1/orders").get_json()["orders"]] == [order]
+
+
+@pytest.mark.parametrize(("method", "path"), [("get", "/v1/orders"), ("post", "/v1/orders")])
+def test_a_token_without_the_scope_is_403_and_none_is_401(client_of, method, path):
+    nobody = client_of(SERVICE, subject=str(ADA))
+
+    assert getattr(nobody, method)(path).status_code == 403
+    nobody.environ_base["HTTP_AUTHORIZATION"] = ""
+    assert getattr(nobody, method)(path).status_code == 401
+
+
+def test_an_order_is_confirmed_then_paid(client, database, order):
+    assert client.post(f"/v1/orders/{order}/pay", json={"card": "card-ok"}).status_code == 409
+    tell(database, "StockReserved", order)
+    assert state(client, order) == "confirmed"
+
+    paid = client.post(f"/v1/orders/{order}/pay", json={"card": "card-ok"})
+
+    assert (paid.status_code, paid.get_json()["status"]) == (200, "paid")
+    assert client.post(f"/v1/orders/{order}/pay", json={"card": "card-ok"}).status_code == 409
+
+
+def test_a_refused_card_leaves_the_order_as_it_was(client, database, order):
+    tell(database, "StockReserved", order)
+
+    assert client.post(f"/v1/orders/{order}/pay", json={"card": "card-declined"}).status_code == 402
+    assert client.post(f"/v1/orders/{order}/pay", json={"card": "card-unavailable"}).status_code == 503
+    assert state(client, order) == "confirmed"
+    assert client.post(f"/v1/orders/{order}/pay", json={"card": "card-ok"}).status_code == 200
+
+
+def test_what_can_t_be_reserved_is_rejected_with_the_reason(client, database, order):
+    tell(database, "ReservationRejected", order, reason="0 of tea are available, not 2")
+
+    found = client.get(f"/v1/orders/{order}").get_json()
+    assert (found["status"], found["reason"]) == ("rejected", "0 of tea are available, not 2")
+    assert client.post(f"/v1/orders/{order}/cancel").status_code == 409
+
+
+def test_an_answer_that_comes_after_the_end_changes_nothing(client, database, order):
+    client.post(f"/v1/orders/{order}/cancel")
+
+    tell(database, "StockReserved", order)
+    tell(database, "StockReserved", str(uuid.UUID(int=99)))  # reserved by somebody without an order
+
+    assert state(client, order) == "cancelled"
+
+
+def test_a_paid_order_can_be_given_back(client, database, order):
+    tell(database, "StockReserved", order)
+    client.post(f"/v1/orders/{order}/pay", json={"card": "card-ok"})
+
+    assert client.post(f"/v1/orders/{order}/cancel").get_json()["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(("reserved", "ends"), [(False, "rejected"), (True, "cancelled")])
+def test_nobody_waits_for_ever(client, database, order, reserved, ends):
+    run = {timer.name: timer.run for timer in TIMERS}
+    patient, impatient = OrdersSettings(), OrdersSettings(reservation_timeout_seconds=1, payment_timeout_seconds=1)
+    if reserved:
+        tell(database, "StockReserved", order)
+
+    def pass_time(settings):
+        for timer in run.values():
+            with database.transaction() as session:
+                timer(session, settings)
+
+    pass_time(patient)
+    assert state(client, order) == ("confirmed" if reserved else "placed")
+    with database.transaction() as session:
+        session.execute(update(orders_table).values(changed_at=orders_table.c.changed_at - timedelta(seconds=2)))
+    pass_time(impatient)
+    assert state(client, order) == ends

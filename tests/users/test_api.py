@@ -2,6 +2,7 @@ import pytest
 from sqlalchemy import select
 
 from slipway_chassis.events.tables import outbox
+from users.adapters.tables import users
 from users.bootstrap import SERVICE
 
 pytestmark = pytest.mark.integration
@@ -9,8 +10,8 @@ ADA = {"name": "Ada", "email": "ada@example.org"}
 
 
 @pytest.fixture(name="client")
-def _client(client_of):
-    return client_of(SERVICE)
+def _client(client_of, users_settings):
+    return client_of(SERVICE, settings=users_settings, subject="staff", scopes=["users:read", "users:any"])
 
 
 def test_a_registered_user_is_found_and_an_event_waits_in_the_outbox(client, database):
@@ -70,3 +71,53 @@ def test_wrong_fields_are_422(client, body):
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "after=7", "colour=red"])
 def test_wrong_queries_are_422(client, query):
     assert client.get(f"/v1/users?{query}").status_code == 422
+
+
+ACCOUNT = ADA | {"password": "correct horse battery"}
+
+
+@pytest.fixture(name="as_user")
+def _as_user(client_of, users_settings):
+    def as_user(user_id, *scopes):
+        return client_of(SERVICE, settings=users_settings, subject=user_id, scopes=scopes or ["users:read"])
+
+    return as_user
+
+
+def test_both_versions_are_of_one_domain(client, as_user):
+    user_id = client.post("/v2/users", json=ACCOUNT).get_json()["id"]
+
+    assert client.get(f"/v1/users/{user_id}").get_json()["email"] == "ada@example.org"
+    assert client.get(f"/v2/users/{user_id}").get_json() == {"id": user_id, "name": "Ada"}
+    assert as_user(user_id).get("/v2/users/me").get_json()["email"] == "ada@example.org"
+    assert as_user(user_id).get("/v2/users/me/orders").get_json() == {"orders": []}
+
+
+def test_the_old_version_tells_when_it_ends_and_what_follows(client):
+    answer = client.get("/v1/users")
+
+    assert answer.headers["Link"] == '</v2/users>; rel="successor-version"'
+    assert "Sunset" in answer.headers
+    assert "Sunset" not in client.post("/v2/users", json=ACCOUNT).headers
+
+
+def test_what_is_anothers_is_closed(client, as_user):
+    ada = client.post("/v2/users", json=ACCOUNT).get_json()["id"]
+    ben = as_user(client.post("/v2/users", json=ACCOUNT | {"email": "ben@example.org"}).get_json()["id"])
+
+    assert ben.get(f"/v1/users/{ada}/orders").status_code == 403
+    assert ben.get("/v1/users").status_code == 403
+    assert as_user("an-application").get("/v2/users/me").status_code == 403
+
+
+@pytest.mark.parametrize("password", ["", "short", "x" * 201, 7, None])
+def test_a_password_has_bounds(client, password):
+    assert client.post("/v2/users", json=ADA | {"password": password}).status_code == 422
+
+
+def test_no_password_is_stored_as_it_is(client, database):
+    client.post("/v2/users", json=ACCOUNT)
+
+    with database.transaction() as session:
+        [stored] = session.scalars(select(users.c.password_hash)).all()
+    assert stored.startswith("$argon2id$")

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.integration
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ORDER = uuid.UUID(int=1)
 PLACED, CANCELLED = "orders.OrderPlaced.v1", "orders.OrderCancelled.v1"
+CONFIRMED, PAID = "orders.OrderConfirmed.v1", "orders.OrderPaid.v1"
 FIELDS = {
     PLACED: {
         "order_id": ORDER,
@@ -26,12 +27,14 @@ FIELDS = {
         "placed_at": NOW,
     },
     CANCELLED: {"order_id": ORDER},
+    CONFIRMED: {"order_id": ORDER},
+    PAID: {"order_id": ORDER},
 }
 
 
 @pytest.fixture(name="happen")
-def _happen(database, client_of):
-    client_of(SERVICE)
+def _happen(database, client_of, users_settings):
+    client_of(SERVICE, settings=users_settings)
 
     def happen(kind, version):
         reaction = ORDERS.reactions[kind]
@@ -60,3 +63,9 @@ def test_older_news_change_nothing(happen):
 def test_news_that_came_too_early_are_refused_and_not_dropped(happen):
     with pytest.raises(OrderNotListed):
         happen(CANCELLED, 2)
+
+
+def test_the_list_follows_the_order_to_its_end(happen):
+    told = [happen(kind, version) for version, kind in enumerate([PLACED, CONFIRMED, PAID, CANCELLED], start=1)]
+
+    assert told == [["placed"], ["confirmed"], ["paid"], ["cancelled"]]

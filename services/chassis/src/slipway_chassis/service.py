@@ -19,14 +19,15 @@
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+from flask import Blueprint, Flask
 from prometheus_client import CollectorRegistry
+from pydantic import BaseModel
 from sqlalchemy import MetaData
 
-from .auth.keys import Keys, http_fetch
+from .auth.keys import Fetch, Keys, http_fetch
 from .auth.tokens import Verifier
 from .config import AuthSettings, DatabaseSettings, HttpSettings, load
 from .database import Database, Schema, Tables
@@ -34,29 +35,61 @@ from .errors import ConfigurationError
 from .events.outbox import write_events_of
 from .events.sources import Source
 from .events.stream import Stream
-from .http.api import Api
+from .http.api import Api, Standing
 from .http.app import create_app
 from .telemetry.health import Check, Health
 
 if TYPE_CHECKING:
     from .grpc.server import GrpcService
+    from .timers import Timer
 
 _prepared: "weakref.WeakSet[Service]" = weakref.WeakSet()
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Service:
-    """Made by ``service``. Its processes are started by ``run``; nothing connects before that."""
+    """A service, declared; its processes are started by ``run``, and nothing connects before that.
+
+    Attributes:
+        name: its name everywhere: logs, metrics, consumer group, database.
+        apis: versions of its HTTP API, side by side.
+        pages: Flask blueprints beside them, for what is no API: HTML, forms, redirects.
+        publishes: aggregate classes whose events go to a stream, by the outbox.
+        consumes: topics of other services and the handlers of their events.
+        timers: what is done now and then without being asked, in the consumer process.
+        problems: its own errors, and the HTTP status of each.
+        package: the package whose ``migrations`` folder holds its schema.
+        tables: instead of migrations, for a service that has none yet: created if missing.
+        prepare: called once per process before anything else, to map domain classes to tables.
+        settings: its own settings, read from the environment and checked before it serves.
+        parts: builds, once per process, what its handlers get by ``current_parts``.
+        issues: for the service that signs tokens: gives the published keys from its database.
+        grpc: gRPC services it answers.
+    """
 
     name: str
+    _: KW_ONLY
     apis: Sequence[Api] = ()
+    pages: Sequence[Blueprint] = ()
     publishes: Mapping[type[Any], Stream] = field(default_factory=dict)
     consumes: Sequence[Source] = ()
+    timers: "Sequence[Timer]" = ()
     problems: Mapping[type[Exception], int] = field(default_factory=dict)
     package: str | None = None
     tables: MetaData | None = None
     prepare: Callable[[], None] | None = None
+    settings: type[BaseModel] | None = None
+    parts: Callable[[Standing], object] | None = None
+    issues: Callable[[Database], Fetch] | None = None
     grpc: "Sequence[GrpcService]" = ()
+
+    def __post_init__(self) -> None:
+        if (self.publishes or self.consumes) and not self.has_database:
+            raise ConfigurationError(
+                f"{self.name} sends or receives events and has no database: pass package= or tables="
+            )
+        if self.timers and not self.consumes:
+            raise ConfigurationError(f"{self.name} has timers and no consumer process, in which they would run")
 
     @property
     def has_database(self) -> bool:
@@ -66,7 +99,7 @@ class Service:
         """The processes that make up this service, each one a Deployment (migrate: a Job)."""
         wanted = {
             "migrate": self.has_database,
-            "http": bool(self.apis),
+            "http": bool(self.apis or self.pages),
             "grpc": bool(self.grpc),
             "relay": bool(self.publishes),
             "consumer": bool(self.consumes),
@@ -80,6 +113,10 @@ class Service:
             if self.prepare:
                 self.prepare()
             write_events_of(self.publishes)
+
+    def own_settings(self) -> BaseModel | None:
+        """Reads them from the environment, or raises ConfigurationError."""
+        return load(self.settings) if self.settings else None
 
     def schema(self, database: Database) -> Schema | Tables:
         """What brings the database to the state this version needs."""
@@ -95,6 +132,7 @@ class Service:
         database: Database | None = None,
         verifier: Verifier | None = None,
         settings: HttpSettings | None = None,
+        own_settings: BaseModel | None = None,
         health: Health | None = None,
         version: str = "dev",
         registry: CollectorRegistry | None = None,
@@ -102,15 +140,17 @@ class Service:
         """The Flask application. Tests pass what they need; the http process passes the real things."""
         self.prepare_once()
         self.require_issuer(there=verifier is not None)
+        standing = Standing(database=database, verifier=verifier, settings=own_settings)
         return create_app(
             self.name,
             apis=self.apis,
+            pages=self.pages,
+            standing=standing,
+            parts=self.parts(standing) if self.parts else None,
             settings=settings or HttpSettings(),
             health=health or Health({}),
             problems=self.problems,
             version=version,
-            database=database,
-            verifier=verifier,
             # A registry takes each metric once: a second application in one process needs its own.
             registry=registry or CollectorRegistry(),
         )
@@ -146,44 +186,7 @@ class Service:
             )
 
 
-def service(
-    name: str,
-    *,
-    apis: Sequence[Api] = (),
-    publishes: Mapping[type[Any], Stream] = {},
-    consumes: Sequence[Source] = (),
-    problems: Mapping[type[Exception], int] = {},
-    package: str | None = None,
-    tables: MetaData | None = None,
-    prepare: Callable[[], None] | None = None,
-    grpc: "Sequence[GrpcService]" = (),
-) -> Service:
-    """Declares a service.
-
-    Args:
-        name: its name everywhere: logs, metrics, consumer group, database.
-        apis: versions of its HTTP API, side by side.
-        publishes: aggregate classes whose events go to a stream, by the outbox.
-        consumes: topics of other services and the handlers of their events.
-        problems: its own errors, and the HTTP status of each.
-        package: the package whose ``migrations`` folder holds its schema.
-        tables: instead of migrations, for a service that has none yet: created if missing.
-        prepare: called once per process before anything else, to map domain classes to tables.
-        grpc: gRPC services it answers.
-    """
-    if (publishes or consumes) and package is None and tables is None:
-        raise ConfigurationError(f"{name} sends or receives events and has no database: pass package= or tables=")
-    return Service(
-        name=name,
-        apis=apis,
-        publishes=publishes,
-        consumes=consumes,
-        problems=problems,
-        package=package,
-        tables=tables,
-        prepare=prepare,
-        grpc=grpc,
-    )
+service = Service  # reads better where one is declared: ORDERS = service("orders", ...)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,13 +195,16 @@ class GroundSettings:
 
     database: DatabaseSettings | None
     auth: AuthSettings
+    own: BaseModel | None
 
     @staticmethod
     def of(declared: Service) -> "GroundSettings":
         """Reads them from the environment, or raises ConfigurationError."""
         auth = load(AuthSettings)
         declared.require_issuer(there=bool(auth.auth_issuer))
-        return GroundSettings(database=load(DatabaseSettings) if declared.has_database else None, auth=auth)
+        return GroundSettings(
+            database=load(DatabaseSettings) if declared.has_database else None, auth=auth, own=declared.own_settings()
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +214,7 @@ class Ground:
     database: Database | None
     verifier: Verifier | None
     health: Health
+    settings: BaseModel | None
 
 
 def ground_of(
@@ -233,17 +240,18 @@ def ground_of(
             from .events.retention import forget_now_and_then  # noqa: PLC0415
 
             forget_now_and_then(database)
-    keys, verifier = verifier_of(settings.auth)
+    fetch = declared.issues(database) if declared.issues and database else None
+    keys, verifier = verifier_of(settings.auth, fetch)
     if keys:
         checks["issuer"] = keys.usable
-    return Ground(database=database, verifier=verifier, health=health_of(checks))
+    return Ground(database=database, verifier=verifier, health=health_of(checks), settings=settings.own)
 
 
-def verifier_of(settings: AuthSettings) -> tuple[Keys | None, Verifier | None]:
+def verifier_of(settings: AuthSettings, fetch: Fetch | None = None) -> tuple[Keys | None, Verifier | None]:
     """Trusts the configured issuer, whose keys are fetched from now on; nobody where none is configured."""
     if not settings.auth_issuer:
         return None, None
-    keys = Keys(http_fetch(settings.jwks_url))
+    keys = Keys(fetch or http_fetch(settings.jwks_url))
     keys.start()
     verifier = Verifier(
         keys,

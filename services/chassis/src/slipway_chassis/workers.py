@@ -6,27 +6,34 @@ is left, locks are released → connections are closed.
 
 import logging
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
 from .config import DatabaseSettings, KafkaSettings, ProcessSettings, TraceSettings, load_or_exit
 from .database import Database
-from .errors import BrokerUnavailable
+from .errors import BrokerUnavailable, ConfigurationError
 from .events import kafka
 from .events.consumer import Consumer
 from .events.dead_letters import dead_letter_topic, retry_topic
+from .events.nudge import Nudger
 from .events.relay import Relay
 from .lifecycle import Stop, wait_for
 from .telemetry import traces
 from .telemetry.admin import serve_admin
 from .telemetry.health import Health
 from .telemetry.logs import configure_logs
+from .timers import start_timers
 
 if TYPE_CHECKING:
     from .service import Service
 
 log = logging.getLogger(__name__)
+
+POOL = 3  # the work, the nudge, the readiness check; and one for each timer
 
 
 class WorkerSettings(ProcessSettings, DatabaseSettings, KafkaSettings, TraceSettings):
@@ -48,6 +55,7 @@ def run_relay(declared: "Service") -> None:
 def run_consumer(declared: "Service") -> None:
     """Applies other services' events until SIGTERM. The consumer group is the service's name."""
     settings = load_or_exit(WorkerSettings)
+    own_settings = own_settings_or_exit(declared)
     group = declared.name
     topics = [topic for source in declared.consumes for topic in (source.topic, retry_topic(source.topic, group))]
 
@@ -61,8 +69,20 @@ def run_consumer(declared: "Service") -> None:
             group, database=database, subscription=subscription, publisher=publisher, sources=declared.consumes
         ).run(stop)
 
+    def begin(database: Database, stop: Stop) -> None:
+        if declared.publishes:
+            Nudger(database).start()
+        start_timers(declared.timers, database, own_settings, stop)
+
     needed = [*topics, *(dead_letter_topic(source.topic, group) for source in declared.consumes)]
-    _run(declared, "consumer", settings, topics=needed, work=work)
+    _run(declared, "consumer", settings, topics=needed, work=work, begin=begin)
+
+
+def own_settings_or_exit(declared: "Service") -> BaseModel | None:
+    try:
+        return declared.own_settings()
+    except ConfigurationError as error:
+        sys.exit(f"error: {error}")
 
 
 def _run(
@@ -72,11 +92,14 @@ def _run(
     *,
     topics: Sequence[str],
     work: Callable[[Database, Stop, ExitStack], None],
+    begin: Callable[[Database, Stop], None] = lambda _database, _stop: None,
 ) -> None:
     configure_logs(declared.name, process=process, version=settings.service_version, level=settings.log_level)
     recorder = traces.configure(declared.name, settings.service_version, settings)
     stop = Stop().install()
-    database = Database(settings.database_url, application_name=f"{declared.name}-{process}", pool_size=3)
+    database = Database(
+        settings.database_url, application_name=f"{declared.name}-{process}", pool_size=POOL + len(declared.timers)
+    )
     schema = declared.schema(database)
     health = Health({"postgresql": schema.usable, "kafka": lambda: kafka.ping(settings)})
     health.drain_when(lambda: stop.requested)
@@ -86,6 +109,7 @@ def _run(
             "Kafka", lambda: kafka.ensure_topics(settings, topics), stop
         ):
             log.info("%s started", process)
+            begin(database, stop)
             while not stop.requested:
                 try:
                     with ExitStack() as closing:

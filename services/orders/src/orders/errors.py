@@ -2,7 +2,12 @@
 
 OrdersError
 ├── OrderNotFound
-└── OrderNotCancellable
+├── NotYours            somebody else's order
+├── WrongState          the order is not in a state that allows it
+│   ├── OrderNotCancellable
+│   └── OrderNotPayable
+├── PaymentDeclined     the provider refused the card
+└── PaymentUnavailable  the provider did not answer (retriable)
 """
 
 
@@ -14,5 +19,25 @@ class OrderNotFound(OrdersError):
     pass
 
 
-class OrderNotCancellable(OrdersError):
+class NotYours(OrdersError):
     pass
+
+
+class WrongState(OrdersError):
+    pass
+
+
+class OrderNotCancellable(WrongState):
+    pass
+
+
+class OrderNotPayable(WrongState):
+    pass
+
+
+class PaymentDeclined(OrdersError):
+    pass
+
+
+class PaymentUnavailable(OrdersError):
+    retriable = True

@@ -3,7 +3,11 @@
 UsersError
 ├── UserNotFound
 ├── EmailTaken
-└── OrderNotListed      an event came before the one it follows
+├── NotYours            what was asked for belongs to somebody else
+├── WrongPassword       or an unknown email: which of them is not told
+├── OrderNotListed      an event came before the one it follows
+├── NoSigningKey        tokens can't be signed yet
+└── UnknownKey          no signing key has this id
 """
 
 
@@ -19,5 +23,21 @@ class EmailTaken(UsersError):
     pass
 
 
+class NotYours(UsersError):
+    pass
+
+
+class WrongPassword(UsersError):
+    pass
+
+
 class OrderNotListed(UsersError):
+    pass
+
+
+class NoSigningKey(UsersError):
+    retriable = True
+
+
+class UnknownKey(UsersError):
     pass

@@ -358,6 +358,7 @@ def _handle(session: Session, work: _Work) -> None:
     opened = OpenSpan(f"process {work.envelope.type}", kind="consumer", parent=work.envelope.traceparent)
     try:
         work.reaction.handler(session, work.event, work.envelope)
+        session.flush()  # here, so that what it writes and what fails belongs to this event
     except BaseException as error:
         opened.close(error)
         raise

@@ -34,12 +34,12 @@ CONNECTION_GRACE_MS = 30_000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GrpcService:
-    """``scopes`` are per method name; None for all methods: no token is asked for."""
+    """``scopes`` are per method name; None, for a method or for all of them: no token is asked for."""
 
     descriptor: ServiceDescriptor
     add: Callable[[Any, grpc.Server], None]
     servicer: "Callable[[Ground], Any]"
-    scopes: Mapping[str, Collection[str]] | None = None
+    scopes: Mapping[str, Collection[str] | None] | None = None
 
     @property
     def name(self) -> str:
@@ -49,10 +49,8 @@ class GrpcService:
         """The scopes of each method's full path. A guarded service guards the methods it does not list too."""
         if self.scopes is None:
             return {}
-        return {
-            f"/{self.name}/{method.name}": frozenset(self.scopes.get(method.name, ()))
-            for method in self.descriptor.methods
-        }
+        needed = {method.name: self.scopes.get(method.name, ()) for method in self.descriptor.methods}
+        return {f"/{self.name}/{method}": frozenset(one) for method, one in needed.items() if one is not None}
 
 
 class GrpcServer:

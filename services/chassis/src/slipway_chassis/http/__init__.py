@@ -3,9 +3,10 @@
 contract (``openapi``), calls to others (``client``) and the server (``server``).
 """
 
-from .api import Api, Output
+from .api import Api, Output, Standing
+from .app import current_parts
 from .body import Input
 from .edge import current_principal
 from .problems import Problem
 
-__all__ = ["Api", "Input", "Output", "Problem", "current_principal"]
+__all__ = ["Api", "Input", "Output", "Problem", "Standing", "current_parts", "current_principal"]

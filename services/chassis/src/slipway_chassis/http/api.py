@@ -163,10 +163,11 @@ class Api:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What the operations of an application stand on."""
+    """What the operations of an application stand on; ``settings`` are the service's own."""
 
     database: Database | None
     verifier: Verifier | None
+    settings: BaseModel | None = None
 
 
 def _midnight(day: date) -> datetime:

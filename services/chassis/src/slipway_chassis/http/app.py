@@ -1,21 +1,39 @@
 """The Flask application every service starts from: routes, problems, limits, health, metrics, contract."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
-from flask import Flask, Response, jsonify
+from flask import Blueprint, Flask, Response, current_app, jsonify
+from flask import request as flask_request
 from flask.json.provider import DefaultJSONProvider
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_flask_exporter import PrometheusMetrics
 
-from ..auth.tokens import Verifier
 from ..config import HttpSettings
-from ..database import Database
 from ..telemetry.health import Health
 from ..telemetry.requests import RequestMetrics
 from .api import Api, Standing
-from .edge import Edge
+from .edge import Edge, current_request
 from .openapi import serve_openapi
 from .problems import handle_problems
+
+PARTS = "slipway.parts"
+NOTHING = Standing(database=None, verifier=None)
+PartsT = TypeVar("PartsT")
+
+
+def current_parts(kind: type[PartsT]) -> PartsT:
+    """What the service's ``parts`` built for this process; TypeError when it is something else."""
+    parts = current_app.extensions[PARTS]
+    if not isinstance(parts, kind):
+        raise TypeError(f"the service was declared with parts of {type(parts).__name__}, not {kind.__name__}")
+    return parts
+
+
+def _name_rule() -> None:
+    """Metrics and logs name a page by its rule; an ``Api`` does this by itself."""
+    if flask_request.url_rule is not None:
+        current_request().rule = flask_request.url_rule.rule
 
 
 class _InOrder(DefaultJSONProvider):
@@ -30,8 +48,9 @@ def create_app(
     health: Health,
     problems: Mapping[type[Exception], int] = {},
     version: str = "dev",
-    database: Database | None = None,
-    verifier: Verifier | None = None,
+    pages: Sequence[Blueprint] = (),
+    standing: Standing = NOTHING,
+    parts: object = None,
     registry: CollectorRegistry = REGISTRY,
 ) -> Flask:
     """Builds the application. ``problems`` maps the service's own errors to HTTP statuses."""
@@ -42,9 +61,12 @@ def create_app(
     app.extensions["slipway.metrics"] = PrometheusMetrics(app, path=None, export_defaults=False, registry=registry)
     handle_problems(app, problems)
     _add_health(app, health)
-    app.extensions["slipway.openapi"] = serve_openapi(
-        app, apis, Standing(database=database, verifier=verifier), service=service, version=version
-    )
+    app.extensions["slipway.openapi"] = serve_openapi(app, apis, standing, service=service, version=version)
+    app.extensions[PARTS] = parts
+    if pages:
+        app.before_request(_name_rule)
+    for blueprint in pages:
+        app.register_blueprint(blueprint)
     app.wsgi_app = Edge(app.wsgi_app, RequestMetrics(service, registry))  # type: ignore[method-assign]
     return app
 

@@ -39,6 +39,7 @@ def run_http(declared: "Service") -> None:
             database=ground.database,
             verifier=ground.verifier,
             settings=settings,
+            own_settings=ground.settings,
             health=ground.health,
             version=settings.service_version,
             registry=REGISTRY,

@@ -13,14 +13,16 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
+from ..auth.keys import Keys
+from ..auth.tokens import Verifier
 from ..config import KafkaSettings, MachineSettings, load
 from ..database import Database
 from ..embedded import kafka as embedded_kafka
@@ -109,11 +111,16 @@ def _eventually() -> Callable[..., Any]:
 
 
 @pytest.fixture(name="client_of")
-def _client_of(database: Database) -> Callable[[Service], FlaskClient]:
-    """A test client of a service, on a migrated database of its own."""
+def _client_of(database: Database, issuer: FakeIssuer) -> Callable[..., FlaskClient]:
+    """A test client of a service, on a migrated database of its own, with a token of the ``issuer``."""
 
-    def client_of(declared: Service) -> FlaskClient:
+    def client_of(
+        declared: Service, *, settings: BaseModel | None = None, subject: str = "ada", scopes: Sequence[str] = ()
+    ) -> FlaskClient:
         declared.schema(database).upgrade()
-        return declared.app(database=database).test_client()
+        verifier = Verifier(Keys(issuer.fetch), issuer=issuer.url, audience=issuer.audience)
+        client = declared.app(database=database, verifier=verifier, own_settings=settings).test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {issuer.token(subject, scopes=scopes)}"
+        return client
 
     return client_of

@@ -1,4 +1,5 @@
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -6,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from ..application.ports import Customers, Orders
-from ..domain.model import Customer, Order
+from ..domain.model import Customer, Order, OrderStatus
 from .tables import customers
 from .tables import orders as orders_table
 
@@ -21,11 +22,18 @@ class SqlOrders:
     def get(self, order_id: UUID, *, for_change: bool = False) -> Order | None:
         return self._session.get(Order, order_id, with_for_update=for_change)
 
-    def page(self, *, after: UUID | None, limit: int) -> list[Order]:
+    def page(self, *, of_user: UUID | None, after: UUID | None, limit: int) -> list[Order]:
         statement = select(Order).order_by(orders_table.c.id).limit(limit)
+        if of_user is not None:
+            statement = statement.where(orders_table.c.user_id == of_user)
         if after is not None:
             statement = statement.where(orders_table.c.id > after)
         return list(self._session.scalars(statement))
+
+    def waiting(self, status: OrderStatus, *, since: datetime, limit: int) -> list[Order]:
+        table = orders_table
+        late = select(Order).where(table.c.status == status, table.c.changed_at <= since).order_by(table.c.changed_at)
+        return list(self._session.scalars(late.limit(limit).with_for_update(skip_locked=True)))
 
 
 class SqlCustomers:

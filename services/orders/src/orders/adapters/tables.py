@@ -1,6 +1,6 @@
 """Tables, and the mapping of the domain's classes to them: the domain knows nothing of it."""
 
-from sqlalchemy import Column, DateTime, Enum, Index, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import Column, DateTime, Enum, Index, Integer, MetaData, Table, Text, Uuid, text
 from sqlalchemy.orm import registry
 
 from ..domain.model import Order, OrderStatus
@@ -17,8 +17,11 @@ orders = Table(
     Column("unit_price_cents", Integer, nullable=False),
     Column("placed_at", DateTime(timezone=True), nullable=False),
     Column("status", Enum(OrderStatus, native_enum=False, values_callable=list, length=20), nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("reason", Text, nullable=False),
     Column("version", Integer, nullable=False),
-    Index("orders_of_user", "user_id"),
+    Index("orders_of_user", "user_id", "id"),
+    Index("orders_waiting", "status", "changed_at", postgresql_where=text("status IN ('placed', 'confirmed')")),
 )
 
 customers = Table(

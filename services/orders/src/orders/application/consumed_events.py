@@ -8,3 +8,14 @@ from uuid import UUID
 class UserRegistered:
     user_id: UUID
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockReserved:
+    order_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationRejected:
+    order_id: UUID
+    reason: str

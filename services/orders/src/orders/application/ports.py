@@ -1,7 +1,8 @@
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from ..domain.model import Customer, Order
+from ..domain.model import Customer, Order, OrderStatus
 
 
 class Orders(Protocol):
@@ -11,8 +12,12 @@ class Orders(Protocol):
         """``for_change``: nobody else may change the order until the transaction ends."""
         ...
 
-    def page(self, *, after: UUID | None, limit: int) -> list[Order]:
-        """Orders in order of their id, beginning behind ``after``."""
+    def page(self, *, of_user: UUID | None, after: UUID | None, limit: int) -> list[Order]:
+        """Orders in order of their id, beginning behind ``after``; of one user, or of all."""
+        ...
+
+    def waiting(self, status: OrderStatus, *, since: datetime, limit: int) -> list[Order]:
+        """Orders that came into this status before ``since``, for change; those that others change are left out."""
         ...
 
 
@@ -22,3 +27,15 @@ class Customers(Protocol):
         ...
 
     def get(self, user_id: UUID) -> Customer | None: ...
+
+
+class PaymentProvider(Protocol):
+    """The order's id is the provider's idempotency key: whatever is asked twice happens once."""
+
+    def charge(self, order_id: UUID, cents: int, card: str) -> None:
+        """Raises PaymentDeclined or PaymentUnavailable."""
+        ...
+
+    def void(self, order_id: UUID) -> None:
+        """Gives back what was charged, and refuses charges for this order from now on; PaymentUnavailable."""
+        ...

@@ -2,9 +2,9 @@ from datetime import datetime
 from uuid import UUID
 
 from ..domain.model import Customer, Order
-from ..errors import OrderNotFound
+from ..errors import NotYours, OrderNotFound
 from .consumed_events import UserRegistered
-from .ports import Customers, Orders
+from .ports import Customers, Orders, PaymentProvider
 
 
 def place_order(
@@ -29,19 +29,44 @@ def place_order(
     return order
 
 
-def cancel_order(orders: Orders, order_id: UUID, *, now: datetime) -> Order:
-    order = orders.get(order_id, for_change=True)
-    if order is None:
-        raise OrderNotFound(f"There is no order {order_id}.")
-    order.cancel(now=now)
+def pay_order(
+    orders: Orders, provider: PaymentProvider, order_id: UUID, *, card: str, of_user: UUID | None, now: datetime
+) -> Order:
+    """Charges the card while the order is locked. Killed between the charge and the commit, the order is charged
+    and still confirmed: paying again charges nothing more, and if nobody does, its time-out gives the money back.
+    """
+    order = order_of(orders, order_id, of_user=of_user, for_change=True)
+    order.require_payable()
+    provider.charge(order.id, order.total_cents, card)
+    order.pay(now=now)
     return order
 
 
-def find_order(orders: Orders, customers: Customers, order_id: UUID) -> tuple[Order, Customer | None]:
-    """The order, and its customer as far as events told of one."""
-    order = orders.get(order_id)
+def cancel_order(
+    orders: Orders, provider: PaymentProvider, order_id: UUID, *, of_user: UUID | None, now: datetime
+) -> Order:
+    """The provider comes first: an order that is cancelled was given back whatever it had cost."""
+    order = order_of(orders, order_id, of_user=of_user, for_change=True)
+    order.cancel("by the customer", now=now)
+    provider.void(order.id)
+    return order
+
+
+def order_of(orders: Orders, order_id: UUID, *, of_user: UUID | None, for_change: bool = False) -> Order:
+    """The order, if it is this user's; ``of_user`` None: anybody's."""
+    order = orders.get(order_id, for_change=for_change)
     if order is None:
         raise OrderNotFound(f"There is no order {order_id}.")
+    if of_user is not None and order.user_id != of_user:
+        raise NotYours(f"The order {order_id} is somebody else's.")
+    return order
+
+
+def find_order(
+    orders: Orders, customers: Customers, order_id: UUID, *, of_user: UUID | None
+) -> tuple[Order, Customer | None]:
+    """The order, and its customer as far as events told of one."""
+    order = order_of(orders, order_id, of_user=of_user)
     return order, customers.get(order.user_id)
 
 

@@ -16,6 +16,30 @@ class OrderPlaced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderConfirmed:
+    """The stock is reserved; the order can be paid."""
+
+    order_id: UUID
+    confirmed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRejected:
+    """The stock could not be reserved, or nobody answered in time: whatever is reserved for it is to be released."""
+
+    order_id: UUID
+    reason: str
+    rejected_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPaid:
+    order_id: UUID
+    paid_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCancelled:
     order_id: UUID
     cancelled_at: datetime
+    reason: str = ""

@@ -1,29 +1,48 @@
+"""The order and its states.
+
+    placed ──────▶ confirmed ──────▶ paid
+      │  │             │               │
+      │  └─▶ rejected  └─▶ cancelled ◀─┤ (with a refund)
+      └─────────────────────▶──────────┘
+
+``rejected`` and ``cancelled`` are final; ``paid`` is, unless the customer cancels.
+"""
+
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from ..errors import OrderNotCancellable
-from .events import OrderCancelled, OrderPlaced
+from ..errors import OrderNotCancellable, OrderNotPayable
+from .events import OrderCancelled, OrderConfirmed, OrderPaid, OrderPlaced, OrderRejected
+
+Event = OrderPlaced | OrderConfirmed | OrderRejected | OrderPaid | OrderCancelled
 
 
 class OrderStatus(StrEnum):
     PLACED = "placed"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    PAID = "paid"
     CANCELLED = "cancelled"
 
 
 @dataclass(kw_only=True, eq=False)
 class Order:
+    """``changed_at`` is when it came into its status: time-outs count from there."""
+
     id: UUID
     user_id: UUID
     item: str
     quantity: int
     unit_price_cents: int
     placed_at: datetime
+    changed_at: datetime
     status: OrderStatus = OrderStatus.PLACED
+    reason: str = ""
     version: int = 0
-    events: list[OrderPlaced | OrderCancelled] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
     @classmethod
     def place(
@@ -36,6 +55,7 @@ class Order:
             quantity=quantity,
             unit_price_cents=unit_price_cents,
             placed_at=now,
+            changed_at=now,
         )
         order._happened(
             OrderPlaced(
@@ -49,18 +69,47 @@ class Order:
         )
         return order
 
-    def cancel(self, *, now: datetime) -> None:
-        """Raises OrderNotCancellable when it is cancelled already."""
-        if self.status is not OrderStatus.PLACED:
+    def confirm(self, *, now: datetime) -> None:
+        """The stock is reserved. An order that was rejected or cancelled meanwhile stays so: the event that said it
+        makes inventory release the stock.
+        """
+        if self.status is OrderStatus.PLACED:
+            self._becomes(OrderStatus.CONFIRMED, OrderConfirmed(order_id=self.id, confirmed_at=now), now)
+
+    def reject(self, reason: str, *, now: datetime) -> None:
+        """The stock was refused, or nobody answered in time."""
+        if self.status is OrderStatus.PLACED:
+            self.reason = reason
+            self._becomes(OrderStatus.REJECTED, OrderRejected(order_id=self.id, reason=reason, rejected_at=now), now)
+
+    def require_payable(self) -> None:
+        """Raises OrderNotPayable, with the cure."""
+        if self.status is OrderStatus.PLACED:
+            raise OrderNotPayable(f"The order {self.id} is not confirmed yet: its stock is being reserved. Try again.")
+        if self.status is not OrderStatus.CONFIRMED:
+            raise OrderNotPayable(f"The order {self.id} is {self.status} and can't be paid.")
+
+    def pay(self, *, now: datetime) -> None:
+        self.require_payable()
+        self._becomes(OrderStatus.PAID, OrderPaid(order_id=self.id, paid_at=now), now)
+
+    def cancel(self, reason: str = "", *, now: datetime) -> None:
+        """Raises OrderNotCancellable when it is rejected or cancelled already."""
+        if self.status in (OrderStatus.REJECTED, OrderStatus.CANCELLED):
             raise OrderNotCancellable(f"The order {self.id} is {self.status} and can't be cancelled.")
-        self.status = OrderStatus.CANCELLED
-        self._happened(OrderCancelled(order_id=self.id, cancelled_at=now))
+        self.reason = reason
+        self._becomes(OrderStatus.CANCELLED, OrderCancelled(order_id=self.id, cancelled_at=now, reason=reason), now)
 
     @property
     def total_cents(self) -> int:
         return self.quantity * self.unit_price_cents
 
-    def _happened(self, event: OrderPlaced | OrderCancelled) -> None:
+    def _becomes(self, status: OrderStatus, event: Event, now: datetime) -> None:
+        self.status = status
+        self.changed_at = now
+        self._happened(event)
+
+    def _happened(self, event: Event) -> None:
         self.version += 1
         self.events.append(event)
 

@@ -27,6 +27,9 @@ class SqlUsers:
     def get(self, user_id: UUID) -> User | None:
         return self._session.get(User, user_id)
 
+    def with_email(self, email: str) -> User | None:
+        return self._session.scalars(select(User).where(users_table.c.email == email)).one_or_none()
+
     def page(self, *, after: UUID | None, limit: int) -> list[User]:
         statement = select(User).order_by(users_table.c.id).limit(limit)
         if after is not None:
@@ -48,12 +51,10 @@ class SqlOrderLists:
             )
         )
 
-    def cancel(self, order_id: UUID, *, version: int) -> bool:
+    def mark(self, order_id: UUID, status: str, *, version: int) -> bool:
         this = listed_orders.c.order_id == order_id
         self._session.execute(
-            update(listed_orders)
-            .where(this, listed_orders.c.version < version)
-            .values(status="cancelled", version=version)
+            update(listed_orders).where(this, listed_orders.c.version < version).values(status=status, version=version)
         )
         return self._session.scalar(select(this).where(this)) is not None
 

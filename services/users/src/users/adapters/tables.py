@@ -1,6 +1,6 @@
 """Tables, and the mapping of the domain's classes to them: the domain knows nothing of it."""
 
-from sqlalchemy import Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import Column, DateTime, Index, Integer, LargeBinary, MetaData, Table, Text, Uuid
 from sqlalchemy.orm import registry
 
 from ..domain.model import User
@@ -14,6 +14,7 @@ users = Table(
     Column("name", Text, nullable=False),
     Column("email", Text, nullable=False, unique=True),
     Column("registered_at", DateTime(timezone=True), nullable=False),
+    Column("password_hash", Text),
     Column("version", Integer, nullable=False),
 )
 
@@ -29,6 +30,53 @@ listed_orders = Table(
     Column("status", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Index("listed_orders_of_user", "user_id", "placed_at"),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("signs_from", DateTime(timezone=True), nullable=False),
+    Column("public", Text, nullable=False),
+    Column("private", LargeBinary, nullable=False),  # encrypted
+)
+
+# Of codes and refresh tokens only hashes are kept: who reads the table can use none.
+authorization_codes = Table(
+    "authorization_codes",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("family", Uuid, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("user_id", Uuid, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("nonce", Text),
+    Column("code_challenge", Text, nullable=False),
+    Column("signed_in_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("used_at", DateTime(timezone=True)),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("family", Uuid, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("user_id", Uuid, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("used_at", DateTime(timezone=True)),
+    Index("refresh_tokens_of_family", "family"),
+)
+
+# What clients proved themselves with (private_key_jwt), until it expires: each is good for one request.
+used_assertions = Table(
+    "used_assertions",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
 )
 
 mapping = registry(metadata=metadata)

@@ -16,5 +16,7 @@ class OrderPlaced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderCancelled:
+class OrderChanged:
+    """Any later event of an order: its type says what became of it."""
+
     order_id: UUID

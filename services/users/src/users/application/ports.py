@@ -1,7 +1,9 @@
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from ..domain.model import ListedOrder, User
+from ..domain.signing import SigningKey
 
 
 class Users(Protocol):
@@ -10,6 +12,8 @@ class Users(Protocol):
         ...
 
     def get(self, user_id: UUID) -> User | None: ...
+
+    def with_email(self, email: str) -> User | None: ...
 
     def page(self, *, after: UUID | None, limit: int) -> list[User]:
         """Users in order of their id, beginning behind ``after``."""
@@ -21,10 +25,34 @@ class OrderLists(Protocol):
         """Adds the order, unless a later version of it is listed already."""
         ...
 
-    def cancel(self, order_id: UUID, *, version: int) -> bool:
-        """Marks the order as cancelled, unless a later version of it is listed; False when it is not listed."""
+    def mark(self, order_id: UUID, status: str, *, version: int) -> bool:
+        """Notes what became of the order, unless a later version of it is listed; False when it is not listed."""
         ...
 
     def of_user(self, user_id: UUID, *, limit: int) -> list[ListedOrder]:
         """The newest first."""
+        ...
+
+
+class Passwords(Protocol):
+    def hash(self, password: str) -> str: ...
+
+    def matches(self, password: str, hashed: str | None) -> bool:
+        """Takes as long without a hash as with one: the time must not tell whether an account exists."""
+        ...
+
+
+class SigningKeys(Protocol):
+    def lock(self) -> None:
+        """Until the transaction ends, nobody else makes keys."""
+        ...
+
+    def all(self) -> list[SigningKey]: ...
+
+    def make(self, signs_from: datetime) -> SigningKey:
+        """A new key, its private part encrypted before it is stored."""
+        ...
+
+    def remove(self, kid: str) -> bool:
+        """False when there is no such key."""
         ...

@@ -1,15 +1,26 @@
 from datetime import datetime
 from uuid import UUID
 
-from ..domain.model import ListedOrder, User
-from ..errors import OrderNotListed, UserNotFound
-from .consumed_events import OrderCancelled, OrderPlaced
-from .ports import OrderLists, Users
+from ..domain.model import ListedOrder, User, same_case
+from ..errors import OrderNotListed, UserNotFound, WrongPassword
+from .consumed_events import OrderChanged, OrderPlaced
+from .ports import OrderLists, Passwords, Users
 
 
-def register_user(users: Users, *, user_id: UUID, name: str, email: str, now: datetime) -> User:
-    user = User.register(user_id=user_id, name=name, email=email, now=now)
+def register_user(
+    users: Users, passwords: Passwords, *, user_id: UUID, name: str, email: str, password: str | None, now: datetime
+) -> User:
+    hashed = passwords.hash(password) if password is not None else None
+    user = User.register(user_id=user_id, name=name, email=email, password_hash=hashed, now=now)
     users.add(user)
+    return user
+
+
+def sign_in(users: Users, passwords: Passwords, *, email: str, password: str) -> User:
+    """Raises WrongPassword, also where there is no such user."""
+    user = users.with_email(same_case(email))
+    if not passwords.matches(password, user.password_hash if user else None) or user is None:
+        raise WrongPassword("Email or password is wrong.")
     return user
 
 
@@ -41,7 +52,7 @@ def list_placed_order(order_lists: OrderLists, event: OrderPlaced, *, version: i
     )
 
 
-def list_cancelled_order(order_lists: OrderLists, event: OrderCancelled, *, version: int) -> None:
+def mark_listed_order(order_lists: OrderLists, event: OrderChanged, status: str, *, version: int) -> None:
     """Raises OrderNotListed when nothing was told of the order yet: it is tried again, and never dropped."""
-    if not order_lists.cancel(event.order_id, version=version):
-        raise OrderNotListed(f"The order {event.order_id} was cancelled and is not listed.")
+    if not order_lists.mark(event.order_id, status, version=version):
+        raise OrderNotListed(f"The order {event.order_id} is {status} and is not listed.")

@@ -8,19 +8,28 @@ from .events import UserRegistered
 
 @dataclass(kw_only=True, eq=False)
 class User:
+    """``password_hash`` is None for those who came by /v1 without one: they can't sign in."""
+
     id: UUID
     name: str
     email: str
     registered_at: datetime
+    password_hash: str | None = None
     version: int = 0
     events: list[UserRegistered] = field(default_factory=list)
 
     @classmethod
-    def register(cls, *, user_id: UUID, name: str, email: str, now: datetime) -> Self:
-        """Emails are compared without regard to case: people type them both ways."""
-        user = cls(id=user_id, name=name, email=email.lower(), registered_at=now, version=1)
+    def register(cls, *, user_id: UUID, name: str, email: str, now: datetime, password_hash: str | None = None) -> Self:
+        user = cls(
+            id=user_id, name=name, email=same_case(email), registered_at=now, password_hash=password_hash, version=1
+        )
         user.events.append(UserRegistered(user_id=user_id, name=name, registered_at=now))
         return user
+
+
+def same_case(email: str) -> str:
+    """Emails are compared without regard to case: people type them both ways."""
+    return email.lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Writes files that are made from others: values.schema.json of the charts, gRPC code, the gateway's descriptors.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+for chart in services/*/; do
+  chart=$(basename "$chart")
+  [ -d "charts/$chart" ] || continue
+  sed "s/Values of a Slipway service/$chart/" charts/service/schemas/service.schema.json >"charts/$chart/values.schema.json"
+done
+[ ! -d charts/gateway ] || .venv/bin/slipway gateway schema >charts/gateway/values.schema.json
+
+# Each service that speaks inventory's protocol has the code for it: services share contracts, not packages.
+proto=(.venv/bin/python -m grpc_tools.protoc -I services/inventory/proto -I services/inventory/proto_vendor)
+for place in services/inventory/src/inventory/entrypoints services/storefront/src/storefront/adapters; do
+  package=$place/inventory_v1
+  mkdir -p "$package"
+  echo '"""Made from inventory.proto by `make generate`."""' >"$package/__init__.py"
+  made=$(mktemp -d)
+  "${proto[@]}" --python_out="$made" --pyi_out="$made" --grpc_python_out="$made" inventory/v1/inventory.proto
+  sed -i 's/^from inventory.v1 import/from . import/' "$made"/inventory/v1/*.py
+  cp "$made"/inventory/v1/* "$package/"
+  rm -rf "$made"
+done
+mkdir -p charts/gateway/files
+"${proto[@]}" --include_imports --descriptor_set_out=charts/gateway/files/inventory.binpb inventory/v1/inventory.proto

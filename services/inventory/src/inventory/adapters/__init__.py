@@ -1,0 +1,1 @@
+"""Ports implemented with real things: PostgreSQL by SQLAlchemy, streams by the chassis."""

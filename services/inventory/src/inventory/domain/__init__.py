@@ -1,0 +1,1 @@
+"""Rules about stock. Standard library alone: no database, no clock, no chance."""

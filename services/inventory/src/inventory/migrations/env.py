@@ -1,0 +1,3 @@
+from slipway_chassis.database import run_migrations
+
+run_migrations()

@@ -1,0 +1,75 @@
+"""Rotation, whatever the times are: who verifies by the published keys never meets an unknown one."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slipway_chassis.cli.main import cli
+from users.bootstrap import SERVICE
+from users.domain.signing import Rotation, SigningKey
+from users.errors import NoSigningKey
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LIFETIME, FETCH = timedelta(minutes=5), timedelta(minutes=1)
+ROTATION = Rotation(ahead=FETCH * 2, overlap=LIFETIME + FETCH, period=timedelta(hours=1))
+minutes = st.integers(0, 600).map(lambda number: timedelta(minutes=number))
+
+
+@given(made=st.lists(minutes, min_size=1, max_size=8), at=minutes, age=st.integers(0, 300), fetched=st.integers(0, 60))
+def test_every_living_token_can_be_verified_with_keys_fetched_before(made, at, age, fetched):
+    """A verifier that fetched up to a minute ago knows the key of every token that has not expired."""
+    begun = sorted(made)
+    keys = [SigningKey("0", NOON), *(SigningKey(str(n), NOON + at_ + ROTATION.ahead) for n, at_ in enumerate(begun, 1))]
+    created = {key.kid: key.signs_from - ROTATION.ahead for key in keys[1:]} | {"0": NOON - timedelta(days=1)}
+    now = NOON + at
+    signed_at = max(NOON, now - timedelta(seconds=age))
+    fetched_at = now - timedelta(seconds=fetched)
+
+    signer = ROTATION.signing([key for key in keys if created[key.kid] <= signed_at], signed_at)
+
+    there = [key for key in keys if created[key.kid] <= fetched_at]
+    assert signer.kid in {key.kid for key in ROTATION.published(there, fetched_at)}
+
+
+@given(st.lists(minutes, max_size=6), minutes)
+def test_the_next_key_is_made_in_time(made, at):
+    keys = [SigningKey(str(n), NOON + one) for n, one in enumerate(made)]
+    now = NOON + at
+
+    if not ROTATION.due(keys, now):
+        assert max(key.signs_from for key in keys) + ROTATION.period > now + ROTATION.ahead
+    starts = ROTATION.starts(keys, now, at_once=False)
+    assert starts == (now + ROTATION.ahead if keys else now)
+    assert ROTATION.starts(keys, now, at_once=True) == now
+
+
+def test_no_key_is_said():
+    with pytest.raises(NoSigningKey):
+        ROTATION.signing([], NOON)
+
+
+@pytest.mark.integration
+def test_keys_are_rotated_and_revoked_by_the_command(client_of, users_settings, database_url, monkeypatch):
+    client = client_of(SERVICE, settings=users_settings)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("SIGNING_KEYS_SECRET", users_settings.signing_keys_secret.get_secret_value())
+
+    def slipway(*arguments, code=0):
+        done = CliRunner().invoke(cli, ["keys", *arguments])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    first = slipway("rotate").split()[0]
+    second = slipway("rotate").split()[0]
+    third = slipway("rotate", "--at-once").split()[0]
+    states = {line.split()[0]: line.partition("Z")[2] or line for line in slipway("ls").splitlines()[1:]}
+    assert "signs" in states[third]
+    assert "to come" in states[second]
+    assert "until tokens expire" in states[first]
+    slipway("revoke", first, "--yes")
+    published = {key["kid"] for key in client.get("/.well-known/jwks.json").get_json()["keys"]}
+    assert published == {second, third}
+    slipway("revoke", "made-up", "--yes", code=1)
