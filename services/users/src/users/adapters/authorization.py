@@ -14,7 +14,7 @@ from typing import Any, ClassVar, cast
 from uuid import UUID, uuid4
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
-from authlib.oauth2.rfc6749 import InvalidRequestError, grants
+from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError, grants
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core import UserInfo
@@ -229,6 +229,8 @@ class _ClientAssertion(JWTBearerClientAssertion):  # type: ignore[misc]
         return _session().execute(first).one_or_none() is not None
 
     def resolve_client_public_key(self, client: _Client) -> KeySet:
+        if not client.declared.keys:
+            raise InvalidClientError(description="This client has no keys to prove itself with.")
         return KeySet.import_key_set(cast("Any", client.declared.keys))
 
 

@@ -1,0 +1,1 @@
+"""Made from inventory.proto by `make generate`."""

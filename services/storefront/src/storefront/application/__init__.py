@@ -1,0 +1,1 @@
+"""What the shop does, in terms of its domain and of ports."""
