@@ -38,7 +38,7 @@ setup: $(VENV)/.installed ## Create .venv with everything that is pinned (JAVA=1
 
 .PHONY: lock
 lock: $(BIN)/uv ## Pin packages in requirements.lock (UPGRADE=1: the newest of all)
-	@$(UV) compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra embedded --extra confluent --extra new --group dev --universal \
+	@$(UV) compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra local --extra embedded --extra confluent --extra new --group dev --universal \
 	  --python-version 3.11 --generate-hashes --no-annotate --no-header $(if $(UPGRADE),--upgrade) \
 	  $(addprefix --no-emit-package slipway-,chassis $(SERVICES)) -o requirements.lock
 
@@ -71,13 +71,11 @@ images: ## Build the services' images
 .PHONY: charts
 charts: ## Fetch the charts' dependencies (all of them are in this repository)
 	@ci/tools/install.sh helm kubeconform
-	@for chart in $(SERVICES) platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done
+	@for chart in $(SERVICES) gateway platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done
 
 .PHONY: generate
-generate: ## Write files that are made from others: the charts' values.schema.json
-	@for chart in $(SERVICES); do \
-	  sed "s/Values of a Slipway service/$$chart/" charts/service/schemas/service.schema.json > charts/$$chart/values.schema.json; \
-	done
+generate: setup ## Write files that are made from others: values.schema.json, gRPC code, the gateway's descriptors
+	@ci/generate.sh
 
 .PHONY: deploy
 deploy: charts ## Build, load and install the platform on the kind cluster

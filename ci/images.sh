@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Builds the services' images and brings them into the kind cluster. Usage: images.sh build | load | tag
+# Builds the images of the services and of the gateway, and brings them into the kind cluster. Usage: images.sh build | load | tag
 # The tag is a hash of what the images are made of: what did not change is neither built nor loaded.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
-SERVICES=()
+IMAGES=(gateway) # each service has one, and the gateway
 for project in "$REPO"/services/*/pyproject.toml; do
   service=$(basename "$(dirname "$project")")
-  [ "$service" = chassis ] || SERVICES+=("$service")
+  [ "$service" = chassis ] || IMAGES+=("$service")
 done
 
-sources() { cd "$REPO" && cat requirements.lock ci/versions.env services/Dockerfile && find services -name '*.py' -o -name '*.toml' -o -name '*.xml' -o -name '*.yaml' -o -name '*.tmpl' | LC_ALL=C sort | xargs cat; }
+sources() { cd "$REPO" && cat requirements.lock ci/versions.env services/Dockerfile operator/gateway.Dockerfile && find services operator -name '*.py' -o -name '*.toml' -o -name '*.xml' -o -name '*.yaml' -o -name '*.tmpl' -o -name '*.html' -o -name '*.css' -o -name '*.js' | LC_ALL=C sort | xargs cat; }
 TAG=dev-$(sources | sha256sum | cut -c1-12)
 
 build() {
@@ -22,17 +22,19 @@ build() {
     eval "$("$REPO/ci/airgap/build.sh" --names)"
     base=(--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE")
   fi
-  for service in "${SERVICES[@]}"; do
-    docker image inspect "slipway/$service:$TAG" >/dev/null 2>&1 && continue
-    step "build slipway/$service:$TAG" docker build "${base[@]}" --build-arg "UV_VERSION=$UV_VERSION" \
-      --build-arg "SERVICE=$service" -t "slipway/$service:$TAG" -f "$REPO/services/Dockerfile" "$REPO"
+  for name in "${IMAGES[@]}"; do
+    docker image inspect "slipway/$name:$TAG" >/dev/null 2>&1 && continue
+    if [ "$name" = gateway ]; then how=(-f "$REPO/operator/gateway.Dockerfile")
+    else how=(-f "$REPO/services/Dockerfile" --build-arg "SERVICE=$name"); fi
+    step "build slipway/$name:$TAG" docker build "${base[@]}" --build-arg "UV_VERSION=$UV_VERSION" \
+      -t "slipway/$name:$TAG" "${how[@]}" "$REPO"
   done
 }
 
 # One archive for all: layers that images share are carried once.
 load() {
   local images=() missing=() there
-  for service in "${SERVICES[@]}"; do images+=("slipway/$service:$TAG"); done
+  for name in "${IMAGES[@]}"; do images+=("slipway/$name:$TAG"); done
   if [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
     eval "$("$REPO/ci/airgap/build.sh" --names)"
     images+=("$POSTGRESQL_IMAGE" "$KAFKA_IMAGE")

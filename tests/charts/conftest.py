@@ -7,12 +7,17 @@ import yaml
 from conftest import ROOT
 
 CHARTS = ROOT / "charts"
-SERVICES = sorted(path.name for path in CHARTS.iterdir() if path.name not in {"service", "platform"})
-CASES = sorted(path for chart in (*SERVICES, "platform") for path in (CHARTS / chart / "ci").glob("*-values.yaml"))
+SERVICES = sorted(path.name for path in CHARTS.iterdir() if path.name not in {"service", "platform", "gateway"})
+CASES = sorted(
+    path for chart in (*SERVICES, "gateway", "platform") for path in (CHARTS / chart / "ci").glob("*-values.yaml")
+)
 TOOLS = subprocess.run(
     [ROOT / "ci" / "tools" / "install.sh", "--path"], capture_output=True, text=True, check=True
 ).stdout.strip()
 KUBERNETES_VERSION = "1.34.4"
+# What each service answers with, and whether it keeps data and speaks by events.
+SERVING = {service: "grpc" if service == "inventory" else "http" for service in SERVICES}
+WITH_DATA = [service for service in SERVICES if service != "storefront"]
 
 
 def helm(*arguments):

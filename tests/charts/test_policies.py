@@ -6,12 +6,29 @@ import subprocess
 import pytest
 import yaml
 
-from charts.conftest import CASES, CHARTS, KUBERNETES_VERSION, SERVICES, TOOLS, case_id, helm, of_kind, pods, render
+from charts.conftest import (
+    CASES,
+    CHARTS,
+    KUBERNETES_VERSION,
+    SERVICES,
+    SERVING,
+    TOOLS,
+    WITH_DATA,
+    case_id,
+    helm,
+    of_kind,
+    pods,
+    render,
+)
 from conftest import ROOT
+from inventory.settings import InventorySettings
+from orders.settings import OrdersSettings
 from slipway_chassis.config import AuthSettings, load
 from slipway_chassis.grpc.process import GrpcProcessSettings
 from slipway_chassis.http.process import HttpProcessSettings
 from slipway_chassis.workers import MigrateSettings, WorkerSettings
+from storefront.settings import StorefrontSettings
+from users.settings import UsersSettings
 
 pytestmark = pytest.mark.charts
 SCHEMAS = f"{ROOT}/k8s/schemas/{{{{.NormalizedKubernetesVersion}}}}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
@@ -103,6 +120,9 @@ def test_there_is_time_to_drain(objects):
         spec = item["spec"]["template"]["spec"]
         [container] = spec["containers"]
         command = container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ["0"])[-1]
+        if "gateway" in item["metadata"]["name"]:
+            assert spec["terminationGracePeriodSeconds"] >= int(command) + 5 + 5  # --wait is the last of the command
+            continue
         pre_stop = int(command.split()[-1])
         config = next(
             o
@@ -110,7 +130,7 @@ def test_there_is_time_to_drain(objects):
             if o["metadata"]["name"] == container["envFrom"][0]["configMapRef"]["name"]
         )
         assert spec["terminationGracePeriodSeconds"] >= pre_stop + int(config["data"]["GRACEFUL_TIMEOUT"]) + 5
-        if container["name"] == "http":
+        if container["name"] in ("http", "grpc"):
             assert pre_stop > 0
 
 
@@ -147,8 +167,15 @@ class TestBranches:
     def objects(self, service, case, *options):
         return render(service, CHARTS / service / "ci" / f"{case}-values.yaml", *options)
 
+    def alone(self, service):
+        """What answers, without workers, policies and accounts."""
+        return self.objects(service, f"{SERVING[service]}-only")
+
     def test_an_autoscaled_deployment_states_no_replicas(self, service):
         objects = self.objects(service, "full")
+        if SERVING[service] == "grpc":
+            assert not of_kind(objects, "HorizontalPodAutoscaler")
+            return
         [scaler] = of_kind(objects, "HorizontalPodAutoscaler")
         target = scaler["spec"]["scaleTargetRef"]["name"]
         [deployment] = [d for d in of_kind(objects, "Deployment") if d["metadata"]["name"] == target]
@@ -158,13 +185,17 @@ class TestBranches:
         [budget] = of_kind(self.objects(service, "plain"), "PodDisruptionBudget")
         assert budget["spec"]["maxUnavailable"] == 1
         assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
-        assert not of_kind(self.objects(service, "http-only"), "PodDisruptionBudget")
+        assert not of_kind(self.alone(service), "PodDisruptionBudget")
 
     def test_switched_off_processes_are_not_rendered(self, service):
-        objects = self.objects(service, "http-only")
-        assert [d["metadata"]["name"] for d in of_kind(objects, "Deployment")] == [f"r-{service}-http"]
+        objects = self.alone(service)
+        assert [d["metadata"]["name"] for d in of_kind(objects, "Deployment")] == [f"r-{service}-{SERVING[service]}"]
         assert not of_kind(objects, "Job", "NetworkPolicy", "ServiceAccount")
-        assert of_kind(objects, "Service")[0]["spec"]["ports"][0]["nodePort"] == 30999
+        [face] = of_kind(objects, "Service")
+        if SERVING[service] == "http":
+            assert face["spec"]["ports"][0]["nodePort"] == 30999
+        else:
+            assert face["spec"]["clusterIP"] == "None", "gRPC callers spread their calls over the pods themselves"
 
     def test_a_digest_wins_over_the_tag(self, service):
         for _, spec, _ in pods(self.objects(service, "full")):
@@ -178,28 +209,34 @@ class TestBranches:
         assert checksum() != checksum("--set", "logLevel=DEBUG")
 
     def test_a_changed_image_is_another_migration_job(self, service):
+        if service not in WITH_DATA:
+            assert not of_kind(self.objects(service, "plain"), "Job")
+            return
+
         def name(*options):
             return of_kind(self.objects(service, "plain", *options), "Job")[0]["metadata"]["name"]
 
         assert name() == name()
         assert name() != name("--set", "image.tag=2.0.0")
 
-    def test_http_may_not_speak_to_kafka(self, service):
+    def test_what_answers_may_not_speak_to_kafka(self, service):
+        data = {5432} if service in WITH_DATA else {8000, 8001}  # the storefront asks the services
         for policy in of_kind(self.objects(service, "full"), "NetworkPolicy"):
             ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
-            is_http = policy["metadata"]["name"].endswith("-http")
+            answers = policy["metadata"]["name"].endswith(("-http", "-grpc"))
             # 443 and 4318: the issuer's keys and the collector, which the values of this case name
-            assert ports == {53, 5432, 443, 4318} | (set() if is_http else {9092})
+            assert ports == {53, 443, 4318} | data | (set() if answers else {9092})
 
-    def test_only_http_is_open_to_callers(self, service):
+    def test_only_what_answers_is_open_to_callers(self, service):
         for policy in of_kind(self.objects(service, "full"), "NetworkPolicy"):
             ports = {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]}
-            assert ports == ({"http", "admin"} if policy["metadata"]["name"].endswith("-http") else {"admin"})
+            serving = SERVING[service]
+            assert ports == ({serving, "admin"} if policy["metadata"]["name"].endswith(f"-{serving}") else {"admin"})
 
     def test_extra_environment_is_given(self, service):
         deployments = of_kind(self.objects(service, "full"), "Deployment")
-        [http] = [d for d in deployments if d["metadata"]["name"].endswith("-http")]
-        env = {e["name"]: e for e in http["spec"]["template"]["spec"]["containers"][0]["env"]}
+        [serving] = [d for d in deployments if d["metadata"]["name"].endswith(f"-{SERVING[service]}")]
+        env = {e["name"]: e for e in serving["spec"]["template"]["spec"]["containers"][0]["env"]}
         assert env["GREETING"]["value"] == "hello"
         assert env["SHARED_SECRET"]["valueFrom"]["secretKeyRef"] == {"name": "shared", "key": "value"}
 
@@ -250,7 +287,7 @@ def test_a_wrong_value_is_refused_and_named(option, key):
         ("database.secretName=", "database.secretName is not set: name the Secret"),
         ("kafka.bootstrapServers=", "kafka.bootstrapServers is not set: name Kafka's brokers"),
         ("image.repository=", "image.repository is not set: name the image"),
-        ("auth.issuer=http://users.test", "auth.audience is not set, and auth.issuer is"),
+        ("auth.audience=", "auth.audience is not set, and auth.issuer is"),
     ],
 )
 def test_a_missing_value_is_named_with_its_cure(option, sentence):
@@ -270,10 +307,10 @@ def test_external_databases_render_no_own():
         for e in spec["containers"][0].get("env", [])
         if e["name"] == "DATABASE_URL"
     }
-    assert secrets == {"users-app", "orders-app"}
+    assert secrets == {f"{service}-app" for service in WITH_DATA}
 
 
-@pytest.mark.parametrize("chart", ["service", *SERVICES, "platform"])
+@pytest.mark.parametrize("chart", ["service", *SERVICES, "gateway", "platform"])
 def test_a_chart_says_what_it_is(chart):
     about = yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text())
 
@@ -286,6 +323,7 @@ def test_every_shape_has_a_case():
     assert {case_id(case) for case in CASES} >= {"users-plain", "users-full", "users-http-only", "platform-kind"}
 
 
+OWN_SETTINGS = [UsersSettings, OrdersSettings, InventorySettings, StorefrontSettings]
 SETTINGS = [
     HttpProcessSettings,
     GrpcProcessSettings,
@@ -297,7 +335,7 @@ SETTINGS = [
 
 def test_every_variable_of_the_chart_is_a_setting_of_the_chassis(case, objects):
     """A name that is written differently on one side would be ignored without a word."""
-    known = {name.upper() for settings in SETTINGS for name in settings.model_fields}
+    known = {name.upper() for settings in [*SETTINGS, *OWN_SETTINGS] for name in settings.model_fields}
     configured = [item for item in of_kind(objects, "ConfigMap") if "SERVICE_VERSION" in item["data"]]
 
     for item in configured:
@@ -309,9 +347,10 @@ def test_every_variable_of_the_chart_is_a_setting_of_the_chassis(case, objects):
 
 def test_the_charts_defaults_are_the_chassis_defaults():
     """One truth: an unset value means the same in a pod and on a laptop."""
-    objects = render("users", CHARTS / "users" / "ci" / "plain-values.yaml")
+    objects = render("orders", CHARTS / "orders" / "ci" / "plain-values.yaml")
     [config] = [item["data"] for item in of_kind(objects, "ConfigMap")]
     told = {"SERVICE_VERSION", "BIND_HOST", "KAFKA_BOOTSTRAP_SERVERS", "DRAIN_FILE"}  # a pod's own
+    told |= {"AUTH_ISSUER", "AUTH_AUDIENCE"}
     defaults = {name.upper(): field.default for settings in SETTINGS for name, field in settings.model_fields.items()}
 
     for name in config.keys() - told:

@@ -15,6 +15,10 @@ SERVICE_VERSION: {{ include "service.version" . | quote }}
 BIND_HOST: "0.0.0.0"
 HTTP_PORT: {{ .Values.http.port | int | quote }}
 HTTP_THREADS: {{ .Values.http.threads | int | quote }}
+{{- if .Values.grpc.enabled }}
+GRPC_PORT: {{ .Values.grpc.port | int | quote }}
+GRPC_THREADS: {{ .Values.grpc.threads | int | quote }}
+{{- end }}
 GRACEFUL_TIMEOUT: {{ .Values.drain.gracefulSeconds | int | quote }}
 ADMIN_PORT: "9100"
 DRAIN_FILE: /tmp/draining
@@ -22,11 +26,13 @@ TRACE_SAMPLE_RATIO: {{ .Values.telemetry.traceSampleRatio | quote }}
 {{- with .Values.telemetry.otlpEndpoint }}
 OTEL_EXPORTER_OTLP_ENDPOINT: {{ . | quote }}
 {{- end }}
-{{- if .Values.auth.issuer }}
-AUTH_ISSUER: {{ .Values.auth.issuer | quote }}
-AUTH_AUDIENCE: {{ .Values.auth.audience | required "auth.audience is not set, and auth.issuer is: name who tokens must be meant for" | quote }}
+{{- with include "service.issuer" . }}
+AUTH_ISSUER: {{ . | quote }}
+{{- end }}
+{{- if include "service.issuer" . }}
+AUTH_AUDIENCE: {{ include "service.audience" . | required "auth.audience is not set, and auth.issuer is: name who tokens must be meant for" | quote }}
 AUTH_LEEWAY_SECONDS: {{ .Values.auth.leewaySeconds | quote }}
-{{- with .Values.auth.jwksUrl }}
+{{- with include "service.jwksUrl" . }}
 AUTH_JWKS_URL: {{ . | quote }}
 {{- end }}
 {{- end }}
@@ -35,5 +41,8 @@ KAFKA_BOOTSTRAP_SERVERS: {{ include "service.bootstrapServers" . | quote }}
 KAFKA_CREATE_TOPICS: {{ .Values.kafka.createTopics | quote }}
 KAFKA_TOPIC_PARTITIONS: {{ .Values.kafka.topicPartitions | int | quote }}
 KAFKA_CLIENT: {{ .Values.kafka.client | quote }}
+{{- end }}
+{{- range $name, $value := .Values.settings }}
+{{ $name }}: {{ tpl $value $ | quote }}
 {{- end }}
 {{- end -}}

@@ -73,6 +73,19 @@ helm.sh/chart: {{ printf "%s-%s" $ctx.Chart.Name $ctx.Chart.Version | replace "+
 {{- tpl ((((.Values.global).database).secretKey) | default .Values.database.secretKey) . -}}
 {{- end -}}
 
+{{/* Whose tokens are accepted: the chart's own values, else those of the umbrella chart. */}}
+{{- define "service.issuer" -}}
+{{- tpl (.Values.auth.issuer | default (((.Values.global).auth).issuer) | default "") . -}}
+{{- end -}}
+
+{{- define "service.audience" -}}
+{{- tpl (.Values.auth.audience | default (((.Values.global).auth).audience) | default "") . -}}
+{{- end -}}
+
+{{- define "service.jwksUrl" -}}
+{{- tpl (.Values.auth.jwksUrl | default (((.Values.global).auth).jwksUrl) | default "") . -}}
+{{- end -}}
+
 {{- define "service.bootstrapServers" -}}
 {{- $servers := .Values.kafka.bootstrapServers | default (((.Values.global).kafka).bootstrapServers) -}}
 {{- tpl ($servers | required "kafka.bootstrapServers is not set: name Kafka's brokers, for example kafka-bootstrap:9092") . -}}

@@ -15,9 +15,9 @@ spec:
     matchLabels: {{- include "service.selector" (list $ctx $component) | nindent 6 }}
   policyTypes: [Ingress, Egress]
   ingress:
-  {{- if eq $component "http" }}
+  {{- if has $component (list "http" "grpc") }}
   - ports:
-    - {port: http, protocol: TCP}
+    - {port: {{ $component }}, protocol: TCP}
     {{- with tpl (toYaml $policy.httpFrom) $ctx | fromYamlArray }}
     from: {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -29,26 +29,32 @@ spec:
   - ports:
     - {port: 53, protocol: UDP}
     - {port: 53, protocol: TCP}
+  {{- if $ctx.Values.database.enabled }}
   - ports:
     - {port: {{ $policy.databasePort }}, protocol: TCP}
     {{- with tpl (toYaml $policy.databaseTo) $ctx | fromYamlArray }}
     to: {{- toYaml . | nindent 4 }}
     {{- end }}
-  {{- if ne $component "http" }}
+  {{- end }}
+  {{- if has $component (list "consumer" "relay") }}
   - ports:
     - {port: {{ $policy.kafkaPort }}, protocol: TCP}
     {{- with tpl (toYaml $policy.kafkaTo) $ctx | fromYamlArray }}
     to: {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- end }}
-  {{- range $url, $to := dict ($ctx.Values.auth.jwksUrl | default $ctx.Values.auth.issuer) $policy.issuerTo $ctx.Values.telemetry.otlpEndpoint $policy.telemetryTo }}
+  {{- $issuer := include "service.jwksUrl" $ctx | default (include "service.issuer" $ctx) }}
+  {{- range $url, $peers := dict $issuer (list $policy.issuerTo $policy.issuerPort) $ctx.Values.telemetry.otlpEndpoint (list $policy.telemetryTo nil) }}
   {{- if $url }}
   - ports:
-    - {port: {{ include "service.urlPort" $url }}, protocol: TCP}
-    {{- with tpl (toYaml $to) $ctx | fromYamlArray }}
+    - {port: {{ index $peers 1 | default (include "service.urlPort" $url) }}, protocol: TCP}
+    {{- with tpl (toYaml (index $peers 0)) $ctx | fromYamlArray }}
     to: {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- end }}
+  {{- end }}
+  {{- with $policy.extraEgress }}
+  {{- tpl (toYaml .) $ctx | nindent 2 }}
   {{- end }}
 {{- end }}
 {{- end -}}

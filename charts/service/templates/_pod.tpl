@@ -41,25 +41,29 @@ containers:
   envFrom:
   - configMapRef:
       name: {{ include "service.fullname" $ctx }}
+  {{- if or $values.database.enabled $options.extraEnv }}
   env:
+  {{- end }}
+  {{- if $values.database.enabled }}
   - name: DATABASE_URL
     valueFrom:
       secretKeyRef:
         name: {{ include "service.databaseSecretName" $ctx }}
         key: {{ include "service.databaseSecretKey" $ctx }}
+  {{- end }}
   {{- range $name, $value := $options.extraEnv }}
   - name: {{ $name }}
     {{- if kindIs "map" $value }}
-    {{- toYaml $value | nindent 4 }}
+    {{- tpl (toYaml $value) $ctx | nindent 4 }}
     {{- else }}
-    value: {{ $value | quote }}
+    value: {{ tpl $value $ctx | quote }}
     {{- end }}
   {{- end }}
   resources: {{- toYaml $options.resources | nindent 4 }}
   {{- if ne $process "migrate" }}
   ports:
-  {{- if eq $process "http" }}
-  - {name: http, containerPort: {{ $values.http.port }}}
+  {{- if has $process (list "http" "grpc") }}
+  - {name: {{ $process }}, containerPort: {{ $options.port }}}
   {{- end }}
   - {name: admin, containerPort: 9100}
   startupProbe:
@@ -76,7 +80,7 @@ containers:
     periodSeconds: 2
     timeoutSeconds: 6
     failureThreshold: 2
-  {{- if eq $process "http" }}
+  {{- if has $process (list "http" "grpc") }}
   lifecycle:
     preStop:
       # Endpoints are withdrawn and kept-alive connections closed, one answer each, while this sleeps;

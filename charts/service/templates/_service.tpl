@@ -1,3 +1,19 @@
+{{/* All pods by one name, without an address of its own: gRPC has one connection for all calls, so callers must
+     spread their calls over the pods themselves. */}}
+{{- define "service.pods" }}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ include "service.fullname" . }}-pods
+  labels: {{- include "service.labels" (list . "grpc") | nindent 4 }}
+spec:
+  clusterIP: None
+  selector: {{- include "service.selector" (list . "grpc") | nindent 4 }}
+  ports:
+  - {name: grpc, port: {{ .Values.grpc.port }}, targetPort: grpc, appProtocol: kubernetes.io/h2c}
+{{- end -}}
+
 {{- define "service.service" }}
 ---
 apiVersion: v1

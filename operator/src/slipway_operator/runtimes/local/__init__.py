@@ -1,5 +1,5 @@
 """The whole platform as processes on one laptop, on real PostgreSQL, Kafka and Envoy.
 
-``system`` (what to run, read from pyproject.toml) · ``layout`` (folder, ports, lock) · ``gateway``
-(Envoy's configuration) · ``platform`` (starts, watches, stops) · ``cli`` (``slipway up``).
+``system`` (what to run, read from pyproject.toml) · ``layout`` (folder, ports, lock) · ``platform``
+ (starts, watches, stops) · ``cli`` (``slipway up``).
 """

@@ -31,7 +31,7 @@ WATCH_SECONDS = 0.5
 def up(data: Path | None, port: int, base_port: int, story: Path | None, *, once: bool) -> None:
     """Run PostgreSQL, Kafka, Envoy and all services as processes, until Ctrl-C.
 
-    The services are those of [tool.slipway.services] in pyproject.toml. Data stays for the next time.
+    The services are those of [tool.slipway] in pyproject.toml. Data stays for the next time.
 
     \b
     Examples:
@@ -41,12 +41,12 @@ def up(data: Path | None, port: int, base_port: int, story: Path | None, *, once
     """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
     machine = load(MachineSettings)
     layout = Layout((data or default_data(machine)).absolute(), gateway=port, base=base_port)
-    services = read(Path.cwd())
+    system = read(Path.cwd())
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with layout.locked():
-        platform = Platform(layout, services, machine=machine, tell=_Teller())
+        platform = Platform(layout, system, machine=machine, tell=_Teller())
         click.echo(f"data, logs and passwords are in {layout.data}")
         code = 0
         try:

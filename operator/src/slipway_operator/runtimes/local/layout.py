@@ -1,7 +1,7 @@
 """Where the local runtime keeps things and which ports it uses: one folder, all ports on 127.0.0.1."""
 
 import fcntl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +10,22 @@ from slipway_chassis.config import MachineSettings
 from slipway_chassis.embedded.processes import is_root, port_free
 
 from ...errors import AlreadyRunning, PortInUse
+from .system import Service
 
 PORTS_PER_SERVICE = 10
 
 
+# Where in a service's ports each of its processes has its health and metrics.
+ADMIN = {"http": 2, "grpc": 3, "relay": 4, "consumer": 5}
+
+
 @dataclass(frozen=True, slots=True)
 class ServicePorts:
+    """``admin``: of each process."""
+
     http: int
-    http_admin: int
-    relay_admin: int
-    consumer_admin: int
+    grpc: int
+    admin: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +50,40 @@ class Layout:
     def gateway_admin(self) -> int:
         return self.base + 3
 
+    @property
+    def gateway_tls(self) -> int:
+        return self.base + 4
+
+    @property
+    def gateway_metrics(self) -> int:
+        return self.base + 5
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://127.0.0.1:{self.gateway}"
+
     def of_service(self, position: int) -> ServicePorts:
         first = self.base + PORTS_PER_SERVICE * (position + 1)
-        return ServicePorts(first, first + 1, first + 2, first + 3)
+        return ServicePorts(first, first + 1, {process: first + offset for process, offset in ADMIN.items()})
 
-    def require_free_ports(self, services: Sequence[str]) -> None:
+    def require_free_ports(self, services: Sequence[Service]) -> None:
         """Raises PortInUse that names the port, who needs it and the cure."""
         needed = {
             self.postgresql: "PostgreSQL",
             self.kafka: "Kafka",
             self.kafka_controller: "Kafka's controller",
             self.gateway_admin: "the gateway's admin page",
+            self.gateway_tls: "the gateway's HTTPS",
+            self.gateway_metrics: "the gateway's metrics",
         }
         for position, service in enumerate(services):
             ports = self.of_service(position)
-            needed |= {ports.http: service, ports.http_admin: f"{service}'s health and metrics"}
-            needed |= {ports.relay_admin: f"{service}'s relay", ports.consumer_admin: f"{service}'s consumer"}
+            serving = {"http": ports.http, "grpc": ports.grpc}
+            for process in service.processes:
+                if process in serving:
+                    needed[serving[process]] = f"{service.name} ({process})"
+                if process in ports.admin:
+                    needed[ports.admin[process]] = f"the health and metrics of {service.name} {process}"
         if not port_free(self.gateway):
             raise PortInUse(
                 f"port {self.gateway}, which the gateway needs, is in use. Stop what listens there "

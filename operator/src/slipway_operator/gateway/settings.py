@@ -1,0 +1,217 @@
+"""What can be set of the gateway, under the key ``gateway`` of the chart's values and of the file in the pod.
+
+Keys are written in camelCase, as in all values files. Addresses, the issuer and the files may be templates
+of Helm until they are rendered; ``envoy.envoy_config`` refuses those that are left.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+# RFC 6749, section 3.3
+Scope = Annotated[str, Field(pattern=r"^[\x21\x23-\x5B\x5D-\x7E]+$")]
+Seconds = Annotated[int, Field(ge=1, le=86400)]
+HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
+
+SAFE_METHODS = {"GET", "HEAD"}
+OWN_CLUSTERS = {"gateway-admin", "gateway-telemetry"}
+_SEGMENTS = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,=:@-]+)+")
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True
+    )
+
+
+class Listen(Model):
+    address: str = Field("127.0.0.1", description="Address the ports listen on; 0.0.0.0 in a pod.")
+    port: Port = Field(8080, description="Port for HTTP.")
+    tls_port: Port = Field(8443, description="Port for HTTPS, where tls is enabled.")
+    metrics_port: Port = Field(9100, description="Port for /metrics, /readyz and /healthz, and nothing else.")
+    admin_port: Port = Field(9901, description="Port of Envoy's admin page, always on 127.0.0.1 alone.")
+    trusted_hops: int = Field(
+        0, ge=0, le=10, description="Proxies in front whose X-Forwarded-For is believed; 0: the peer is the client."
+    )
+    max_connections: int = Field(10000, ge=1, description="Connections of clients at a time; more are closed.")
+    max_heap_megabytes: int = Field(
+        160, ge=32, description="Heap near which kept-alive connections are closed and then requests refused."
+    )
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        ports = [self.port, self.tls_port, self.metrics_port, self.admin_port]
+        if len(set(ports)) < len(ports):
+            raise ValueError("port, tlsPort, metricsPort and adminPort must be four different ports")
+        return self
+
+
+class Auth(Model):
+    issuer: str = Field(min_length=1, max_length=500, description="The iss of accepted tokens; may be a template.")
+    audience: str = Field(min_length=1, max_length=200, description="The aud of accepted tokens.")
+    jwks_upstream: str = Field("users", description="The upstream that publishes the issuer's keys.")
+    jwks_path: str = Field("/.well-known/jwks.json", pattern=r"^/\S*$", description="Path of the keys there.")
+    jwks_cache_seconds: Seconds = Field(60, description="The keys are fetched again after this time.")
+    clock_skew_seconds: int = Field(30, ge=0, le=300, description="Difference of clocks that is forgiven.")
+
+
+class RateLimit(Model):
+    requests: int = Field(ge=1, le=1_000_000, description="Requests in the time; as many may come at once.")
+    seconds: Seconds = Field(1, description="The time they are counted in.")
+
+
+class RateLimits(Model):
+    per_client: RateLimit | None = Field(
+        None, description="For each client address (IPv6: /64) and gateway pod, over all routes without their own."
+    )
+    max_clients: int = Field(
+        10000, ge=1, le=1_000_000, description="Clients counted at a time; beyond, the longest unseen is forgotten."
+    )
+
+
+class Cors(Model):
+    origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/\s*]+$")], ...] = Field(
+        (), description="Origins whose scripts may call, for example https://shop.example.org."
+    )
+
+
+class Tls(Model):
+    enabled: bool = Field(False, description="Listen on listen.tlsPort as well.")
+    certificate_file: str = Field("/tls/tls.crt", min_length=1, description="Certificate chain, PEM.")
+    key_file: str = Field("/tls/tls.key", min_length=1, description="Private key, PEM.")
+    hsts_seconds: int = Field(
+        31536000, ge=0, description="How long browsers insist on HTTPS (Strict-Transport-Security); 0: not sent."
+    )
+
+
+class Telemetry(Model):
+    otlp_endpoint: Literal[""] | HttpUrl = Field(
+        "", description="OpenTelemetry collector, for example http://otel-collector:4318; empty: no spans are recorded."
+    )
+    trace_sample_ratio: float = Field(0.1, ge=0, le=1, description="Share of new traces that are recorded.")
+
+
+class Upstream(Model):
+    address: str = Field(min_length=1, description="Name or IP address; may be a template.")
+    port: Port = Field(80, description="Port there.")
+    protocol: Literal["http", "grpc"] = Field("http", description="http: HTTP/1.1; grpc: HTTP/2.")
+    max_connections: int = Field(1024, ge=1, description="Connections to it at a time.")
+    max_pending_requests: int = Field(1024, ge=1, description="Requests that may wait for a connection.")
+    max_requests: int = Field(1024, ge=1, description="Requests to it at a time.")
+
+
+class Route(Model):
+    """The first route that fits is taken; what fits none is answered with 404."""
+
+    prefix: str | None = Field(None, description="This path and those below it: /v1/users fits /v1/users/7.")
+    path: str | None = Field(None, description="This path alone.")
+    methods: tuple[Method, ...] = Field((), description="Methods that fit; none: all.")
+    upstream: str = Field(description="Where requests go: a name in upstreams.")
+    public: bool = Field(False, description="No token is asked for, and none is refused.")
+    scopes: tuple[Scope, ...] = Field((), description="All of them must be in the token. None: any valid token.")
+    timeout_seconds: float = Field(15, gt=0, le=3600, description="Until the answer is complete, tries included.")
+    retry: bool | None = Field(
+        None, description="Try again after 502, 503, 504 or a reset. Default: for GET and HEAD. Else only what"
+        " has reached no service is tried again."
+    )  # fmt: skip
+    rate_limit: RateLimit | None = Field(None, description="A limit per client of this route's own.")
+    stream: bool = Field(False, description="The answer goes on without end (events, gRPC streams): no timeout.")
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if (self.prefix is None) == (self.path is None):
+            raise ValueError("a route has either prefix or path: name exactly one of them")
+        kind, value = ("prefix", self.prefix) if self.prefix is not None else ("path", self.path)
+        if not self.where.startswith("/"):
+            raise ValueError(f"{kind} {value!r} must begin with a slash")
+        if self.where != "/" and (not _SEGMENTS.fullmatch(self.where) or {".", ".."} & set(self.where.split("/"))):
+            raise ValueError(f"{kind} {value!r} must be a plain path: no empty or dotted parts, no slash at its end")
+        if self.public and self.scopes:
+            raise ValueError(f"the route {self.where} is public and asks for scopes: remove one of the two")
+        return self
+
+    @property
+    def where(self) -> str:
+        return self.path if self.path is not None else self.prefix or ""
+
+    @property
+    def retries(self) -> bool:
+        if self.retry is not None:
+            return self.retry
+        return bool(self.methods) and SAFE_METHODS.issuperset(self.methods)
+
+    def covers(self, other: "Route") -> bool:
+        """Whether every path of the other route fits this one as well."""
+        if self.path is not None:
+            return self.path == other.path
+        return self.where in ("/", other.where) or other.where.startswith(f"{self.where}/")
+
+
+class Transcode(Model):
+    """JSON over HTTP for a gRPC service, by the google.api.http options in its description."""
+
+    upstream: str = Field("inventory", description="The gRPC upstream.")
+    descriptor_file: str = Field(min_length=1, description="Descriptor set of the services, imports included.")
+    services: tuple[str, ...] = Field(
+        min_length=1, description="Full names, for example inventory.v1.InventoryService."
+    )
+
+
+class GatewaySettings(Model):
+    listen: Listen = Field(default_factory=Listen, description="Addresses, ports and limits of the gateway itself.")
+    auth: Auth | None = Field(None, description="Whose tokens are accepted. Without it every route must be public.")
+    rate_limit: RateLimits = Field(default_factory=RateLimits, description="Limits for each client address.")
+    cors: Cors = Field(default_factory=Cors, description="Who may call from a browser's other pages.")
+    tls: Tls = Field(default_factory=Tls, description="HTTPS beside HTTP.")
+    telemetry: Telemetry = Field(default_factory=Telemetry, description="Traces.")
+    upstreams: Mapping[Name, Upstream] = Field(min_length=1, description="The services behind the gateway, by name.")
+    transcode: Transcode | None = Field(None, description="JSON for a gRPC service.")
+    routes: tuple[Route, ...] = Field(min_length=1, description="What is open, in order; nothing else is reachable.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        faults = [*_unknown_upstreams(self), *_unreachable(self.routes), *_without_issuer(self)]
+        faults += [f"upstreams: {name} is a name of the gateway itself" for name in OWN_CLUSTERS & set(self.upstreams)]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+
+def _unknown_upstreams(settings: GatewaySettings) -> list[str]:
+    asked = {f"routes[{number}].upstream": route.upstream for number, route in enumerate(settings.routes)}
+    if settings.auth:
+        asked["auth.jwksUpstream"] = settings.auth.jwks_upstream
+    if settings.transcode:
+        asked["transcode.upstream"] = settings.transcode.upstream
+    known = ", ".join(settings.upstreams)
+    faults = [f"{key}: {name!r} is not in upstreams ({known})" for key, name in asked.items()
+              if name not in settings.upstreams]  # fmt: skip
+    if settings.transcode and not faults and settings.upstreams[settings.transcode.upstream].protocol != "grpc":
+        faults.append(f"transcode.upstream: {settings.transcode.upstream} must have protocol: grpc")
+    return faults
+
+
+def _unreachable(routes: Sequence[Route]) -> list[str]:
+    """Routes behind one that takes all of theirs: written twice, or in the wrong order."""
+    faults = []
+    for number, route in enumerate(routes):
+        for earlier_number, earlier in enumerate(routes[:number]):
+            takes_methods = not earlier.methods or (route.methods and set(route.methods) <= set(earlier.methods))
+            if takes_methods and earlier.covers(route):
+                kind = "is a duplicate of" if earlier.where == route.where else "is never reached, since it is behind"
+                faults.append(f"routes[{number}] ({route.where}) {kind} routes[{earlier_number}] ({earlier.where})")
+                break
+    return faults
+
+
+def _without_issuer(settings: GatewaySettings) -> list[str]:
+    guarded = [number for number, route in enumerate(settings.routes) if not route.public]
+    if settings.auth or not guarded:
+        return []
+    return [f"routes[{guarded[0]}] asks for a token, and auth is not set: name the issuer, or make the route public"]
