@@ -103,6 +103,11 @@ types: setup ## Check types (mypy --strict)
 imports: setup ## Check who may import whom
 	@$(BIN)/lint-imports --no-logo
 
+.PHONY: proto
+proto: ## Lint the protobuf files and look for breaking changes (AGAINST=a branch or commit; default: the last one)
+	@ci/tools/install.sh buf
+	@buf=$$(ci/tools/install.sh --path)/buf; $$buf lint && $$buf breaking --against '.git#ref=$(or $(AGAINST),HEAD),depth=50'
+
 .PHONY: unit
 unit: setup charts ## Run the tests that need no server (T=path for some)
 	@$(BIN)/pytest -q -m "not integration and not demo and not e2e" $(or $(T),$(TESTS))
@@ -112,7 +117,7 @@ integration: setup ## Run the tests against real PostgreSQL, Kafka and Envoy, ki
 	@$(BIN)/pytest -q -m "integration or demo" $(or $(T),$(TESTS))
 
 .PHONY: test
-test: lint types imports unit integration ## Run everything that needs no cluster
+test: lint types imports proto unit integration ## Run everything that needs no cluster
 
 .PHONY: bench
 bench: setup ## Measure against bare Flask, kafka-python and SQL by hand (ONLY=name for one); writes build/bench.json
@@ -123,6 +128,10 @@ e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstal
 	@ci/images.sh load
 	@ci/deploy.sh --fresh
 	@$(BIN)/pytest -q -s -m e2e $(or $(T),tests/e2e)
+
+.PHONY: compose
+compose: ## Run the shop with docker compose (ci/compose.sh down: stop it and remove its data)
+	@ci/compose.sh up
 
 .PHONY: clean
 clean: ## Remove what was built in this folder (caches outside stay)

@@ -2,9 +2,21 @@
 
 from pathlib import Path
 
+import pytest
+
+from slipway_chassis.embedded.processes import free_port
 from slipway_chassis.testing.plugin import eventually
 
 pytest_plugins = ["slipway_chassis.testing.plugin"]
 ROOT = Path(__file__).parent.parent
 
 __all__ = ["ROOT", "eventually"]
+
+
+@pytest.fixture(scope="session", name="shop")
+def _shop(run_folder, machine):
+    """The whole shop, running; started once for all tests that ask for it."""
+    import shop  # noqa: PLC0415 # it imports this module
+
+    with shop.Shop(run_folder / "shop", machine, free_port()) as running:
+        yield running

@@ -43,6 +43,15 @@ build_skaffold() {
     github.com/GoogleContainerTools/skaffold/v2/cmd/skaffold
 }
 
+build_docker_compose() {
+  own_module github.com/docker/compose/v2 "$DOCKER_COMPOSE_VERSION"
+  awk '/^(replace|exclude) \(/{p=1} p{print} /^\)/{p=0}' upstream.mod >> go.mod
+  grep -E '^(replace|exclude) [^(]' upstream.mod >> go.mod || true
+  import_only github.com/docker/compose/v2/cmd
+  go build -trimpath -ldflags "-s -w -X github.com/docker/compose/v2/internal.Version=v$DOCKER_COMPOSE_VERSION" \
+    -o "$OUT/docker-compose" github.com/docker/compose/v2/cmd
+}
+
 build_etcd() {
   own_module go.etcd.io/etcd/server/v3 "$ETCD_VERSION"
   cat > main.go <<'GO'
@@ -86,6 +95,8 @@ recipe() {
     coredns) echo "$COREDNS_VERSION published github.com/coredns/coredns@v$COREDNS_VERSION github.com/coredns/coredns" ;;
     local-path-provisioner) echo "$LOCAL_PATH_PROVISIONER_VERSION published github.com/rancher/local-path-provisioner@v$LOCAL_PATH_PROVISIONER_VERSION github.com/rancher/local-path-provisioner" ;;
     metrics-server) echo "$METRICS_SERVER_VERSION published sigs.k8s.io/metrics-server@v$METRICS_SERVER_VERSION sigs.k8s.io/metrics-server/cmd/metrics-server" ;;
+    buf) echo "$BUF_VERSION published github.com/bufbuild/buf@v$BUF_VERSION github.com/bufbuild/buf/cmd/buf" ;;
+    docker-compose) echo "$DOCKER_COMPOSE_VERSION build_docker_compose" ;;
     skaffold) echo "$SKAFFOLD_VERSION build_skaffold" ;;
     etcd) echo "$ETCD_VERSION build_etcd" ;;
     kubectl|kube-apiserver|kube-controller-manager|kube-scheduler|kube-proxy|kubelet|kubeadm) echo "$KUBERNETES_VERSION build_kubernetes $1" ;;

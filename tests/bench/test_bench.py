@@ -27,4 +27,4 @@ def test_an_unknown_name_is_told_with_those_there_are():
     done = subprocess.run(["make", "bench", "ONLY=p77"], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode != 0
-    assert "no benchmark is called 'p77', only: p4_service" in done.stderr
+    assert "no benchmark is called 'p77', only: p1_gateway" in done.stderr

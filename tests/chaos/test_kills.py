@@ -1,16 +1,17 @@
-"""Orders are placed and cancelled while every kind of process is killed with -9 at random moments.
+"""Orders are placed, paid, cancelled and left alone while every process is killed with -9 at random moments.
 
-Lost 0, doubled 0, out of order 0: compared in the databases of both services and in Kafka itself.
+Lost 0, doubled 0, out of order 0: compared in the databases of the services and in Kafka itself. Every order
+ends in a final state, and the stock adds up to the last item: no reservation leaks.
 """
 
 import http.client
-import json
 import os
 import random
 import signal
 import threading
 import time
 import uuid
+from collections import Counter
 from pathlib import Path
 
 import psycopg
@@ -19,6 +20,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 from conftest import ROOT, eventually
+from shop import Customer
 from slipway_chassis.config import KafkaSettings
 from slipway_chassis.embedded.processes import Child, free_port
 from slipway_chassis.events import kafka as kafka_adapter
@@ -31,10 +33,17 @@ from slipway_operator.runtimes.local.system import read
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(900)]
 BASE_PORT = 21000
 TOPIC = "orders.order.v1"
-RATE, CLIENTS = 200, 16
-KILLS_EACH = 10
-VICTIMS = ["orders http", "orders relay", "orders relay 2", "users consumer", "Kafka", "PostgreSQL"]
+RATE, CLIENTS = 120, 16
+KILLS_EACH = 5
+VICTIMS = [
+    "orders http", "orders relay", "orders relay 2", "orders consumer", "users http", "users consumer",
+    "inventory grpc", "inventory relay", "inventory consumer", "gateway", "Kafka", "PostgreSQL",
+]  # fmt: skip
 MOST_SECONDS = 400
+SKU, PRICE = "tea", 350
+# What nobody pays is cancelled while the test looks on.
+TIMEOUTS = {"PAYMENT_TIMEOUT_SECONDS": "20", "RESERVATION_TIMEOUT_SECONDS": "60"}
+FINAL = {"rejected", "cancelled", "paid"}
 
 
 class World:
@@ -93,7 +102,7 @@ class World:
 @pytest.fixture(scope="module", name="world")
 def _world(run_folder, machine):
     layout = Layout(run_folder / "platform", gateway=free_port(), base=BASE_PORT)
-    world = World(Platform(layout, read(ROOT), machine=machine, tell=lambda *_: None))
+    world = World(Platform(layout, impatient(read(ROOT)), machine=machine, tell=lambda *_: None))
     try:
         world.start()
         yield world
@@ -101,45 +110,42 @@ def _world(run_folder, machine):
         world.stop()
 
 
-@pytest.fixture(scope="module", name="gateway")
-def _gateway(world):
-    return world.platform.layout.gateway
+def impatient(system):
+    services = [
+        one.model_copy(update={"env": {**one.env, **TIMEOUTS}}) if one.name == "orders" else one
+        for one in system.services
+    ]
+    return system.model_copy(update={"services": services})
 
 
-def call(port, method, path, body=None, headers=()):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    try:
-        sent = {"Content-Type": "application/json"} | dict(headers)
-        connection.request(method, path, json.dumps(body) if body is not None else None, sent)
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
-    finally:
-        connection.close()
+@pytest.fixture(name="customer")
+def _customer(world):
+    return Customer(world.platform.layout.gateway_url)
 
 
-def patiently(port, path, body):
+def patiently(customer, path, body, *, until=(200, 201)):
     """A client that does not give up: the same request with the same key, until it has an answer."""
     key = {"Idempotency-Key": str(uuid.uuid4())}
     give_up_at = time.monotonic() + 120
     while time.monotonic() < give_up_at:
         try:
-            status, answer = call(port, "POST", path, body, key)
+            status, answer = customer.call("POST", path, body, headers=key)
         except (OSError, http.client.HTTPException, ValueError):
-            status = 0
-        if status in (200, 201):
-            return answer
+            status, answer = 0, None
+        if status in until:
+            return status, answer
         assert status in (0, 409, 502, 503, 504), (status, answer)
         time.sleep(0.1)
     raise AssertionError(f"POST {path} had no answer for two minutes")
 
 
 class Shop:
-    """Clients that place orders at a rate, and cancel every second one, while the block runs."""
+    """Clients that place orders at a rate while the block runs; of three orders they cancel one and pay one."""
 
-    def __init__(self, port, user_id):
-        self._port, self._user_id = port, user_id
+    def __init__(self, customer):
+        self._customer = customer
         self._stop = threading.Event()
-        self.placed, self.cancelled, self.errors = [], [], []
+        self.placed, self.cancelled, self.paid, self.errors = [], [], [], []
 
     def __enter__(self):
         self._began = time.monotonic()
@@ -156,55 +162,97 @@ class Shop:
 
     def _client(self, number):
         due = time.monotonic() + number / RATE
+        count = number
         try:
             while not self._stop.wait(max(0.0, due - time.monotonic())):
                 due = max(due + CLIENTS / RATE, time.monotonic() - 1)
-                body = {"user_id": self._user_id, "item": "tea", "quantity": 1, "unit_price_cents": 100}
-                order = patiently(self._port, "/v1/orders", body)["id"]
+                body = {"item": SKU, "quantity": 1, "unit_price_cents": PRICE}
+                order = patiently(self._customer, "/v1/orders", body)[1]["id"]
                 self.placed.append(order)
-                if len(self.placed) % 2:
-                    patiently(self._port, f"/v1/orders/{order}/cancel", {})
-                    self.cancelled.append(order)
+                count += 1
+                if count % 3 == 0:
+                    self._cancel(order)
+                elif count % 3 == 1:
+                    self._pay(order)
         except AssertionError as error:
             self.errors.append(error)
 
+    def _cancel(self, order):
+        """409: it was rejected or cancelled meanwhile, or this very request is being worked on."""
+        status, answer = patiently(self._customer, f"/v1/orders/{order}/cancel", {}, until=(200, 409))
+        if status == 200:
+            assert answer["status"] == "cancelled"
+            self.cancelled.append(order)
 
-def new_user(port):
-    body = {"name": "Ada", "email": f"{uuid.uuid4().hex}@example.org"}
-    return call(port, "POST", "/v1/users", body)[1]["id"]
+    def _pay(self, order):
+        """409 as long as the stock is not reserved; nobody waits for long here."""
+        for _ in range(20):
+            path = f"/v1/orders/{order}/pay"
+            status, _answer = patiently(self._customer, path, {"card": "card-ok"}, until=(200, 409))
+            if status == 200:
+                self.paid.append(order)
+                return
+            time.sleep(0.1)
+
+
+def orders_of(world):
+    """Status and version of every order, as orders has them."""
+    rows = world.rows("orders", "SELECT id, status, version FROM orders")
+    return {str(order): (status, version) for order, status, version in rows}
 
 
 def listed(world):
     return {str(order): status for order, status in world.rows("users", "SELECT order_id, status FROM listed_orders")}
 
 
-def test_nothing_is_lost_doubled_or_misordered_however_often_processes_are_killed(world, gateway):
+def test_nothing_is_lost_doubled_or_misordered_however_often_processes_are_killed(world, customer):
     chance = random.Random(4)
     kills = [victim for victim in VICTIMS for _ in range(KILLS_EACH)]
     chance.shuffle(kills)
-    user_id = new_user(gateway)
+    eventually(lambda: world.rows("inventory", f"SELECT sku FROM items WHERE sku = '{SKU}'"))
+    [(stock,)] = world.rows("inventory", f"SELECT available FROM items WHERE sku = '{SKU}'")
     began = time.monotonic()
 
-    with Shop(gateway, user_id) as shop:
+    with Shop(customer) as shop:
         for victim in kills:
             assert time.monotonic() - began < MOST_SECONDS, f"{kills.index(victim)} of {len(kills)} kills in time"
+            assert not shop.errors
             time.sleep(chance.uniform(0.1, 1.5))
             eventually(lambda victim=victim: world.child(victim).alive, within=60)
             world.kill(victim)
         before = len(shop.placed)
-        eventually(lambda: len(shop.placed) > before + 50, within=120)
+        eventually(lambda: shop.errors or len(shop.placed) > before + 50, within=120)
 
-    print(f"{len(shop.placed)} orders, {len(shop.cancelled)} cancelled, {len(kills)} kills in {shop.seconds:.0f} s")
     assert shop.errors == []
-    expected = dict.fromkeys(shop.placed, "placed") | dict.fromkeys(shop.cancelled, "cancelled")
-    stored = {str(i): s for i, s in world.rows("orders", "SELECT id, status FROM orders")}
-    assert stored == expected, "what the clients were told is what is stored: none lost, none placed twice"
-    eventually(lambda: world.rows("orders", "SELECT count(*) FROM outbox") == [(0,)], within=120, every=0.5)
+    # What was left alone is cancelled when its time is over.
+    eventually(lambda: {status for status, _ in orders_of(world).values()} <= FINAL, within=240, every=1)
+    stored = orders_of(world)
+    states = Counter(status for status, _ in stored.values())
+    print(f"{len(shop.placed)} orders, {dict(states)}, {len(kills)} kills in {shop.seconds:.0f} s")
+    assert set(stored) == set(shop.placed), "what the clients were told is what is stored: none lost, none placed twice"
+    assert all(stored[order][0] == "cancelled" for order in shop.cancelled)
+    assert all(stored[order][0] == "paid" for order in shop.paid)
+    assert states["paid"] >= 20
+    for service in ("orders", "inventory", "users"):
+        eventually(lambda service=service: world.rows(service, "SELECT count(*) FROM outbox") == [(0,)], within=120)
+    expected = {order: status for order, (status, _) in stored.items()}
     eventually(lambda: listed(world) == expected, within=180, every=1)
-    assert_in_order(world, expected)
+    assert_stock_adds_up(world, stock, expected)
+    assert_in_order(world, {order: version for order, (_, version) in stored.items()})
 
 
-def assert_in_order(world, expected):
+def assert_stock_adds_up(world, stock, expected):
+    """What was paid is sold, all else is back on the shelf; each order has its reservation, in the same state."""
+    sold = sum(status == "paid" for status in expected.values())
+    statement = f"SELECT available, reserved, sold FROM items WHERE sku = '{SKU}'"
+    eventually(lambda: world.rows("inventory", statement) == [(stock - sold, 0, sold)], within=120, every=1)
+    reservations = {str(one): status for one, status in world.rows("inventory", "SELECT id, status FROM reservations")}
+    ends = {"paid": {"sold"}, "cancelled": {"released"}, "rejected": {"released", "rejected"}}
+    assert set(reservations) == set(expected)
+    assert all(reservations[order] in ends[status] for order, status in expected.items())
+
+
+def assert_in_order(world, versions):
     """Each order's events are in Kafka in the order of their versions; repetitions only of what was there."""
     highest, ids = {}, {}
     for record in kafka_adapter.read_topic(world.kafka_settings, TOPIC):
@@ -214,7 +262,7 @@ def assert_in_order(world, expected):
         assert ids.setdefault((envelope.subject, envelope.version), envelope.id) == envelope.id
         assert envelope.version <= highest.get(envelope.subject, 0) + 1, "an event overtook the one before it"
         highest[envelope.subject] = max(envelope.version, highest.get(envelope.subject, 0))
-    assert highest == {order: 2 if status == "cancelled" else 1 for order, status in expected.items()}
+    assert highest == versions
 
 
 @pytest.mark.parametrize("forget", [False, True], ids=["inbox kept", "inbox forgotten"])
@@ -243,18 +291,16 @@ def test_a_replay_of_the_whole_topic_leaves_the_projection_byte_equal(world, for
     assert world.rows("users", dump) == before
 
 
-def test_an_undecodable_record_becomes_a_dead_letter_and_the_consumer_goes_on(world, gateway):
+def test_an_undecodable_record_becomes_a_dead_letter_and_the_consumer_goes_on(world, customer):
     publisher = kafka_adapter.publisher(world.kafka_settings, client_id="test")
     assert publisher.publish([Record(topic=TOPIC, key=b"k", value=b"\xff not an event")]) == [None]
     publisher.close()
 
-    user_id = new_user(gateway)
-    body = {"user_id": user_id, "item": "tea", "quantity": 1, "unit_price_cents": 350}
+    body = {"item": SKU, "quantity": 1, "unit_price_cents": PRICE}
     for _ in range(20):  # enough for every partition
-        call(gateway, "POST", "/v1/orders", body)
+        customer.call("POST", "/v1/orders", body)
 
-    path = f"/v1/users/{user_id}/orders"
-    eventually(lambda: len(call(gateway, "GET", path)[1]["orders"]) == 20)
+    eventually(lambda: len(customer.call("GET", "/v2/users/me/orders")[1]["orders"]) == 20)
     [letter] = kafka_adapter.read_topic(world.kafka_settings, f"{TOPIC}.users.dlq")
     assert letter.value == b"\xff not an event"
     assert letter.header("dlq_reason") == "invalid"

@@ -12,6 +12,7 @@ from slipway_chassis.contracts import contracts_of, openapi
 from slipway_chassis.errors import ConfigurationError
 from slipway_chassis.http import Api, Input, Output, Problem
 from slipway_chassis.service import service
+from slipway_chassis.standing import Standing
 
 
 class NewThing(Input):
@@ -55,7 +56,8 @@ THINGS = service("things", apis=[v1, v2])
 
 @pytest.fixture(name="client")
 def _client(issuer):
-    return THINGS.app(verifier=Verifier(Keys(issuer.fetch), issuer=issuer.url, audience="test")).test_client()
+    verifier = Verifier(Keys(issuer.fetch), issuer=issuer.url, audience="test")
+    return THINGS.app(Standing(verifier=verifier)).test_client()
 
 
 def used(version):

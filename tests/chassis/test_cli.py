@@ -42,8 +42,10 @@ def test_contracts_are_exported(tmp_path):
     assert written == {
         "openapi.json",
         "asyncapi.json",
-        "events/orders.OrderPlaced.v1.schema.json",
-        "events/orders.OrderCancelled.v1.schema.json",
+        *(
+            f"events/orders.Order{what}.v1.schema.json"
+            for what in ("Placed", "Confirmed", "Rejected", "Paid", "Cancelled")
+        ),
     }
     assert {row["file"] for row in json.loads(done.output)} == {str(tmp_path / name) for name in written}
     document = json.loads((tmp_path / "asyncapi.json").read_text())
@@ -52,6 +54,13 @@ def test_contracts_are_exported(tmp_path):
     assert document["operations"]["receive users.user.v1"]["action"] == "receive"
     schema = json.loads((tmp_path / "events" / "orders.OrderPlaced.v1.schema.json").read_text())
     assert schema["required"] == ["order_id", "user_id", "item", "quantity", "total_cents", "placed_at"]
+
+
+@pytest.mark.parametrize("service", ["users", "inventory", "storefront"])
+def test_every_service_says_what_it_promises(service, tmp_path):
+    slipway("contracts", "export", service, "--to", str(tmp_path))
+
+    assert any(tmp_path.iterdir())
 
 
 def test_doctor_finds_what_is_there_and_names_the_cure_of_what_is_not():

@@ -22,9 +22,9 @@ from slipway_chassis.contracts import PROTOBUF, contracts_of
 from slipway_chassis.errors import DatabaseUnavailable, DeadlineExceeded, UpstreamUnavailable
 from slipway_chassis.grpc.client import guarded_channel
 from slipway_chassis.grpc.server import GrpcServer, GrpcService
-from slipway_chassis.service import Ground, service
+from slipway_chassis.service import service
+from slipway_chassis.standing import Standing
 from slipway_chassis.telemetry.correlation import current_request_id, current_traceparent, request_id_of, span
-from slipway_chassis.telemetry.health import Health
 
 PROTO = """
 syntax = "proto3";
@@ -80,17 +80,16 @@ def _declared(stubs):
     return GrpcService(
         descriptor=messages.DESCRIPTOR.services_by_name["Stock"],
         add=generated.add_StockServicer_to_server,
-        servicer=lambda _ground: Stock(),
+        servicer=lambda _standing: Stock(),
     )
 
 
 def serve(declared, verifier=None):
     server = GrpcServer(
         [declared],
-        Ground(database=None, verifier=verifier, health=Health({})),
+        Standing(verifier=verifier),
         settings=GrpcSettings(),
         problems={OutOfStock: 404},
-        verifier=verifier,
     )
     return server, server.start("127.0.0.1", 0)
 

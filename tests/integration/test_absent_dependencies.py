@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -11,6 +10,7 @@ import sys
 import pytest
 
 from conftest import eventually
+from shop import settings_of
 from slipway_chassis.embedded.processes import free_port
 
 pytestmark = pytest.mark.integration
@@ -21,7 +21,7 @@ class Process:
         self.admin_port = free_port()
         self.http_port = free_port()
         self.log = folder / "log"
-        settings = {"ADMIN_PORT": str(self.admin_port), "HTTP_PORT": str(self.http_port), "PATH": os.environ["PATH"]}
+        settings = settings_of(service) | {"ADMIN_PORT": str(self.admin_port), "HTTP_PORT": str(self.http_port)}
         with self.log.open("w") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "slipway_chassis", "run", service, process],
@@ -106,7 +106,7 @@ def test_slow_clients_do_not_stop_the_process(start, database_url):
         connection.sendall(b"G")
 
     healthy = http.client.HTTPConnection("127.0.0.1", process.http_port, timeout=30)
-    healthy.request("GET", "/v1/users")
+    healthy.request("GET", "/.well-known/jwks.json")
 
     assert healthy.getresponse().status == 200
     assert b"408" in slow[0].recv(100)

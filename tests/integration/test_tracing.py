@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from shop import settings_of
 from slipway_chassis.embedded.processes import free_port
 
 pytestmark = pytest.mark.integration
@@ -43,10 +43,10 @@ def _collector():
     server.shutdown()
 
 
-def test_one_trace_leads_from_the_request_to_the_projection(collector, postgresql, kafka, eventually):
+def test_one_trace_leads_from_the_request_to_the_projection(collector, postgresql, kafka, eventually, issuer):
+    issuer.start()
     ports = {name: free_port() for name in ("users", "orders")}
     common = {
-        "PATH": os.environ["PATH"],
         "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
         "OTEL_BSP_SCHEDULE_DELAY": "200",
@@ -57,16 +57,20 @@ def test_one_trace_leads_from_the_request_to_the_projection(collector, postgresq
     def start(service, process):
         own = {"DATABASE_URL": urls[service], "HTTP_PORT": str(ports[service]), "ADMIN_PORT": str(free_port())}
         argv = [sys.executable, "-m", "slipway_chassis", "run", service, process]
-        return subprocess.Popen(argv, env=common | own, stdout=subprocess.DEVNULL)
+        return subprocess.Popen(
+            argv, env=settings_of(service, issuer.url, issuer.audience) | common | own, stdout=subprocess.DEVNULL
+        )
 
     for name in ports:
         assert start(name, "migrate").wait(60) == 0
-    started = [start(*one.split()) for one in ("orders http", "orders relay", "users http", "users consumer")]
+    started = [start(*one.split()) for one in ("orders http", "orders relay", "users consumer")]
     try:
         trace = uuid.uuid4().hex
         user_id = str(uuid.uuid4())
         order = {"user_id": user_id, "item": "tea", "quantity": 1, "unit_price_cents": 350}
-        headers = {"Content-Type": "application/json", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+        token = issuer.token(user_id, scopes=["orders:write"])
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        headers |= {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
 
         def placed():
             connection = http.client.HTTPConnection("127.0.0.1", ports["orders"], timeout=10)
@@ -88,6 +92,7 @@ def test_one_trace_leads_from_the_request_to_the_projection(collector, postgresq
             process.terminate()
         for process in started:
             process.wait(40)
+        issuer.stop()
     spans = {span.name: (service, span) for service, span in found}
     request, publish, process = (
         spans[name] for name in ("POST", "publish orders.OrderPlaced.v1", "process orders.OrderPlaced.v1")
@@ -102,7 +107,8 @@ def test_one_trace_leads_from_the_request_to_the_projection(collector, postgresq
 def test_the_process_that_answers_http_carries_no_kafka_client():
     code = (
         "import sys; from orders.bootstrap import SERVICE; import slipway_chassis.http.process;"
-        " SERVICE.app(); print(sorted({'kafka', 'confluent_kafka'} & set(sys.modules)))"
+        " from slipway_chassis.standing import Standing; SERVICE.app(Standing(verifier=object()), with_parts=False);"
+        " print(sorted({'kafka', 'confluent_kafka'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

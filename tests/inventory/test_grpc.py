@@ -22,8 +22,7 @@ from slipway_chassis.auth.keys import Keys
 from slipway_chassis.config import GrpcSettings
 from slipway_chassis.events.tables import outbox
 from slipway_chassis.grpc.server import GrpcServer
-from slipway_chassis.service import Ground
-from slipway_chassis.telemetry.health import Health
+from slipway_chassis.standing import Standing
 
 pytestmark = pytest.mark.integration
 CALLERS = 50
@@ -34,10 +33,8 @@ def _channel(database, issuer):
     SERVICE.schema(database).upgrade()
     SERVICE.prepare_once()
     verifier = Verifier(Keys(issuer.fetch), issuer=issuer.url, audience=issuer.audience)
-    ground = Ground(database=database, verifier=verifier, health=Health({}), settings=InventorySettings())
-    server = GrpcServer(
-        SERVICE.grpc, ground, settings=GrpcSettings(grpc_threads=16), problems=SERVICE.problems, verifier=verifier
-    )
+    standing = Standing(database=database, verifier=verifier, settings=InventorySettings())
+    server = GrpcServer(SERVICE.grpc, standing, settings=GrpcSettings(grpc_threads=16), problems=SERVICE.problems)
     with grpc.insecure_channel(f"127.0.0.1:{server.start('127.0.0.1', 0)}") as channel:
         yield channel
     server.drain(1)

@@ -397,6 +397,24 @@ def test_keys_rotate(edge):
     assert edge.ask("GET", "/v1/orders/r", token=edge.issuer.token(scopes=["orders:read"])).status == 200
 
 
+def test_without_the_issuers_keys_nobody_is_called_a_forger(tmp_path, edge):
+    """A gateway that starts while the issuer is away: 503 with Retry-After until the keys are there, never 401."""
+    issuer = FakeIssuer(audience="shop").start()
+    issuer.away = True
+    services = (issuer, edge.upstream, edge.inventory)
+    with running(tmp_path, services, ensure(tmp_path / "certificates")) as lonely:
+        token = issuer.token(scopes=["orders:read"])
+        answer = lonely.ask("GET", "/v1/orders/7", token=token)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        assert answer.problem["status"] == 503
+        assert lonely.ask("GET", "/v1/orders/7").status == 401, "who brings none is told so"
+        assert lonely.ask("GET", "/items/7").status == 200
+
+        issuer.away = False
+        eventually(lambda: lonely.ask("GET", "/v1/orders/7", token=token).status == 200)
+    issuer.stop()
+
+
 def test_each_client_has_its_own_limit(edge):
     path, first, second = "/oauth/token", "127.0.0.11", "127.0.0.12"
 

@@ -8,6 +8,8 @@ from .filters import FAILURE, TRACE_NAMESPACE
 from .settings import GatewaySettings
 
 ECS_VERSION = "8.17"
+# https://github.com/google/jwt_verify_lib names it so.
+KEYS_AWAY = "Jwks remote fetch is failed"
 PATH = "%PATH(NQ:ORIG_OR_PATH)%"
 # Of the errors Envoy answers with by itself; what each means for the client.
 DETAILS = {
@@ -29,7 +31,12 @@ DETAILS = {
 
 def local_answers() -> dict[str, Any]:
     return {
-        "mappers": [_grpc(), _wrong_audience(), *[_problem(status, detail) for status, detail in DETAILS.items()]],
+        "mappers": [
+            _grpc(),
+            _without_keys(),
+            _wrong_audience(),
+            *[_problem(status, detail) for status, detail in DETAILS.items()],
+        ],
         "body_format": _body("Error", "The gateway refused this request."),
     }
 
@@ -48,10 +55,28 @@ def _problem(status: HTTPStatus, detail: str) -> dict[str, Any]:
     return mapper
 
 
+def _without_keys() -> dict[str, Any]:
+    """Envoy says 401 to every token while it could not fetch the issuer's keys; but the token may be a good one."""
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry_after = {"header": {"key": "Retry-After", "value": "1"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    failed = _token_failed("message", {"string_match": {"exact": KEYS_AWAY}})
+    return {
+        "filter": {"and_filter": {"filters": [_is(HTTPStatus.UNAUTHORIZED), failed]}},
+        "status_code": status.value,
+        "body_format_override": _body(status.phrase, "The keys that tokens are checked with are not there yet."),
+        "headers_to_add": [retry_after],
+    }
+
+
+def _token_failed(key: str, value: dict[str, Any]) -> dict[str, Any]:
+    """Whether the check of the token failed, by what the filter left in the metadata."""
+    matcher = {"filter": JWT, "path": [{"key": FAILURE}, {"key": key}], "value": value}
+    return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
+
+
 def _wrong_audience() -> dict[str, Any]:
     """Envoy says 403 to a token that is meant for others; who is asking is then not known: 401, as services say."""
-    failed = {"filter": JWT, "path": [{"key": FAILURE}, {"key": "code"}], "value": {"present_match": True}}
-    by_token = {"metadata_filter": {"matcher": failed, "match_if_key_not_found": False}}
+    by_token = _token_failed("code", {"present_match": True})
     status = HTTPStatus.UNAUTHORIZED
     return {
         "filter": {"and_filter": {"filters": [_is(HTTPStatus.FORBIDDEN), by_token]}},

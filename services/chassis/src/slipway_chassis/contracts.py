@@ -14,6 +14,7 @@ from .auth.tokens import Verifier
 from .errors import KeysUnavailable
 from .events.asyncapi import asyncapi, event_schema
 from .service import Service
+from .standing import Standing
 
 OPENAPI, ASYNCAPI, PROTOBUF = "openapi.json", "asyncapi.json", "descriptors.binpb"
 
@@ -35,7 +36,7 @@ def contracts_of(declared: Service, version: str) -> dict[str, bytes]:
 
 
 def openapi(declared: Service, version: str) -> dict[str, Any]:
-    app = declared.app(version=version, verifier=_nobody())
+    app = declared.app(Standing(verifier=_nobody()), version=version, with_parts=False)
     document: dict[str, Any] = app.extensions["slipway.openapi"].document(app)
     return document
 

@@ -35,8 +35,9 @@ from .errors import ConfigurationError
 from .events.outbox import write_events_of
 from .events.sources import Source
 from .events.stream import Stream
-from .http.api import Api, Standing
-from .http.app import create_app
+from .http.api import Api
+from .http.app import NOTHING, create_app
+from .standing import Standing
 from .telemetry.health import Check, Health
 
 if TYPE_CHECKING:
@@ -128,25 +129,25 @@ class Service:
 
     def app(
         self,
+        standing: Standing = NOTHING,
         *,
-        database: Database | None = None,
-        verifier: Verifier | None = None,
         settings: HttpSettings | None = None,
-        own_settings: BaseModel | None = None,
         health: Health | None = None,
         version: str = "dev",
         registry: CollectorRegistry | None = None,
+        with_parts: bool = True,
     ) -> Flask:
-        """The Flask application. Tests pass what they need; the http process passes the real things."""
+        """The Flask application. Tests pass what they need; the http process passes the real things, and what only
+        describes itself goes without ``parts``.
+        """
         self.prepare_once()
-        self.require_issuer(there=verifier is not None)
-        standing = Standing(database=database, verifier=verifier, settings=own_settings)
+        self.require_issuer(there=standing.verifier is not None)
         return create_app(
             self.name,
             apis=self.apis,
             pages=self.pages,
             standing=standing,
-            parts=self.parts(standing) if self.parts else None,
+            parts=self.parts(standing) if self.parts and with_parts else None,
             settings=settings or HttpSettings(),
             health=health or Health({}),
             problems=self.problems,
@@ -209,12 +210,10 @@ class GroundSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """What processes that answer calls stand on: database, tokens, health."""
+    """What a process that answers calls is built on: what its handlers stand on, and its health."""
 
-    database: Database | None
-    verifier: Verifier | None
+    standing: Standing
     health: Health
-    settings: BaseModel | None
 
 
 def ground_of(
@@ -244,7 +243,9 @@ def ground_of(
     keys, verifier = verifier_of(settings.auth, fetch)
     if keys:
         checks["issuer"] = keys.usable
-    return Ground(database=database, verifier=verifier, health=health_of(checks), settings=settings.own)
+    health = health_of(checks)
+    standing = Standing(database=database, verifier=verifier, settings=settings.own, draining=lambda: health.draining)
+    return Ground(standing=standing, health=health)
 
 
 def verifier_of(settings: AuthSettings, fetch: Fetch | None = None) -> tuple[Keys | None, Verifier | None]:

@@ -1,6 +1,5 @@
 """Settings of this service; the chassis reads them from the environment, before anything connects."""
 
-from pathlib import Path
 from typing import Annotated
 
 from cryptography.fernet import Fernet
@@ -46,7 +45,6 @@ class StorefrontSettings(AuthSettings):
         default=8, ge=1, le=64, description="calls under way for one part of the home page: as many as HTTP_THREADS"
     )
     streams_at_most: int = Field(default=3, ge=1, le=32, description="live pages at a time; each holds a thread")
-    drain_file: Path | None = Field(default=None, description="while this file exists live pages are told to reconnect")
 
     @property
     def secure(self) -> bool:

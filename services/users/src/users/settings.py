@@ -61,6 +61,11 @@ class UsersSettings(AuthSettings):
     )
 
     @property
+    def key_set_max_age(self) -> float:
+        """Seconds after which verifiers fetch the published keys again: several times before a new one signs."""
+        return self.signing_key_ahead_seconds / 4
+
+    @property
     def rotation(self) -> Rotation:
         return Rotation(
             ahead=timedelta(seconds=self.signing_key_ahead_seconds),

@@ -75,6 +75,10 @@ class Verifier:
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
         self._lock = threading.Lock()
 
+    def for_audience(self, audience: str) -> "Verifier":
+        """Another verifier by the same keys: for tokens that are meant for somebody else, an application's own."""
+        return Verifier(self._keys, issuer=self._issuer, audience=audience, leeway=self._leeway, clock=self._clock)
+
     def verify(self, token: str) -> Principal:
         """The token's principal; InvalidToken, or KeysUnavailable while the issuer was never reached."""
         remembered = self._remembered.get(token)

@@ -16,6 +16,7 @@ from ..errors import ConfigurationError
 
 NAME = re.compile(r"[a-z][a-z0-9]{1,29}")
 SUFFIX = ".tmpl"
+GATEWAY = Path("charts/gateway/values.yaml")
 
 
 @click.group()
@@ -50,13 +51,15 @@ def new_service(name: str, aggregate: str) -> None:
     ]
     written.append(_schema(root, name))
     _register(root / "pyproject.toml", name)
+    written.append(_open(root / GATEWAY, name))
     _format(root, written)
     for path in written:
         click.echo(f"  {path.relative_to(root)}")
     click.echo(
-        f"\nThe service {name} is there, and pyproject.toml knows it. Next:\n"
+        f"\nThe service {name} is there; pyproject.toml and the gateway know it. Next:\n"
         f"  make setup && make unit integration T=tests/{name}\n"
-        f"  make demo                        # it runs with the others, at /v1/{name}\n"
+        f"  make demo                        # it runs with the others, at /v1/{name}, open to all:\n"
+        f"                                   # ask for scopes in its routes and in {GATEWAY}\n"
         f"To ship it with the platform, add it to charts/platform (Chart.yaml and values.yaml)."
     )
 
@@ -108,9 +111,9 @@ def _register(file: Path, name: str) -> None:
         raise ConfigurationError("the package tomlkit is missing: pip install 'slipway-chassis[new]'") from None
     document = tomlkit.parse(file.read_text(encoding="utf-8"))
     tool = document["tool"]
-    route = tomlkit.inline_table()
-    route["routes"] = [f"/v1/{name}"]
-    tool["slipway"]["services"][name] = route
+    processes = tomlkit.table()
+    processes["processes"] = ["migrate", "http", "relay"]  # and a consumer, once it reads others' events
+    tool["slipway"]["services"][name] = processes
     rules = tool["importlinter"]
     rules["root_packages"].append(name)
     for contract in rules["contracts"]:
@@ -128,6 +131,18 @@ def _register(file: Path, name: str) -> None:
     contract["layers"] = [f"{name}.{layer}" for layer in layers]
     rules["contracts"].append(contract)
     file.write_text(tomlkit.dumps(document), encoding="utf-8")
+
+
+def _open(file: Path, name: str) -> Path:
+    """Adds the service to the gateway: an upstream, and the last of the routes."""
+    text = file.read_text(encoding="utf-8")
+    upstreams = "  upstreams:\n"
+    if upstreams not in text or not text.rstrip().splitlines()[-1].startswith("  - {"):
+        raise ConfigurationError(f"{file} is not as this command knows it: upstreams, and routes at the end")
+    upstream = f'    {name}: {{address: "{{{{ .Release.Name }}}}-{name}", port: 80}}\n'
+    text = text.replace(upstreams, upstreams + upstream, 1).rstrip() + "\n"
+    file.write_text(f"{text}  - {{prefix: /v1/{name}, upstream: {name}, public: true}}\n", encoding="utf-8")
+    return file
 
 
 def _format(root: Path, written: list[Path]) -> None:

@@ -39,7 +39,7 @@ def run_grpc(declared: "Service") -> None:
     )
     ground.health.drain_when(lambda: stop.requested)
     serve_admin(settings.bind_host, settings.admin_port, ground.health)
-    server = GrpcServer(declared.grpc, ground, settings=settings, problems=declared.problems, verifier=ground.verifier)
+    server = GrpcServer(declared.grpc, ground.standing, settings=settings, problems=declared.problems)
     port = server.start(settings.bind_host, settings.grpc_port)
     log.info("serving gRPC on port %d, health and metrics on %d", port, settings.admin_port)
     while not stop.wait(WATCH_SECONDS):

@@ -5,7 +5,7 @@ A service names its generated code once:
     INVENTORY = GrpcService(
         descriptor=inventory_pb2.DESCRIPTOR.services_by_name["Inventory"],
         add=inventory_pb2_grpc.add_InventoryServicer_to_server,
-        servicer=lambda ground: InventoryServicer(ground.database),
+        servicer=lambda standing: InventoryServicer(standing.database),
         scopes={"Reserve": ["inventory:write"]},
     )
 """
@@ -13,19 +13,16 @@ A service names its generated code once:
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from ..auth.tokens import Verifier
 from ..config import GrpcSettings
+from ..standing import Standing
 from .edge import GrpcEdge
-
-if TYPE_CHECKING:
-    from ..service import Ground
 
 # A connection stays with one pod: without an end, new pods would get no calls from old clients.
 CONNECTION_AGE_MS = 300_000
@@ -38,7 +35,7 @@ class GrpcService:
 
     descriptor: ServiceDescriptor
     add: Callable[[Any, grpc.Server], None]
-    servicer: "Callable[[Ground], Any]"
+    servicer: Callable[[Standing], Any]
     scopes: Mapping[str, Collection[str] | None] | None = None
 
     @property
@@ -59,16 +56,15 @@ class GrpcServer:
     def __init__(
         self,
         services: Sequence[GrpcService],
-        ground: "Ground",
+        standing: Standing,
         *,
         settings: GrpcSettings,
         problems: Mapping[type[Exception], int] = {},
-        verifier: Verifier | None = None,
     ) -> None:
         guarded = {path: scopes for one in services for path, scopes in one.scopes_by_path().items()}
         self._server = grpc.server(
             ThreadPoolExecutor(settings.grpc_threads, thread_name_prefix="grpc"),
-            interceptors=[GrpcEdge(scopes=guarded, verifier=verifier, problems=problems)],
+            interceptors=[GrpcEdge(scopes=guarded, verifier=standing.verifier, problems=problems)],
             # More would queue for a thread while their deadlines pass.
             maximum_concurrent_rpcs=settings.grpc_threads * 8,
             options=[
@@ -84,7 +80,7 @@ class GrpcServer:
         names = [one.name for one in services]
         reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
         for one in services:
-            one.add(one.servicer(ground), self._server)
+            one.add(one.servicer(standing), self._server)
         self._names = ["", *names]
 
     def start(self, host: str, port: int) -> int:

@@ -3,7 +3,8 @@
 contract (``openapi``), calls to others (``client``) and the server (``server``).
 """
 
-from .api import Api, Output, Standing
+from ..standing import Standing
+from .api import Api, Output
 from .app import current_parts
 from .body import Input
 from .edge import current_principal

@@ -31,9 +31,9 @@ from prometheus_client import Counter
 from pydantic import BaseModel, ConfigDict
 
 from ..auth.scopes import authenticate
-from ..auth.tokens import Verifier
 from ..database import Database
 from ..errors import ConfigurationError
+from ..standing import Standing
 from .body import Input, json_body, query_string
 from .edge import current_request
 from .idempotency import IdempotencyKey
@@ -151,7 +151,7 @@ class Api:
 
         return register
 
-    def serve(self, app: Flask, standing: "Standing", documented: Callable[[Operation], Callable[..., Any]]) -> None:
+    def serve(self, app: Flask, standing: Standing, documented: Callable[[Operation], Callable[..., Any]]) -> None:
         """Registers the operations. ``documented`` gives the function that carries an OpenAPI entry."""
         used = USED.labels(self.version, str(self.deprecated is not None).lower())
         for operation in self.operations:
@@ -159,15 +159,6 @@ class Api:
             view.__wrapped__ = documented(operation)  # type: ignore[attr-defined] # where spectree looks
             endpoint = f"{self.version}.{operation.handler.__name__}"
             app.add_url_rule(operation.rule, endpoint, view, methods=[operation.method])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What the operations of an application stand on; ``settings`` are the service's own."""
-
-    database: Database | None
-    verifier: Verifier | None
-    settings: BaseModel | None = None
 
 
 def _midnight(day: date) -> datetime:

@@ -10,15 +10,16 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_flask_exporter import PrometheusMetrics
 
 from ..config import HttpSettings
+from ..standing import Standing
 from ..telemetry.health import Health
 from ..telemetry.requests import RequestMetrics
-from .api import Api, Standing
+from .api import Api
 from .edge import Edge, current_request
 from .openapi import serve_openapi
 from .problems import handle_problems
 
 PARTS = "slipway.parts"
-NOTHING = Standing(database=None, verifier=None)
+NOTHING = Standing()
 PartsT = TypeVar("PartsT")
 
 

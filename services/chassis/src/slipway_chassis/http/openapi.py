@@ -9,7 +9,8 @@ from spectree import Response as Responses
 from spectree import SecurityScheme, SpecTree
 from spectree.models import SecureType, SecuritySchemeData
 
-from .api import Api, Operation, Standing
+from ..standing import Standing
+from .api import Api, Operation
 from .problems import ProblemDetails
 
 BEARER = "bearer"

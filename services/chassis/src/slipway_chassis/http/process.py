@@ -36,10 +36,8 @@ def run_http(declared: "Service") -> None:
             health_of=lambda checks: Health(checks, settings.drain_file),
         )
         app = declared.app(
-            database=ground.database,
-            verifier=ground.verifier,
+            ground.standing,
             settings=settings,
-            own_settings=ground.settings,
             health=ground.health,
             version=settings.service_version,
             registry=REGISTRY,

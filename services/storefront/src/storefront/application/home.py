@@ -12,9 +12,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-def show_home(
-    asked: Round, shelves: Shelves, people: People, *, account: Callable[[], Account] | None = None
-) -> Home:
+def show_home(asked: Round, shelves: Shelves, people: People, *, account: Callable[[], Account] | None = None) -> Home:
     """``account`` gives who is signed in; it is called beside the other questions, since it may have to ask for a
     new token. Without it the page has no parts of a user.
     """

@@ -4,10 +4,13 @@ There is nothing here that could tell of a change, so the orders service is aske
 happened, more seldom while nothing does.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..domain.catalogue import Order
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,8 @@ def follow(
     while not known.final and not stopping() and clock() + pause <= end:
         wait(pause)
         found = _found(find, known)
+        if found is None:
+            return
         if (found.status, found.reason) != (known.status, known.reason):
             known, spoken, pause = found, clock(), pace.soonest
             yield Seen(known, known.final)
@@ -62,10 +67,13 @@ def follow(
             yield Beat()
 
 
-def _found(find: Callable[[], Order], known: Order) -> Order:
+def _found(find: Callable[[], Order], known: Order) -> Order | None:
+    """None where the orders service says no: the head of the answer is sent, so no status can tell it any more."""
     try:
         return find()
     except Exception as error:
         if getattr(error, "retriable", False):
             return known
-        raise
+        bug = error if not hasattr(error, "retriable") else None
+        log.warning("a live page ends: %s: %s", type(error).__name__, error, exc_info=bug)
+        return None

@@ -9,12 +9,13 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 from pydantic import SecretStr
 from sqlalchemy import delete, insert, select, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from slipway_chassis.auth.keys import Fetch
 from slipway_chassis.config import load
 from slipway_chassis.database import Database
-from slipway_chassis.errors import ConfigurationError
+from slipway_chassis.errors import ConfigurationError, DatabaseUnavailable, KeysUnavailable
 
 from ..application import key_rotation
 from ..domain.signing import Rotation, SigningKey
@@ -22,8 +23,6 @@ from ..settings import UsersSettings
 from .tables import signing_keys
 
 ALGORITHM = "ES256"
-# Verifiers fetch the set again after so long; less than the time for which a key is published before it signs.
-MAX_AGE_SECONDS = 30.0
 
 
 class SqlSigningKeys:
@@ -78,11 +77,15 @@ def published_keys(database: Database) -> Fetch:
     settings = load(UsersSettings)
 
     def fetch() -> tuple[bytes, float | None]:
-        with database.transaction() as session:
-            keys = SqlSigningKeys(session, settings.signing_keys_secret)
-            if not keys.all():
-                key_rotation.keep_fresh(keys, settings.rotation, now=datetime.now(UTC))
-            return json.dumps({"keys": keys.published(settings.rotation, datetime.now(UTC))}).encode(), MAX_AGE_SECONDS
+        try:
+            with database.transaction() as session:
+                keys = SqlSigningKeys(session, settings.signing_keys_secret)
+                if not keys.all():
+                    key_rotation.keep_fresh(keys, settings.rotation, now=datetime.now(UTC))
+                published = keys.published(settings.rotation, datetime.now(UTC))
+        except (DatabaseUnavailable, ProgrammingError) as error:  # away, or not migrated yet
+            raise KeysUnavailable(f"the signing keys can't be read: {type(error).__name__}") from error
+        return json.dumps({"keys": published}).encode(), settings.key_set_max_age
 
     return fetch
 

@@ -17,7 +17,7 @@ from slipway_chassis.http import Problem, Standing, current_parts
 from ..adapters.authorization import authorization_server
 from ..adapters.passwords import Argon2Passwords
 from ..adapters.repositories import repositories
-from ..adapters.signing_keys import ALGORITHM, MAX_AGE_SECONDS, Signer, SqlSigningKeys
+from ..adapters.signing_keys import ALGORITHM, Signer, SqlSigningKeys
 from ..application import use_cases
 from ..application.ports import Passwords
 from ..domain.model import User
@@ -120,7 +120,7 @@ def key_set() -> Response:
     with _transaction() as known:
         keys = SqlSigningKeys(g.session, known.settings.signing_keys_secret)
         answer = jsonify(keys=keys.published(known.settings.rotation, datetime.now(UTC)))
-    answer.headers["Cache-Control"] = f"public, max-age={MAX_AGE_SECONDS:.0f}"
+    answer.headers["Cache-Control"] = f"public, max-age={known.settings.key_set_max_age:.0f}"
     return answer
 
 

@@ -1,0 +1,1 @@
+"""Ports implemented with real things: other services over HTTP and gRPC, sessions in cookies, threads."""
