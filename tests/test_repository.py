@@ -77,7 +77,7 @@ def test_the_environment_is_read_in_config_alone():
 SERVICES = sorted({path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")} - {"chassis"})
 
 
-# What each file is, wherever it stands: a service leaves out what it does not need, and has nothing else.
+# A service leaves out what it does not need, and has nothing else.
 EVERYWHERE = {"pyproject.toml", "__init__.py", "py.typed", "bootstrap.py", "errors.py"}
 EVERYWHERE |= {f"{layer}/__init__.py" for layer in ("domain", "application", "adapters", "entrypoints")}
 WITH_DATA = {
@@ -85,7 +85,7 @@ WITH_DATA = {
     "application/consumed_events.py", "adapters/repositories.py", "adapters/tables.py", "adapters/streams.py",
     "entrypoints/events.py", "migrations/env.py",
 }  # fmt: skip
-ENTRYPOINTS = {"http", "grpc", "events", "timers", "cli", "oauth"}  # the storefront has pages besides
+ENTRYPOINTS = {"http", "grpc", "events", "timers", "cli", "oauth"}  # the storefront has pages
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -98,7 +98,8 @@ def test_all_services_have_the_same_files_in_the_same_places(service):
     assert files >= wanted
     tops = {name.partition("/")[0] for name in files}
     assert tops <= {"domain", "application", "adapters", "entrypoints", "migrations", "proto", "proto_vendor",
-                    "pyproject.toml", "__init__.py", "py.typed", "bootstrap.py", "errors.py", "settings.py"}  # fmt: skip
+                    "pyproject.toml", "__init__.py", "py.typed", "bootstrap.py", "errors.py",
+                    "settings.py"}  # fmt: skip
     if service != "storefront":
         asked = {name.split("/")[1].removesuffix(".py") for name in files if name.startswith("entrypoints/")}
         assert asked <= ENTRYPOINTS | {"__init__", "templates", "inventory_v1"}
@@ -134,6 +135,10 @@ RUN_BY_TESTS = {
     "slipway dlq ls orders.order.v1 users": "tests/integration/test_readme.py",
     "slipway dlq replay orders.order.v1 users --dry-run": "tests/integration/test_readme.py",
     "slipway doctor": "tests/integration/test_readme.py",
+    "slipway keys ls": "tests/users/test_signing.py",
+    "slipway keys rotate": "tests/users/test_signing.py",
+    "make compose": "tests/compose/test_compose.py",
+    "ci/compose.sh down": "tests/compose/test_compose.py",
     "slipway new service parcels": "tests/scaffold/test_new_service.py",
 }
 

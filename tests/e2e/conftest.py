@@ -8,7 +8,7 @@ import pytest
 
 from conftest import ROOT
 
-USERS, ORDERS = "http://127.0.0.1:30081", "http://127.0.0.1:30082"
+GATEWAY = "http://127.0.0.1:30080"
 RELEASE, NAMESPACE = "slipway", "shop"
 TOOLS = subprocess.run(
     [ROOT / "ci" / "tools" / "install.sh", "--path"], capture_output=True, text=True, check=True

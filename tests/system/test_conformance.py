@@ -1,0 +1,78 @@
+"""schemathesis asks every operation of every API version in every way its description allows, and in some it does not.
+
+The services are asked directly, so that what they answer is held against what they promise; and through the
+gateway, which may refuse more, and must answer no 5xx either.
+"""
+
+from collections import Counter
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode, checks
+
+from orders.bootstrap import SERVICE as ORDERS
+from shop import Customer
+from slipway_chassis.contracts import openapi
+from storefront.bootstrap import SERVICE as STOREFRONT
+from users.bootstrap import SERVICE as USERS
+
+pytestmark = [pytest.mark.demo, pytest.mark.timeout(900)]
+checks.load_all_checks()
+CONFORMING = checks.CHECKS.get_by_names(
+    [
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_schema_conformance",
+        "response_headers_conformance",
+    ]
+)
+DECLARED = (USERS, ORDERS, STOREFRONT)
+SCHEMAS = {declared.name: schemathesis.openapi.from_dict(openapi(declared, "1")) for declared in DECLARED}
+EXAMPLES = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+OPERATIONS = {
+    f"{name} {operation.ok().method.upper()} {operation.ok().path}": (name, operation.ok())
+    for name, schema in SCHEMAS.items()
+    for operation in schema.get_all_operations()
+}
+
+
+@pytest.fixture(scope="module", name="customer")
+def _customer(shop):
+    return Customer(shop.url)
+
+
+def test_every_version_is_asked():
+    versions = {path.split("/")[1] for path in (key.rpartition(" ")[2] for key in OPERATIONS)}
+
+    assert versions >= {"v1", "v2"}
+
+
+def cases():
+    """Where nothing can be given, nothing wrong can."""
+    for name, (_, operation) in OPERATIONS.items():
+        yield name, GenerationMode.POSITIVE
+        if any(operation.iter_parameters()) or operation.body:
+            yield name, GenerationMode.NEGATIVE
+
+
+@pytest.mark.parametrize(("name", "mode"), list(cases()), ids=lambda part: getattr(part, "value", part))
+def test_answers_are_what_the_description_promises(name, mode, shop, customer):
+    service, operation = OPERATIONS[name]
+    direct = f"http://127.0.0.1:{shop.child(f'{service} http').env['HTTP_PORT']}"
+    answered = Counter()
+
+    @EXAMPLES
+    @given(operation.as_strategy(generation_mode=mode))
+    def ask(case):
+        headers = {"Authorization": f"Bearer {customer.token}"}
+        answer = case.call(base_url=direct, headers=headers)
+        answered[answer.status_code] += 1
+        case.validate_response(answer, checks=CONFORMING)
+        through = case.call(base_url=shop.url, headers=headers)
+        case.validate_response(through, checks=[checks.not_a_server_error])
+
+    ask()
+    print(f"{name} ({mode.value}): {dict(answered)}")
+    assert sum(answered.values()) > 0
