@@ -171,7 +171,7 @@ class Platform:
             "-c",
             str(config),
             "--concurrency",
-            "2",
+            "1",  # thousands of requests a second, and the other cores stay with the services
             "--use-dynamic-base-id",
             "-l",
             "warning",
