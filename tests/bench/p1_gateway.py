@@ -98,7 +98,7 @@ def measure():
                  ratio=rates.ratio("envoy", "flask"), goal=2.3),
         at_most("P2 added by Envoy at one client, p50 in ms", ours=p50["envoy"], peer=p50["direct"],
                 value=waits.median("envoy") - waits.median("direct"), goal=0.35),
-        at_most("P1 memory of the gateway in MB", ours=f"{memory:.0f} MB resident", peer="one worker thread, as on a laptop",
+        at_most("P1 memory of the gateway in MB", ours=f"{memory:.0f} MB resident", peer="one worker thread",
                 value=memory, goal=120),
     ]  # fmt: skip
 
