@@ -15,7 +15,7 @@ proto=(.venv/bin/python -m grpc_tools.protoc -I services/inventory/proto -I serv
 for place in services/inventory/src/inventory/entrypoints services/storefront/src/storefront/adapters; do
   package=$place/inventory_v1
   mkdir -p "$package"
-  echo '"""Made from inventory.proto by `make generate`."""' >"$package/__init__.py"
+  echo '"""Made from inventory.proto: make generate."""' >"$package/__init__.py"
   made=$(mktemp -d)
   "${proto[@]}" --python_out="$made" --pyi_out="$made" --grpc_python_out="$made" inventory/v1/inventory.proto
   sed -i 's/^from inventory.v1 import/from . import/' "$made"/inventory/v1/*.py

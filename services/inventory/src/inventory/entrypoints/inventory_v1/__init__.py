@@ -1,1 +1,1 @@
-"""Made from inventory.proto by `make generate`."""
+"""Made from inventory.proto: make generate."""
