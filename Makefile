@@ -104,9 +104,8 @@ imports: setup ## Check who may import whom
 	@$(BIN)/lint-imports --no-logo
 
 .PHONY: proto
-proto: ## Lint the protobuf files and look for breaking changes (AGAINST=a branch or commit; default: the last one)
-	@ci/tools/install.sh buf
-	@buf=$$(ci/tools/install.sh --path)/buf; $$buf lint && $$buf breaking --against '.git#ref=$(or $(AGAINST),HEAD),depth=50'
+proto: ## Lint the protobuf files and look for breaking changes (AGAINST=a commit; default: where this branch began)
+	@ci/proto.sh $(AGAINST)
 
 .PHONY: unit
 unit: setup charts ## Run the tests that need no server (T=path for some)

@@ -5,7 +5,7 @@
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-FOLDER=$REPO/build/compose
+FOLDER=$REPO/.compose # not in build: secrets must live as long as the volumes they opened
 export PORT=${PORT:-8080}
 
 # The plugin, the old command, or the same built from its Go module.
@@ -48,7 +48,9 @@ case ${1:-} in
     prepare
     step "start the shop with compose" compose up --detach --wait --wait-timeout 180 --remove-orphans
     echo "the gateway is at http://127.0.0.1:$PORT; ci/compose.sh down stops everything and removes the data" ;;
-  down) [ ! -e "$FOLDER/env" ] || step "stop the shop and remove its data" compose down --volumes --remove-orphans ;;
+  down)
+    prepare
+    step "stop the shop and remove its data" compose down --volumes --remove-orphans ;;
   '') sed -n '2,4p' "$0"; exit 2 ;;
   *) compose "$@" ;;
 esac

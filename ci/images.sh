@@ -11,7 +11,12 @@ for project in "$REPO"/services/*/pyproject.toml; do
   [ "$service" = chassis ] || IMAGES+=("$service")
 done
 
-sources() { cd "$REPO" && cat requirements.lock ci/versions.env services/Dockerfile operator/gateway.Dockerfile && find services operator -name '*.py' -o -name '*.toml' -o -name '*.xml' -o -name '*.yaml' -o -name '*.tmpl' -o -name '*.html' -o -name '*.css' -o -name '*.js' | LC_ALL=C sort | xargs cat; }
+# Names and contents of all that a build can copy.
+sources() {
+  cd "$REPO"
+  find requirements.lock ci/versions.env .dockerignore services operator -type f \
+    ! -path '*/__pycache__/*' ! -path '*.egg-info/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+}
 TAG=dev-$(sources | sha256sum | cut -c1-12)
 
 build() {

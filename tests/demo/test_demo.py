@@ -78,7 +78,7 @@ def test_once_tells_its_story_and_leaves_nothing(demo):
         "gateway (Envoy)",
     ):
         assert re.search(rf"\d+\.\d s +\(\+ *\d+\.\d\) +{re.escape(part)} ", done.stdout), done.stdout
-    assert "there it is, after" in done.stdout
+    assert "there it is, paid" in done.stdout
     memory = int(re.search(r"all of it takes (\d+) MB", done.stdout)[1])
     assert memory < 2400
     demo.assert_clean()

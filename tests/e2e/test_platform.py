@@ -64,10 +64,14 @@ def test_the_namespace_enforces_the_restricted_standard():
 
 @pytest.mark.parametrize(
     ("data", "status"),
-    [(b"{", 400), (b'{"name": "x", "email": "x@y.z", "role": "admin"}', 422), (b'"' + b"x" * 1100000 + b'"', 413)],
+    [
+        (b"{", 400),
+        (b'{"name": "x", "role": "admin"}', 422),
+        (b'"' + b"x" * 1100000 + b'"', 413),
+    ],
 )
 def test_bad_input_is_a_problem_here_too(data, status):
-    request = urllib.request.Request(f"{GATEWAY}/v1/users", data, {"Content-Type": "application/json"})
+    request = urllib.request.Request(f"{GATEWAY}/v2/users", data, {"Content-Type": "application/json"})
     with pytest.raises(urllib.error.HTTPError) as error:
         urllib.request.urlopen(request, timeout=20)
     assert error.value.code == status

@@ -98,7 +98,7 @@ def test_slow_clients_do_not_stop_the_process(start, database_url):
     assert start("users", "migrate", DATABASE_URL=database_url)._process.wait(60) == 0
     process = start("users", "http", DATABASE_URL=database_url, READ_TIMEOUT="1", HTTP_THREADS="4")
     eventually(lambda: (process.readiness() or (0,))[0] == 200)
-    head = b"POST /v1/users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+    head = b"POST /v2/users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
     slow = [socket.create_connection(("127.0.0.1", process.http_port)) for _ in range(8)]
     for connection in slow[:4]:
         connection.sendall(head)

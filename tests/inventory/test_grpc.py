@@ -13,6 +13,7 @@ from inventory.adapters.tables import items as items_table
 from inventory.adapters.tables import reservations as reservations_table
 from inventory.bootstrap import SERVICE
 from inventory.entrypoints.events import ORDERS
+from inventory.entrypoints.grpc import InventoryServicer
 from inventory.entrypoints.inventory_v1 import inventory_pb2 as pb
 from inventory.entrypoints.inventory_v1 import inventory_pb2_grpc as pb_grpc
 from inventory.entrypoints.timers import TIMERS
@@ -130,6 +131,33 @@ def test_watchers_see_the_stock_and_each_change(channel, issuer, call, tea):
     watched.cancel()
 
 
+def test_a_server_that_drains_waits_for_no_watcher(database, issuer):
+    SERVICE.schema(database).upgrade()
+    SERVICE.prepare_once()
+    leaving = threading.Event()
+    standing = Standing(database=database, settings=InventorySettings(), draining=leaving.is_set)
+    stream = InventoryServicer(database, standing.draining).WatchStock(pb.WatchStockRequest(), FakeContext())
+    leaving.set()
+
+    assert list(stream) == []
+
+
+class FakeContext:
+    def is_active(self):
+        return True
+
+
+def test_what_an_order_holds_only_the_order_gives_back(call, tea, tell):
+    order = uuid.uuid4()
+    place(tell, order)
+
+    with pytest.raises(grpc.RpcError) as refused:
+        call("Release", pb.ReleaseRequest(reservation_id=str(order)))
+
+    assert refused.value.code().name == "FAILED_PRECONDITION"
+    assert stock(call) == (8, 2)
+
+
 @pytest.mark.parametrize(
     ("method", "request_", "code", "word"),
     [
@@ -205,6 +233,7 @@ def test_an_order_holds_stock_until_it_is_paid_or_ends(call, tea, tell):
         ({"quantity": 11, "cents": 3850}, "10 of tea are available, not 11"),
         ({"cents": 1}, "tea costs 350 cents now"),
         ({"item": "NOT A SKU"}, "There is no item NOT A SKU."),
+        ({"quantity": -5, "cents": -1750}, "-5 of tea can't be held: at least 1"),
     ],
 )
 def test_what_can_t_be_held_is_rejected_with_the_reason(call, tea, tell, database, order, reason):

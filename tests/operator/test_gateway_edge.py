@@ -408,6 +408,9 @@ def test_without_the_issuers_keys_nobody_is_called_a_forger(tmp_path, edge):
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
         assert answer.problem["status"] == 503
         assert lonely.ask("GET", "/v1/orders/7").status == 401, "who brings none is told so"
+        with pytest.raises(grpc.RpcError) as refused:
+            edge.inventory.ask(lonely.listen.port, "ListItems", token)
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
         assert lonely.ask("GET", "/items/7").status == 200
 
         issuer.away = False

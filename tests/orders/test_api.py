@@ -4,10 +4,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from orders.adapters.repositories import repositories
 from orders.adapters.tables import orders as orders_table
+from orders.application import saga
 from orders.bootstrap import SERVICE
 from orders.entrypoints.events import RESERVATIONS, USERS
 from orders.entrypoints.timers import TIMERS
+from orders.errors import PaymentUnavailable
 from orders.settings import OrdersSettings
 from slipway_chassis.events.tables import outbox
 
@@ -176,6 +179,39 @@ def test_a_paid_order_can_be_given_back(client, database, order):
     client.post(f"/v1/orders/{order}/pay", json={"card": "card-ok"})
 
     assert client.post(f"/v1/orders/{order}/cancel").get_json()["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(("reserved", "due"), [(False, []), (True, ["first", "again"])])
+def test_what_a_cancelled_order_may_have_cost_is_given_back_until_it_is_confirmed(
+    client, database, order, reserved, due
+):
+    """Confirmed is enough: a charge whose commit was lost is given back as well."""
+    if reserved:
+        tell(database, "StockReserved", order)
+    client.post(f"/v1/orders/{order}/cancel")
+    voided = []
+
+    class Provider:
+        def void(self, order_id):
+            voided.append("again" if voided else "first")
+            if len(voided) == 1:
+                raise PaymentUnavailable("away")
+
+    for _ in range(3):
+        with database.transaction() as session:
+            saga.refund(repositories(session).orders, Provider())
+
+    assert voided == due
+
+
+def test_one_card_that_does_not_work_closes_the_way_for_no_other(client, database):
+    orders = [client.post("/v1/orders", json=TEA).get_json()["id"] for _ in range(8)]
+    for order in orders:
+        tell(database, "StockReserved", order)
+    for order in orders[:7]:
+        assert client.post(f"/v1/orders/{order}/pay", json={"card": "card-unavailable"}).status_code == 503
+
+    assert client.post(f"/v1/orders/{orders[7]}/pay", json={"card": "card-ok"}).status_code == 200
 
 
 @pytest.mark.parametrize(("reserved", "ends"), [(False, "rejected"), (True, "cancelled")])

@@ -1,6 +1,6 @@
 """The home page from three parts: what is late, down or refused is left out, and named."""
 
-# ruff: noqa: S106 # tokens of tests are no secrets
+# tokens of tests are no secrets
 
 import threading
 from contextvars import ContextVar

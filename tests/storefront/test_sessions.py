@@ -1,6 +1,6 @@
 """What a session is, how it is kept in a cookie, how it begins and how it is renewed."""
 
-# ruff: noqa: S105, S106 # tokens of tests are no secrets
+# ruff: noqa: S105 # tokens of tests are no secrets
 
 import threading
 from collections import Counter

@@ -262,7 +262,7 @@ def events(answer):
 def test_a_final_order_is_told_once(ada, back_ends, confirmed):
     submit(ada, confirmed, "cancel")
 
-    answer = ada.get(f"{confirmed}/events")
+    answer = ada.get(f"/live{confirmed}")
 
     assert answer.mimetype == "text/event-stream"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -271,7 +271,7 @@ def test_a_final_order_is_told_once(ada, back_ends, confirmed):
 
 def test_a_change_is_told_while_the_page_is_open(ada, back_ends, confirmed):
     order = back_ends.orders.orders[confirmed.rpartition("/")[2]]
-    answer = ada.get(f"{confirmed}/events", buffered=False)
+    answer = ada.get(f"/live{confirmed}", buffered=False)
     pieces = iter(answer.response)
     before = [next(pieces), next(pieces)]
     order["status"] = "paid"
@@ -283,15 +283,15 @@ def test_a_change_is_told_while_the_page_is_open(ada, back_ends, confirmed):
 
 
 def test_so_many_pages_are_live_and_no_more_until_one_ends(ada, confirmed):
-    live = [ada.get(f"{confirmed}/events", buffered=False) for _ in range(3)]
+    live = [ada.get(f"/live{confirmed}", buffered=False) for _ in range(3)]
 
-    refused = ada.get(f"{confirmed}/events")
+    refused = ada.get(f"/live{confirmed}")
 
     assert refused.status_code == 503
     assert refused.headers["Retry-After"]
-    assert ada.head(f"{confirmed}/events").status_code == 503
+    assert ada.head(f"/live{confirmed}").status_code == 503
     live.pop().close()
-    again = ada.get(f"{confirmed}/events", buffered=False)
+    again = ada.get(f"/live{confirmed}", buffered=False)
     assert again.status_code == 200
     for one in [*live, again]:
         one.close()
@@ -299,20 +299,20 @@ def test_so_many_pages_are_live_and_no_more_until_one_ends(ada, confirmed):
 
 def test_places_are_given_back_whatever_happens(ada, confirmed):
     for _ in range(4):
-        assert ada.get(f"/orders/{uuid.uuid4()}/events").status_code == 404
-        assert ada.head(f"{confirmed}/events").status_code == 200
-        ada.get(f"{confirmed}/events", buffered=False).close()
+        assert ada.get(f"/live/orders/{uuid.uuid4()}").status_code == 404
+        assert ada.head(f"/live{confirmed}").status_code == 200
+        ada.get(f"/live{confirmed}", buffered=False).close()
 
 
 def test_a_stream_is_not_redirected(browser):
-    assert browser.get(f"/orders/{uuid.uuid4()}/events").status_code == 401
+    assert browser.get(f"/live/orders/{uuid.uuid4()}").status_code == 401
 
 
 def test_a_draining_process_ends_its_streams(ada, app_of, settings, confirmed):
     browser = app_of(settings, draining=True).test_client()
     browser._cookies = ada._cookies
 
-    assert events(browser.get(f"{confirmed}/events"))[1] == "event: state"
+    assert events(browser.get(f"/live{confirmed}"))[1] == "event: state"
 
 
 # --- headers

@@ -11,6 +11,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode, checks
 
+from conftest import eventually
 from orders.bootstrap import SERVICE as ORDERS
 from shop import Customer
 from slipway_chassis.contracts import openapi
@@ -30,6 +31,8 @@ CONFORMING = checks.CHECKS.get_by_names(
 )
 DECLARED = (USERS, ORDERS, STOREFRONT)
 SCHEMAS = {declared.name: schemathesis.openapi.from_dict(openapi(declared, "1")) for declared in DECLARED}
+# A customer may not: they are for the shop's staff.
+CLOSED = {"users GET /v1/users", "users POST /v1/users"}
 EXAMPLES = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 OPERATIONS = {
     f"{name} {operation.ok().method.upper()} {operation.ok().path}": (name, operation.ok())
@@ -57,14 +60,29 @@ def cases():
             yield name, GenerationMode.NEGATIVE
 
 
+@pytest.fixture(scope="module", name="known")
+def _known(shop, customer):
+    """Ids that exist: with made-up ones no answer but 404 would ever be seen."""
+    body = {"item": "tea", "quantity": 1, "unit_price_cents": 350}
+    placed = eventually(lambda: _confirmed(customer, customer.call("POST", "/v1/orders", body)[1]["id"]))
+    return {"order_id": placed, "user_id": customer.id}
+
+
+def _confirmed(customer, order_id):
+    eventually(lambda: customer.call("GET", f"/v1/orders/{order_id}")[1]["status"] != "placed")
+    return order_id
+
+
 @pytest.mark.parametrize(("name", "mode"), list(cases()), ids=lambda part: getattr(part, "value", part))
-def test_answers_are_what_the_description_promises(name, mode, shop, customer):
+def test_answers_are_what_the_description_promises(name, mode, shop, customer, known):
     service, operation = OPERATIONS[name]
     direct = f"http://127.0.0.1:{shop.child(f'{service} http').env['HTTP_PORT']}"
+    positive = mode is GenerationMode.POSITIVE
+    given_ids = {key: value for key, value in known.items() if positive and f"{{{key}}}" in operation.path}
     answered = Counter()
 
     @EXAMPLES
-    @given(operation.as_strategy(generation_mode=mode))
+    @given(operation.as_strategy(generation_mode=mode, path_parameters=given_ids or None))
     def ask(case):
         headers = {"Authorization": f"Bearer {customer.token}"}
         answer = case.call(base_url=direct, headers=headers)
@@ -75,4 +93,5 @@ def test_answers_are_what_the_description_promises(name, mode, shop, customer):
 
     ask()
     print(f"{name} ({mode.value}): {dict(answered)}")
-    assert sum(answered.values()) > 0
+    if positive and name not in CLOSED:
+        assert any(200 <= status < 300 for status in answered), answered

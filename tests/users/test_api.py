@@ -106,6 +106,8 @@ def test_what_is_anothers_is_closed(client, as_user):
     ben = as_user(client.post("/v2/users", json=ACCOUNT | {"email": "ben@example.org"}).get_json()["id"])
 
     assert ben.get(f"/v1/users/{ada}/orders").status_code == 403
+    assert ben.get(f"/v1/users/{ada}").status_code == 403, "it shows the email"
+    assert ben.post("/v1/users", json=ADA | {"email": "eve@example.org"}).status_code == 403
     assert ben.get("/v1/users").status_code == 403
     assert as_user("an-application").get("/v2/users/me").status_code == 403
 

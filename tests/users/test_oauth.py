@@ -5,6 +5,7 @@ import hashlib
 import json
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -14,7 +15,7 @@ from sqlalchemy import update
 
 from slipway_chassis.auth import Verifier
 from slipway_chassis.auth.keys import Keys
-from users.adapters.tables import authorization_codes, refresh_tokens
+from users.adapters.tables import authorization_codes, refresh_tokens, sign_in_failures
 from users.bootstrap import SERVICE
 from users.entrypoints.timers import TIMERS
 
@@ -120,11 +121,13 @@ def test_a_wrong_password_and_an_unknown_email_look_the_same(client, ada, email,
     answer = authorize(client, email=email, password=password)
 
     assert answer.status_code == 401
-    assert "Email or password is wrong." in answer.get_data(as_text=True)
+    assert "Email or password is wrong" in answer.get_data(as_text=True)
 
 
-def test_who_came_by_v1_has_no_password_and_can_t_sign_in(client):
-    client.post("/v1/users", json={"name": "Ben", "email": "ben@example.org"})
+def test_who_came_by_v1_has_no_password_and_can_t_sign_in(client, issuer):
+    staff = {"Authorization": f"Bearer {issuer.token('staff', scopes=['users:any'])}"}
+    ben = {"name": "Ben", "email": "ben@example.org"}
+    assert client.post("/v1/users", json=ben, headers=staff).status_code == 201
 
     assert authorize(client, email="ben@example.org", password="").status_code == 401
 
@@ -184,6 +187,90 @@ def test_a_code_that_comes_twice_revokes_what_it_gave(client, ada):
     assert refresh(client, first["refresh_token"]).status_code == 400
 
 
+def test_a_code_that_comes_again_late_revokes_all_the_same(client, ada, database):
+    code = code_of(authorize(client))
+    first = exchange(client, code).get_json()
+    with database.transaction() as session:
+        session.execute(update(authorization_codes).values(expires_at="2020-01-01"))
+
+    assert exchange(client, code).status_code == 400
+    assert refresh(client, first["refresh_token"]).status_code == 400
+
+
+def test_it_works_behind_a_gateway_that_ends_tls(client, ada):
+    """Inside the cluster it is asked by plain HTTP, and by another name than the world uses."""
+    for base in ("http://slipway-users", "http://shop.example.org"):
+        query = urlencode(ASK)
+        form = {"email": "ada@example.org", "password": PASSWORD}
+        signed_in = client.post(f"/oauth/authorize?{query}", data=form, base_url=base)
+        code = code_of(signed_in)
+        body = {"grant_type": "authorization_code", "client_id": "shop", "code": code}
+        body |= {"redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+        assert client.post("/oauth/token", data=body, base_url=base).status_code == 200
+
+
+def test_going_back_and_signing_in_again_works(client, ada):
+    assert exchange(client, code_of(authorize(client))).status_code == 200
+    assert exchange(client, code_of(authorize(client))).status_code == 200, "the same nonce"
+
+
+def test_a_password_keeps_its_spaces(client):
+    body = {"name": "Eve", "email": "eve@example.org", "password": "  correct horse  "}
+    assert client.post("/v2/users", json=body).status_code == 201
+
+    assert authorize(client, email="eve@example.org", password="  correct horse  ").status_code == 302
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"redirect_uri": 'http://x/"'}, {"redirect_uri": "http://x/ü"}, {"response_type": 'tök"en'}, {"nonce": "\x00"},
+     {"state": "x" * 9000}, {"scope": "a\nb"}],
+)  # fmt: skip
+def test_parameters_of_odd_characters_are_400(client, ada, changed):
+    assert authorize(client, **changed).status_code == 400
+
+
+def test_whoever_guesses_waits_and_the_owner_with_them(client, ada, database):
+    for _ in range(5):
+        assert authorize(client, password="wrong").status_code == 401
+    assert authorize(client).status_code == 401, "right, and too soon"
+
+    with database.transaction() as session:  # some time passes
+        session.execute(update(sign_in_failures).values(last_at="2020-01-01"))
+    assert authorize(client).status_code == 302
+    assert authorize(client, password="wrong").status_code == 401
+    assert authorize(client).status_code == 302, "the count began anew"
+
+
+def test_signing_out_revokes_what_came_of_the_sign_in(client, ada):
+    token = exchange(client, code_of(authorize(client))).get_json()["refresh_token"]
+    second = refresh(client, token).get_json()["refresh_token"]
+
+    answer = client.post("/oauth/revoke", data={"client_id": "shop", "token": second})
+
+    assert answer.status_code == 200
+    assert refresh(client, second).status_code == 400
+    assert client.post("/oauth/revoke", data={"client_id": "shop", "token": "made-up"}).status_code == 200
+
+
+def test_a_token_that_is_made_while_all_are_revoked_is_revoked_too(client, ada, database):
+    """Two requests at once: the thief's old token ends the family, the owner's new one must not escape."""
+    first = exchange(client, code_of(authorize(client))).get_json()["refresh_token"]
+    second = refresh(client, first).get_json()["refresh_token"]
+    with database.transaction() as session:
+        session.execute(
+            update(refresh_tokens).where(refresh_tokens.c.used_at.is_not(None)).values(used_at="2020-01-01")
+        )
+
+    with ThreadPoolExecutor(2) as pool:
+        racing = [pool.submit(refresh, client.application.test_client(), token) for token in (second, first)]
+        answers = [one.result() for one in racing]
+
+    third = answers[0].get_json().get("refresh_token")
+    assert answers[1].status_code == 400
+    assert third is None or refresh(client, third).status_code == 400
+
+
 def test_a_code_expires(client, ada, database):
     code = code_of(authorize(client))
     with database.transaction() as session:
@@ -211,7 +298,10 @@ def test_a_refresh_gives_no_more_than_was_granted(client, ada):
     token = exchange(client, code_of(authorize(client))).get_json()["refresh_token"]
 
     assert refresh(client, token, scope="users:read users:any").status_code == 400
-    assert refresh(client, token, scope="users:read").get_json()["scope"] == "users:read"
+    smaller = refresh(client, token, scope="users:read").get_json()
+    assert smaller["scope"] == "users:read"
+    again = refresh(client, smaller["refresh_token"]).get_json()
+    assert again["scope"] == "openid email users:read", "the smaller one was for that access token alone"
 
 
 def assertion(key, **changed):
@@ -248,6 +338,8 @@ def test_an_assertion_is_good_once_for_us_alone_and_for_a_while(client, robot_ke
         signed,
         assertion(robot_key, aud="https://other.example.org"),
         assertion(robot_key, exp=int(time.time()) - 600),
+        assertion(robot_key, exp=int(time.time()) + 86_400),
+        assertion(robot_key, exp=1e308),
         assertion(robot_key, sub="shop", iss="shop"),
         assertion(issuer.signing_key),
     ):

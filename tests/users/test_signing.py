@@ -4,12 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
+from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from slipway_chassis.cli.main import cli
+from users.adapters.signing_keys import Signer, SqlSigningKeys
 from users.bootstrap import SERVICE
 from users.domain.signing import Rotation, SigningKey
+from users.entrypoints.timers import TIMERS
 from users.errors import NoSigningKey
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -72,4 +76,25 @@ def test_keys_are_rotated_and_revoked_by_the_command(client_of, users_settings, 
     slipway("revoke", first, "--yes")
     published = {key["kid"] for key in client.get("/.well-known/jwks.json").get_json()["keys"]}
     assert published == {second, third}
+    fourth = slipway("revoke", third, "--yes").split("; ")[1].split()[0]
+    listed = slipway("ls")
+    assert "signs" in next(line for line in listed.splitlines() if fourth in line), "an older one must not sign again"
     slipway("revoke", "made-up", "--yes", code=1)
+
+
+@pytest.mark.integration
+def test_a_lost_secret_is_healed_by_a_new_key(client_of, users_settings, database):
+    client_of(SERVICE, settings=users_settings)
+    other = users_settings.model_copy(update={"signing_keys_secret": SecretStr(Fernet.generate_key().decode())})
+
+    def keep_fresh(settings):
+        with database.transaction() as session:
+            TIMERS[0].run(session, settings)
+
+    keep_fresh(users_settings)
+    keep_fresh(other)
+    with database.transaction() as session:
+        assert Signer.of(other).sign(session, {"sub": "x"}, kind="JWT").count(".") == 2
+    keep_fresh(other)
+    with database.transaction() as session:
+        assert len(SqlSigningKeys(session, other.signing_keys_secret).all()) == 2

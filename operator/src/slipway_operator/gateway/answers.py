@@ -32,8 +32,9 @@ DETAILS = {
 def local_answers() -> dict[str, Any]:
     return {
         "mappers": [
+            _without_keys(grpc=True),
             _grpc(),
-            _without_keys(),
+            _without_keys(grpc=False),
             _wrong_audience(),
             *[_problem(status, detail) for status, detail in DETAILS.items()],
         ],
@@ -41,11 +42,16 @@ def local_answers() -> dict[str, Any]:
     }
 
 
+IS_GRPC = {"header_filter": {"header": {"name": "content-type", "string_match": {"prefix": "application/grpc"}}}}
+
+
 def _grpc() -> dict[str, Any]:
     """Calls of gRPC have a form of their own; their message stays a sentence."""
-    is_grpc = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
-    body = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}, "content_type": "text/plain"}
-    return {"filter": {"header_filter": {"header": is_grpc}}, "body_format_override": body}
+    return {"filter": IS_GRPC, "body_format_override": _text("%LOCAL_REPLY_BODY%")}
+
+
+def _text(sentence: str) -> dict[str, Any]:
+    return {"text_format_source": {"inline_string": sentence}, "content_type": "text/plain"}
 
 
 def _problem(status: HTTPStatus, detail: str) -> dict[str, Any]:
@@ -55,15 +61,16 @@ def _problem(status: HTTPStatus, detail: str) -> dict[str, Any]:
     return mapper
 
 
-def _without_keys() -> dict[str, Any]:
+def _without_keys(*, grpc: bool) -> dict[str, Any]:
     """Envoy says 401 to every token while it could not fetch the issuer's keys; but the token may be a good one."""
     status = HTTPStatus.SERVICE_UNAVAILABLE
     retry_after = {"header": {"key": "Retry-After", "value": "1"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
     failed = _token_failed("message", {"string_match": {"exact": KEYS_AWAY}})
+    detail = "The keys that tokens are checked with are not there yet."
     return {
-        "filter": {"and_filter": {"filters": [_is(HTTPStatus.UNAUTHORIZED), failed]}},
+        "filter": {"and_filter": {"filters": [_is(HTTPStatus.UNAUTHORIZED), failed, *([IS_GRPC] if grpc else [])]}},
         "status_code": status.value,
-        "body_format_override": _body(status.phrase, "The keys that tokens are checked with are not there yet."),
+        "body_format_override": _text(detail) if grpc else _body(status.phrase, detail),
         "headers_to_add": [retry_after],
     }
 

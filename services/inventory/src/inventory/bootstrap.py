@@ -8,7 +8,7 @@ from .domain.model import Reservation
 from .entrypoints.events import ORDERS
 from .entrypoints.grpc import API
 from .entrypoints.timers import TIMERS
-from .errors import InvalidRequest, ItemNotFound, ReservationNotFound, ReservationSold
+from .errors import InvalidRequest, ItemNotFound, ReservationNotFound, ReservationOfOrder, ReservationSold
 from .settings import InventorySettings
 
 SERVICE = service(
@@ -17,7 +17,13 @@ SERVICE = service(
     publishes={Reservation: RESERVATIONS},
     consumes=[ORDERS],
     timers=TIMERS,
-    problems={InvalidRequest: 400, ItemNotFound: 404, ReservationNotFound: 404, ReservationSold: 409},
+    problems={
+        InvalidRequest: 400,
+        ItemNotFound: 404,
+        ReservationNotFound: 404,
+        ReservationSold: 409,
+        ReservationOfOrder: 409,
+    },
     package=__package__,
     prepare=map_domain,
     settings=InventorySettings,

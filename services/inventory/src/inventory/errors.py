@@ -4,6 +4,7 @@ InventoryError
 ├── ItemNotFound
 ├── ReservationNotFound
 ├── ReservationSold        it can't be released any more
+├── ReservationOfOrder     only its order can end it
 ├── OutOfStock             fewer are available than were asked for
 ├── PriceChanged           the customer saw another price
 └── InvalidRequest         a field of a call is missing or out of bounds
@@ -23,6 +24,10 @@ class ReservationNotFound(InventoryError):
 
 
 class ReservationSold(InventoryError):
+    pass
+
+
+class ReservationOfOrder(InventoryError):
     pass
 
 

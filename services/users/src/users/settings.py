@@ -1,9 +1,11 @@
 """Settings of this service; the chassis reads them from the environment, before anything connects."""
 
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from cryptography.fernet import Fernet
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, SecretStr, model_validator
 
 from slipway_chassis.config import AuthSettings
@@ -18,6 +20,21 @@ def _fernet_keys(value: SecretStr) -> SecretStr:
         except ValueError:
             raise ValueError("each must be 32 bytes in URL-safe base64") from None
     return value
+
+
+def _require_public(client: str, keys: dict[str, object]) -> None:
+    try:
+        found = KeySet.import_key_set(cast("Any", keys)).keys
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        JoseError,
+    ) as error:  # whatever a malformed set makes of it
+        raise ValueError(f"the keys of the client {client} are no key set (JWKS): {error}") from None
+    if not found or any(key.key_type not in ("EC", "OKP") or key.is_private for key in found):
+        raise ValueError(f"the keys of the client {client} must be public elliptic-curve keys, and nothing else")
 
 
 class Client(BaseModel):
@@ -38,6 +55,8 @@ class Client(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        if self.keys:
+            _require_public(self.id, self.keys)
         if "client_credentials" in self.grants and not self.keys:
             raise ValueError(f"the client {self.id} may use client_credentials and has no keys to prove itself with")
         if "authorization_code" in self.grants and not self.redirect_uris:

@@ -180,7 +180,9 @@ class Platform:
         child.start()
         self.children.append(child)
         child.wait_until(lambda: _ready(layout.gateway_metrics), START_TIMEOUT)
-        self._tell("gateway (Envoy)", f"{layout.gateway_url} and https://localhost:{layout.gateway_tls}")
+        self._tell(
+            "gateway (Envoy)", f"{layout.gateway_url} (for programs also https://localhost:{layout.gateway_tls})"
+        )
 
     def _gateway_settings(self, folder: Path) -> GatewaySettings:
         layout, declared = self.layout, self._system.gateway

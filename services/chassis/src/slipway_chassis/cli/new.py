@@ -17,6 +17,7 @@ from ..errors import ConfigurationError
 NAME = re.compile(r"[a-z][a-z0-9]{1,29}")
 SUFFIX = ".tmpl"
 GATEWAY = Path("charts/gateway/values.yaml")
+UPSTREAMS = "  upstreams:\n"
 
 
 @click.group()
@@ -73,9 +74,19 @@ def _check(root: Path, name: str, aggregate: str) -> None:
             )
     if not (root / "services").is_dir() or not (root / "pyproject.toml").exists():
         raise ConfigurationError(f"{root} is no Slipway workspace: it has no services folder and pyproject.toml")
+    _require_gateway(root / GATEWAY)
     for folder in ("services", "charts", "tests"):
         if (root / folder / name).exists():
             raise ConfigurationError(f"{folder}/{name} exists already; nothing was written")
+
+
+def _require_gateway(file: Path) -> None:
+    """Its values are text to this command: they have comments that a YAML library would lose."""
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    if UPSTREAMS not in text or not text.rstrip().splitlines()[-1].startswith("  - {"):
+        raise ConfigurationError(
+            f"{file} is not as this command knows it, with upstreams, and routes at its end; nothing was written"
+        )
 
 
 def _templates(folder: Traversable, above: str = "") -> Iterator[tuple[str, str]]:
@@ -136,11 +147,8 @@ def _register(file: Path, name: str) -> None:
 def _open(file: Path, name: str) -> Path:
     """Adds the service to the gateway: an upstream, and the last of the routes."""
     text = file.read_text(encoding="utf-8")
-    upstreams = "  upstreams:\n"
-    if upstreams not in text or not text.rstrip().splitlines()[-1].startswith("  - {"):
-        raise ConfigurationError(f"{file} is not as this command knows it: upstreams, and routes at the end")
     upstream = f'    {name}: {{address: "{{{{ .Release.Name }}}}-{name}", port: 80}}\n'
-    text = text.replace(upstreams, upstreams + upstream, 1).rstrip() + "\n"
+    text = text.replace(UPSTREAMS, UPSTREAMS + upstream, 1).rstrip() + "\n"
     file.write_text(f"{text}  - {{prefix: /v1/{name}, upstream: {name}, public: true}}\n", encoding="utf-8")
     return file
 

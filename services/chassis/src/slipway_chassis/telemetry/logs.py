@@ -135,7 +135,7 @@ def configure_logs(service: str, *, process: str, version: str, level: str) -> N
     logging.basicConfig(level=level, handlers=[handler], force=True)
     _Lines.current = handler
     # Their INFO is about every connection and every migration step of others.
-    for noisy in ("kafka", "alembic", "werkzeug", "opentelemetry"):
+    for noisy in ("kafka", "alembic", "werkzeug", "opentelemetry", "authlib"):
         logging.getLogger(noisy).setLevel("WARNING")
 
 

@@ -1,6 +1,6 @@
 """Tables, and the mapping of the domain's classes to them: the domain knows nothing of it."""
 
-from sqlalchemy import CheckConstraint, Column, Enum, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import Boolean, CheckConstraint, Column, Enum, Integer, MetaData, Table, Text, Uuid
 from sqlalchemy.orm import registry
 
 from ..domain.model import Item, Reservation, ReservationStatus
@@ -27,6 +27,7 @@ reservations = Table(
     Column("sku", Text, nullable=False),
     Column("quantity", Integer, nullable=False),
     Column("status", Enum(ReservationStatus, native_enum=False, values_callable=list, length=20), nullable=False),
+    Column("of_order", Boolean, nullable=False),
     Column("reason", Text, nullable=False),
     Column("version", Integer, nullable=False),
 )

@@ -1,7 +1,7 @@
 from uuid import UUID
 
 from ..domain.model import Item, Reservation
-from ..errors import ItemNotFound, OutOfStock, PriceChanged, ReservationNotFound
+from ..errors import ItemNotFound, OutOfStock, PriceChanged, ReservationNotFound, ReservationOfOrder
 from .consumed_events import OrderPlaced
 from .ports import Items, Reservations
 
@@ -33,15 +33,16 @@ def reserve(
     total_cents: int | None = None,
 ) -> Reservation:
     """Holds the stock, or remembers why not; asked again with the same id, it says the same. ``total_cents`` is
-    what the customer was told it costs.
+    what an order's customer was told it costs; None for who reserves without an order.
     """
     known = reservations.get(reservation_id)
     if known is not None:
         return known
+    of_order = total_cents is not None
     try:
         item = find_item(items, sku, for_change=True)
         _require_price(item, quantity, total_cents)
-        made = Reservation.hold(reservation_id, item, quantity)
+        made = Reservation.hold(reservation_id, item, quantity, of_order=of_order)
     except (ItemNotFound, PriceChanged, OutOfStock) as error:
         made = Reservation.reject(reservation_id, sku, quantity, str(error))
     reservations.add(made)
@@ -57,6 +58,8 @@ def release(items: Items, reservations: Reservations, reservation_id: UUID) -> R
     reservation = reservations.get(reservation_id)
     if reservation is None:
         raise ReservationNotFound(f"There is no reservation {reservation_id}.")
+    if reservation.of_order:
+        raise ReservationOfOrder(f"The reservation {reservation_id} is an order's: cancel the order.")
     reservation.release(_item_of(items, reservation))
     return reservation
 

@@ -22,6 +22,8 @@ class Item:
 
     def hold(self, quantity: int) -> None:
         """Raises OutOfStock when fewer are available."""
+        if quantity < 1:
+            raise OutOfStock(f"{quantity} of {self.sku} can't be held: at least 1")
         if quantity > self.available:
             raise OutOfStock(f"{self.available} of {self.sku} are available, not {quantity}")
         self.available -= quantity
@@ -53,15 +55,16 @@ class Reservation:
     sku: str
     quantity: int
     status: ReservationStatus
+    of_order: bool = False
     reason: str = ""
     version: int = 1
     events: list[Event] = field(default_factory=list)
 
     @classmethod
-    def hold(cls, reservation_id: UUID, item: Item, quantity: int) -> Self:
-        """Raises OutOfStock."""
+    def hold(cls, reservation_id: UUID, item: Item, quantity: int, *, of_order: bool = False) -> Self:
+        """Raises OutOfStock. ``of_order``: what becomes of it is for orders to say alone."""
         item.hold(quantity)
-        made = cls(id=reservation_id, sku=item.sku, quantity=quantity, status=ReservationStatus.HELD)
+        made = cls(id=reservation_id, sku=item.sku, quantity=quantity, status=ReservationStatus.HELD, of_order=of_order)
         made.events.append(StockReserved(order_id=reservation_id, sku=item.sku, quantity=quantity))
         return made
 

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -27,8 +27,9 @@ _SKU = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
 class InventoryServicer(pb_grpc.InventoryServiceServicer):
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, draining: Callable[[], bool] = lambda: False) -> None:
         self._database = database
+        self._draining = draining
         self._watchers = Bulkhead("watch stock", most=WATCHERS)
 
     def ListItems(self, request: pb.ListItemsRequest, _context: Any) -> pb.ListItemsResponse:  # noqa: N802 # gRPC's
@@ -78,7 +79,7 @@ class InventoryServicer(pb_grpc.InventoryServiceServicer):
         end = time.monotonic() + WATCH_SECONDS
         told: dict[str, bytes] = {}
         with self._watchers.entering():
-            while context.is_active() and time.monotonic() < end:
+            while context.is_active() and not self._draining() and time.monotonic() < end:
                 for item in self._watched(skus):
                     told_now = item.SerializeToString(deterministic=True)
                     if told.get(item.sku) != told_now:
@@ -99,7 +100,7 @@ def _known(known: Repositories, skus: list[str]) -> list[model.Item]:
 def servicer(standing: Standing) -> InventoryServicer:
     if standing.database is None:
         raise ConfigurationError("the inventory service needs its database")
-    return InventoryServicer(standing.database)
+    return InventoryServicer(standing.database, standing.draining)
 
 
 READ, WRITE = ["inventory:read"], ["inventory:write"]

@@ -35,6 +35,10 @@ class SqlOrders:
         late = select(Order).where(table.c.status == status, table.c.changed_at <= since).order_by(table.c.changed_at)
         return list(self._session.scalars(late.limit(limit).with_for_update(skip_locked=True)))
 
+    def refunds_due(self, *, limit: int) -> list[Order]:
+        due = select(Order).where(orders_table.c.refund_due).order_by(orders_table.c.changed_at).limit(limit)
+        return list(self._session.scalars(due.with_for_update(skip_locked=True)))
+
 
 class SqlCustomers:
     def __init__(self, session: Session) -> None:

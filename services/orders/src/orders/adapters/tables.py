@@ -1,6 +1,6 @@
 """Tables, and the mapping of the domain's classes to them: the domain knows nothing of it."""
 
-from sqlalchemy import Column, DateTime, Enum, Index, Integer, MetaData, Table, Text, Uuid, text
+from sqlalchemy import Boolean, Column, DateTime, Enum, Index, Integer, MetaData, Table, Text, Uuid, text
 from sqlalchemy.orm import registry
 
 from ..domain.model import Order, OrderStatus
@@ -19,8 +19,10 @@ orders = Table(
     Column("status", Enum(OrderStatus, native_enum=False, values_callable=list, length=20), nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
     Column("reason", Text, nullable=False),
+    Column("refund_due", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
     Index("orders_of_user", "user_id", "id"),
+    Index("orders_refund_due", "changed_at", postgresql_where=text("refund_due")),
     Index("orders_waiting", "status", "changed_at", postgresql_where=text("status IN ('placed', 'confirmed')")),
 )
 

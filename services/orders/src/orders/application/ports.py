@@ -20,6 +20,10 @@ class Orders(Protocol):
         """Orders that came into this status before ``since``, for change; those that others change are left out."""
         ...
 
+    def refunds_due(self, *, limit: int) -> list[Order]:
+        """Orders whose cost may have to be given back, for change; those that others change are left out."""
+        ...
+
 
 class Customers(Protocol):
     def put(self, customer: Customer) -> None:

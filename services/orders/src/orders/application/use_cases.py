@@ -42,13 +42,10 @@ def pay_order(
     return order
 
 
-def cancel_order(
-    orders: Orders, provider: PaymentProvider, order_id: UUID, *, of_user: UUID | None, now: datetime
-) -> Order:
-    """The provider comes first: an order that is cancelled was given back whatever it had cost."""
+def cancel_order(orders: Orders, order_id: UUID, *, of_user: UUID | None, now: datetime) -> Order:
+    """What it may have cost is given back behind the answer, until the provider has confirmed it: see ``refund``."""
     order = order_of(orders, order_id, of_user=of_user, for_change=True)
     order.cancel("by the customer", now=now)
-    provider.void(order.id)
     return order
 
 

@@ -41,6 +41,7 @@ class Order:
     changed_at: datetime
     status: OrderStatus = OrderStatus.PLACED
     reason: str = ""
+    refund_due: bool = False
     version: int = 0
     events: list[Event] = field(default_factory=list)
 
@@ -97,8 +98,13 @@ class Order:
         """Raises OrderNotCancellable when it is rejected or cancelled already."""
         if self.status in (OrderStatus.REJECTED, OrderStatus.CANCELLED):
             raise OrderNotCancellable(f"The order {self.id} is {self.status} and can't be cancelled.")
+        # Confirmed is enough: a payment may have been charged whose commit was lost.
+        self.refund_due = self.status is not OrderStatus.PLACED
         self.reason = reason
         self._becomes(OrderStatus.CANCELLED, OrderCancelled(order_id=self.id, cancelled_at=now, reason=reason), now)
+
+    def refunded(self) -> None:
+        self.refund_due = False
 
     @property
     def total_cents(self) -> int:

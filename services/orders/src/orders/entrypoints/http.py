@@ -153,8 +153,5 @@ def pay(order_id: UUID, body: Payment, session: Session) -> OrderView:
 )
 def cancel(order_id: UUID, session: Session) -> OrderView:
     """Cancel an order; what was paid is given back."""
-    provider = current_parts(Parts).payments
-    order = use_cases.cancel_order(
-        repositories(session).orders, provider, order_id, of_user=_asker(), now=datetime.now(UTC)
-    )
+    order = use_cases.cancel_order(repositories(session).orders, order_id, of_user=_asker(), now=datetime.now(UTC))
     return OrderView.of(order)

@@ -19,10 +19,15 @@ def reject_unanswered(session: Session, settings: OrdersSettings) -> None:
 
 
 def cancel_unpaid(session: Session, settings: OrdersSettings) -> None:
-    saga.cancel_unpaid(repositories(session).orders, PROVIDER, timeout=settings.payment_timeout, now=datetime.now(UTC))
+    saga.cancel_unpaid(repositories(session).orders, timeout=settings.payment_timeout, now=datetime.now(UTC))
+
+
+def refund(session: Session, _settings: OrdersSettings) -> None:
+    saga.refund(repositories(session).orders, PROVIDER)
 
 
 TIMERS = [
     Timer(name="unanswered orders", seconds=1, run=reject_unanswered),
     Timer(name="unpaid orders", seconds=1, run=cancel_unpaid),
+    Timer(name="refunds", seconds=1, run=refund),
 ]

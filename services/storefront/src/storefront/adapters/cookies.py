@@ -21,7 +21,7 @@ class Seal:
         """The value as a cookie. Its kind goes with it: one cookie can't be brought as another."""
         kind = type(value)
         content = {"kind": kind.__name__, "value": reader(kind).dump_python(value, mode="json")}
-        return self._keys.encrypt(json.dumps(content).encode()).decode()
+        return self._keys.encrypt(json.dumps(content, ensure_ascii=False).encode()).decode()
 
     def open(self, kind: type[T], sealed: str, *, seconds: int) -> T | None:
         """What was sealed at most so many seconds ago; None for everything else."""

@@ -5,6 +5,7 @@ guard and with the same limits.
 """
 
 import json
+import logging
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -14,7 +15,13 @@ import urllib3
 
 from slipway_chassis import deadline
 from slipway_chassis.auth import Verifier
-from slipway_chassis.errors import InvalidToken, UnusableAnswer, UpstreamUnavailable
+from slipway_chassis.errors import (
+    DeadlineExceeded,
+    DependencyUnavailable,
+    InvalidToken,
+    UnusableAnswer,
+    UpstreamUnavailable,
+)
 from slipway_chassis.reading import read_within
 from slipway_chassis.resilience import Guard
 from slipway_chassis.telemetry.correlation import outgoing_headers, span
@@ -22,7 +29,10 @@ from slipway_chassis.telemetry.correlation import outgoing_headers, span
 from ..domain.session import Account, SignIn
 from ..errors import NotSignedIn, SignInFailed
 
+log = logging.getLogger(__name__)
+
 LARGEST = 64 * 1024
+LONGEST_NAME = 60  # what the page shows: a cookie has room for no more
 # The issuer can't answer now, or not so many: nobody is signed out for that.
 AWAY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, 504}
 
@@ -44,7 +54,7 @@ class TokenEndpoint:
         renewal_timeout: float = 8.0,
         guard: Guard | None = None,
     ) -> None:
-        self._url = f"{users_url}/oauth/token"
+        self._base = f"{users_url}/oauth"
         self._client_id = client_id
         self._redirect_uri = redirect_uri
         self._access = access
@@ -62,27 +72,34 @@ class TokenEndpoint:
             "redirect_uri": self._redirect_uri,
             "code_verifier": sign_in.verifier,
         }
-        status, found = self._ask(form, self._timeout)
+        status, found = self._ask("token", form, self._timeout)
         if status != HTTPStatus.OK:
             raise SignInFailed("The sign-in was not accepted. It may have taken too long.")
         try:
             claims = self._identity.verify(str(found.get("id_token", ""))).claims
             if claims.get("nonce") != sign_in.nonce:
                 raise SignInFailed("The answer belongs to another sign-in.")
-            return self._account(found, subject=str(claims["sub"]), name=str(claims.get("name", "")))
+            return self._account(found, subject=str(claims["sub"]), name=str(claims.get("name", ""))[:LONGEST_NAME])
         except InvalidToken as error:
             raise SignInFailed("The sign-in gave no valid token.") from error
 
     def renew(self, account: Account) -> Account:
         """Raises NotSignedIn where the issuer refuses."""
         form = {"grant_type": "refresh_token", "refresh_token": account.refresh_token}
-        status, found = self._ask(form, self._renewal_timeout)
+        status, found = self._ask("token", form, self._renewal_timeout)
         if status != HTTPStatus.OK:
             raise NotSignedIn("The session has ended.")
         try:
             return self._account(found, subject=account.subject, name=account.name, refresh=account.refresh_token)
         except (InvalidToken, SignInFailed) as error:
             raise NotSignedIn("The session has ended.") from error
+
+    def revoke(self, account: Account) -> None:
+        """Where users can't be reached the tokens live on until they expire; signing out is not refused for it."""
+        try:
+            self._ask("revoke", {"token": account.refresh_token}, self._timeout)
+        except (DependencyUnavailable, UnusableAnswer, DeadlineExceeded) as error:
+            log.warning("a session was signed out and could not be revoked: %s", error)
 
     def _account(self, found: Mapping[str, Any], *, subject: str, name: str, refresh: str = "") -> Account:
         token = str(found.get("access_token", ""))
@@ -97,11 +114,11 @@ class TokenEndpoint:
             expires_at=float(principal.claims["exp"]),
         )
 
-    def _ask(self, form: Mapping[str, str], seconds: float) -> tuple[int, dict[str, Any]]:
+    def _ask(self, what: str, form: Mapping[str, str], seconds: float) -> tuple[int, dict[str, Any]]:
         """Never repeated: a code is good for one try."""
-        with span("POST users/oauth/token", kind="client") as current:
+        with span(f"POST users/oauth/{what}", kind="client") as current:
             sent = {**form, "client_id": self._client_id}
-            status, body = self._guard.call(lambda: self._once(sent, seconds), safe_to_repeat=False)
+            status, body = self._guard.call(lambda: self._once(what, sent, seconds), safe_to_repeat=False)
             current.put("http.response.status_code", status)
         try:
             found = json.loads(body)
@@ -111,7 +128,7 @@ class TokenEndpoint:
             raise UnusableAnswer(f"users: the token endpoint answered {status} without a JSON object")
         return status, found
 
-    def _once(self, form: Mapping[str, str], seconds: float) -> tuple[int, bytes]:
+    def _once(self, what: str, form: Mapping[str, str], seconds: float) -> tuple[int, bytes]:
         limit = deadline.timeout(seconds)
         began = time.monotonic()
         headers = {"Accept": "application/json", **outgoing_headers()}
@@ -120,7 +137,7 @@ class TokenEndpoint:
         try:
             answer = self._pool.request(
                 "POST",
-                self._url,
+                f"{self._base}/{what}",
                 fields=form,
                 encode_multipart=False,
                 headers=headers,

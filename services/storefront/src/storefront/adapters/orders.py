@@ -54,7 +54,7 @@ class HttpOrders:
     def cancel(self, account: Account, order_id: UUID, *, key: str) -> Order:
         path, headers = f"/v1/orders/{order_id}/cancel", _once(account, key)
         with _known(order_id):
-            return read(Order, required(self._payments.request("POST", path, headers=headers)))
+            return read(Order, required(self._client.request("POST", path, headers=headers)))
 
 
 def _once(account: Account, key: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from ..domain.session import Account
 from ..errors import Late
 
 THREADS = 4
-KEPT_SECONDS = 60.0
+KEPT_SECONDS = 900.0  # a visitor whose page went out without the new token comes back with the old one
 UNDER_WAY = 64  # more than threads: the others wait for one, and their pages for their own time limit
 
 

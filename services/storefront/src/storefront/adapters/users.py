@@ -32,6 +32,6 @@ class HttpAccounts:
     def __init__(self, client: HttpClient) -> None:
         self._client = client
 
-    def register(self, *, name: str, email: str, password: str, key: str) -> None:
+    def register(self, *, name: str, email: str, password: str) -> None:
         wanted = {"name": name, "email": email, "password": password}
-        required(self._client.post("/v2/users", wanted, headers={"Idempotency-Key": key}))
+        required(self._client.post("/v2/users", wanted))

@@ -30,8 +30,8 @@ class People(Protocol):
 
 
 class Accounts(Protocol):
-    def register(self, *, name: str, email: str, password: str, key: str) -> None:
-        """Raises Refused with the reason. Repeated with the same key it registers once."""
+    def register(self, *, name: str, email: str, password: str) -> None:
+        """Raises Refused with the reason, also when the address is taken."""
         ...
 
 
@@ -60,6 +60,10 @@ class Round(Protocol):
 class Tokens(Protocol):
     def exchange(self, code: str, sign_in: SignIn) -> Account:
         """Raises SignInFailed."""
+        ...
+
+    def revoke(self, account: Account) -> None:
+        """Whatever was kept of the session is worth nothing from now on, as far as the issuer can be reached."""
         ...
 
 

@@ -1,7 +1,6 @@
 """Sign-up, sign-in and sign-out."""
 
 from urllib.parse import urlencode
-from uuid import uuid4
 
 from flask import Response, request
 
@@ -11,7 +10,7 @@ from ..application import sign_in as use_cases
 from ..domain.session import SignIn, challenge
 from ..errors import Refused
 from .parts import Parts
-from .shop import form_key, page, pages
+from .shop import page, pages
 from .visit import check_form, current_visit, set_cookie, to
 
 SCOPES = "openid profile email users:read orders:read orders:write inventory:read"
@@ -58,15 +57,16 @@ def signed_in() -> Response:
 
 @pages.post("/sign-out")
 def sign_out() -> Response:
-    if current_visit().account:  # else another tab was first
+    if account := current_visit().account:  # else another tab was first
         check_form()
         current_visit().keep(None)
+        current_parts(Parts).tokens.revoke(account)
     return to("/")
 
 
 @pages.get("/sign-up")
 def sign_up() -> Response:
-    return page("sign_up.html", key=uuid4(), wrong="", name="", email="")
+    return page("sign_up.html", wrong="", name="", email="")
 
 
 @pages.post("/sign-up")
@@ -74,9 +74,7 @@ def open_account() -> Response:
     check_form()
     name, email = request.form.get("name", ""), request.form.get("email", "")
     try:
-        current_parts(Parts).accounts.register(
-            name=name, email=email, password=request.form.get("password", ""), key=form_key()
-        )
+        current_parts(Parts).accounts.register(name=name, email=email, password=request.form.get("password", ""))
     except Refused as error:
-        return page("sign_up.html", error.status, key=uuid4(), wrong=str(error), name=name, email=email)
+        return page("sign_up.html", error.status, wrong=str(error), name=name, email=email)
     return to("/sign-in")

@@ -28,7 +28,7 @@ RECONNECT_MS = 2_000
 BUSY_SECONDS = 5
 
 
-@pages.get("/orders/<uuid:order_id>/events")
+@pages.get("/live/orders/<uuid:order_id>")
 def events(order_id: UUID) -> Response:
     """At most so many at a time: each holds a thread of the process."""
     known = current_parts(Parts)

@@ -1,5 +1,6 @@
 """The shop: what is for sale, and a visitor's orders."""
 
+from http import HTTPStatus
 from uuid import UUID, uuid4
 
 from flask import Response, request
@@ -21,6 +22,7 @@ CARDS = {
     "card-unavailable": "A card whose bank does not answer",
 }
 MOST = 1_000
+NOT_PLACED = "The order did not get an answer. Try again: it is placed once, also if it was placed already."
 NOT_PAID = "The payment did not get an answer. Nothing was charged as far as we know: try again."
 NOT_CANCELLED = "The cancellation did not get an answer. Try again."
 
@@ -39,9 +41,10 @@ def item(sku: str) -> Response:
     return _item_page(sku)
 
 
-def _item_page(sku: str, *, status: int = 200, wrong: str = "", quantity: str = "1") -> Response:
+def _item_page(sku: str, *, status: int = 200, wrong: str = "", quantity: str = "1", key: str = "") -> Response:
+    """``key``: of the form that is shown again. It stays the same where the order may have been placed after all."""
     found = current_parts(Parts).shelves.item(sku)
-    return page("item.html", status, item=found, wrong=wrong, quantity=quantity, most=MOST, key=uuid4())
+    return page("item.html", status, item=found, wrong=wrong, quantity=quantity, most=MOST, key=key or uuid4())
 
 
 @pages.post("/orders")
@@ -49,17 +52,20 @@ def place() -> Response:
     """Places an order at the price that the visitor saw; at another one inventory rejects it."""
     account = current_visit().signed_in()
     check_form()
-    sku, quantity = request.form.get("item", ""), request.form.get("quantity", "")
+    sku, quantity, key = request.form.get("item", ""), request.form.get("quantity", ""), form_key()
     try:
         order = current_parts(Parts).orders.place(
             account,
             sku=sku,
             quantity=_number(quantity, most=MOST, what="The quantity"),
             unit_price_cents=_number(request.form.get("price_cents", ""), most=100_000_000, what="The price"),
-            key=form_key(),
+            key=key,
         )
     except Refused as error:
-        return _item_page(sku, status=error.status, wrong=str(error), quantity=quantity)
+        again = key if error.status == HTTPStatus.CONFLICT else ""  # it is being worked on
+        return _item_page(sku, status=error.status, wrong=str(error), quantity=quantity, key=again)
+    except DependencyUnavailable:
+        return _item_page(sku, status=503, wrong=NOT_PLACED, quantity=quantity, key=key)
     return to(f"/orders/{order.id}")
 
 

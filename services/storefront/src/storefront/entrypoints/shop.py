@@ -56,8 +56,7 @@ def static_file(name: str) -> Response:
 
 @pages.before_request
 def _begin() -> None:
-    if request.endpoint != "pages.static_file":
-        begin_visit()
+    begin_visit()
 
 
 @pages.after_request

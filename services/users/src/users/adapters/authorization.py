@@ -2,7 +2,8 @@
 client credentials by signed assertion (private_key_jwt), so that no client has a password.
 
 Every request is one transaction, kept in ``flask.g``. Codes and refresh tokens are one-time: whoever brings
-one a second time may be a thief, so all tokens of its family are revoked (RFC 9700).
+one a second time may be a thief, so all tokens of its family are revoked (RFC 9700). A refresh token is forgiven
+for a while, since answers get lost and pages are opened twice; who steals one may use that time as well.
 """
 
 import hashlib
@@ -14,26 +15,31 @@ from typing import Any, ClassVar, cast
 from uuid import UUID, uuid4
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
-from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError, grants
+from authlib.integrations.flask_oauth2.requests import FlaskOAuth2Payload, FlaskOAuth2Request
+from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError, OAuth2Request, grants
+from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core import UserInfo
 from authlib.oidc.core.grants import OpenIDCode
-from flask import Flask, g
+from flask import Flask, Request, g
+from flask import request as current_flask_request
 from joserfc.jwk import ECKey, KeySet
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from ..domain.model import User
-from ..settings import Client, UsersSettings
+from ..settings import UsersSettings
+from .oauth_clients import PRIVATE_KEY_JWT, OAuthClient
 from .signing_keys import ALGORITHM, Signer
-from .tables import authorization_codes, refresh_tokens, used_assertions
+from .tables import authorization_codes, refresh_tokens, sign_in_failures, used_assertions
 
 CODE_LIFETIME = timedelta(seconds=60)
 # An answer can be lost, and a page open twice asks twice at once: for so long the same token is no theft.
-REUSE_LEEWAY = timedelta(seconds=10)
-PRIVATE_KEY_JWT = JWTBearerClientAssertion.CLIENT_AUTH_METHOD
+REUSE_LEEWAY = timedelta(seconds=60)
+LONGEST_ASSERTION_SECONDS = 3600  # until it expires: for so long at least it is remembered that it was used
+AT_ONCE = 1000
 
 
 def hashed(secret: str) -> str:
@@ -47,40 +53,6 @@ def _now() -> datetime:
 def _session() -> Session:
     session: Session = g.session
     return session
-
-
-class _Client:
-    """A configured client as Authlib wants to ask it."""
-
-    def __init__(self, declared: Client) -> None:
-        self.declared = declared
-        self.client_id = declared.id
-        self.token_endpoint_auth_method = PRIVATE_KEY_JWT if declared.keys else "none"
-        self.id_token_signed_response_alg = ALGORITHM
-
-    def get_client_id(self) -> str:
-        return self.client_id
-
-    def get_default_redirect_uri(self) -> str | None:
-        return self.declared.redirect_uris[0] if len(self.declared.redirect_uris) == 1 else None
-
-    def get_allowed_scope(self, scope: str | None) -> str:
-        return " ".join(one for one in (scope or "").split() if one in self.declared.scopes)
-
-    def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return redirect_uri in self.declared.redirect_uris
-
-    def check_client_secret(self, _secret: str) -> bool:
-        return False
-
-    def check_endpoint_auth_method(self, method: str, _endpoint: str) -> bool:
-        return method == self.token_endpoint_auth_method
-
-    def check_response_type(self, response_type: str) -> bool:
-        return response_type == "code" and "authorization_code" in self.declared.grants
-
-    def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type in self.declared.grants
 
 
 class _Code:
@@ -114,11 +86,16 @@ class _RefreshToken:
     def __init__(self, row: Any) -> None:
         self.row = row
 
-    def check_client(self, client: _Client) -> bool:
+    def check_client(self, client: OAuthClient) -> bool:
         return bool(self.row.client_id == client.client_id)
 
     def get_scope(self) -> str:
         return str(self.row.scope)
+
+
+def _lock_family(family: UUID) -> None:
+    """Until the transaction ends: a token must not be made while all of its family are being revoked."""
+    _session().execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"tokens {family}", 0))))
 
 
 def _revoke_family(family: UUID) -> None:
@@ -137,7 +114,7 @@ class _AuthorizationCodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[mi
                 client_id=request.client.client_id,
                 user_id=request.user.id,
                 scope=request.client.get_allowed_scope(request.payload.scope),
-                redirect_uri=request.payload.redirect_uri or request.client.get_default_redirect_uri(),
+                redirect_uri=request.payload.redirect_uri or "",  # what was not sent need not be sent again
                 nonce=data.get("nonce"),
                 code_challenge=data["code_challenge"],
                 signed_in_at=_now(),
@@ -145,16 +122,17 @@ class _AuthorizationCodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[mi
             )
         )
 
-    def query_authorization_code(self, code: str, client: _Client) -> _Code | None:
+    def query_authorization_code(self, code: str, client: OAuthClient) -> _Code | None:
         table = authorization_codes
         found = select(table).where(table.c.hash == hashed(code), table.c.client_id == client.client_id)
         row = _session().execute(found.with_for_update()).one_or_none()
-        if row is None or row.expires_at <= _now():
+        if row is None:
             return None
+        _lock_family(row.family)
         if row.used_at is not None:
             _revoke_family(row.family)
             return None
-        return _Code(row)
+        return _Code(row) if row.expires_at > _now() else None
 
     def delete_authorization_code(self, authorization_code: _Code) -> None:
         table = authorization_codes
@@ -172,8 +150,12 @@ class _RefreshTokenGrant(grants.RefreshTokenGrant):  # type: ignore[misc]
 
     def authenticate_refresh_token(self, refresh_token: str) -> _RefreshToken | None:
         table = refresh_tokens
-        found = select(table).where(table.c.hash == hashed(refresh_token)).with_for_update()
+        found = select(table).where(table.c.hash == hashed(refresh_token))
         row = _session().execute(found).one_or_none()
+        if row is None:
+            return None
+        _lock_family(row.family)
+        row = _session().execute(found.with_for_update()).one_or_none()  # as it is now that nobody else works on it
         if row is None or row.expires_at <= _now():
             return None
         if row.used_at is not None and row.used_at + REUSE_LEEWAY <= _now():
@@ -182,7 +164,7 @@ class _RefreshTokenGrant(grants.RefreshTokenGrant):  # type: ignore[misc]
         return _RefreshToken(row)
 
     def authenticate_user(self, refresh_token: _RefreshToken) -> User | None:
-        g.family = refresh_token.row.family
+        g.family, g.granted = refresh_token.row.family, refresh_token.row.scope
         return _session().get(User, refresh_token.row.user_id)
 
     def revoke_old_credential(self, refresh_token: _RefreshToken) -> None:
@@ -214,21 +196,26 @@ class _ClientAssertion(JWTBearerClientAssertion):  # type: ignore[misc]
         self._issuer = settings.auth_issuer.rstrip("/")
 
     def get_audiences(self) -> list[str]:
-        return [self._issuer, f"{self._issuer}/oauth/token"]
+        return [self._issuer, f"{self._issuer}/", f"{self._issuer}/oauth/token"]
+
+    def verify_claims(self, claims: dict[str, Any]) -> None:
+        if not isinstance(claims.get("exp"), int | float) or claims["exp"] > time.time() + LONGEST_ASSERTION_SECONDS:
+            raise InvalidClientError(description="The assertion must expire within an hour.")
+        super().verify_claims(claims)
 
     def validate_jti(self, claims: dict[str, Any], jti: str) -> bool:
         first = (
             upsert(used_assertions)
             .values(
                 hash=hashed(f"{claims['sub']} {jti}"),
-                expires_at=datetime.fromtimestamp(min(float(claims["exp"]), time.time() + 86_400), UTC),
+                expires_at=datetime.fromtimestamp(float(claims["exp"]), UTC),
             )
             .on_conflict_do_nothing()
             .returning(used_assertions.c.hash)
         )
         return _session().execute(first).one_or_none() is not None
 
-    def resolve_client_public_key(self, client: _Client) -> KeySet:
+    def resolve_client_public_key(self, client: OAuthClient) -> KeySet:
         if not client.declared.keys:
             raise InvalidClientError(description="This client has no keys to prove itself with.")
         return KeySet.import_key_set(cast("Any", client.declared.keys))
@@ -240,18 +227,17 @@ class _OpenIdCode(OpenIDCode):  # type: ignore[misc]
         self._settings = settings
         self._signer = signer
 
-    def exists_nonce(self, nonce: str, request: Any) -> bool:
-        table = authorization_codes
-        same = select(table.c.hash).where(table.c.client_id == request.payload.client_id, table.c.nonce == nonce)
-        return _session().scalar(same.limit(1)) is not None
+    def exists_nonce(self, _nonce: str, _request: Any) -> bool:
+        """The nonce is the client's to check; refusing it here would only punish going back in the browser."""
+        return False
 
-    def resolve_client_private_key(self, _client: _Client) -> ECKey:
+    def resolve_client_private_key(self, _client: OAuthClient) -> ECKey:
         return self._signer.pair(_session())
 
-    def get_client_algorithm(self, _client: _Client) -> str:
+    def get_client_algorithm(self, _client: OAuthClient) -> str:
         return ALGORITHM
 
-    def get_encode_header(self, _client: _Client) -> dict[str, str]:
+    def get_encode_header(self, _client: OAuthClient) -> dict[str, str]:
         return {"alg": ALGORITHM, "kid": str(self._signer.pair(_session()).kid)}
 
     def get_compatible_claims(self, request: Any) -> dict[str, Any]:
@@ -282,7 +268,7 @@ def _save_token(settings: UsersSettings) -> Callable[[dict[str, Any], Any], None
                     family=g.family,
                     client_id=request.client.client_id,
                     user_id=request.user.id,
-                    scope=token.get("scope", ""),
+                    scope=g.get("granted") or token.get("scope", ""),  # a smaller one is for this access token alone
                     expires_at=_now() + timedelta(days=settings.refresh_token_days),
                 )
             )
@@ -295,7 +281,7 @@ def _make_token(settings: UsersSettings, signer: Signer) -> Callable[..., dict[s
 
     def make(
         *,
-        client: _Client,
+        client: OAuthClient,
         user: User | None = None,
         scope: str | None = None,
         include_refresh_token: bool = True,
@@ -327,10 +313,41 @@ def _make_token(settings: UsersSettings, signer: Signer) -> Callable[..., dict[s
     return make
 
 
+class _Revocation(RevocationEndpoint):  # type: ignore[misc]
+    """RFC 7009, for refresh tokens: signing out ends the whole family."""
+
+    CLIENT_AUTH_METHODS: ClassVar = ["none", PRIVATE_KEY_JWT]
+
+    def query_token(self, token: str, _hint: str | None) -> _RefreshToken | None:
+        row = _session().execute(select(refresh_tokens).where(refresh_tokens.c.hash == hashed(token))).one_or_none()
+        return _RefreshToken(row) if row else None
+
+    def revoke_token(self, token: _RefreshToken, _request: Any) -> None:
+        _lock_family(token.row.family)
+        _revoke_family(token.row.family)
+
+
+class _Request(FlaskOAuth2Request):  # type: ignore[misc]
+    """Authlib refuses plain HTTP by looking at the address. TLS ends at the gateway, and inside the cluster there is
+    none: whether callers are safe is decided there.
+    """
+
+    def __init__(self, request: Request) -> None:
+        address = request.url.replace("http://", "https://", 1)
+        OAuth2Request.__init__(self, method=request.method, uri=address, headers=request.headers)
+        self._request = request
+        self.payload = FlaskOAuth2Payload(request)
+
+
+class _Server(AuthorizationServer):  # type: ignore[misc]
+    def create_oauth2_request(self, _request: object) -> _Request:
+        return _Request(current_flask_request)
+
+
 def authorization_server(settings: UsersSettings, signer: Signer) -> AuthorizationServer:
     """Authlib's server with our grants; its methods must be called inside ``g.session``'s transaction."""
-    clients = {client.id: _Client(client) for client in settings.oauth_clients}
-    server = AuthorizationServer(query_client=clients.get, save_token=_save_token(settings))
+    clients = {client.id: OAuthClient(client) for client in settings.oauth_clients}
+    server = _Server(query_client=clients.get, save_token=_save_token(settings))
     server.init_app(Flask("settings"))
     server.scopes_supported = sorted({scope for client in settings.oauth_clients for scope in client.scopes})
     server.register_token_generator("default", _make_token(settings, signer))
@@ -338,10 +355,17 @@ def authorization_server(settings: UsersSettings, signer: Signer) -> Authorizati
     server.register_grant(_AuthorizationCodeGrant, [_Pkce(required=True), _OpenIdCode(settings, signer)])
     server.register_grant(_RefreshTokenGrant, [])
     server.register_grant(_ClientCredentialsGrant)
+    server.register_endpoint(_Revocation)
     return server
 
 
 def forget_expired(session: Session) -> None:
-    """Removes what can't be used any more."""
-    for table in (authorization_codes, refresh_tokens, used_assertions):
-        session.execute(delete(table).where(table.c.expires_at < _now() - timedelta(days=1)))
+    """Removes what can't be used any more, some of it at a time. A refresh token that was used is remembered for a
+    day: who brings it later is refused, and revokes nothing.
+    """
+    yesterday = _now() - timedelta(days=1)
+    ended = {table: table.c.expires_at < yesterday for table in (authorization_codes, refresh_tokens, used_assertions)}
+    ended[refresh_tokens] |= refresh_tokens.c.used_at < yesterday
+    ended[sign_in_failures] = sign_in_failures.c.last_at < yesterday
+    for table, over in ended.items():
+        session.execute(delete(table).where(table.c.hash.in_(select(table.c.hash).where(over).limit(AT_ONCE))))

@@ -13,7 +13,7 @@ class Argon2Passwords:
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-        self._bulkhead = Bulkhead("passwords", most=AT_ONCE, wait_seconds=2.0)
+        self._bulkhead = Bulkhead("passwords", most=AT_ONCE, wait_seconds=0.5)
         self._nobodys = self._hasher.hash("the password of nobody")
 
     def hash(self, password: str) -> str:

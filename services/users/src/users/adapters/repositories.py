@@ -1,16 +1,22 @@
+import hashlib
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ..application.ports import OrderLists, Users
+from ..application.ports import OrderLists, SignInFailures, Users
 from ..domain.model import ListedOrder, User
 from ..errors import EmailTaken
 from .tables import listed_orders
+from .tables import sign_in_failures as failures
 from .tables import users as users_table
+
+FREE_ATTEMPTS = 5  # people mistype
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(minutes=15)
 
 
 class SqlUsers:
@@ -68,12 +74,39 @@ class SqlOrderLists:
         return [ListedOrder(**row) for row in self._session.execute(statement).mappings()]
 
 
+class SqlSignInFailures:
+    """By a hash of the address, whether there is such a user or not: so it tells nobody who has an account."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def blocked(self, email: str, *, now: datetime) -> bool:
+        row = self._session.execute(select(failures).where(failures.c.hash == _hash(email))).one_or_none()
+        if row is None or row.failed < FREE_ATTEMPTS:
+            return False
+        pause = min(FIRST_PAUSE * 2 ** min(row.failed - FREE_ATTEMPTS, 20), LONGEST_PAUSE)
+        return bool(now < row.last_at + pause)
+
+    def note(self, email: str, *, now: datetime) -> None:
+        first = insert(failures).values(hash=_hash(email), failed=1, last_at=now)
+        again = {"failed": failures.c.failed + 1, "last_at": now}
+        self._session.execute(first.on_conflict_do_update(index_elements=["hash"], set_=again))
+
+    def forget(self, email: str) -> None:
+        self._session.execute(delete(failures).where(failures.c.hash == _hash(email)))
+
+
+def _hash(email: str) -> str:
+    return hashlib.sha256(email.encode()).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Repositories:
     users: Users
     order_lists: OrderLists
+    sign_in_failures: SignInFailures
 
 
 def repositories(session: Session) -> Repositories:
     """Everything this service stores, in one transaction."""
-    return Repositories(SqlUsers(session), SqlOrderLists(session))
+    return Repositories(SqlUsers(session), SqlOrderLists(session), SqlSignInFailures(session))

@@ -23,6 +23,7 @@ from ..settings import UsersSettings
 from .tables import signing_keys
 
 ALGORITHM = "ES256"
+CHOSEN = "users.signing_pair"  # in session.info
 
 
 class SqlSigningKeys:
@@ -53,6 +54,13 @@ class SqlSigningKeys:
     def remove(self, kid: str) -> bool:
         removed = delete(signing_keys).where(signing_keys.c.kid == kid).returning(signing_keys.c.kid)
         return self._session.execute(removed).one_or_none() is not None
+
+    def readable(self, kid: str) -> bool:
+        try:
+            self.pair(kid)
+        except ConfigurationError:
+            return False
+        return True
 
     def pair(self, kid: str) -> ECKey:
         """The whole key, to sign with."""
@@ -107,6 +115,9 @@ class Signer:
         return jwt.encode({"alg": ALGORITHM, "kid": pair.kid, "typ": kind}, claims, pair, [ALGORITHM])
 
     def pair(self, session: Session) -> ECKey:
+        chosen = session.info.get(CHOSEN)
+        if chosen is not None:  # one key for all that is signed in a transaction, though the turn may change meanwhile
+            return chosen  # type: ignore[no-any-return]
         keys = SqlSigningKeys(session, self.settings.signing_keys_secret)
         kid = self.settings.rotation.signing(keys.all(), datetime.now(UTC)).kid
         pair = self._last.get(kid)
@@ -114,4 +125,5 @@ class Signer:
             pair = keys.pair(kid)
             self._last.clear()
             self._last[kid] = pair
+        session.info[CHOSEN] = pair
         return pair

@@ -69,6 +69,7 @@ refresh_tokens = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("used_at", DateTime(timezone=True)),
     Index("refresh_tokens_of_family", "family"),
+    Index("refresh_tokens_until", "expires_at"),
 )
 
 # What clients proved themselves with (private_key_jwt), until it expires: each is good for one request.
@@ -77,6 +78,14 @@ used_assertions = Table(
     metadata,
     Column("hash", Text, primary_key=True),
     Column("expires_at", DateTime(timezone=True), nullable=False),
+)
+
+sign_in_failures = Table(
+    "sign_in_failures",
+    metadata,
+    Column("hash", Text, primary_key=True),  # of the address
+    Column("failed", Integer, nullable=False),
+    Column("last_at", DateTime(timezone=True), nullable=False),
 )
 
 mapping = registry(metadata=metadata)

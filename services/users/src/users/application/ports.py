@@ -42,6 +42,16 @@ class Passwords(Protocol):
         ...
 
 
+class SignInFailures(Protocol):
+    def blocked(self, email: str, *, now: datetime) -> bool:
+        """Whether too many attempts failed a moment ago."""
+        ...
+
+    def note(self, email: str, *, now: datetime) -> None: ...
+
+    def forget(self, email: str) -> None: ...
+
+
 class SigningKeys(Protocol):
     def lock(self) -> None:
         """Until the transaction ends, nobody else makes keys."""
@@ -51,6 +61,10 @@ class SigningKeys(Protocol):
 
     def make(self, signs_from: datetime) -> SigningKey:
         """A new key, its private part encrypted before it is stored."""
+        ...
+
+    def readable(self, kid: str) -> bool:
+        """Whether its private part can be decrypted with the secret of this process."""
         ...
 
     def remove(self, kid: str) -> bool:

@@ -4,7 +4,7 @@ from uuid import UUID
 from ..domain.model import ListedOrder, User, same_case
 from ..errors import OrderNotListed, UserNotFound, WrongPassword
 from .consumed_events import OrderChanged, OrderPlaced
-from .ports import OrderLists, Passwords, Users
+from .ports import OrderLists, Passwords, SignInFailures, Users
 
 
 def register_user(
@@ -16,11 +16,21 @@ def register_user(
     return user
 
 
-def sign_in(users: Users, passwords: Passwords, *, email: str, password: str) -> User:
-    """Raises WrongPassword, also where there is no such user."""
-    user = users.with_email(same_case(email))
-    if not passwords.matches(password, user.password_hash if user else None) or user is None:
-        raise WrongPassword("Email or password is wrong.")
+def sign_in(
+    users: Users, passwords: Passwords, failures: SignInFailures, *, email: str, password: str, now: datetime
+) -> User:
+    """Raises WrongPassword, also where there is no such user, or where too many attempts failed a moment ago: the
+    answer tells nobody which of them it was.
+    """
+    email = same_case(email)
+    user = users.with_email(email)
+    right = passwords.matches(password, user.password_hash if user else None)
+    if failures.blocked(email, now=now):
+        raise WrongPassword("Email or password is wrong, or it was wrong too often: then wait some minutes.")
+    if user is None or not right:
+        failures.note(email, now=now)
+        raise WrongPassword("Email or password is wrong, or it was wrong too often: then wait some minutes.")
+    failures.forget(email)
     return user
 
 

@@ -80,9 +80,10 @@ def rotate(*, at_once: bool) -> None:
 @click.argument("kid")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def revoke(kid: str, *, yes: bool) -> None:
-    """Withdraw a key: tokens it signed are refused as soon as verifiers fetch again."""
+    """Withdraw a key: services refuse tokens it signed as soon as they fetch again, the gateway when they expire."""
     if not yes:
         click.confirm(f"Refuse everything that {kid} signed?", abort=True)
-    with _stored(load(UsersSettings)) as stored:
-        key_rotation.revoke(stored, kid)
-    click.echo(f"{kid} is withdrawn")
+    settings = load(UsersSettings)
+    with _stored(settings) as stored:
+        made = key_rotation.revoke(stored, settings.rotation, kid, now=datetime.now(UTC))
+    click.echo(f"{kid} is withdrawn" + (f"; {made.kid} signs from now on" if made else ""))

@@ -1,15 +1,15 @@
 """The HTTP API, in two versions over one domain.
 
-``/v1/users`` shows everybody's email to whoever may read users, and registers users who can't sign in.
-``/v2/users`` shows it to its owner alone, and an account has a password. Taking the email away breaks who
-reads it, hence the new version; the old one stays until its sunset.
+``/v1/users`` can't show a user without the email, so it shows users to themselves and to the shop's staff alone;
+and those it registers can't sign in. ``/v2/users`` has a profile that anybody may see, and an account has a
+password. Taking the email away breaks who reads it, hence the new version; the old one stays until its sunset.
 """
 
 from datetime import UTC, date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -36,7 +36,8 @@ class NewUser(Input):
 
 
 class NewAccount(NewUser):
-    password: str = Field(min_length=10, max_length=200)
+    # Spaces are part of it: stripped here, it could never be typed again.
+    password: Annotated[str, StringConstraints(strip_whitespace=False, min_length=10, max_length=200)]
 
 
 class Page(Input):
@@ -113,7 +114,13 @@ def _register(session: Session, body: NewUser, password: str | None) -> UserView
     return UserView.model_validate(user)
 
 
-@v1.post("/v1/users", location="/v1/users/{id}", idempotent=True, errors={409: "The address is taken"})
+@v1.post(
+    "/v1/users",
+    location="/v1/users/{id}",
+    idempotent=True,
+    scopes=[OF_ANYBODY],
+    errors={409: "The address is taken"},
+)
 def register(body: NewUser, session: Session) -> UserView:
     """Register a user, who has no password and can't sign in."""
     return _register(session, body, None)
@@ -130,6 +137,7 @@ def index(query: Page, session: Session) -> UserPage:
 @v1.get("/v1/users/<uuid:user_id>", scopes=[READ], errors={404: "No such user"})
 def show(user_id: UUID, session: Session) -> UserView:
     """Show a user, with the email."""
+    _require_mine(user_id)
     return UserView.model_validate(use_cases.find_user(repositories(session).users, user_id))
 
 
@@ -140,7 +148,8 @@ def orders(user_id: UUID, query: Newest, session: Session) -> OrderList:
     return _list_orders(session, user_id, query.limit)
 
 
-@v2.post("/v2/users", location="/v2/users/{id}", idempotent=True, errors={409: "The address is taken"})
+# Not idempotent by key: the fingerprint of a body would be a fast hash of the password. The address is the key.
+@v2.post("/v2/users", location="/v2/users/{id}", errors={409: "The address is taken"})
 def open_account(body: NewAccount, session: Session) -> UserView:
     """Open an account."""
     return _register(session, body, body.password)

@@ -1,5 +1,6 @@
 """OAuth2 and OpenID Connect: the sign-in page, the token endpoint, and what clients must know of them."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from ..settings import UsersSettings
 pages = Blueprint("oauth", __name__, template_folder=str(Path(__file__).parent / "templates"))
 
 LONGEST_PASSWORD = 200
+PLAIN = re.compile(r"[\x20\x21\x23-\x5B\x5D-\x7E]{0,8192}")
 # The page is a form and nothing else: no script, no foreign content, in nobody's frame.
 SIGN_IN_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
@@ -55,10 +57,19 @@ def parts(standing: Standing) -> Parts:
 @contextmanager
 def _transaction() -> Iterator[Parts]:
     """Authlib's callbacks find the session in ``g``."""
+    _require_plain_parameters()
     known = current_parts(Parts)
     with known.database.transaction() as session:
         g.session = session
         yield known
+
+
+def _require_plain_parameters() -> None:
+    """What a protocol's parameter may consist of (RFC 6749, appendix A); the user's own words are checked apart."""
+    given = [*request.args.items(multi=True), *request.form.items(multi=True)]
+    for name, value in given:
+        if name not in ("email", "password") and not PLAIN.fullmatch(value):
+            raise Problem(400, "A parameter has characters it may not have, or is too long.")
 
 
 @pages.get("/oauth/authorize")
@@ -92,7 +103,10 @@ def _signed_in(known: Parts) -> User:
     email, password = request.form.get("email", ""), request.form.get("password", "")
     if "\x00" in email + password or len(password) > LONGEST_PASSWORD:
         raise WrongPassword("Email or password is wrong.")
-    return use_cases.sign_in(repositories(g.session).users, known.passwords, email=email, password=password)
+    stored = repositories(g.session)
+    return use_cases.sign_in(
+        stored.users, known.passwords, stored.sign_in_failures, email=email, password=password, now=datetime.now(UTC)
+    )
 
 
 def _sign_in_page(wrong: str = "") -> Response:
@@ -115,6 +129,14 @@ def token() -> Response:
         return answer
 
 
+@pages.post("/oauth/revoke")
+def revoke() -> Response:
+    """Ends a refresh token and all that came of the same sign-in (RFC 7009)."""
+    with _transaction() as known:
+        answer: Response = known.authorization.create_endpoint_response("revocation")
+        return answer
+
+
 @pages.get("/.well-known/jwks.json")
 def key_set() -> Response:
     with _transaction() as known:
@@ -133,6 +155,7 @@ def configuration() -> Response:
         issuer=settings.auth_issuer,
         authorization_endpoint=f"{issuer}/oauth/authorize",
         token_endpoint=f"{issuer}/oauth/token",
+        revocation_endpoint=f"{issuer}/oauth/revoke",
         jwks_uri=f"{issuer}/.well-known/jwks.json",
         response_types_supported=["code"],
         grant_types_supported=["authorization_code", "refresh_token", "client_credentials"],

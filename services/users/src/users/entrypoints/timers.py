@@ -23,5 +23,5 @@ def forget_credentials(session: Session, _settings: UsersSettings) -> None:
 
 TIMERS = [
     Timer(name="signing keys", seconds=30, run=keep_keys_fresh),
-    Timer(name="expired credentials", seconds=3600, run=forget_credentials),
+    Timer(name="expired credentials", seconds=60, run=forget_credentials),
 ]

@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("sku", sa.Text, nullable=False),
         sa.Column("quantity", sa.Integer, nullable=False),
         sa.Column("status", sa.String(20), nullable=False),
+        sa.Column("of_order", sa.Boolean, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
     )

@@ -1,4 +1,4 @@
-"""Orders know since when they are in their status, and why they ended."""
+"""Orders know since when they are in their status, why they ended, and whether money is to be given back."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,10 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     )
     op.add_column("orders", sa.Column("reason", sa.Text, nullable=False, server_default=""))
+    op.add_column("orders", sa.Column("refund_due", sa.Boolean, nullable=False, server_default=sa.false()))
+    # Orders from before are none of the saga's: no time-out ends them.
+    op.execute("UPDATE orders SET changed_at = '9999-01-01' WHERE status = 'placed'")
+    op.create_index("orders_refund_due", "orders", ["changed_at"], postgresql_where=sa.text("refund_due"))
     op.create_index(
         "orders_waiting",
         "orders",
@@ -28,5 +32,7 @@ def downgrade() -> None:
     op.drop_index("orders_of_user")
     op.create_index("orders_of_user", "orders", ["user_id"])
     op.drop_index("orders_waiting")
+    op.drop_index("orders_refund_due")
+    op.drop_column("orders", "refund_due")
     op.drop_column("orders", "reason")
     op.drop_column("orders", "changed_at")

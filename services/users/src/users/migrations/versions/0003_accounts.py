@@ -41,6 +41,13 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True)),
         sa.Index("refresh_tokens_of_family", "family"),
+        sa.Index("refresh_tokens_until", "expires_at"),
+    )
+    op.create_table(
+        "sign_in_failures",
+        sa.Column("hash", sa.Text, primary_key=True),
+        sa.Column("failed", sa.Integer, nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
     )
     op.create_table(
         "used_assertions",
@@ -50,6 +57,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("used_assertions", "refresh_tokens", "authorization_codes", "signing_keys"):
+    for table in ("sign_in_failures", "used_assertions", "refresh_tokens", "authorization_codes", "signing_keys"):
         op.drop_table(table)
     op.drop_column("users", "password_hash")

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Lints the protobuf files and compares them with an earlier commit. Usage: proto.sh [COMMIT]
+# Default: where this branch left main; on main itself, the commit before.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$REPO"
+"$REPO/ci/tools/install.sh" buf
+buf=$("$REPO/ci/tools/install.sh" --path)/buf
+"$buf" lint
+
+against=${1:-}
+if [ -z "$against" ]; then
+  against=$(git merge-base HEAD origin/main 2>/dev/null || true)
+  if [ -z "$against" ] || [ "$against" = "$(git rev-parse HEAD)" ]; then
+    against=$(git rev-parse --verify --quiet HEAD~1 || true)
+  fi
+fi
+if [ -z "$against" ]; then
+  echo "protobuf: this clone has one commit and nothing to compare with; name one: make proto AGAINST=COMMIT" >&2
+elif ! git cat-file -e "$against:buf.yaml" 2>/dev/null; then
+  echo "protobuf: $against has no protobuf files; nothing to compare" >&2
+else
+  earlier=$(mktemp -d)
+  trap 'rm -rf "$earlier"' EXIT
+  git archive "$against" buf.yaml services/inventory/proto services/inventory/proto_vendor | tar -x -C "$earlier"
+  "$buf" breaking --against "$earlier"
+fi
