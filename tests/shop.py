@@ -10,6 +10,8 @@ import threading
 import time
 import uuid
 
+import requests
+
 from conftest import ROOT
 from slipway_operator.runtimes.local.layout import Layout
 from slipway_operator.runtimes.local.platform import Platform
@@ -70,6 +72,14 @@ class Customer:
             return answer.status, json.loads(text) if text else None
         finally:
             connection.close()
+
+    def page_when_signed_in(self):
+        """The home page, as a browser sees it that signed in through the shop's own pages."""
+        with requests.Session() as browser:
+            form = browser.get(f"{self.url}/sign-in", timeout=20)
+            answer = browser.post(form.url, data={"email": self._email, "password": self._password}, timeout=20)
+            assert answer.status_code == 200, answer.text[:500]
+            return answer.text
 
 
 class Shop:

@@ -10,6 +10,7 @@ import yaml
 from conftest import ROOT
 from inventory.settings import InventorySettings
 from orders.settings import OrdersSettings
+from shop import Customer
 from slipway_chassis.config import AuthSettings, DatabaseSettings
 from slipway_chassis.embedded.processes import free_port
 from slipway_chassis.grpc.process import GrpcProcessSettings
@@ -50,6 +51,7 @@ def test_the_shop_runs_by_docker_compose():
         run("make", "compose")
         url = f"http://127.0.0.1:{environment['PORT']}"
         assert "there it is, paid" in run(sys.executable, "services/story.py", url)
+        assert "Ada" in Customer(url).page_when_signed_in()
         left = run("ci/compose.sh", "ps", "--all", "--format", "{{.Name}} {{.Status}}")
         assert "unhealthy" not in left
         assert "Restarting" not in left

@@ -52,6 +52,11 @@ def test_the_shop_shows_its_shelves():
     assert 'role="status"' not in page, "nothing is missing"
 
 
+def test_a_visitor_signs_in_through_the_pages(customer):
+    """The storefront asks users inside the cluster, by plain HTTP and by the Service's name."""
+    assert "Ada" in customer.page_when_signed_in()
+
+
 def test_the_metrics_api_answers():
     assert "MEMORY" in kubectl("top", "nodes")
 

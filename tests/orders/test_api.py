@@ -182,9 +182,7 @@ def test_a_paid_order_can_be_given_back(client, database, order):
 
 
 @pytest.mark.parametrize(("reserved", "due"), [(False, []), (True, ["first", "again"])])
-def test_what_a_cancelled_order_may_have_cost_is_given_back_until_it_is_confirmed(
-    client, database, order, reserved, due
-):
+def test_what_a_cancelled_order_may_have_cost_is_given_back(client, database, order, reserved, due):
     """Confirmed is enough: a charge whose commit was lost is given back as well."""
     if reserved:
         tell(database, "StockReserved", order)
