@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 from .desired import Desired
 from .facts import HISTORY, Ended, Facts, Held, KeptSize, Kind, OpenRelease, Result, Stage
+from .handover import CONSUMER
 from .observed import ANY, JobState, Observed
 from .situation import Situation
 from .stages import PROBLEM_GRACE, UNHURRIED, Failure, Standing
-from .steps import Emit
+from .steps import Emit, ScaleWorkers
 
 # Rolling replaces a quarter of the pods at a time; each quarter has the deadline for itself.
 QUARTERS = 4
@@ -171,7 +172,7 @@ def gives_up(situation: Situation, release: OpenRelease, found: Standing) -> Fai
     if problem and hopeless and Stage.STARTING <= found.stage <= Stage.WATCHING:
         return Failure(problem.reason, f"{release.version} does not start: {problem.message}")
     ends = deadline(situation, release, found.stage)
-    if ends is None or situation.now < ends or found.by_person:
+    if ends is None or situation.now < ends or _moved_on(release, found):
         return None
     if release.kind == "Rollback" and found.stage >= Stage.SWITCHING:
         return None
@@ -213,15 +214,21 @@ def progressed(situation: Situation, found: Standing) -> tuple[Facts, list[Emit]
         return _ended(situation, found)
     if found.accepted and not release.accepted_at:
         return _accepted(situation)
-    if found.stage > release.reached or (release.reached in UNHURRIED and found.stage != release.reached):
+    if _moved_on(release, found):
         release = replace(release, reached=found.stage, since=now)
     if found.verified and not release.promoted_at:
         release = replace(release, promoted_at=now)
-    if found.handing_over and not release.handover_started:
+    stops = any(isinstance(step, ScaleWorkers) and not step.replicas for step in found.steps)
+    if found.moving == CONSUMER and stops and situation.desired.exclusive and not release.handover_started:
         release = replace(release, handover_started=now)
-    if not found.handing_over and release.handover_started and not release.handover_ended:
+    if found.moving != CONSUMER and release.handover_started and not release.handover_ended:
         release = replace(release, handover_ended=now)
     return (facts if release == facts.release else replace(facts, release=release)), []
+
+
+def _moved_on(release: OpenRelease, found: Standing) -> bool:
+    """Further than ever, or away from a stage in which time passes by intent. Else the deadline goes on."""
+    return found.stage > release.reached or (release.reached in UNHURRIED and found.stage is not release.reached)
 
 
 def _accepted(situation: Situation) -> tuple[Facts, list[Emit]]:

@@ -5,7 +5,7 @@ its offsets are committed; only then do the new ones start. Relays overlap in an
 one owner by a lock in the database, rows keep their order, and rows written by one version are sent by the other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .observed import VersionView, Workload
 from .situation import Situation
@@ -19,6 +19,7 @@ _NOTHING = Workload()
 class Handover:
     steps: tuple[Step, ...] = ()
     waiting: str = ""
+    component: str = ""  # that is being moved
 
     @property
     def done(self) -> bool:
@@ -31,14 +32,19 @@ def hand_over(situation: Situation, owner: str, *, forward: bool) -> Handover:
     if view is None:
         return Handover(waiting=f"version {owner} has no record")
     components = {name for each in situation.observed.versions.values() for name in each.workers}
+    moving: list[Handover] = []
     for component in sorted(components):
         if component == CONSUMER and situation.desired.exclusive:
             result = _exclusive(situation, view, forward=forward)
         else:
             result = _overlapping(situation, view, component)
         if not result.done:
-            return result
-    return Handover()
+            moving.append(replace(result, component=component))
+            if forward:  # relays need not move for a version whose consumers do not start
+                break
+    if not moving:
+        return Handover()
+    return replace(moving[0], steps=tuple(step for each in moving for step in each.steps))
 
 
 def consumer_owner(situation: Situation) -> str | None:

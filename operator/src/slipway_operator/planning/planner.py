@@ -1,5 +1,6 @@
 """All parts together: facts first, then the steps in an order that adds before it takes away."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -94,10 +95,7 @@ def _workers(situation: Situation, found: Standing | None) -> Handover:
     """Workers belong to the version that gets requests. Going forward they move before the requests do."""
     release = situation.release
     if release and release.careful and found and max(found.stage, release.reached) >= Stage.HANDING_OVER:
-        if situation.switched or found.handing_over:
-            return handover.hand_over(situation, release.version, forward=True)
-        if situation.current is None or release.reached >= Stage.HANDING_OVER:
-            return handover.hand_over(situation, release.version, forward=True)
+        return handover.hand_over(situation, release.version, forward=True)
     if situation.current:
         return handover.hand_over(situation, situation.current, forward=False)
     if situation.rolling and situation.facts.stable:
@@ -127,7 +125,7 @@ def _steps(situation: Situation, found: Standing | None, moved: Handover) -> lis
     return steps
 
 
-def _rescue(situation: Situation, staged: list[Step]) -> list[Step]:
+def _rescue(situation: Situation, staged: Sequence[Step]) -> list[Step]:
     """Nobody answers behind the active Service, and the stable version could."""
     stable = situation.facts.stable
     if any(isinstance(step, SwitchActive) for step in staged):
