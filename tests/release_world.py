@@ -130,6 +130,7 @@ class World:
     settled: bool = True
     shown: object = None
     requeue: object = None
+    allowed: set = field(default_factory=set)
     story: list = field(default_factory=list)
     events: list = field(default_factory=list)
 
@@ -189,6 +190,11 @@ class World:
     def round(self, *, killed_after=None):
         """One look of the operator; it may be killed after so many effects, the first of which is the status."""
         made = self.plan()
+        desired = self.desired
+        if desired.auto_promote or desired.promote == desired.version:
+            self.allowed.add(desired.version)
+        if desired.paused:
+            self.check_pause(made.steps)
         if killed_after == 0:
             return made
         self.facts, self.shown, self.requeue = made.facts, made.shown, made.requeue_after
@@ -206,6 +212,24 @@ class World:
             self.fail(f"{step} left nobody behind the active Service")
         if self.desired.exclusive and len(self.consuming()) > 1:
             self.fail(f"{step}: consumers of {self.consuming()} run at once")
+
+    def check_pause(self, steps):
+        """The active version follows its size, and what was stopped halfway starts again. Nothing else."""
+        for step in steps:
+            sizes = isinstance(step, s.ScaleServing) and step.version == self.active and step.replicas
+            if not sizes and not isinstance(step, s.ScaleWorkers):
+                self.fail(f"{step} while paused")
+
+    def check_permission(self, version):
+        """What was never active needs its gates and, where people decide, a person."""
+        release = self.facts.release
+        if version in {ANY, self.facts.stable} or release is None or release.kind in {"Rollback", "Undo"}:
+            return
+        gate = self.gates.get((version, "smoke"))
+        if gate is None or gate.state is not GateState.PASSED or gate.attempt != release.attempt:
+            self.fail(f"{version} becomes active without its gate: {gate}")
+        if release.kind == "Release" and version not in self.allowed:
+            self.fail(f"{version} becomes active and nobody promoted it")
 
     def fail(self, why):
         lines = "\n".join(str(each) for each in self.story[-60:])
@@ -245,6 +269,7 @@ class World:
     def _SwitchActive(self, step):
         if step.version != ANY and not self.endpoints(step.version):
             self.fail("the active Service is given a version that is not ready")
+        self.check_permission(step.version)
         self.active = step.version
 
     def _MarkDraining(self, step):
@@ -323,7 +348,7 @@ class World:
             made = self.round()
             idle = not made.steps and made.facts == facts and made.requeue_after is None
             quiet = quiet + 1 if idle else 0
-            if quiet == 3:
+            if quiet == 2:
                 return count
             self.tick()
         self.fail(f"it does not come to rest: {self.shown}, {made.steps}, {made.requeue_after}")
@@ -333,6 +358,7 @@ class World:
         """A new spec, as people push one."""
         if nature:
             self.natures[name] = nature
+        self.allowed.discard(name)
         changes = {"fingerprint": name, "promote": None, "pinned": None, **changes}
         self.desired = replace(self.desired, version=name, **changes)
         self.story.append(f"--- {name} is wanted: {changes} {self.nature(name)}")

@@ -26,7 +26,7 @@ def push(world, chance):
     if chance.random() < 0.2:
         world.release(chance.choice(known), fingerprint=f"again{chance.random()}")
         return
-    name = f"v{len(world.story)}{chance.choice(['', '', 'g', 'w'])}"
+    name = f"v{len(world.natures)}{chance.choice(['', '', 'g', 'w'])}"
     world.release(name, random_nature(chance), **shape(chance))
 
 
@@ -117,6 +117,8 @@ THINGS = [
 
 def story(world, chance):
     """A handful of things happen between looks of the operator; then nothing more, and the world must rest."""
+    if world.desired.paused and chance.random() < 0.7:
+        world.desired = replace(world.desired, paused=False)
     for _ in range(chance.randrange(1, 4)):
         thing = chance.choice(THINGS)
         world.story.append(f"--- {thing.__name__}")
@@ -124,6 +126,18 @@ def story(world, chance):
         work(world, chance)
     world.broker = True
     world.settle()
+    at_rest(world)
+    if chance.random() < 0.1:
+        a_good_version_gets_through(world)
+
+
+def a_good_version_gets_through(world):
+    """No state is a dead end, whatever is broken: a fix can be released from it."""
+    name = f"good{len(world.natures)}"
+    world.release(name, Nature(), auto_promote=True, paused=False)
+    world.settle()
+    if (world.active, world.facts.stable, world.facts.release) != (name, name, None):
+        world.fail(f"{name} did not get through: {world.shown}")
     at_rest(world)
 
 

@@ -69,7 +69,7 @@ def decide(
         if kind != "Undo":
             events.append(Emit("ReleaseStarted", f"{kind} of {goal} begins"))
     elif facts.release and facts.release.careful and facts.release.fingerprint != desired.fingerprint:
-        facts = _tried_again(desired, facts, now)
+        facts = _tried_again(observed, desired, facts, now)
     return facts, goal, events
 
 
@@ -109,7 +109,7 @@ def _refuse_retired(observed: Observed, desired: Desired, facts: Facts, wanted: 
 
 
 def opened(observed: Observed, desired: Desired, facts: Facts, goal: str, kind: Kind, now: datetime) -> Facts:
-    attempt = facts.attempts + 1
+    attempt = _next_attempt(observed, facts, goal)
     release = OpenRelease(goal, kind, attempt, desired.fingerprint, now, Stage.RECORDING, now)
     if kind == "Release" and goal == facts.stable:  # only its contract migration is left
         release = replace(release, reached=Stage.DRAINING, promoted_at=now, accepted_at=now)
@@ -121,10 +121,18 @@ def opened(observed: Observed, desired: Desired, facts: Facts, goal: str, kind: 
     return replace(facts, release=release, attempts=attempt, kept_size=kept, draining=draining)
 
 
-def _tried_again(desired: Desired, facts: Facts, now: datetime) -> Facts:
+def _next_attempt(observed: Observed, facts: Facts, version: str) -> int:
+    """A number that no Job or gate of this version has, even when the status was lost."""
+    used = [view.attempt for (name, _), view in observed.gates.items() if name == version]
+    used += [job.attempt for (name, _), job in observed.migrations.items() if name == version]
+    return 1 + max([facts.attempts, *used])
+
+
+def _tried_again(observed: Observed, desired: Desired, facts: Facts, now: datetime) -> Facts:
     """The spec of the same version changed: gates and migrations are asked anew."""
-    release, attempt = facts.release, facts.attempts + 1
+    release = facts.release
     assert release  # noqa: S101 # the caller has seen it
+    attempt = _next_attempt(observed, facts, release.version)
     if release.reached <= Stage.PROMOTING:
         release = replace(release, reached=Stage.RECORDING, since=now)
     release = replace(release, attempt=attempt, fingerprint=desired.fingerprint)
