@@ -8,7 +8,7 @@ from pydantic import Field
 from .fields import Hash, Model, Sentence, keyed_by
 from .microservice import Phase
 
-Generation = Annotated[int, Field(ge=-1, le=2**63 - 1)]
+Generation = Annotated[int, Field(ge=-1, json_schema_extra={"format": "int64"})]
 Count = Annotated[int, Field(ge=0)]
 Word = Annotated[str, Field(max_length=64)]
 Kind = Literal["Install", "Release", "Rollback", "Undo"]
@@ -53,8 +53,6 @@ class OpenRelease(Model):
     started: datetime = Field(description="When it began.")
     reached: Word = Field("Recording", description="The furthest step it reached.")
     since: datetime = Field(description="When it reached that step; deadlines count from here.")
-    replicas: Count = Field(description="spec.replicas when it began.")
-    active_size: Count = Field(description="Pods the active version had when it began.")
     handover_started: datetime | None = Field(None, description="When the old consumers were asked to stop.")
     handover_ended: datetime | None = Field(None, description="When the new consumers were members.")
     promoted_at: datetime | None = Field(None, description="When only the new version got requests.")
@@ -64,6 +62,11 @@ class OpenRelease(Model):
 class Draining(Model):
     version: Hash = Field(description="A version that was active before.")
     since: datetime = Field(description="When it stopped being needed.")
+
+
+class KeptSize(Model):
+    replicas: Count = Field(description="spec.replicas this holds for; another value ends it.")
+    size: Count = Field(description="Pods of the active version meanwhile.")
 
 
 class MicroserviceStatus(Model):
@@ -81,6 +84,9 @@ class MicroserviceStatus(Model):
     release: OpenRelease | None = Field(None, description="The release that is going on.")
     draining: tuple[Draining, ...] = Field(
         (), max_length=20, description="Former versions that are still up.", json_schema_extra=keyed_by("version")
+    )
+    kept_size: KeptSize | None = Field(
+        None, description="Size of the active version, where a new version came with another one."
     )
     readiness: str = Field("", max_length=32, description="Ready and wanted pods of the active version.")
     consumers: str = Field("", max_length=64, description="Ready and wanted consumers, and whose they are.")
