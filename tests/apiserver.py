@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from charts.conftest import TOOLS
 from slipway_chassis.embedded.processes import Child, free_port, port_open
 
-TOKEN = "for-this-test-alone"
+TOKEN = "for-this-test-alone"  # noqa: S105 # of a server that lives as long as the test
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
 

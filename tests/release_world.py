@@ -118,7 +118,7 @@ class World:
     desired: Desired = field(default_factory=lambda: version_desired("v1"))
     natures: dict = field(default_factory=dict)
     now: datetime = START
-    facts: Facts = Facts()
+    facts: Facts = field(default_factory=Facts)
     versions: dict = field(default_factory=dict)
     active: str | None = None
     behind: dict = field(default_factory=dict)
@@ -388,4 +388,3 @@ def random_nature(random_: random.Random):
         migrates=chance() > 0.1,
         contracts=chance() > 0.1,
     )
-

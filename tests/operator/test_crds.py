@@ -199,7 +199,7 @@ def test_the_committed_definitions_are_fresh(plural):
 
 
 def test_an_unknown_resource_is_named_with_those_there_are():
-    with pytest.raises(UnknownResource, match="'pods' is no resource of slipway.dev; there are microservices, serv"):
+    with pytest.raises(UnknownResource, match=r"'pods' is no resource of slipway\.dev; there are microservices, serv"):
         crds.named("pods")
 
 

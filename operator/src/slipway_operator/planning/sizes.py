@@ -89,7 +89,7 @@ def _may_stop(situation: Situation, view: VersionView) -> bool:
         return False
     ends = drain_end(situation, view.version)
     # A Service that selects all versions must not find this one.
-    return ends is None or situation.now >= ends or situation.reached(Stage.ROLLING) and situation.desired.rolling
+    return ends is None or situation.now >= ends or (situation.desired.rolling and situation.reached(Stage.ROLLING))
 
 
 def drain_end(situation: Situation, version: str) -> datetime | None:
