@@ -229,7 +229,7 @@ CARELESS = {
     "new consumers do not wait for the old ones": (handover, "_still_there", lambda *_, **__: ""),
     "consumers overlap": (handover, "_exclusive", lambda s, v, *, forward: handover._overlapping(s, v, "consumer")),
     "one ready pod is enough, and none as well": (Situation, "enough", lambda *_: True),
-    "the active version is stopped": (sizes, "_may_stop", lambda *_: True),
+    "former versions are stopped while requests reach them": (sizes, "_may_stop", lambda *_: True),
     "gates are not asked": (gating, "before_promotion", lambda *_: gating.Verdict()),
     "people are not asked": (stages, "_FORWARD", tuple(c for c in stages._FORWARD if c is not stages._promoting)),
     "nothing ever fails": (decisions, "gives_up", lambda *_: None),
