@@ -74,7 +74,7 @@ def retry(world, chance):
 
 
 def lose_service(world, chance):
-    world.active, world.behind = None, {}
+    world.active, world.selected, world.behind = None, None, {}
 
 
 def lose_broker(world, chance):
@@ -107,7 +107,7 @@ THINGS = [
 def story(world, chance):
     """A handful of things happen between looks of the operator.
 
-    Half of the stories go over into the next one; after the others nothing happens, and the world must rest.
+    More than half of the stories go over into the next one; after the others nothing happens, and the world must rest.
     """
     if world.desired.paused and chance.random() < 0.7:
         world.desired = replace(world.desired, paused=False)
@@ -116,7 +116,7 @@ def story(world, chance):
         world.story.append(f"--- {thing.__name__}")
         thing(world, chance)
         work(world, chance)
-    if chance.random() < 0.5:
+    if chance.random() < 0.6:
         return
     world.broker = True
     world.settle()
@@ -148,9 +148,8 @@ def at_rest(world):
         reason = world.shown.blocked_by
         if active != facts.stable or not reason:
             world.fail(f"neither {wanted} nor the former version with a reason: {world.shown}")
-    if release and release.accepted_at is None and release.kind != "Undo":
-        if not world.shown.blocked_by:
-            world.fail(f"it stands still without a reason: {world.shown}")
+    if release and release.accepted_at is None and release.kind != "Undo" and not world.shown.blocked_by:
+        world.fail(f"it stands still without a reason: {world.shown}")
     nothing_left(world)
 
 
