@@ -539,6 +539,17 @@ class TestRolling:
         assert world.active == "v1"
         assert world.ready("v1") == 8
 
+    def test_a_fix_need_not_wait_for_a_stable_version_that_broke_while_pods_were_replaced(self):
+        world = running(replicas=8, rolling=True)
+        world.release("v2")
+        until(world, lambda: world.active == ANY and world.ready("v2") >= 4)
+        world.natures["v1"] = Nature(starts=False, consumes=False)
+        world.release("v3")
+        world.settle()
+
+        assert world.active == world.facts.stable == "v3"
+        assert world.consuming() == {"v3"}
+
 
 class TestPeersBugs:
     def test_argo_rollouts_4750_the_active_service_is_never_empty(self):

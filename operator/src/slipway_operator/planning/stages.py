@@ -147,7 +147,7 @@ def _promoting(situation: Situation, release: OpenRelease, view: VersionView) ->
     past = release.reached > Stage.PROMOTING
     if release.kind == "Install" or past or _has_traffic(situation, release):
         return None
-    if not desired.auto_promote and desired.promote != view.version:
+    if not desired.auto_promote and view.version not in {desired.promote, desired.pinned}:
         return Standing(
             Stage.PROMOTING, f"it waits for release.promote to name {view.version}", by_person=True
         )  # fmt: skip
