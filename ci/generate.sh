@@ -9,6 +9,10 @@ for chart in services/*/; do
   sed "s/Values of a Slipway service/$chart/" charts/service/schemas/service.schema.json >"charts/$chart/values.schema.json"
 done
 [ ! -d charts/gateway ] || .venv/bin/slipway gateway schema >charts/gateway/values.schema.json
+mkdir -p k8s/crds
+for crd in microservices serviceversions releaseplans; do
+  .venv/bin/python -m slipway_operator.spec.crds "$crd" >"k8s/crds/$crd.yaml"
+done
 
 # Each service that speaks inventory's protocol has the code for it: services share contracts, not packages.
 proto=(.venv/bin/python -m grpc_tools.protoc -I services/inventory/proto -I services/inventory/proto_vendor)

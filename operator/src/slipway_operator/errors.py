@@ -1,9 +1,10 @@
 """Every error of this package.
 
 OperatorError (a ChassisError, so that the command line shows it as one sentence)
-└── LocalRuntimeError     the local runtime can't start; the message says the cure
-    ├── PortInUse
-    └── AlreadyRunning
+├── LocalRuntimeError     the local runtime can't start; the message says the cure
+│   ├── PortInUse
+│   └── AlreadyRunning
+└── UnknownResource       a resource was asked for that is none of slipway.dev
 """
 
 from slipway_chassis.errors import ChassisError
@@ -22,4 +23,8 @@ class PortInUse(LocalRuntimeError):
 
 
 class AlreadyRunning(LocalRuntimeError):
+    pass
+
+
+class UnknownResource(OperatorError):
     pass

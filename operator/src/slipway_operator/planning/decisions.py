@@ -1,0 +1,271 @@
+"""Which version shall be active, and what that begins or ends. All of it is a function of facts and observation."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from .desired import Desired
+from .facts import HISTORY, Ended, Facts, Held, KeptSize, Kind, OpenRelease, Result, Stage
+from .handover import CONSUMER
+from .observed import ANY, JobState, Observed
+from .situation import Situation
+from .stages import PROBLEM_GRACE, UNHURRIED, Failure, Standing
+from .steps import Emit, ScaleWorkers
+
+# Rolling replaces a quarter of the pods at a time; each quarter has the deadline for itself.
+QUARTERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The version that is wanted, and why it can't be had."""
+
+    version: str | None
+    refused: str = ""
+
+
+def target(observed: Observed, desired: Desired, stable: str | None) -> Target:
+    if desired.pinned is None:
+        return Target(desired.version)
+    view = observed.versions.get(desired.pinned)
+    if view is None:
+        kept = ", ".join(sorted(observed.versions)) or "none"
+        return Target(stable, f"release.activeVersion names {desired.pinned}, which is not kept; kept: {kept}")
+    if view.retired and desired.pinned != stable:
+        return Target(stable, f"release.activeVersion names {desired.pinned}, which can't come back: {view.retired}")
+    return Target(desired.pinned)
+
+
+def remembered(observed: Observed, desired: Desired, now: datetime) -> Facts:
+    """The facts, corrected by what is observed: what is gone can't be gone back to."""
+    facts = observed.facts
+    if facts.stable is not None and facts.stable not in observed.versions:
+        facts = replace(facts, stable=None)
+    if facts.stable is None and facts.release is None:
+        facts = replace(facts, stable=_found(observed, desired))
+    if facts.held and facts.held.fingerprint != desired.fingerprint:
+        facts = replace(facts, held=None)
+    if facts.kept_size and facts.kept_size.replicas != desired.replicas:
+        facts = replace(facts, kept_size=None)
+    if facts.paused:
+        # Time that stood still counts for no deadline.
+        release = replace(facts.release, since=now) if facts.release else None
+        facts = replace(facts, paused=False, release=release)
+    return facts
+
+
+def _found(observed: Observed, desired: Desired) -> str | None:
+    """Nothing is remembered: the version that gets requests is the one to go back to."""
+    if observed.active in observed.versions:
+        return observed.active
+    answering = [view for view in observed.versions.values() if view.endpoints and observed.active == ANY]
+    answering.sort(key=lambda view: (view.version != desired.version, view.endpoints, view.revision))
+    return answering[-1].version if answering else None
+
+
+def decide(
+    observed: Observed, desired: Desired, facts: Facts, wanted: Target, now: datetime
+) -> tuple[Facts, str | None, list[Emit]]:
+    """The facts with the right release open, the version that shall be active, and what there is to tell."""
+    events: list[Emit] = []
+    facts = _refuse_retired(observed, desired, facts, wanted, now)
+    goal = _goal(observed, facts, wanted)
+    kind = _kind(observed, desired, facts, goal)
+    if facts.release and facts.release.version != goal:
+        facts, events = _superseded(observed, facts, now)
+        kind = "Undo" if goal is not None and goal == facts.stable else _kind(observed, desired, facts, goal)
+    if facts.release is None and goal is not None and kind:
+        facts = opened(observed, desired, facts, now, goal=goal, kind=kind)
+        if kind != "Undo":
+            events.append(Emit("ReleaseStarted", f"{kind} of {goal} begins"))
+    elif facts.release and facts.release.careful and facts.release.fingerprint != desired.fingerprint:
+        facts = _tried_again(observed, desired, facts, now)
+    return facts, goal, events
+
+
+def _goal(observed: Observed, facts: Facts, wanted: Target) -> str | None:
+    release = facts.release
+    if facts.held and facts.held.version == wanted.version:
+        return facts.stable
+    if observed.active == ANY and facts.stable:
+        # Requests go to every pod there is. Only the release that rolls may go on; others find one version first.
+        rolls = release and release.careful and release.version == wanted.version and release.reached >= Stage.ROLLING
+        return wanted.version if rolls else facts.stable
+    return wanted.version
+
+
+def _kind(observed: Observed, desired: Desired, facts: Facts, goal: str | None) -> Kind | None:
+    """What it takes to make the goal active; None: it is."""
+    if goal is None:
+        return None
+    if facts.stable is None:
+        return "Install"
+    if goal != facts.stable:
+        return "Rollback" if desired.pinned == goal else "Release"
+    if observed.active != goal or observed.active_split:
+        return "Undo"
+    job = observed.migrations.get((goal, "contract"))
+    unfinished = desired.contract and job and job.state is JobState.FAILED and desired.version == goal
+    return "Release" if unfinished and not (facts.held and facts.held.version == goal) else None
+
+
+def _refuse_retired(observed: Observed, desired: Desired, facts: Facts, wanted: Target, now: datetime) -> Facts:
+    view = observed.versions.get(wanted.version) if wanted.version else None
+    if view is None or not view.retired or wanted.version == facts.stable:
+        return facts
+    if facts.held and facts.held.version == view.version:
+        return facts
+    return replace(facts, held=Held(view.version, "Retired", view.retired, desired.fingerprint, now))
+
+
+def opened(observed: Observed, desired: Desired, facts: Facts, now: datetime, *, goal: str, kind: Kind) -> Facts:
+    attempt = _next_attempt(observed, facts, goal)
+    release = OpenRelease(goal, kind, attempt, desired.fingerprint, now, Stage.RECORDING, now)
+    if kind == "Release" and goal == facts.stable:  # only its contract migration is left
+        release = replace(release, reached=Stage.DRAINING, promoted_at=now, accepted_at=now)
+    current = observed.versions.get(observed.active) if observed.active else None
+    kept = facts.kept_size
+    if kind != "Undo" and kept is None and current and current.wanted not in {0, desired.replicas}:
+        kept = KeptSize(desired.replicas, current.wanted)
+    draining = tuple(each for each in facts.draining if each[0] != goal)
+    return replace(facts, release=release, attempts=attempt, kept_size=kept, draining=draining)
+
+
+def _next_attempt(observed: Observed, facts: Facts, version: str) -> int:
+    """A number that no Job or gate of this version has, even when the status was lost."""
+    used = [view.attempt for (name, _), view in observed.gates.items() if name == version]
+    used += [job.attempt for (name, _), job in observed.migrations.items() if name == version]
+    return 1 + max([facts.attempts, *used])
+
+
+def _tried_again(observed: Observed, desired: Desired, facts: Facts, now: datetime) -> Facts:
+    """The spec of the same version changed: gates and migrations are asked anew."""
+    release = facts.release
+    assert release  # noqa: S101 # the caller has seen it
+    attempt = _next_attempt(observed, facts, release.version)
+    if release.reached <= Stage.PROMOTING:
+        release = replace(release, reached=Stage.RECORDING, since=now)
+    release = replace(release, attempt=attempt, fingerprint=desired.fingerprint)
+    return replace(facts, release=release, attempts=attempt)
+
+
+def _superseded(observed: Observed, facts: Facts, now: datetime) -> tuple[Facts, list[Emit]]:
+    release = facts.release
+    assert release  # noqa: S101 # the caller has seen it
+    if release.kind == "Undo":
+        return replace(facts, release=None), []
+    if release.accepted_at:
+        return closed(observed, facts, now, "Succeeded"), []
+    message = f"{release.version} is given up: another version is wanted"
+    return closed(observed, facts, now, "Superseded", message), [Emit("ReleaseSuperseded", message)]
+
+
+def closed(observed: Observed, facts: Facts, now: datetime, result: Result, reason: str = "") -> Facts:
+    release = facts.release
+    assert release  # noqa: S101 # the caller has seen it
+    if release.kind == "Undo":
+        return replace(facts, release=None)
+    view = observed.versions.get(release.version)
+    pause = None
+    if release.handover_started and release.handover_ended:
+        pause = int((release.handover_ended - release.handover_started).total_seconds() * 1000)
+    ended = Ended(
+        release.version, view.label if view else "", release.kind, release.started, now, result, reason, pause
+    )  # fmt: skip
+    return replace(facts, release=None, history=(*facts.history, ended)[-HISTORY:])
+
+
+def gives_up(situation: Situation, release: OpenRelease, found: Standing) -> Failure | None:
+    """Whether the release has failed. Going back never gives up, and a first version has nothing to go back to."""
+    if release.kind == "Undo" or release.accepted_at or found.failure:
+        return None if release.kind == "Undo" else found.failure
+    view = situation.view(release.version)
+    problem = view.problem if view else None
+    begins = max(problem.since, release.since) if problem else situation.now
+    hopeless = situation.now - begins >= PROBLEM_GRACE and not situation.enough(release.version)
+    if release.kind == "Install":
+        return None
+    if problem and hopeless and Stage.STARTING <= found.stage <= Stage.WATCHING:
+        return Failure(problem.reason, f"{release.version} does not start: {problem.message}")
+    ends = deadline(situation, release, found.stage)
+    patient = release.kind == "Rollback" and found.stage >= Stage.SWITCHING
+    if ends is None or situation.now < ends or patient or _moved_on(release, found):
+        return None
+    return Failure("ProgressDeadlineExceeded", f"{found.stage.title} took too long: {found.waiting}")
+
+
+def deadline(situation: Situation, release: OpenRelease, stage: Stage) -> datetime | None:
+    desired = situation.desired
+    if stage in UNHURRIED:
+        return None
+    if stage is Stage.MIGRATING:
+        return release.since + desired.migration_deadline
+    allowed = desired.progress_deadline
+    if stage is Stage.ROLLING:
+        allowed *= QUARTERS
+    if stage is Stage.CHECKING:
+        allowed += sum((gate.timeout for gate in desired.gates if not gate.after_promotion), timedelta())
+    return release.since + allowed
+
+
+def failed(situation: Situation, failure: Failure) -> tuple[Facts, list[Emit]]:
+    """The version is held, and the way back is open."""
+    facts, release, now = situation.facts, situation.facts.release, situation.now
+    assert release  # noqa: S101 # the caller has seen it
+    held = Held(release.version, failure.reason, failure.message, situation.desired.fingerprint, now)
+    facts = closed(situation.observed, replace(facts, held=held), now, "Failed", failure.message)
+    back = ""
+    if facts.stable and facts.stable != release.version:
+        facts = opened(situation.observed, situation.desired, facts, now, goal=facts.stable, kind="Undo")
+        back = f"; back to {facts.stable}"
+    return facts, [Emit("ReleaseFailed", f"{release.version}: {failure.message}{back}", "Warning")]
+
+
+def progressed(situation: Situation, found: Standing) -> tuple[Facts, list[Emit]]:
+    """The facts after this look: how far the release is, and what it has reached for good."""
+    facts, release, now = situation.facts, situation.facts.release, situation.now
+    assert release  # noqa: S101 # the caller has seen it
+    if found.over:
+        return _ended(situation, found)
+    if found.accepted and not release.accepted_at:
+        return _accepted(situation)
+    if _moved_on(release, found):
+        release = replace(release, reached=found.stage, since=now)
+    if found.verified and not release.promoted_at:
+        release = replace(release, promoted_at=now)
+    stops = any(isinstance(step, ScaleWorkers) and not step.replicas for step in found.steps)
+    if found.moving == CONSUMER and stops and situation.desired.exclusive and not release.handover_started:
+        release = replace(release, handover_started=now)
+    if found.moving != CONSUMER and release.handover_started and not release.handover_ended:
+        release = replace(release, handover_ended=now)
+    return (facts if release == facts.release else replace(facts, release=release)), []
+
+
+def _moved_on(release: OpenRelease, found: Standing) -> bool:
+    """Further than ever, or away from a stage in which time passes by intent. Else the deadline goes on."""
+    return found.stage > release.reached or (release.reached in UNHURRIED and found.stage is not release.reached)
+
+
+def _accepted(situation: Situation) -> tuple[Facts, list[Emit]]:
+    facts, release, now = situation.facts, situation.facts.release, situation.now
+    assert release  # noqa: S101 # the caller has seen it
+    release = replace(release, accepted_at=now)
+    if release.kind == "Undo":
+        return replace(facts, release=release), []
+    former = situation.view(facts.stable)
+    draining = facts.draining
+    if former and former.version != release.version and (former.wanted or former.pods):
+        draining = (*(each for each in draining if each[0] != former.version), (former.version, now))
+    facts = replace(facts, stable=release.version, release=release, draining=draining, kept_size=None)
+    name = situation.name_of(release.version)
+    return facts, [Emit("RolledBack" if release.kind == "Rollback" else "Released", f"{name} is active")]
+
+
+def _ended(situation: Situation, found: Standing) -> tuple[Facts, list[Emit]]:
+    facts, release, now = situation.facts, situation.facts.release, situation.now
+    assert release  # noqa: S101 # the caller has seen it
+    if not found.contract_failed:
+        return closed(situation.observed, facts, now, "Succeeded"), []
+    message = found.contract_failed
+    held = Held(release.version, "ContractFailed", message, situation.desired.fingerprint, now)
+    facts = closed(situation.observed, replace(facts, held=held), now, "ContractFailed", message)
+    return facts, [Emit("ContractFailed", f"{release.version} stays active: {message}", "Warning")]

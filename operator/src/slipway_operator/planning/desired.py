@@ -1,0 +1,86 @@
+"""What people want, taken from the spec once, so that planning needs no parsing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from ..spec.fields import SERVING
+from ..spec.gates import Gate
+from ..spec.hashing import hash_of, spec_fingerprint, version_hash
+from ..spec.microservice import MicroserviceSpec
+from ..spec.strategy import PromotionWindow
+
+
+@dataclass(frozen=True, slots=True)
+class GateWish:
+    name: str
+    after_promotion: bool = False
+    dry_run: bool = False
+    timeout: timedelta = timedelta(seconds=300)
+    interval: timedelta = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    version: str  # the hash of what the spec describes
+    fingerprint: str
+    generation: int = 1
+    replicas: int = 1
+    workers: Mapping[str, int] = field(default_factory=dict)
+    rolling: bool = False
+    auto_promote: bool = True
+    preview_replicas: int = 1
+    scale_down_delay: timedelta = timedelta(seconds=30)
+    progress_deadline: timedelta = timedelta(seconds=300)
+    window: PromotionWindow | None = None
+    exclusive: bool = True
+    gates: tuple[GateWish, ...] = ()
+    watch: timedelta = timedelta(seconds=30)
+    expand: bool = False
+    contract: bool = False
+    migration_deadline: timedelta = timedelta(seconds=1800)
+    history: int = 5
+    promote: str | None = None
+    pinned: str | None = None  # release.activeVersion
+    paused: bool = False
+
+
+def desired_of(spec: MicroserviceSpec, generation: int) -> Desired:
+    strategy, release = spec.strategy, spec.release
+    return Desired(
+        version=version_hash(spec),
+        fingerprint=spec_fingerprint(spec),
+        generation=generation,
+        replicas=spec.replicas,
+        workers={
+            name: 1 if each.replicas is None else each.replicas
+            for name, each in spec.components.items()
+            if name not in SERVING
+        },
+        rolling=strategy.type == "Rolling",
+        auto_promote=strategy.auto_promote,
+        preview_replicas=strategy.preview_replicas,
+        scale_down_delay=timedelta(seconds=strategy.scale_down_delay_seconds),
+        progress_deadline=timedelta(seconds=strategy.progress_deadline_seconds),
+        window=strategy.promotion_window,
+        exclusive=spec.events is None or spec.events.handover == "Exclusive",
+        gates=tuple(_wish(gate) for gate in spec.gates),
+        watch=timedelta(seconds=spec.watch_seconds),
+        expand=spec.migrations.expand is not None,
+        contract=spec.migrations.contract is not None,
+        migration_deadline=timedelta(seconds=spec.migrations.deadline_seconds),
+        history=spec.history,
+        promote=hash_of(release.promote) if release.promote else None,
+        pinned=hash_of(release.active_version) if release.active_version else None,
+        paused=release.paused,
+    )
+
+
+def _wish(gate: Gate) -> GateWish:
+    return GateWish(
+        name=gate.name,
+        after_promotion=gate.phase == "afterPromotion",
+        dry_run=gate.dry_run,
+        timeout=timedelta(seconds=gate.timeout_seconds),
+        interval=timedelta(seconds=gate.interval_seconds),
+    )

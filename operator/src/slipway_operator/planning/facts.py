@@ -1,0 +1,102 @@
+"""What can't be observed again and therefore lives in the status: since when, which version to go back to."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Literal
+
+Kind = Literal["Install", "Release", "Rollback", "Undo"]
+Result = Literal["Succeeded", "Failed", "Superseded", "ContractFailed"]
+HISTORY = 10
+
+
+class Stage(IntEnum):
+    """How far a release is, in the order of a release; the names are shown to people as ``status.step``."""
+
+    RECORDING = 1
+    MIGRATING = 2
+    STARTING = 3
+    PREVIEWING = 4
+    CHECKING = 5
+    SCALING = 6
+    PROMOTING = 7
+    HANDING_OVER = 8
+    ROLLING = 9
+    SWITCHING = 10
+    VERIFYING = 11
+    WATCHING = 12
+    RETURNING = 13
+    DRAINING = 14
+    CONTRACTING = 15
+
+    @property
+    def title(self) -> str:
+        return self.name.title().replace("_", "")
+
+    @classmethod
+    def of(cls, title: str) -> "Stage":
+        for stage in cls:
+            if stage.title == title:
+                return stage
+        return cls.RECORDING
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRelease:
+    version: str
+    kind: Kind
+    attempt: int
+    fingerprint: str
+    started: datetime
+    reached: Stage
+    since: datetime  # when it reached that stage: deadlines count from here
+    handover_started: datetime | None = None
+    handover_ended: datetime | None = None
+    promoted_at: datetime | None = None  # only the new version got requests
+    accepted_at: datetime | None = None  # its watch ended well: it is the stable version
+
+    @property
+    def careful(self) -> bool:
+        """Going forward asks for checks; going back must not wait for them."""
+        return self.kind in {"Install", "Release"}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    version: str
+    reason: str
+    message: str
+    fingerprint: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    version: str
+    label: str
+    kind: Kind
+    started: datetime
+    ended: datetime
+    result: Result
+    reason: str = ""
+    handover_pause_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSize:
+    """A new version came with a new size: the active version keeps its own until the new one is accepted."""
+
+    replicas: int  # spec.replicas it holds for; another value is the wish of an autoscaler or a person
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    stable: str | None = None  # the last version that was released with success; a failed release goes back to it
+    release: OpenRelease | None = None
+    held: Held | None = None
+    draining: tuple[tuple[str, datetime], ...] = ()
+    kept_size: KeptSize | None = None
+    attempts: int = 0
+    paused: bool = False
+    history: tuple[Ended, ...] = ()

@@ -1,0 +1,82 @@
+"""Gates: each runs until it has a result that counts. No data is no result, and no result in time is a failure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from .desired import GateWish
+from .observed import GateState, GateView
+from .situation import Situation
+from .steps import RunGate, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    steps: tuple[Step, ...] = ()
+    waiting: str = ""
+    failed: str = ""
+    again_at: datetime | None = None
+
+
+def before_promotion(situation: Situation, version: str, attempt: int) -> Verdict:
+    """One after the other, in the order of the spec: a later gate may count on what an earlier one found."""
+    for gate in situation.desired.gates:
+        if gate.after_promotion:
+            continue
+        verdict = _once(gate, _view(situation, version, gate, attempt), situation.now, version, attempt)
+        if verdict is not None:
+            return verdict
+    return Verdict()
+
+
+def after_promotion(situation: Situation, version: str, attempt: int, *, open_: bool) -> Verdict:
+    """All at once, and again after each interval while the watch is open."""
+    steps: list[Step] = []
+    waiting, failed = "", ""
+    again: list[datetime] = []
+    for gate in situation.desired.gates:
+        if not gate.after_promotion:
+            continue
+        view = _view(situation, version, gate, attempt)
+        verdict = _once(gate, view, situation.now, version, attempt)
+        if verdict is None and view and open_:
+            due = (view.finished or view.started) + gate.interval
+            if due <= situation.now:
+                steps.append(RunGate(gate.name, version, attempt, view.run + 1))
+            else:
+                again.append(due)
+        elif verdict is not None:
+            steps += verdict.steps
+            waiting, failed = waiting or verdict.waiting, failed or verdict.failed
+            again += [verdict.again_at] if verdict.again_at else []
+    return Verdict(tuple(steps), waiting, failed, min(again, default=None))
+
+
+def _view(situation: Situation, version: str, gate: GateWish, attempt: int) -> GateView | None:
+    """The last run in this attempt; an earlier attempt's result says nothing about this one."""
+    view = situation.observed.gates.get((version, gate.name))
+    return view if view and view.attempt == attempt else None
+
+
+def _once(gate: GateWish, view: GateView | None, now: datetime, version: str, attempt: int) -> Verdict | None:
+    """None: it has passed, or is not allowed to decide."""
+    if view is None:
+        return Verdict((RunGate(gate.name, version, attempt, 1),), waiting=f"gate {gate.name} is started")
+    if view.state is GateState.PASSED:
+        return None
+    said = f": {view.message}" if view.message else ""
+    if view.state is GateState.FAILED:
+        return None if gate.dry_run else Verdict(failed=f"gate {gate.name} failed{said}")
+    ends = view.first_started + gate.timeout
+    # A gate that is run again while a version is watched has its time from the start of that run.
+    if view.state is GateState.RUNNING and gate.after_promotion:
+        ends = view.started + gate.timeout
+    running = view.state is GateState.RUNNING
+    if now >= ends:
+        what = "had no result" if running else "had no data"
+        seconds = int(gate.timeout.total_seconds())
+        return None if gate.dry_run else Verdict(failed=f"gate {gate.name} {what} within {seconds} s{said}")
+    due = (view.finished or view.started) + gate.interval
+    if not running and due <= now:
+        return Verdict((RunGate(gate.name, version, attempt, view.run + 1),), waiting=f"gate {gate.name} has no data")
+    what = "is running" if running else f"has no data{said}"
+    return Verdict(waiting=f"gate {gate.name} {what}", again_at=ends if running else min(due, ends))

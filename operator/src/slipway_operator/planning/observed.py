@@ -1,0 +1,114 @@
+"""What a runtime sees. Every look is complete: what is missing here does not exist."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Literal
+
+from .facts import Facts
+
+# The active Service selects the pods of all versions: so it is while pods are replaced one by one (Rolling).
+ANY = "*"
+MigrationKind = Literal["expand", "contract"]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One Deployment of one version. One that does not exist has zeros."""
+
+    wanted: int = 0  # spec.replicas
+    pods: int = 0  # that exist, those being terminated included
+    ready: int = 0
+    endpoints: int = 0  # ready endpoints in EndpointSlices; only components that serve have them
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why pods do not start, where waiting alone rarely helps: an image pull error, a crash loop."""
+
+    reason: str
+    message: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """A recorded version with all its components, running or not."""
+
+    version: str
+    revision: int
+    label: str
+    serving: Mapping[str, Workload]
+    workers: Mapping[str, Workload] = field(default_factory=dict)
+    problem: Problem | None = None
+    draining: bool = False  # its pods were told to close kept-alive connections
+    retired: str = ""  # why it can't become active any more
+
+    @property
+    def endpoints(self) -> int:
+        """A version is as ready as its least ready component that serves."""
+        return min([each.endpoints for each in self.serving.values()], default=0)
+
+    @property
+    def wanted(self) -> int:
+        return max([each.wanted for each in self.serving.values()], default=0)
+
+    @property
+    def pods(self) -> int:
+        return sum([each.pods for each in self.serving.values()])
+
+
+class JobState(Enum):
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    state: JobState
+    attempt: int
+    message: str = ""
+
+
+class GateState(Enum):
+    RUNNING = "Running"
+    PASSED = "Passed"
+    FAILED = "Failed"
+    INCONCLUSIVE = "Inconclusive"  # no data, no answer from Prometheus: neither good nor bad
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """The last run of a gate. ``attempt`` and ``run`` are those of the step RunGate that started it."""
+
+    state: GateState
+    attempt: int
+    run: int
+    started: datetime
+    first_started: datetime  # of the first run of this attempt
+    finished: datetime | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """The consumer group, as the broker has it."""
+
+    known: bool = True  # the broker answered
+    members: Mapping[str, int] = field(default_factory=dict)  # by version; "" for members of no known version
+    settled: bool = True  # no rebalance goes on, and an empty group has its offsets committed
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    facts: Facts
+    versions: Mapping[str, VersionView] = field(default_factory=dict)
+    active: str | None = None  # the version the active Service selects, ANY, or None: there is no such Service
+    active_split: bool = False  # a second active Service (headless, for gRPC) selects another version
+    behind: Mapping[str, int] = field(default_factory=dict)  # ready endpoints behind the active Service
+    preview: str | None = None
+    migrations: Mapping[tuple[str, MigrationKind], JobView] = field(default_factory=dict)
+    gates: Mapping[tuple[str, str], GateView] = field(default_factory=dict)
+    group: GroupView | None = None  # None: no version has a consumer

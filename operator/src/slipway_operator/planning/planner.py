@@ -1,0 +1,161 @@
+"""All parts together: facts first, then the steps in an order that adds before it takes away."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from . import decisions, handover, sizes, stages
+from .desired import Desired
+from .facts import Facts, Stage
+from .handover import Handover
+from .observed import Observed
+from .showing import Shown, shown
+from .situation import Situation
+from .stages import PROBLEM_GRACE, Standing
+from .steps import Emit, ScaleWorkers, SelectPreview, Step, SwitchActive
+
+# Opening, failing, going back, promoting, accepting and closing can follow each other in one look.
+DECISIONS_AT_ONCE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Write ``facts`` and ``shown`` to the status first, then carry out ``steps`` in order; stop at the first error.
+
+    Facts never describe an effect that a later step must have: so an operator that ends in between loses nothing.
+    """
+
+    steps: tuple[Step, ...]
+    facts: Facts
+    shown: Shown
+    requeue_after: timedelta | None = None  # look again then, even if nothing changes; None: no need
+
+
+def plan(observed: Observed, desired: Desired, now: datetime) -> Plan:
+    if desired.paused:
+        return _paused(observed, desired, now)
+    facts = decisions.remembered(observed, desired, now)
+    wanted = decisions.target(observed, desired, facts.stable)
+    situation, found, events = _decided(observed, desired, facts, wanted, now)
+    situation = replace(situation, facts=_still_draining(situation))
+    moved = _workers(situation, found)
+    steps = [*events, *_steps(situation, found, moved)]
+    return Plan(
+        tuple(steps),
+        situation.facts,
+        shown(situation, found, moved, wanted.refused),
+        _requeue(situation, found),
+    )
+
+
+def _decided(
+    observed: Observed, desired: Desired, facts: Facts, wanted: decisions.Target, now: datetime
+) -> tuple[Situation, Standing | None, list[Emit]]:
+    events: list[Emit] = []
+    found: Standing | None = None
+    for _ in range(DECISIONS_AT_ONCE):
+        facts, goal, told = decisions.decide(observed, desired, facts, wanted, now)
+        events += told
+        situation = Situation(observed, desired, facts, now, goal)
+        if facts.release is None:
+            return situation, None, events
+        found = stages.standing(situation, facts.release)
+        failure = decisions.gives_up(situation, facts.release, found)
+        if failure:
+            facts, told = decisions.failed(situation, failure)
+        else:
+            facts, told = decisions.progressed(situation, found)
+        events += told
+        if facts is situation.facts:
+            break
+    return Situation(observed, desired, facts, now, goal), found, events
+
+
+def _paused(observed: Observed, desired: Desired, now: datetime) -> Plan:
+    """What runs goes on running, at the size that is wanted; nothing else is touched."""
+    facts = observed.facts if observed.facts.paused else replace(observed.facts, paused=True)
+    current = observed.active if observed.active in observed.versions else None
+    situation = Situation(observed, desired, facts, now, current)
+    owner = handover.consumer_owner(situation) or current
+    moved = handover.hand_over(situation, owner, forward=False) if owner else Handover()
+    more, fewer = sizes.active_steps(situation)
+    return Plan((*more, *moved.steps, *fewer), facts, shown(situation, None, moved, ""))
+
+
+def _still_draining(situation: Situation) -> Facts:
+    kept = tuple(
+        (name, since)
+        for name, since in situation.facts.draining
+        if (view := situation.view(name)) and name != situation.current and (view.wanted or view.pods)
+    )
+    return situation.facts if kept == situation.facts.draining else replace(situation.facts, draining=kept)
+
+
+def _workers(situation: Situation, found: Standing | None) -> Handover:
+    """Workers belong to the version that gets requests. Going forward they move before the requests do."""
+    release = situation.release
+    if release and release.careful and found and max(found.stage, release.reached) >= Stage.HANDING_OVER:
+        return handover.hand_over(situation, release.version, forward=True)
+    if situation.current:
+        return handover.hand_over(situation, situation.current, forward=False)
+    if situation.rolling and situation.facts.stable:
+        return handover.hand_over(situation, situation.facts.stable, forward=False)
+    return Handover(tuple(_stray_workers(situation)))
+
+
+def _stray_workers(situation: Situation) -> list[ScaleWorkers]:
+    """No version is active yet: workers of a version that is no longer wanted have no business."""
+    return [
+        ScaleWorkers(view.version, component, 0)
+        for view in situation.others(situation.goal)
+        for component, workload in view.workers.items()
+        if workload.wanted
+    ]
+
+
+def _steps(situation: Situation, found: Standing | None, moved: Handover) -> list[Step]:
+    more, fewer = sizes.serving_steps(situation, found.stage if found else None)
+    staged = [step for step in found.steps if not isinstance(step, ScaleWorkers)] if found else []
+    steps: list[Step] = [*more, *_rescue(situation, staged), *staged, *moved.steps]
+    steps += stages.drain_marks(situation, staged)
+    steps += _preview(situation)
+    steps += fewer
+    if situation.release is None:
+        steps += sizes.forget_steps(situation)
+    return steps
+
+
+def _rescue(situation: Situation, staged: Sequence[Step]) -> list[Step]:
+    """Nobody answers behind the active Service, and the stable version could; or a switch was cut in the middle."""
+    stable, current = situation.facts.stable, situation.current
+    if any(isinstance(step, SwitchActive) for step in staged):
+        return []
+    if situation.observed.active_split and current and situation.endpoints(current):
+        return [SwitchActive(current)]
+    if situation.blackout and stable and current != stable and situation.endpoints(stable):
+        return [SwitchActive(stable)]
+    release = situation.release
+    if situation.rolling and release and not release.careful and not situation.endpoints(stable):
+        # Its pods have all the requests already; and a fix must not wait for a stable version that is broken.
+        best = max(situation.observed.versions.values(), key=lambda view: view.endpoints, default=None)
+        return [SwitchActive(best.version)] if best and best.endpoints else []
+    return []
+
+
+def _preview(situation: Situation) -> list[Step]:
+    """Between releases the preview Service answers nothing, rather than with the active version."""
+    preview, release = situation.observed.preview, situation.release
+    if preview is None or (release and release.careful and not release.accepted_at and preview == release.version):
+        return []
+    return [SelectPreview(None)]
+
+
+def _requeue(situation: Situation, found: Standing | None) -> timedelta | None:
+    release = situation.release
+    times = [sizes.drain_end(situation, name) for name, _ in situation.facts.draining]
+    if release and found:
+        times += [found.again_at, decisions.deadline(situation, release, found.stage)]
+        view = situation.view(release.version)
+        times.append(max(view.problem.since, release.since) + PROBLEM_GRACE if view and view.problem else None)
+    ahead = [each - situation.now for each in times if each and each > situation.now]
+    return min(ahead, default=None)

@@ -1,0 +1,145 @@
+"""What people and tools read: phase, step, the one fact that blocks, and conditions as kstatus knows them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..spec.microservice import Phase
+from .facts import Stage
+from .handover import CONSUMER, Handover
+from .observed import Workload
+from .situation import Situation
+from .stages import Standing
+
+Truth = Literal["True", "False", "Unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    type: str
+    status: Truth
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    phase: Phase
+    step: str
+    blocked_by: str
+    active: str
+    candidate: str
+    preview: str
+    readiness: str
+    consumers: str
+    replicas: int
+    conditions: tuple[Condition, ...]
+
+
+def shown(situation: Situation, found: Standing | None, moved: Handover, refused: str) -> Shown:
+    phase, blocked = _phase(situation, found, moved, refused)
+    view = situation.view(situation.current)
+    release = situation.release
+    return Shown(
+        phase=phase,
+        step=found.stage.title if found and release else "",
+        blocked_by=blocked[:1024],
+        active=situation.observed.active or "",
+        candidate=release.version if release and release.kind != "Undo" and not release.accepted_at else "",
+        preview=situation.observed.preview or "",
+        readiness=f"{view.endpoints}/{view.wanted}" if view else "0/0",
+        consumers=_consumers(situation),
+        replicas=max([each.pods for each in view.serving.values()], default=0) if view else 0,
+        conditions=_conditions(situation, found, moved, phase, blocked[:1024]),
+    )
+
+
+def _phase(situation: Situation, found: Standing | None, moved: Handover, refused: str) -> tuple[Phase, str]:
+    facts, release = situation.facts, situation.release
+    if situation.desired.paused:
+        return "Paused", "release.paused is true"
+    if release and found:
+        return _phase_of_release(situation, found)
+    if facts.held and facts.held.version == (situation.desired.pinned or situation.desired.version):
+        held = facts.held
+        return "Failed", f"{held.version} is held: {held.message}. Change the spec, or set release.retry to a new value"
+    if refused:
+        return "Blocked", refused
+    if situation.goal is None:
+        return "Pending", ""
+    return "Released", moved.waiting
+
+
+def _phase_of_release(situation: Situation, found: Standing) -> tuple[Phase, str]:
+    release, facts = situation.release, situation.facts
+    assert release  # noqa: S101 # the caller has seen it
+    blocked = f"{situation.name_of(release.version)}: {found.waiting}" if found.waiting else ""
+    if release.kind == "Undo":
+        why = f"; it goes back because {facts.held.message}" if facts.held else ""
+        return "RollingBack", blocked + why
+    if release.accepted_at:
+        return "Finishing", blocked
+    if release.kind == "Rollback":
+        return "RollingBack", blocked
+    if found.by_person:
+        return "Waiting", blocked
+    return ("Watching" if found.stage is Stage.WATCHING else "Releasing"), blocked
+
+
+def _consumers(situation: Situation) -> str:
+    parts = [
+        f"{view.workers[CONSUMER].ready}/{view.workers[CONSUMER].wanted} of {name}"
+        for name, view in situation.observed.versions.items()
+        if view.workers.get(CONSUMER, Workload()).wanted
+    ]
+    return ", ".join(parts)[:64]
+
+
+def _conditions(
+    situation: Situation, found: Standing | None, moved: Handover, phase: Phase, blocked: str
+) -> tuple[Condition, ...]:
+    made = [*_kstatus(situation, found, moved, phase, blocked)]
+    release = situation.release
+    if situation.goal is not None:
+        done = situation.facts.stable == situation.desired.version and not (release and not release.accepted_at)
+        made.append(Condition("Released", "True" if done else "False", phase))
+    if release and release.careful and release.reached > Stage.MIGRATING:
+        checked = release.reached > Stage.CHECKING
+        made.append(Condition("ChecksPassed", "True" if checked else "False", "Checked" if checked else "Checking"))
+    elif situation.facts.held and situation.facts.held.reason == "GateFailed":
+        made.append(Condition("ChecksPassed", "False", "GateFailed", situation.facts.held.message))
+    if any(CONSUMER in view.workers for view in situation.observed.versions.values()):
+        reason = "HandedOver" if moved.done else "HandingOver"
+        made.append(Condition("ConsumersHandedOver", "True" if moved.done else "False", reason, moved.waiting))
+    return tuple(made)
+
+
+def _kstatus(
+    situation: Situation, found: Standing | None, moved: Handover, phase: Phase, blocked: str
+) -> list[Condition]:
+    """Reconciling and Stalled are there only while they are true. One that waits for a person is Ready."""
+    healthy = _healthy(situation)
+    if phase in {"Failed", "Blocked"} or _stuck(situation, found):
+        reason = situation.facts.held.reason if situation.facts.held and phase == "Failed" else "CannotProceed"
+        return [Condition("Ready", "False", reason, blocked), Condition("Stalled", "True", reason, blocked)]
+    if phase in {"Pending", "Releasing", "Watching", "RollingBack"}:
+        return [
+            Condition("Ready", "Unknown" if healthy else "False", "Progressing", blocked),
+            Condition("Reconciling", "True", found.stage.title if found else phase, blocked),
+        ]
+    if not healthy or (phase == "Released" and not moved.done):
+        message = blocked or "pods of the active version are not ready"
+        return [Condition("Ready", "False", "NotReady", message), Condition("Reconciling", "True", "NotReady", message)]
+    return [Condition("Ready", "True", phase, blocked)]
+
+
+def _healthy(situation: Situation) -> bool:
+    view = situation.view(situation.current)
+    return view is not None and view.endpoints > 0 and view.endpoints >= view.wanted
+
+
+def _stuck(situation: Situation, found: Standing | None) -> bool:
+    """A first version waits on after its deadline, since there is nothing to go back to; but it says so."""
+    release = situation.release
+    if not release or not found or release.kind != "Install" or not found.waiting or found.stage >= Stage.WATCHING:
+        return False
+    return situation.now >= release.since + situation.desired.progress_deadline

@@ -1,0 +1,124 @@
+"""How many pods each version serves with, and which former versions go."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from .facts import Stage
+from .observed import VersionView
+from .situation import Situation
+from .stages import rolls
+from .steps import ForgetVersion, ScaleServing, Step
+
+# While pods are replaced one by one, so many are added at a time: the default of Deployments, 25 %.
+SURGE_PARTS = 4
+
+
+def serving_steps(situation: Situation, stage: Stage | None) -> tuple[list[Step], list[Step]]:
+    """Steps that add pods, and steps that take some away."""
+    more: list[Step] = []
+    fewer: list[Step] = []
+    for view in situation.observed.versions.values():
+        size = _size(situation, view, stage)
+        if size is None:
+            continue
+        for component, workload in view.serving.items():
+            if workload.wanted != size:
+                step = ScaleServing(view.version, component, size)
+                (more if size > workload.wanted else fewer).append(step)
+    return more, fewer
+
+
+def active_steps(situation: Situation) -> tuple[list[Step], list[Step]]:
+    """The same for the active version alone."""
+    view = situation.view(situation.current)
+    if view is None:
+        return [], []
+    size = situation.active_size
+    steps: list[Step] = [
+        ScaleServing(view.version, name, size) for name, each in view.serving.items() if each.wanted != size
+    ]
+    return (steps, []) if size >= view.wanted else ([], steps)
+
+
+def _size(situation: Situation, view: VersionView, stage: Stage | None) -> int | None:
+    """None: as it is."""
+    release, version = situation.release, view.version
+    if situation.rolling and release:
+        return _rolling_size(situation, view)
+    if version == situation.current:
+        unaccepted = release and version == release.version and not release.accepted_at
+        return situation.full_size if unaccepted else situation.active_size
+    if release and version == release.version:
+        return _candidate_size(situation, view, max(stage or Stage.RECORDING, release.reached))
+    if release and version == situation.facts.stable and not (situation.desired.rolling and situation.switched):
+        return situation.active_size
+    return 0 if _may_stop(situation, view) else None
+
+
+def _candidate_size(situation: Situation, view: VersionView, stage: Stage) -> int | None:
+    release = situation.release
+    assert release  # noqa: S101 # the caller has seen it
+    if not release.careful:
+        return situation.full_size
+    if stage <= Stage.MIGRATING:
+        return None
+    if stage <= Stage.CHECKING or rolls(situation, release):
+        return min(max(view.wanted, situation.preview_size), situation.full_size)
+    return situation.full_size
+
+
+def _rolling_size(situation: Situation, view: VersionView) -> int | None:
+    """The candidate grows by its surge, and the old version gives up what the candidate has ready."""
+    release, full = situation.release, situation.full_size
+    assert release  # noqa: S101 # the caller has seen it
+    if not release.careful:
+        if view.version == release.version:
+            return full
+        return 0 if _may_stop(situation, view) else None
+    ready = situation.endpoints(release.version)
+    if view.version == release.version:
+        return min(full, max(situation.preview_size, ready + -(-full // SURGE_PARTS)))
+    if view.version == situation.facts.stable:
+        return max(1, full - ready)  # the last one goes when no request can reach it any more
+    return 0 if _may_stop(situation, view) else None
+
+
+def _may_stop(situation: Situation, view: VersionView) -> bool:
+    """A version that nobody can reach any more, after its time for an instant way back."""
+    if situation.observed.behind.get(view.version) or view.version == situation.observed.active:
+        return False
+    if situation.blackout and view.version == situation.facts.stable:
+        return False  # the only one that could answer
+    ends = drain_end(situation, view.version)
+    # A Service that selects all versions must not find this one.
+    return ends is None or situation.now >= ends or (_rolls_now(situation))
+
+
+def _rolls_now(situation: Situation) -> bool:
+    release = situation.release
+    return situation.desired.rolling and release is not None and release.careful and situation.reached(Stage.ROLLING)
+
+
+def drain_end(situation: Situation, version: str) -> datetime | None:
+    for name, since in situation.facts.draining:
+        if name == version:
+            return since + situation.desired.scale_down_delay
+    return None
+
+
+def forget_steps(situation: Situation) -> Iterator[Step]:
+    """The oldest records beyond those that are kept. Only at rest: a release may still need them."""
+    desired, facts = situation.desired, situation.facts
+    needed = {facts.stable, situation.current, situation.goal, desired.version, desired.pinned}
+    needed.add(facts.held.version if facts.held else None)
+    idle = [
+        view
+        for view in situation.observed.versions.values()
+        if view.version not in needed
+        and not view.pods
+        and not view.wanted
+        and not any(each.wanted or each.pods for each in view.workers.values())
+    ]
+    idle.sort(key=lambda view: view.revision)
+    for view in idle[: max(0, len(idle) - desired.history)]:
+        yield ForgetVersion(view.version)

@@ -1,0 +1,292 @@
+"""How far a release is: the first thing that is not as it must be, what is done about it, and when to give up.
+
+Every look starts from the beginning. A stage that was passed and is no longer true is mended first.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from . import gating, handover, windows
+from .facts import OpenRelease, Stage
+from .observed import ANY, JobState, JobView, MigrationKind, VersionView
+from .situation import Situation
+from .steps import (
+    MarkDraining,
+    RecordVersion,
+    RetireVersion,
+    SelectPreview,
+    StartMigration,
+    Step,
+    SwitchActive,
+    UnmarkDraining,
+)
+
+# A registry or a configuration that comes a moment later is forgiven for so long.
+PROBLEM_GRACE = timedelta(seconds=60)
+# People and clocks decide how long these take.
+UNHURRIED = {Stage.PROMOTING, Stage.WATCHING, Stage.DRAINING, Stage.CONTRACTING}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    stage: Stage
+    waiting: str = ""
+    steps: tuple[Step, ...] = ()
+    failure: Failure | None = None
+    again_at: datetime | None = None
+    verified: bool = False  # only the goal gets requests
+    accepted: bool = False  # and its watch is over
+    over: bool = False  # nothing is left to do
+    moving: str = ""  # the component that is handed over
+    by_person: bool = False  # it waits for a person or a window
+    contract_failed: str = field(default="")
+
+
+Check = Callable[[Situation, OpenRelease, VersionView], Standing | None]
+
+
+def standing(situation: Situation, release: OpenRelease) -> Standing:
+    view = situation.view(release.version)
+    if view is None:
+        revision = 1 + max((each.revision for each in situation.observed.versions.values()), default=0)
+        return Standing(Stage.RECORDING, "its record is made", (RecordVersion(release.version, revision),))
+    for check in _FORWARD if release.careful else _BACK:
+        found = check(situation, release, view)
+        if found is not None:
+            return found
+    return Standing(Stage.CONTRACTING, verified=True, accepted=True, over=True)
+
+
+def _has_traffic(situation: Situation, release: OpenRelease) -> bool:
+    return situation.switched or (situation.rolling and release.reached >= Stage.ROLLING)
+
+
+def _migrating(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+    if not situation.desired.expand or release.reached > Stage.MIGRATING or situation.switched:
+        return None
+    other = _other_migration(situation, view.version)
+    if other:
+        return Standing(Stage.MIGRATING, other)
+    job = situation.observed.migrations.get((view.version, "expand"))
+    found = _job(job, view.version, "expand", release.attempt)
+    if isinstance(found, Failure):
+        return Standing(Stage.MIGRATING, failure=found)
+    return Standing(Stage.MIGRATING, "the expand migration runs", found) if found is not None else None
+
+
+def _other_migration(situation: Situation, version: str) -> str:
+    """Two migrations at once would see each other's half of the work."""
+    for (name, kind), job in situation.observed.migrations.items():
+        if name != version and job.state is JobState.RUNNING:
+            return f"the {kind} migration of {name} has not ended"
+    return ""
+
+
+def _job(job: JobView | None, version: str, kind: MigrationKind, attempt: int) -> tuple[Step, ...] | Failure | None:
+    """None: done. Otherwise the steps it needs, which are none while it runs."""
+    if job is None or (job.state is JobState.FAILED and job.attempt != attempt):
+        return (StartMigration(version, kind, attempt),)
+    if job.state is JobState.FAILED:
+        return Failure("MigrationFailed", f"the {kind} migration failed: {job.message or 'see the log of its Job'}")
+    return () if job.state is JobState.RUNNING else None
+
+
+def _starting(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+    if _has_traffic(situation, release):
+        return None
+    ready, wanted = view.endpoints, situation.preview_size
+    if ready < wanted:
+        return Standing(Stage.STARTING, _pods(view, ready, wanted))
+    return None
+
+
+def _pods(view: VersionView, ready: int, wanted: int) -> str:
+    said = f": {view.problem.message}" if view.problem else ""
+    return f"{ready} of {wanted} pods of {view.version} are ready{said}"
+
+
+def _previewing(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+    if situation.observed.preview == view.version or _has_traffic(situation, release):
+        return None
+    return Standing(Stage.PREVIEWING, "the preview Service is switched", (SelectPreview(view.version),))
+
+
+def _checking(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+    if _has_traffic(situation, release):
+        return None
+    verdict = gating.before_promotion(situation, view.version, release.attempt)
+    if verdict.failed:
+        return Standing(Stage.CHECKING, failure=Failure("GateFailed", verdict.failed))
+    if verdict.waiting:
+        return Standing(Stage.CHECKING, verdict.waiting, verdict.steps, again_at=verdict.again_at)
+    return None
+
+
+def rolls(situation: Situation, release: OpenRelease) -> bool:
+    """Pods are replaced one by one only between the stable version and its successor."""
+    between = situation.rolling or (situation.current is not None and situation.current == situation.facts.stable)
+    return situation.desired.rolling and release.kind == "Release" and between
+
+
+def _scaling(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+    if _has_traffic(situation, release) or rolls(situation, release) or situation.enough(view.version):
+        return None
+    return Standing(Stage.SCALING, _pods(view, view.endpoints, situation.full_size))
+
+
+def _promoting(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+    # The first version takes nothing from anybody; nor does one that is past this point already.
+    desired = situation.desired
+    past = release.reached > Stage.PROMOTING
+    if release.kind == "Install" or past or _has_traffic(situation, release):
+        return None
+    if not desired.auto_promote and view.version not in {desired.promote, desired.pinned}:
+        return Standing(
+            Stage.PROMOTING, f"it waits for release.promote to name {view.version}", by_person=True
+        )  # fmt: skip
+    closed = windows.closed_because(desired.window, situation.now)
+    if closed:
+        again = situation.now + timedelta(seconds=60)
+        return Standing(Stage.PROMOTING, closed, again_at=again, by_person=True)
+    return None
+
+
+def _handing_over(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+    if _has_traffic(situation, release):
+        return None
+    moved = handover.hand_over(situation, view.version, forward=True)
+    return None if moved.done else Standing(Stage.HANDING_OVER, moved.waiting, moved.steps, moving=moved.component)
+
+
+def _rolling(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+    if situation.switched or not rolls(situation, release) or view.endpoints >= situation.full_size:
+        return None
+    pair = {view.version, situation.facts.stable}
+    old = [each.version for each in situation.observed.versions.values() if each.version not in pair and each.pods]
+    if old:
+        return Standing(Stage.ROLLING, f"pods of {old[0]} have not ended yet")
+    waiting = _pods(view, view.endpoints, situation.full_size)
+    if situation.rolling:
+        return Standing(Stage.ROLLING, waiting)
+    marked = [each for each in situation.observed.versions.values() if each.draining and each.version in pair]
+    if marked:
+        return Standing(Stage.ROLLING, waiting, tuple(UnmarkDraining(each.version) for each in marked))
+    return Standing(Stage.ROLLING, waiting, (SwitchActive(ANY),))
+
+
+def _switching(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+    if situation.switched and not situation.observed.active_split:
+        return None
+    if view.draining:
+        return Standing(Stage.SWITCHING, "its pods take new connections again", (UnmarkDraining(view.version),))
+    late = not release.careful and situation.now >= release.since + situation.desired.progress_deadline
+    if situation.enough(view.version) or (late and view.endpoints):
+        return Standing(Stage.SWITCHING, "the active Service is switched", (SwitchActive(view.version),))
+    stage = Stage.SWITCHING if release.careful else Stage.STARTING
+    return Standing(stage, _pods(view, view.endpoints, situation.full_size))
+
+
+def _verifying(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+    if release.promoted_at:
+        return None
+    behind = situation.observed.behind
+    foreign = [name for name, count in behind.items() if count and name != view.version]
+    if foreign:
+        return Standing(Stage.VERIFYING, f"endpoints of {foreign[0]} are still behind the active Service")
+    if not behind.get(view.version) or not view.endpoints:
+        return Standing(Stage.VERIFYING, "the active Service has no endpoints yet")
+    return None
+
+
+def _watching(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+    if release.accepted_at:
+        return None
+    if not release.promoted_at:
+        return Standing(Stage.WATCHING, "the watch begins", verified=True)
+    stable = situation.facts.stable
+    if not view.endpoints and stable != view.version and situation.endpoints(stable):
+        lost = Failure("EndpointsLost", f"{view.version} lost all its ready endpoints while it was watched")
+        return Standing(Stage.WATCHING, failure=lost, verified=True)
+    ends = release.promoted_at + situation.desired.watch
+    verdict = gating.after_promotion(situation, view.version, release.attempt, open_=situation.now < ends)
+    if verdict.failed:
+        return Standing(Stage.WATCHING, failure=Failure("GateFailed", verdict.failed), verified=True)
+    if situation.now < ends or verdict.waiting:
+        again = min([each for each in (verdict.again_at, ends) if each and each > situation.now], default=None)
+        waiting = verdict.waiting or f"it is watched until {ends:%H:%M:%S} UTC"
+        return Standing(Stage.WATCHING, waiting, verdict.steps, again_at=again, verified=True)
+    return _watched(situation, view, ends + situation.desired.progress_deadline)
+
+
+def _watched(situation: Situation, view: VersionView, late: datetime) -> Standing:
+    """Its watch is over. Pods that were lost meanwhile have a deadline to come back."""
+    if situation.enough(view.version):
+        return Standing(Stage.WATCHING, verified=True, accepted=True)
+    waiting = _pods(view, view.endpoints, situation.full_size)
+    failure = Failure("ProgressDeadlineExceeded", waiting) if situation.now >= late else None
+    return Standing(Stage.WATCHING, waiting, again_at=late, verified=True, failure=failure)
+
+
+def _returning(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+    """After the requests, the workers follow; and a rollback counts once requests are back."""
+    if not release.accepted_at:
+        return Standing(Stage.RETURNING, verified=True, accepted=True)
+    moved = handover.hand_over(situation, view.version, forward=False)
+    if moved.done:
+        return Standing(Stage.RETURNING, verified=True, over=True)
+    return Standing(Stage.RETURNING, moved.waiting, moved.steps, verified=True, moving=moved.component)
+
+
+def _draining(situation: Situation, _: OpenRelease, view: VersionView) -> Standing | None:
+    left = [each for each in situation.others(view.version) if each.wanted or each.pods]
+    if not left:
+        return None
+    return Standing(Stage.DRAINING, f"{left[0].version} stays up for a way back, then it is scaled down", verified=True)
+
+
+def _contracting(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+    if not situation.desired.contract or situation.desired.version != view.version:
+        return None
+    job = situation.observed.migrations.get((view.version, "contract"))
+    found = _job(job, view.version, "contract", release.attempt)
+    if found is None:
+        return None
+    if isinstance(found, Failure):
+        return Standing(Stage.CONTRACTING, verified=True, over=True, contract_failed=found.message)
+    other = _other_migration(situation, view.version)
+    if other:
+        return Standing(Stage.CONTRACTING, other, verified=True)
+    because = f"the contract migration of {view.version} removed what it used"
+    # Written before the migration begins: half of it is enough to break an older version.
+    retire = tuple(RetireVersion(each.version, because) for each in situation.others(view.version) if not each.retired)
+    return Standing(Stage.CONTRACTING, "the contract migration runs", retire or found, verified=True)
+
+
+def drain_marks(situation: Situation, staged: Sequence[Step]) -> tuple[Step, ...]:
+    """Former versions that are still up close their kept-alive connections; those with requests do not."""
+    steps: list[Step] = []
+    release = situation.release
+    former = {name for name, _ in situation.facts.draining}
+    if release and release.promoted_at and situation.facts.stable:
+        former.add(situation.facts.stable)
+    for view in situation.observed.versions.values():
+        asked = situation.observed.behind.get(view.version, 0) or view.version == situation.current
+        if view.draining and asked and view.wanted:
+            steps.append(UnmarkDraining(view.version))
+        elif view.version in former - {situation.goal} and situation.switched and not asked and not view.draining:
+            steps += [MarkDraining(view.version)] if view.wanted else []
+    return tuple(step for step in steps if step not in staged)
+
+
+_FORWARD: tuple[Check, ...] = (
+    _migrating, _starting, _previewing, _checking, _scaling, _promoting, _handing_over, _rolling,
+    _switching, _verifying, _watching, _draining, _contracting,
+)  # fmt: skip
+_BACK: tuple[Check, ...] = (_switching, _verifying, _returning)

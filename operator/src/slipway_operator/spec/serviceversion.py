@@ -1,0 +1,49 @@
+"""ServiceVersion (sv): the immutable record of one version. It is made by the operator, never by hand."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from pydantic import ConfigDict, Field
+
+from .fields import COMPONENTS, Hash, Model, Name, Sentence, rules
+from .microservice import ServicePort
+from .templates import PodTemplate
+
+
+class ServiceVersionSpec(Model):
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "self == oldSelf",
+                "A version is a record and can't be changed: change the Microservice, and a new version is made.",
+            )
+        )
+    )
+
+    service: Name = Field(description="The Microservice it belongs to.")
+    hash: Hash = Field(description="The hash of what is recorded here.")
+    revision: int = Field(ge=1, description="Counts the versions of the service.")
+    label: str = Field(min_length=1, max_length=63, description="What people call it.")
+    components: Mapping[str, PodTemplate] = Field(
+        min_length=1, max_length=len(COMPONENTS), description="Pod template of each component."
+    )
+    ports: tuple[ServicePort, ...] = Field(min_length=1, max_length=10, description="Ports of the Service.")
+    group: str = Field("", max_length=249, description="Consumer group.")
+    expand: PodTemplate | None = Field(None, description="Migration before the version starts.")
+    contract: PodTemplate | None = Field(None, description="Migration after the former version is gone.")
+    contracts: Mapping[str, str] = Field(
+        {}, max_length=100, description="Digest of each API and event schema the version promises."
+    )
+
+
+class ServiceVersionStatus(Model):
+    active_from: datetime | None = Field(None, description="When it last became active.")
+    active_until: datetime | None = Field(None, description="When it last stopped being active.")
+    ended_because: Sentence = Field("", description="Why it stopped being active.")
+    retired: Sentence = Field("", description="Why it can't become active any more; empty: it can.")
+
+
+NAME_ENDS_WITH_HASH = (
+    "self.metadata.name == self.spec.service + '-' + self.spec.hash",
+    "A ServiceVersion is named after its service and hash: name it <service>-<hash>.",
+)

@@ -1,0 +1,48 @@
+"""Pod templates as charts render them. What is not declared here is kept as it came."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from .fields import OpenModel, rules
+
+_OPEN = {"x-kubernetes-preserve-unknown-fields": True}
+
+
+class Container(OpenModel):
+    model_config = ConfigDict(
+        json_schema_extra=_OPEN
+        | rules(
+            (
+                "self.image.matches('.+(:[^/:@]+|@sha256:[0-9a-f]{64})$')",
+                "An image without a tag may be another one tomorrow: write image:tag or image@sha256:digest.",
+            ),
+            (
+                "!self.image.endsWith(':latest')",
+                "The tag latest names another image with every push: use the tag or the digest of one build.",
+            ),
+        )
+    )
+
+    name: str = Field(max_length=63, description="Name of the container.")
+    image: str = Field(max_length=500, description="Image with a tag or a digest; it belongs to the version.")
+
+
+class PodSpec(OpenModel):
+    containers: tuple[Container, ...] = Field(
+        min_length=1, max_length=10, description="Containers of the pod; all fields of Kubernetes are allowed."
+    )
+
+
+class TemplateMetadata(OpenModel):
+    labels: Mapping[str, str] | None = Field(None, description="Labels of the pods.")
+    annotations: Mapping[str, str] | None = Field(None, description="Annotations of the pods.")
+
+
+class PodTemplate(OpenModel):
+    metadata: TemplateMetadata | None = Field(None, description="Labels and annotations of the pods.")
+    spec: PodSpec = Field(description="The pod, as in a Deployment.")
+
+    def as_given(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude_unset=True)
