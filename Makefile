@@ -112,7 +112,8 @@ unit: setup charts ## Run the tests that need no server (T=path for some)
 	@$(BIN)/pytest -q -m "not integration and not demo and not e2e" $(or $(T),$(TESTS))
 
 .PHONY: integration
-integration: setup ## Run the tests against real PostgreSQL, Kafka and Envoy, kills and the demo included
+integration: setup ## Run the tests against real PostgreSQL, Kafka, Envoy and kube-apiserver, kills and the demo included
+	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager
 	@$(BIN)/pytest -q -m "integration or demo" $(or $(T),$(TESTS))
 
 .PHONY: test
