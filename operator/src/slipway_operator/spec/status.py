@@ -53,8 +53,6 @@ class OpenRelease(Model):
     started: datetime = Field(description="When it began.")
     reached: Word = Field("Recording", description="The furthest step it reached.")
     since: datetime = Field(description="When it reached that step; deadlines count from here.")
-    replicas: Count = Field(description="spec.replicas when it began.")
-    active_size: Count = Field(description="Pods the active version had when it began.")
     handover_started: datetime | None = Field(None, description="When the old consumers were asked to stop.")
     handover_ended: datetime | None = Field(None, description="When the new consumers were members.")
     promoted_at: datetime | None = Field(None, description="When only the new version got requests.")
@@ -64,6 +62,11 @@ class OpenRelease(Model):
 class Draining(Model):
     version: Hash = Field(description="A version that was active before.")
     since: datetime = Field(description="When it stopped being needed.")
+
+
+class KeptSize(Model):
+    replicas: Count = Field(description="spec.replicas it holds for; another value ends it.")
+    size: Count = Field(description="Pods the active version keeps until the new one is accepted.")
 
 
 class MicroserviceStatus(Model):
@@ -82,6 +85,7 @@ class MicroserviceStatus(Model):
     draining: tuple[Draining, ...] = Field(
         (), max_length=20, description="Former versions that are still up.", json_schema_extra=keyed_by("version")
     )
+    kept_size: KeptSize | None = Field(None, description="Size the active version keeps while another is released.")
     readiness: str = Field("", max_length=32, description="Ready and wanted pods of the active version.")
     consumers: str = Field("", max_length=64, description="Ready and wanted consumers, and whose they are.")
     replicas: Count = Field(0, description="Pods of the active version, for autoscalers.")
