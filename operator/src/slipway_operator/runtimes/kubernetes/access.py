@@ -105,5 +105,5 @@ def _pem(path: Path, section: Mapping[str, Any], name: str) -> str | None:
     if f"{name}-data" in section:
         return base64.b64decode(section[f"{name}-data"]).decode()
     if name in section:
-        return (path.parent / section[name]).read_text()
+        return (path.parent / str(section[name])).read_text()
     return None

@@ -83,9 +83,9 @@ class Client:
             query["continue"] = more
 
     # --- writing
-    async def apply(self, kind: Kind, namespace: str, manifest: Manifest, *, subresource: str = "") -> Manifest:
+    async def apply(self, kind: Kind, namespace: str | None, manifest: Manifest, *, subresource: str = "") -> Manifest:
         """Server-side apply. With a resourceVersion in the manifest it fails when the object has changed since."""
-        metadata = {**manifest["metadata"], "namespace": namespace}
+        metadata = {**manifest["metadata"], **({"namespace": namespace} if namespace else {})}
         body = {"apiVersion": kind.api_version, "kind": kind.name, **manifest, "metadata": metadata}
         query = {"fieldManager": self._manager, "force": "true"}
         return await self._write(
@@ -100,7 +100,7 @@ class Client:
         except Missing:
             return
 
-    async def create(self, kind: Kind, namespace: str, manifest: Manifest) -> bool:
+    async def create(self, kind: Kind, namespace: str | None, manifest: Manifest) -> bool:
         """Whether it is new: an object of that name is left as it is."""
         body = {"apiVersion": kind.api_version, "kind": kind.name, **manifest}
         try:
@@ -155,7 +155,9 @@ class Client:
                 # A second POST may find the work of the first one, whose answer was lost: it says 409 then.
                 if tries == TRIES:
                     raise
-                await self._pause(min(LONGEST_PAUSE, (error.retry_after if isinstance(error, Overloaded) else 0.0) or 0.2 * 2**tries))
+                await self._pause(
+                    min(LONGEST_PAUSE, (error.retry_after if isinstance(error, Overloaded) else 0.0) or 0.2 * 2**tries)
+                )
 
     async def _once(
         self, method: str, path: str, *, body: Manifest | None, query: Mapping[str, str], content: str

@@ -57,7 +57,7 @@ class Executor:
         self._identity = identity
         self._clock = clock
 
-    async def execute(self, step: s.Step, scene: Scene) -> None:  # noqa: C901, PLR0912 # one line for each step
+    async def execute(self, step: s.Step, scene: Scene) -> None:  # noqa: C901 # one line for each step
         match step:
             case s.RecordVersion():
                 await self._record(step, scene)

@@ -113,4 +113,3 @@ def _covers_list(there: list[Any], wanted: list[Any]) -> bool:
 
 def _covers_keyed(there: list[Any], wanted: Mapping[str, Any], key: str) -> bool:
     return any(each.get(key) == wanted[key] and covers(each, wanted) for each in there if isinstance(each, Mapping))
-

@@ -236,7 +236,7 @@ def migration_job(
     template = record.expand if kind == "expand" else record.contract
     assert template  # noqa: S101 # the planner asks for migrations that exist
     name = migration_name(owner.name, record.hash, kind, attempt)
-    made = _job(owner, name, record.hash, kind, template, {ATTEMPT: str(attempt)})
+    made = _job(owner, name, record.hash, kind, template=template, annotations={ATTEMPT: str(attempt)})
     made["spec"] |= {"backoffLimit": MIGRATION_TRIES, "activeDeadlineSeconds": deadline_seconds}
     return made
 
@@ -255,7 +255,7 @@ def gate_job(
 ) -> Manifest:
     notes = {ATTEMPT: str(attempt), RUN: str(run), GATE: gate, FIRST_STARTED: first_started}
     name = gate_job_name(owner.name, version, gate, attempt, run)
-    made = _job(owner, name, version, "gate", settings.template, notes)
+    made = _job(owner, name, version, "gate", template=settings.template, annotations=notes)
     made["spec"] |= {"backoffLimit": 0, "activeDeadlineSeconds": deadline_seconds}
     for container in made["spec"]["template"]["spec"]["containers"]:
         container.setdefault("env", []).append({"name": "PREVIEW_URL", "value": preview_url})
@@ -263,7 +263,7 @@ def gate_job(
 
 
 def _job(
-    owner: Owner, name: str, version: str, role: str, template: PodTemplate, annotations: Mapping[str, str]
+    owner: Owner, name: str, version: str, role: str, *, template: PodTemplate, annotations: Mapping[str, str]
 ) -> Manifest:
     labels = {VERSION_LABEL: version, COMPONENT_LABEL: role}
     pod = _labelled(template, {SERVICE_LABEL: owner.name, **labels})
