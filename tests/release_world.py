@@ -56,6 +56,10 @@ class Pods:
             self.endpoints = min(self.endpoints, self.ready)
 
     def tick(self, *, works):
+        """Whether anything moved. Endpoints are what was ready a tick before."""
+        if self.ready == self.endpoints == self.wanted and not (self.starting or self.ending) and works:
+            return False
+        before, was_ready = (self.starting, self.ready, self.ending, self.endpoints), self.ready
         self.ending = 0
         if works:
             self.ready += self.starting
@@ -63,8 +67,9 @@ class Pods:
         else:
             self.starting += self.ready
             self.ready = 0
-        self.endpoints = min(self.endpoints, self.ready)
+        self.endpoints = min(self.ready, max(self.endpoints, was_ready))
         self.starting += max(0, self.wanted - self.ready - self.starting)
+        return before != (self.starting, self.ready, self.ending, self.endpoints)
 
     def lose(self, count):
         lost = min(count, self.ready)
@@ -118,9 +123,10 @@ class World:
     desired: Desired = field(default_factory=lambda: version_desired("v1"))
     natures: dict = field(default_factory=dict)
     now: datetime = START
-    facts: Facts = Facts()
+    facts: Facts = field(default_factory=Facts)
     versions: dict = field(default_factory=dict)
     active: str | None = None
+    selected: str | None = None
     behind: dict = field(default_factory=dict)
     preview: str | None = None
     jobs: dict = field(default_factory=dict)
@@ -136,7 +142,9 @@ class World:
 
     # --- what is true
     def nature(self, version):
-        return self.natures.setdefault(version, Nature())
+        if version not in self.natures:
+            self.natures[version] = Nature()
+        return self.natures[version]
 
     def ready(self, version):
         view = self.versions.get(version)
@@ -228,7 +236,9 @@ class World:
         gate = self.gates.get((version, "smoke"))
         if any(each.dry_run for each in self.desired.gates):
             return
-        if gate is None or gate.state is not GateState.PASSED or gate.attempt != release.attempt:
+        # A spec that is edited while pods are replaced one by one asks no gate again: requests are there already.
+        stale = gate and gate.attempt != release.attempt and self.active != ANY
+        if gate is None or gate.state is not GateState.PASSED or stale:
             self.fail(f"{version} becomes active without its gate: {gate}")
         if release.kind == "Release" and version not in self.allowed:
             self.fail(f"{version} becomes active and nobody promoted it")
@@ -249,6 +259,9 @@ class World:
         self.jobs[step.version, step.kind] = JobView(JobState.RUNNING, step.attempt)
 
     def _ScaleServing(self, step):
+        # While Service and slices disagree, proxies still send requests to the former version.
+        if not step.replicas and self.behind.get(step.version):
+            self.fail(f"{step} while requests still reach it")
         self.versions[step.version].serving[step.component].scale(step.replicas)
 
     def _ScaleWorkers(self, step):
@@ -304,16 +317,19 @@ class World:
             self._tick()
 
     def _tick(self):
+        """Whether anything moved."""
         self.now += TICK
-        matched = self.versions if self.active == ANY else {self.active} & set(self.versions)
+        before = (self.behind, self.members, self.selected)
+        moved = False
+        # Slices follow the selector a tick later than the selector is written.
+        matched = self.versions if self.selected == ANY else {self.selected} & set(self.versions)
+        self.selected = self.active
         for name, view in self.versions.items():
             nature = self.nature(name)
             for pods in view.serving.values():
-                was_ready = pods.ready
-                pods.tick(works=nature.starts)
-                pods.endpoints = min(pods.ready, max(pods.endpoints, was_ready))
+                moved |= pods.tick(works=nature.starts)
             for component, pods in view.workers.items():
-                pods.tick(works=nature.consumes or component == "relay")
+                moved |= pods.tick(works=nature.consumes or component == "relay")
         self.behind = {name: count for name in matched if (count := self.endpoints(name))}
         self.members = {
             name: pods.ready
@@ -324,35 +340,28 @@ class World:
             if job.state is JobState.RUNNING:
                 nature = self.nature(key[0])
                 good = nature.migrates if key[1] == "expand" else nature.contracts
+                moved = True
                 self.jobs[key] = replace(job, state=JobState.SUCCEEDED if good else JobState.FAILED)
         for (name, gate), view in self.gates.items():
             if view.state is GateState.RUNNING:
                 result = self.nature(name).watched if gate == "errors" else self.nature(name).gate
                 finished = None if result is GateState.RUNNING else self.now
+                moved |= finished is not None
                 self.gates[name, gate] = replace(view, state=result, finished=finished)
+        return moved or before != (self.behind, self.members, self.selected)
 
     # --- until nothing happens any more
-    def picture(self):
-        return (
-            repr(self.versions),
-            self.active,
-            self.preview,
-            self.facts,
-            tuple(sorted(self.behind.items())),
-            tuple(sorted(self.members.items())),
-        )
-
     def settle(self, limit=120):
-        """Rounds and ticks until a round has no steps, the facts rest and no timer is set; how many it took."""
-        quiet = 0
+        """Looks and ticks until nothing changes and no timer is set; how many looks it took."""
         for count in range(limit):
             facts = self.facts
             made = self.round()
-            idle = not made.steps and made.facts == facts and made.requeue_after is None
-            quiet = quiet + 1 if idle else 0
-            if quiet == 3:  # pods need two ticks until they are endpoints
+            moved = self._tick()
+            if moved or made.steps or made.facts != facts:
+                continue
+            if made.requeue_after is None:
                 return count
-            self.tick()
+            self.now += max(timedelta(), made.requeue_after - TICK)  # nothing can happen before
         self.fail(f"it does not come to rest: {self.shown}, {made.steps}, {made.requeue_after}")
         return limit
 
@@ -360,7 +369,8 @@ class World:
         """A new spec, as people push one."""
         if nature:
             self.natures[name] = nature
-        self.allowed.discard(name)
+        if name != self.desired.version:
+            self.allowed.discard(name)
         changes = {"fingerprint": name, "promote": None, "pinned": None, **changes}
         self.desired = replace(self.desired, version=name, **changes)
         self.story.append(f"--- {name} is wanted: {changes} {self.nature(name)}")

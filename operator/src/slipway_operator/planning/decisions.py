@@ -65,7 +65,7 @@ def decide(
         facts, events = _superseded(observed, facts, now)
         kind = "Undo" if goal is not None and goal == facts.stable else _kind(observed, desired, facts, goal)
     if facts.release is None and goal is not None and kind:
-        facts = opened(observed, desired, facts, goal, kind, now)
+        facts = opened(observed, desired, facts, now, goal=goal, kind=kind)
         if kind != "Undo":
             events.append(Emit("ReleaseStarted", f"{kind} of {goal} begins"))
     elif facts.release and facts.release.careful and facts.release.fingerprint != desired.fingerprint:
@@ -108,7 +108,7 @@ def _refuse_retired(observed: Observed, desired: Desired, facts: Facts, wanted: 
     return replace(facts, held=Held(view.version, "Retired", view.retired, desired.fingerprint, now))
 
 
-def opened(observed: Observed, desired: Desired, facts: Facts, goal: str, kind: Kind, now: datetime) -> Facts:
+def opened(observed: Observed, desired: Desired, facts: Facts, now: datetime, *, goal: str, kind: Kind) -> Facts:
     attempt = _next_attempt(observed, facts, goal)
     release = OpenRelease(goal, kind, attempt, desired.fingerprint, now, Stage.RECORDING, now)
     if kind == "Release" and goal == facts.stable:  # only its contract migration is left
@@ -167,10 +167,8 @@ def closed(observed: Observed, facts: Facts, now: datetime, result: Result, reas
 
 def gives_up(situation: Situation, release: OpenRelease, found: Standing) -> Failure | None:
     """Whether the release has failed. Going back never gives up, and a first version has nothing to go back to."""
-    if release.kind == "Undo" or release.accepted_at:
-        return None
-    if found.failure:
-        return found.failure
+    if release.kind == "Undo" or release.accepted_at or found.failure:
+        return None if release.kind == "Undo" else found.failure
     view = situation.view(release.version)
     problem = view.problem if view else None
     begins = max(problem.since, release.since) if problem else situation.now
@@ -180,9 +178,8 @@ def gives_up(situation: Situation, release: OpenRelease, found: Standing) -> Fai
     if problem and hopeless and Stage.STARTING <= found.stage <= Stage.WATCHING:
         return Failure(problem.reason, f"{release.version} does not start: {problem.message}")
     ends = deadline(situation, release, found.stage)
-    if ends is None or situation.now < ends or _moved_on(release, found):
-        return None
-    if release.kind == "Rollback" and found.stage >= Stage.SWITCHING:
+    patient = release.kind == "Rollback" and found.stage >= Stage.SWITCHING
+    if ends is None or situation.now < ends or patient or _moved_on(release, found):
         return None
     return Failure("ProgressDeadlineExceeded", f"{found.stage.title} took too long: {found.waiting}")
 
@@ -209,7 +206,7 @@ def failed(situation: Situation, failure: Failure) -> tuple[Facts, list[Emit]]:
     facts = closed(situation.observed, replace(facts, held=held), now, "Failed", failure.message)
     back = ""
     if facts.stable and facts.stable != release.version:
-        facts = opened(situation.observed, situation.desired, facts, facts.stable, "Undo", now)
+        facts = opened(situation.observed, situation.desired, facts, now, goal=facts.stable, kind="Undo")
         back = f"; back to {facts.stable}"
     return facts, [Emit("ReleaseFailed", f"{release.version}: {failure.message}{back}", "Warning")]
 

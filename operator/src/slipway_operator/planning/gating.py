@@ -70,13 +70,13 @@ def _once(gate: GateWish, view: GateView | None, now: datetime, version: str, at
     # A gate that is run again while a version is watched has its time from the start of that run.
     if view.state is GateState.RUNNING and gate.after_promotion:
         ends = view.started + gate.timeout
+    running = view.state is GateState.RUNNING
     if now >= ends:
-        what = "had no result" if view.state is GateState.RUNNING else "had no data"
+        what = "had no result" if running else "had no data"
         seconds = int(gate.timeout.total_seconds())
         return None if gate.dry_run else Verdict(failed=f"gate {gate.name} {what} within {seconds} s{said}")
-    if view.state is GateState.RUNNING:
-        return Verdict(waiting=f"gate {gate.name} is running", again_at=ends)
     due = (view.finished or view.started) + gate.interval
-    if due <= now:
+    if not running and due <= now:
         return Verdict((RunGate(gate.name, version, attempt, view.run + 1),), waiting=f"gate {gate.name} has no data")
-    return Verdict(waiting=f"gate {gate.name} has no data{said}", again_at=min(due, ends))
+    what = "is running" if running else f"has no data{said}"
+    return Verdict(waiting=f"gate {gate.name} {what}", again_at=ends if running else min(due, ends))

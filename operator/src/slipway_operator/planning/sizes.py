@@ -79,7 +79,7 @@ def _rolling_size(situation: Situation, view: VersionView) -> int | None:
     if view.version == release.version:
         return min(full, max(situation.preview_size, ready + -(-full // SURGE_PARTS)))
     if view.version == situation.facts.stable:
-        return max(0, full - ready)
+        return max(1, full - ready)  # the last one goes when no request can reach it any more
     return 0 if _may_stop(situation, view) else None
 
 
@@ -89,7 +89,7 @@ def _may_stop(situation: Situation, view: VersionView) -> bool:
         return False
     ends = drain_end(situation, view.version)
     # A Service that selects all versions must not find this one.
-    return ends is None or situation.now >= ends or situation.reached(Stage.ROLLING) and situation.desired.rolling
+    return ends is None or situation.now >= ends or (situation.desired.rolling and situation.reached(Stage.ROLLING))
 
 
 def drain_end(situation: Situation, version: str) -> datetime | None:

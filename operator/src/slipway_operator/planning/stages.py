@@ -218,16 +218,20 @@ def _watching(situation: Situation, release: OpenRelease, view: VersionView) -> 
     verdict = gating.after_promotion(situation, view.version, release.attempt, open_=situation.now < ends)
     if verdict.failed:
         return Standing(Stage.WATCHING, failure=Failure("GateFailed", verdict.failed), verified=True)
-    again = min([each for each in (verdict.again_at, ends) if each and each > situation.now], default=None)
     if situation.now < ends or verdict.waiting:
+        again = min([each for each in (verdict.again_at, ends) if each and each > situation.now], default=None)
         waiting = verdict.waiting or f"it is watched until {ends:%H:%M:%S} UTC"
         return Standing(Stage.WATCHING, waiting, verdict.steps, again_at=again, verified=True)
-    if not situation.enough(view.version):
-        waiting = _pods(view, view.endpoints, situation.full_size)
-        late = ends + situation.desired.progress_deadline
-        failure = Failure("ProgressDeadlineExceeded", waiting) if situation.now >= late else None
-        return Standing(Stage.WATCHING, waiting, again_at=late, verified=True, failure=failure)
-    return Standing(Stage.WATCHING, verified=True, accepted=True)
+    return _watched(situation, view, ends + situation.desired.progress_deadline)
+
+
+def _watched(situation: Situation, view: VersionView, late: datetime) -> Standing:
+    """Its watch is over. Pods that were lost meanwhile have a deadline to come back."""
+    if situation.enough(view.version):
+        return Standing(Stage.WATCHING, verified=True, accepted=True)
+    waiting = _pods(view, view.endpoints, situation.full_size)
+    failure = Failure("ProgressDeadlineExceeded", waiting) if situation.now >= late else None
+    return Standing(Stage.WATCHING, waiting, again_at=late, verified=True, failure=failure)
 
 
 def _returning(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
@@ -240,7 +244,7 @@ def _returning(situation: Situation, release: OpenRelease, view: VersionView) ->
     return Standing(Stage.RETURNING, moved.waiting, moved.steps, verified=True, moving=moved.component)
 
 
-def _draining(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+def _draining(situation: Situation, _: OpenRelease, view: VersionView) -> Standing | None:
     left = [each for each in situation.others(view.version) if each.wanted or each.pods]
     if not left:
         return None

@@ -43,8 +43,7 @@ class Resource:
 
 _NAME = (
     f"size(self.metadata.name) <= {LONGEST_NAME} && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-    f"The name becomes part of the names of Services and Deployments: use at most {LONGEST_NAME} of a-z, 0-9 and -, "
-    "beginning with a letter.",
+    f"Services are named after it: use at most {LONGEST_NAME} of a-z, 0-9 and -, beginning with a letter.",
 )
 
 RESOURCES = (
@@ -141,7 +140,9 @@ def _version(resource: Resource) -> dict[str, Any]:
 
 def _schema(resource: Resource) -> dict[str, Any]:
     spec = structural(resource.spec) | {"description": f"What is wanted of the {resource.kind}."}
-    status = structural(resource.status) | {"description": f"What the operator saw of the {resource.kind}."}
+    status = _without_defaults(structural(resource.status)) | {
+        "description": f"What the operator saw of the {resource.kind}."
+    }
     if "observedGeneration" in status["properties"]:
         status["default"] = dict(UNSEEN)
     validations = [{"rule": rule, "message": message} for rule, message in resource.rules]
@@ -158,6 +159,16 @@ def _schema(resource: Resource) -> dict[str, Any]:
             "status": status,
         },
     }
+
+
+def _without_defaults(schema: dict[str, Any]) -> dict[str, Any]:
+    """A status is written by the operator alone; a new object shows that nobody has looked, and nothing else."""
+    made = {key: value for key, value in schema.items() if key != "default"}
+    if "properties" in made:
+        made["properties"] = {name: _without_defaults(each) for name, each in made["properties"].items()}
+    if "items" in made:
+        made["items"] = _without_defaults(made["items"])
+    return made
 
 
 def text(resource: Resource) -> str:

@@ -51,8 +51,7 @@ class ContractsGate(Model):
 _NAMES_ITS_SETTINGS = [
     (
         f"self.type == '{name}' ? has(self.{name}) : !has(self.{name})",
-        f"A gate of type {name} has its settings under {name}, and other types have none there: "
-        f"add {name} or change type.",
+        f"A gate of type {name}, and no other, has settings under {name}: add {name} or change type.",
     )
     for name in ("http", "job", "prometheus")
 ]

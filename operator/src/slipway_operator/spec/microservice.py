@@ -74,8 +74,7 @@ class MicroserviceSpec(Model):
                 "Gates with phase afterPromotion look while the version is watched: set watchSeconds above 0.",
             ),
             (
-                "!has(self.gates) || !self.gates.exists(g, g.type == 'http') "
-                "|| self.gates.all(g, !has(g.http) || self.ports.exists(p, p.name == g.http.port))",
+                "!has(self.gates) || self.gates.all(g, !has(g.http) || self.ports.exists(p, p.name == g.http.port))",
                 "A gate of type http asks a port by its name: let http.port name one of ports.",
             ),
         )

@@ -24,7 +24,7 @@ class PlannedService(Model):
     version: Version = Field(description="Version (spec.version) or range, for example >=1.4 <2.")
     depends_on: tuple[Name, ...] = Field(
         (),
-        max_length=20,
+        max_length=5,
         description="Services of earlier waves that must be released before this one.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
@@ -34,29 +34,32 @@ class Wave(Model):
     name: Name = Field(description="Name of the wave.")
     services: tuple[PlannedService, ...] = Field(
         min_length=1,
-        max_length=20,
+        max_length=8,  # rules are priced by the largest plan there can be
         description="Services that are released at the same time.",
         json_schema_extra=keyed_by("name"),
     )
+
+
+_NAMES = "o.services.exists(t, t.name == {})"
+_ELSEWHERE = f"self.waves.exists(o, o.name != w.name && {_NAMES.format('d')})"
 
 
 class ReleasePlanSpec(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
-                "self.waves.all(w, w.services.all(s, self.waves.exists_one(o, o.services.exists(t, t.name == s.name))))",
+                f"self.waves.all(w, w.services.all(s, self.waves.exists_one(o, {_NAMES.format('s.name')})))",
                 "A service is released once: let only one wave name it.",
             ),
             (
-                "self.waves.all(w, w.services.all(s, !has(s.dependsOn) || s.dependsOn.all(d, "
-                "self.waves.exists(o, o.name != w.name && o.services.exists(t, t.name == d)))))",
+                f"self.waves.all(w, w.services.all(s, !has(s.dependsOn) || s.dependsOn.all(d, {_ELSEWHERE})))",
                 "dependsOn names services of other waves of this plan: add the service to an earlier wave.",
             ),
         )
     )
 
     waves: tuple[Wave, ...] = Field(
-        min_length=1, max_length=8, description="Waves in their order.", json_schema_extra=keyed_by("name")
+        min_length=1, max_length=6, description="Waves in their order.", json_schema_extra=keyed_by("name")
     )
     paused: bool = Field(False, description="true: no further wave begins.")
 

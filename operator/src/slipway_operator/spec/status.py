@@ -8,7 +8,7 @@ from pydantic import Field
 from .fields import Hash, Model, Sentence, keyed_by
 from .microservice import Phase
 
-Generation = Annotated[int, Field(ge=-1, le=2**63 - 1)]
+Generation = Annotated[int, Field(ge=-1, json_schema_extra={"format": "int64"})]
 Count = Annotated[int, Field(ge=0)]
 Word = Annotated[str, Field(max_length=64)]
 Kind = Literal["Install", "Release", "Rollback", "Undo"]
@@ -65,8 +65,8 @@ class Draining(Model):
 
 
 class KeptSize(Model):
-    replicas: Count = Field(description="spec.replicas it holds for; another value ends it.")
-    size: Count = Field(description="Pods the active version keeps until the new one is accepted.")
+    replicas: Count = Field(description="spec.replicas this holds for; another value ends it.")
+    size: Count = Field(description="Pods of the active version meanwhile.")
 
 
 class MicroserviceStatus(Model):
@@ -85,7 +85,9 @@ class MicroserviceStatus(Model):
     draining: tuple[Draining, ...] = Field(
         (), max_length=20, description="Former versions that are still up.", json_schema_extra=keyed_by("version")
     )
-    kept_size: KeptSize | None = Field(None, description="Size the active version keeps while another is released.")
+    kept_size: KeptSize | None = Field(
+        None, description="Size of the active version, where a new version came with another one."
+    )
     readiness: str = Field("", max_length=32, description="Ready and wanted pods of the active version.")
     consumers: str = Field("", max_length=64, description="Ready and wanted consumers, and whose they are.")
     replicas: Count = Field(0, description="Pods of the active version, for autoscalers.")

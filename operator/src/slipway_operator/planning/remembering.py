@@ -1,0 +1,155 @@
+"""Facts and what is shown, to the status of the custom resource and back."""
+
+from datetime import datetime
+
+from ..spec.fields import GROUP
+from ..spec.status import (
+    Condition,
+    Draining,
+    HeldVersion,
+    KeptSize,
+    MicroserviceStatus,
+    OpenRelease,
+    ReleaseRecord,
+)
+from . import facts as f
+from .planner import Plan
+from .showing import Condition as Said
+
+SERVICE_LABEL = f"{GROUP}/service"
+VERSION_LABEL = f"{GROUP}/version"
+
+
+def status_of(
+    made: Plan, former: MicroserviceStatus, *, service: str, generation: int, now: datetime
+) -> MicroserviceStatus:
+    """The status to write. Equal to the former one while nothing changes, so that nothing is written."""
+    facts, shown = made.facts, made.shown
+    active = shown.active if shown.active != "*" else ""
+    return MicroserviceStatus(
+        observed_generation=generation,
+        phase=shown.phase,
+        step=shown.step,
+        blocked_by=shown.blocked_by,
+        active_version=active,
+        stable_version=facts.stable or "",
+        candidate_version=shown.candidate,
+        preview_version=shown.preview,
+        held_version=_held(facts.held),
+        attempts=facts.attempts,
+        paused=facts.paused,
+        release=_release(facts.release),
+        draining=tuple(Draining(version=name, since=since) for name, since in facts.draining),
+        kept_size=KeptSize(replicas=facts.kept_size.replicas, size=facts.kept_size.size) if facts.kept_size else None,
+        readiness=shown.readiness,
+        consumers=shown.consumers,
+        replicas=shown.replicas,
+        selector=f"{SERVICE_LABEL}={service},{VERSION_LABEL}={active}" if active else "",
+        conditions=_conditions(shown.conditions, former, generation, now),
+        history=tuple(_record(each) for each in facts.history),
+    )
+
+
+def facts_of(status: MicroserviceStatus) -> f.Facts:
+    held, release, kept = status.held_version, status.release, status.kept_size
+    return f.Facts(
+        stable=status.stable_version or None,
+        release=_open(release) if release else None,
+        held=f.Held(held.version, held.reason, held.message, held.fingerprint, held.at) if held else None,
+        draining=tuple((each.version, each.since) for each in status.draining),
+        kept_size=f.KeptSize(kept.replicas, kept.size) if kept else None,
+        attempts=status.attempts,
+        paused=status.paused,
+        history=tuple(_ended(each) for each in status.history),
+    )
+
+
+def _conditions(
+    said: tuple[Said, ...], former: MicroserviceStatus, generation: int, now: datetime
+) -> tuple[Condition, ...]:
+    """A condition keeps the time of its last change of status, as kstatus and people expect."""
+    before = {each.type: each for each in former.conditions}
+    made = []
+    for each in said:
+        old = before.get(each.type)
+        since = old.last_transition_time if old and old.status == each.status else now
+        made.append(
+            Condition(
+                type=each.type,
+                status=each.status,
+                reason=each.reason,
+                message=each.message[:1024],
+                observed_generation=generation,
+                last_transition_time=since,
+            )
+        )
+    return tuple(made)
+
+
+def _held(held: f.Held | None) -> HeldVersion | None:
+    if held is None:
+        return None
+    message = held.message[:1024]
+    return HeldVersion(
+        version=held.version, reason=held.reason, message=message, fingerprint=held.fingerprint, at=held.at
+    )
+
+
+def _release(release: f.OpenRelease | None) -> OpenRelease | None:
+    if release is None:
+        return None
+    return OpenRelease(
+        version=release.version,
+        kind=release.kind,
+        attempt=release.attempt,
+        fingerprint=release.fingerprint,
+        started=release.started,
+        reached=release.reached.title,
+        since=release.since,
+        handover_started=release.handover_started,
+        handover_ended=release.handover_ended,
+        promoted_at=release.promoted_at,
+        accepted_at=release.accepted_at,
+    )
+
+
+def _open(release: OpenRelease) -> f.OpenRelease:
+    return f.OpenRelease(
+        version=release.version,
+        kind=release.kind,
+        attempt=release.attempt,
+        fingerprint=release.fingerprint,
+        started=release.started,
+        reached=f.Stage.of(release.reached),
+        since=release.since,
+        handover_started=release.handover_started,
+        handover_ended=release.handover_ended,
+        promoted_at=release.promoted_at,
+        accepted_at=release.accepted_at,
+    )
+
+
+def _record(ended: f.Ended) -> ReleaseRecord:
+    return ReleaseRecord(
+        version=ended.version,
+        label=ended.label[:64],
+        kind=ended.kind,
+        started=ended.started,
+        ended=ended.ended,
+        result=ended.result,
+        reason=ended.reason[:1024],
+        handover_pause_milliseconds=ended.handover_pause_ms,
+    )
+
+
+def _ended(record: ReleaseRecord) -> f.Ended:
+    return f.Ended(
+        version=record.version,
+        label=record.label,
+        kind=record.kind,
+        started=record.started,
+        ended=record.ended,
+        result=record.result,
+        reason=record.reason,
+        handover_pause_ms=record.handover_pause_milliseconds,
+    )
