@@ -5,17 +5,18 @@ for processes and packets.
 """
 
 import asyncio
-import secrets
-import subprocess
-import time
 from contextlib import suppress
 from datetime import UTC, datetime
 
+import yaml
+
+from apiserver import TOKEN, ApiServer, tool
 from conftest import ROOT
-from slipway_chassis.embedded.processes import free_port
+from slipway_chassis.embedded.processes import Child
+from slipway_operator.errors import Missing
 from slipway_operator.runtimes.kubernetes.access import Access
 from slipway_operator.runtimes.kubernetes.client import Client, NoFence
-from slipway_operator.runtimes.kubernetes.kinds import POD, Kind
+from slipway_operator.runtimes.kubernetes.kinds import MICROSERVICE, POD, SERVICE_VERSION, Kind
 
 CONTROLLERS = (
     "deployment-controller",
@@ -37,87 +38,57 @@ users: [{{name: admin, user: {{token: {token}}}}}]
 """
 
 
-def installed(*tools):
-    """Where the tools are; they are built where they are missing."""
-    subprocess.run([ROOT / "ci" / "tools" / "install.sh", *tools], check=True, capture_output=True, timeout=1800)
-    folder = subprocess.run(
-        [ROOT / "ci" / "tools" / "install.sh", "--path"], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    return [f"{folder}/{tool}" for tool in tools]
+NEEDS = [name for name in ("etcd", "kube-apiserver", "kube-controller-manager") if tool(name) is None]
 
 
-class ApiServer:
+class Cluster(ApiServer):
     """Starts on ``with``; ``access`` reaches it with every right."""
 
     def __init__(self, folder):
-        self.folder = folder
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.token = secrets.token_hex(16)
-        self.port = free_port()
-        self.processes = []
-        self.access = Access(f"https://127.0.0.1:{self.port}", insecure=True, token=self.token)
-        self.kubeconfig = self.folder / "kubeconfig"
+        super().__init__(folder)
+        self.access = Access(f"https://127.0.0.1:{self.port}", insecure=True, token=TOKEN)
+        self.kubeconfig = folder / "kubeconfig"
+        self._controllers = Child(
+            "kube-controller-manager",
+            [
+                str(tool("kube-controller-manager")), f"--kubeconfig={self.kubeconfig}",
+                f"--controllers={','.join(CONTROLLERS)}", "--leader-elect=false", "--secure-port=0",
+                "--kube-api-qps=200", "--kube-api-burst=400",
+            ],
+            folder / "kube-controller-manager.log", env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
+        )  # fmt: skip
 
     def __enter__(self):
+        super().__enter__()
+        self.kubeconfig.write_text(KUBECONFIG.format(server=self.access.server, token=TOKEN))
         try:
-            return self._started()
+            asyncio.run(self._define())
+            self._controllers.start_and_wait(lambda: True, 30)
         except BaseException:
             self.__exit__()
             raise
-
-    def _started(self):
-        etcd, api, controllers = installed("etcd", "kube-apiserver", "kube-controller-manager")
-        self.kubeconfig.write_text(KUBECONFIG.format(server=self.access.server, token=self.token))
-        (self.folder / "tokens.csv").write_text(f"{self.token},admin,admin,system:masters\n")
-        key = self.folder / "accounts.key"
-        subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
-        client, peer = free_port(), free_port()
-        self._start(
-            etcd, f"--data-dir={self.folder}/etcd", f"--listen-client-urls=http://127.0.0.1:{client}",
-            f"--advertise-client-urls=http://127.0.0.1:{client}", f"--listen-peer-urls=http://127.0.0.1:{peer}",
-            "--unsafe-no-fsync", "--log-level=warn",
-        )  # fmt: skip
-        self._start(
-            api, f"--etcd-servers=http://127.0.0.1:{client}", f"--secure-port={self.port}",
-            "--bind-address=127.0.0.1", f"--cert-dir={self.folder}/certificates",
-            f"--token-auth-file={self.folder}/tokens.csv", "--authorization-mode=RBAC",
-            f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
-            "--service-account-issuer=https://kubernetes.test", "--service-cluster-ip-range=10.96.0.0/16",
-            "--disable-admission-plugins=ServiceAccount", "--allow-privileged=true",
-        )  # fmt: skip
-        asyncio.run(self._until_it_answers())
-        self._start(
-            controllers, f"--kubeconfig={self.kubeconfig}", f"--controllers={','.join(CONTROLLERS)}",
-            "--leader-elect=false", "--secure-port=0", "--kube-api-qps=200", "--kube-api-burst=400",
-            # Endpoints are gathered for so long on a real cluster as well, and longer: a test need not wait.
-            "--endpointslice-updates-batch-period=0s",
-        )  # fmt: skip
         return self
 
     def __exit__(self, *_):
-        for process in reversed(self.processes):
-            process.terminate()
-        for process in reversed(self.processes):
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self._controllers.stop()
+        super().__exit__()
 
-    def _start(self, *command):
-        log = (self.folder / f"{command[0].rpartition('/')[2]}.log").open("ab")
-        self.processes.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder))
+    async def _define(self):
+        async with Client(self.access, NoFence(), manager="test") as client:
+            for path in sorted((ROOT / "k8s" / "crds").glob("*.yaml")):
+                await client.apply(CRD, None, yaml.safe_load(path.read_text()))
+            # Who starts with the definitions must not depend on when they are served.
+            async with asyncio.timeout(30):
+                while not all([await _served(client, kind) for kind in (MICROSERVICE, SERVICE_VERSION)]):
+                    await asyncio.sleep(0.1)
 
-    async def _until_it_answers(self):
-        deadline = time.monotonic() + 90
-        while True:
-            with suppress(Exception):
-                async with Client(self.access, NoFence(), timeout=5) as client:
-                    await client.list(NAMESPACE)
-                    return
-            if time.monotonic() > deadline:
-                raise AssertionError((self.folder / "kube-apiserver.log").read_text()[-3000:])
-            await asyncio.sleep(0.3)
+
+async def _served(client, kind):
+    try:
+        await client.list(kind)
+    except Missing:
+        return False
+    return True
 
 
 class Kubelet:
@@ -186,9 +157,7 @@ class Kubelet:
 
     async def _say(self, pod, status):
         path = POD.path(self.namespace, pod["metadata"]["name"], "status")
-        await self.client._write(
-            "PATCH", path, {"status": status}, content="application/strategic-merge-patch+json"
-        )
+        await self.client._write("PATCH", path, {"status": status}, content="application/strategic-merge-patch+json")
 
 
 def _now():

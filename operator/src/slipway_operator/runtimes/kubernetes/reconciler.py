@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
@@ -12,6 +12,7 @@ from ...errors import KubernetesError, NotLeading
 from ...planning import Plan, plan
 from ...planning.desired import desired_of
 from ...planning.observed import GroupView
+from ...planning.remembering import facts_of, status_of
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
 from .checking import Asker
@@ -21,9 +22,8 @@ from .kinds import MICROSERVICE
 from .looking import Key, Seen, look
 from .mending import Mender
 from .metrics import Metrics
-from .objects import Owner
+from .objects import Owner, active_selector
 from .observing import observed
-from .statuses import as_manifest, facts_of, new_status, status_of
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Reconciler:
             return None
         metadata = seen.microservice["metadata"]
         spec = MicroserviceSpec.model_validate(seen.microservice["spec"])
-        status = status_of(seen.microservice)
+        status = _status(seen.microservice)
         now = self._clock()
         saw = observed(seen, facts_of(status), await self._group(spec, seen))
         made = plan(saw, desired_of(spec, metadata["generation"]), now)
@@ -102,13 +102,15 @@ class Reconciler:
     async def _remember(self, key: Key, seen: Seen, before: MicroserviceStatus, made: Plan, now: datetime) -> bool:
         """Writes the status, before anything is done; and nothing when nothing changed."""
         metadata = seen.microservice["metadata"]
-        after = new_status(made, before, key.name, metadata["generation"], now)
+        after = status_of(made, before, service=key.name, generation=metadata["generation"], now=now)
+        after = after.model_copy(update={"selector": _autoscaled(key.name, made)})
         if after == before and seen.microservice.get("status"):
             return False
         manifest = {
             # Facts rest on what was seen: were the object another one by now, they would be wrong.
             "metadata": {"name": key.name, "resourceVersion": metadata["resourceVersion"]},
-            "status": as_manifest(after),
+            # Under server-side apply, what is left out is taken away.
+            "status": after.model_dump(mode="json", by_alias=True, exclude_none=True),
         }
         await self._client.apply(MICROSERVICE, key.namespace, manifest, subresource="status")
         self._tell(key, before, after, made, now)
@@ -131,6 +133,20 @@ class Reconciler:
             self._metrics.errors.inc()
             log.warning("%s: a child could not be put back", scene.key, exc_info=True)
             return False
+
+
+def _status(microservice: Mapping[str, Any]) -> MicroserviceStatus:
+    """One that can't be read (written by hand, or by a newer release) counts as none."""
+    try:
+        return MicroserviceStatus.model_validate(microservice.get("status") or {})
+    except ValidationError:
+        return MicroserviceStatus()
+
+
+def _autoscaled(service: str, made: Plan) -> str:
+    """The pods that share the requests, for autoscalers: those of workers would distort what a pod needs."""
+    labels = active_selector(service, made.shown.active) if made.shown.active else {}
+    return ",".join(f"{name}={value}" for name, value in labels.items())
 
 
 def _next(made: Plan, *, acted: bool) -> timedelta | None:
