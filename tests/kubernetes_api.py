@@ -26,6 +26,7 @@ CONTROLLERS = (
     "garbage-collector-controller",
 )
 NAMESPACE = Kind("", "v1", "Namespace", "namespaces")
+NODE = Kind("", "v1", "Node", "nodes")
 CRD = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions")
 
 KUBECONFIG = """
@@ -77,9 +78,10 @@ class Cluster(ApiServer):
         async with Client(self.access, NoFence(), manager="test") as client:
             for path in sorted((ROOT / "k8s" / "crds").glob("*.yaml")):
                 await client.apply(CRD, None, yaml.safe_load(path.read_text()))
+            await client.create(NODE, None, {"metadata": {"name": "node"}})
             # Who starts with the definitions must not depend on when they are served.
             async with asyncio.timeout(30):
-                while not all([await _served(client, kind) for kind in (MICROSERVICE, SERVICE_VERSION)]):
+                while not all([await _served(client, kind) for kind in (MICROSERVICE, SERVICE_VERSION)]):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
 
 
@@ -111,8 +113,14 @@ class Kubelet:
             await asyncio.sleep(0.1)
 
     async def _one(self, pod):
+        path = POD.path(self.namespace, pod["metadata"]["name"])
         if pod["metadata"].get("deletionTimestamp"):
+            await self.client._write("DELETE", path, {"gracePeriodSeconds": 0})
             return
+        if not pod["spec"].get("nodeName"):
+            target = {"apiVersion": "v1", "kind": "Node", "name": "node"}
+            binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod["metadata"]["name"]}}
+            await self.client._write("POST", f"{path}/binding", binding | {"target": target})
         image = pod["spec"]["containers"][0]["image"]
         job = any(owner["kind"] == "Job" for owner in pod["metadata"].get("ownerReferences", []))
         phase = pod.get("status", {}).get("phase", "Pending")

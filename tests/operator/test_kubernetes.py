@@ -92,6 +92,8 @@ def hash_of(wanted):
 class Shop:
     """A namespace with one Microservice, and an operator without kopf: every change is found by looking again."""
 
+    pause = 0.1  # between two looks
+
     def __init__(self, access, client, namespace):
         self.access, self.client, self.namespace = access, client, namespace
         self.key = Key(namespace, "orders")
@@ -123,7 +125,7 @@ class Shop:
                     while True:
                         with suppress(KubernetesError):
                             await reconciler.reconcile(self.key)
-                        await asyncio.sleep(0.1)
+                        await asyncio.sleep(self.pause)
                 except Killed:
                     ended.set()
 
@@ -138,7 +140,7 @@ class Shop:
     async def until(self, check, what="", patience=PATIENCE):
         try:
             async with asyncio.timeout(patience):
-                while not (found := check(await self.status())):
+                while not (found := check(await self.status())):  # noqa: ASYNC110 # polled, as people do
                     await asyncio.sleep(0.1)
                 return found
         except TimeoutError:
@@ -150,6 +152,17 @@ class Shop:
             lambda status: status.get("activeVersion") == version and status["phase"] == "Released",
             f"{version} is active",
         )
+
+    async def events(self):
+        """How often each word was said of the Microservice."""
+        found = await self.client.list(EVENT, self.namespace)
+        return Counter(each["reason"] for each in found if each["regarding"]["kind"] == "Microservice")
+
+    async def released(self, *versions):
+        """Each is wanted, and active before the next one is."""
+        for wanted in versions:
+            await self.want(wanted)
+            await self.until_active(wanted)
 
     async def picture(self):
         """What runs, without what differs by nature from run to run."""
@@ -197,10 +210,177 @@ def test_a_first_version_is_installed(cluster):
             assert deployment["spec"]["replicas"] == deployment["status"]["readyReplicas"] == 2
             status = await world.status()
             assert status["readiness"] == "2/2"
-            assert [(c["type"], c["status"]) for c in status["conditions"]][0] == ("Ready", "True")
+            assert {c["type"]: c["status"] for c in status["conditions"]}["Ready"] == "True"
             assert status["observedGeneration"] == (await world.microservice())["metadata"]["generation"]
             assert operator.switches == [version]
-            events = await world.client.list(EVENT, "install")
-            assert {each["reason"] for each in events} == {"ReleaseStarted", "Released"}
+            assert await world.events() == {"ReleaseStarted": 1, "Released": 1}
+
+    asyncio.run(story())
+
+
+def test_a_second_version_takes_over_on_its_own(cluster):
+    async def story():
+        async with shop(cluster, "blue-green") as world, world.operator() as operator:
+            first, second = spec("1.0"), spec("2.0", gates=[http_gate()])
+            await world.released(first, second)
+
+            old, new = hash_of(first), hash_of(second)
+            assert operator.switches == [old, new]
+            status = await world.status()
+            assert status["stableVersion"] == new
+            assert [each["result"] for each in status["history"]] == ["Succeeded", "Succeeded"]
+            stopped = await world.client.get(DEPLOYMENT, "blue-green", f"orders-{old}-http")
+            assert stopped["spec"]["replicas"] == 0
+            preview = await world.client.get(SERVICE, "blue-green", "orders-preview")
+            assert preview["spec"]["selector"][VERSION_LABEL] == "none"
+            records = await world.client.list(SERVICE_VERSION, "blue-green")
+            assert sorted(each["spec"]["revision"] for each in records) == [1, 2]
+
+    asyncio.run(story())
+
+
+def http_gate(**changes):
+    return {"name": "smoke", "type": "http", "http": {"path": "/readyz"}, "intervalSeconds": 1,
+            "timeoutSeconds": 10} | changes  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ["image", "gate"])
+def test_a_bad_version_goes_back_by_itself_and_says_why(cluster, what):
+    async def story():
+        async with shop(cluster, f"bad-{what}") as world, world.operator() as operator:
+            await world.released(spec("1.0"))
+            bad = spec("2.0", "shop/missing:2.0") if what == "image" else spec("2.0", gates=[http_gate()])
+            world.answers.status = 500
+            await world.want(bad)
+
+            status = await world.until(lambda status: status["phase"] == "Failed" and status, "it failed")
+
+            assert operator.switches == [hash_of(spec("1.0"))]
+            assert status["activeVersion"] == status["stableVersion"] == hash_of(spec("1.0"))
+            assert status["heldVersion"]["version"] == hash_of(bad)
+            why = "ImagePullBackOff" if what == "image" else "/readyz answered 500, not 200"
+            assert why in status["blockedBy"]
+            assert {c["type"]: c["status"] for c in status["conditions"]}["Stalled"] == "True"
+            assert (await world.events())["ReleaseFailed"] == 1
+            assert "Failed" in str(status["history"][-1]["result"])
+
+    asyncio.run(story())
+
+
+def test_a_person_goes_back_by_naming_a_kept_version(cluster):
+    async def story():
+        async with shop(cluster, "rollback") as world, world.operator() as operator:
+            first, second = spec("1.0"), spec("2.0")
+            await world.released(first, second)
+            old, new = hash_of(first), hash_of(second)
+
+            await world.want(second | {"release": {"activeVersion": f"orders-{old}"}})
+            await world.until(lambda status: status["stableVersion"] == old and not status.get("release"), "back")
+
+            assert await world.selected() == old
+            assert operator.switches == [old, new, old]
+            assert (await world.status())["history"][-1]["kind"] == "Rollback"
+            assert (await world.events())["RolledBack"] == 1
+
+    asyncio.run(story())
+
+
+def test_at_rest_nothing_is_written(cluster):
+    """A template with a value that the API server writes in another form ("1000m") is the hard case."""
+
+    async def story():
+        async with shop(cluster, "rest") as world:
+            async with world.operator():
+                await world.released(spec("1.0"))
+            # A new process knows nothing: it may apply each child once, without an effect, and then no more.
+            async with world.operator() as operator:
+                await looked(operator, world, 3)
+                first = sum(operator.writes.values())
+                version = (await world.microservice())["metadata"]["resourceVersion"]
+                await looked(operator, world, 10)
+                assert sum(operator.writes.values()) == first
+                assert first <= 1, operator.writes
+                assert (await world.microservice())["metadata"]["resourceVersion"] == version
+
+    asyncio.run(story())
+
+
+async def looked(operator, world, times):
+    for _ in range(times):
+        assert await operator.reconciler.reconcile(world.key) is None
+
+
+def test_what_is_edited_or_deleted_by_hand_is_put_back(cluster):
+    async def story():
+        async with shop(cluster, "hands") as world, world.operator():
+            await world.released(spec("1.0"))
+            version, client = hash_of(spec("1.0")), world.client
+            before = await world.picture()
+
+            name = f"orders-{version}-http"
+            image = {"spec": {"replicas": 5, "template": {"spec": {"containers": [{"name": "main", "image": "x:1"}]}}}}
+            await client._write(
+                "PATCH", DEPLOYMENT.path("hands", name), image, content="application/strategic-merge-patch+json"
+            )
+            await client.merge(SERVICE, "hands", "orders", {"spec": {"selector": {VERSION_LABEL: "00000000"}}})
+            await client.delete(SERVICE, "hands", f"orders-{version}")
+            await same_again(world, before)
+
+            await client.delete(DEPLOYMENT, "hands", name)
+            await client.delete(SERVICE, "hands", "orders")
+            await same_again(world, before)
+
+    asyncio.run(story())
+
+
+async def same_again(world, before):
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while await world.picture() != before:  # noqa: ASYNC110 # polled, as people do
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        assert await world.picture() == before
+
+
+async def released_with_a_kill(cluster, namespace, gathered, *, after=None, before=False):
+    """A release whose operator ends at one write and is started again; None: how many writes there are."""
+    async with gathered, shop(cluster, namespace) as world:
+        world.pause = 0.3
+        async with world.operator():
+            await world.released(spec("1.0"))
+        second = spec("2.0", gates=[http_gate()])
+        await world.want(second)
+        switches = []
+        async with world.operator(dies_after=after, before=before) as operator:
+            if after is None:
+                await world.until_active(second)
+                return sum(operator.writes.values()), operator.switches, await world.picture()
+            async with asyncio.timeout(PATIENCE):
+                await operator.ended.wait()
+            switches += operator.switches
+        async with world.operator() as operator:
+            await world.until_active(second)
+            switches += operator.switches
+        return after, switches, await world.picture()
+
+
+def test_an_operator_that_ends_at_any_write_goes_on_where_it_stood(cluster):
+    async def story():
+        gathered = asyncio.Semaphore(4)
+        writes, switches, picture = await released_with_a_kill(cluster, "whole", gathered)
+        assert switches == [hash_of(spec("2.0"))]
+        assert writes >= 10
+        stories = await asyncio.gather(
+            *(
+                released_with_a_kill(
+                    cluster, f"{'before' if before else 'after'}-{n}", gathered, after=n, before=before
+                )
+                for n in range(1, writes + 1)
+                for before in (False, True)
+            )
+        )
+        for number, made, seen in stories:
+            assert made == switches, number
+            assert seen == picture, number
 
     asyncio.run(story())
