@@ -290,8 +290,9 @@ def test_at_rest_nothing_is_written(cluster):
 
     async def story():
         async with shop(cluster, "rest") as world:
-            async with world.operator():
+            async with world.operator() as operator:
                 await world.released(spec("1.0"))
+                await at_rest(operator, world)
             # A new process knows nothing: it may apply each child once, without an effect, and then no more.
             async with world.operator() as operator:
                 await looked(operator, world, 3)
@@ -303,6 +304,14 @@ def test_at_rest_nothing_is_written(cluster):
                 assert (await world.microservice())["metadata"]["resourceVersion"] == version
 
     asyncio.run(story())
+
+
+async def at_rest(operator, world):
+    """Small things follow a release: the preview is closed, the budget made."""
+    quiet = 0
+    async with asyncio.timeout(PATIENCE):
+        while quiet < 3:
+            quiet = 0 if await operator.reconciler.reconcile(world.key) else quiet + 1
 
 
 async def looked(operator, world, times):
