@@ -113,6 +113,7 @@ def version_desired(name, **changes):
         ),
         progress_deadline=timedelta(seconds=90),
         migration_deadline=timedelta(seconds=120),
+        history=2,
         expand=True,
     )
     return replace(base, **changes)

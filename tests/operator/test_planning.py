@@ -7,8 +7,9 @@ import pytest
 
 from release_world import START, TICK, Nature, World, running, version_desired
 from slipway_operator.planning import plan
-from slipway_operator.planning.facts import Stage
+from slipway_operator.planning.facts import Facts, Stage
 from slipway_operator.planning.observed import ANY, GateState, Observed
+from slipway_operator.planning.remembering import facts_of, status_of
 from slipway_operator.planning.steps import (
     Emit,
     ForgetVersion,
@@ -23,6 +24,7 @@ from slipway_operator.planning.steps import (
     UnmarkDraining,
 )
 from slipway_operator.planning.windows import closed_because
+from slipway_operator.spec.status import MicroserviceStatus
 from slipway_operator.spec.strategy import PromotionWindow
 
 
@@ -612,6 +614,80 @@ class TestPeersBugs:
         assert world.consuming() == {"v2"}
 
 
+class TestStatus:
+    def test_the_facts_survive_the_way_through_the_status_at_every_step(self):
+        """So an operator that starts anew with the status alone decides the same."""
+        world, status = World(desired=version_desired("aaaaaaaa", contract=True)), MicroserviceStatus()
+        for number in range(120):
+            if number == 30:
+                world.release("bbbbbbbb", replicas=5)
+            if number == 70:
+                world.release("cccccccc", Nature(watched=GateState.FAILED))
+            made = world.round()
+            status = status_of(made, status, service="orders", generation=1, now=world.now)
+            assert facts_of(status) == made.facts
+            world.facts = facts_of(MicroserviceStatus.model_validate_json(status.model_dump_json(by_alias=True)))
+            world.tick()
+
+        assert [each.result for each in status.history] == ["Succeeded", "Succeeded", "Failed"]
+        assert status.active_version == status.stable_version == "bbbbbbbb"
+        assert status.selector == "slipway.dev/service=orders,slipway.dev/version=bbbbbbbb"
+        assert (status.readiness, status.consumers) == ("5/5", "1/1 of bbbbbbbb")
+
+    def test_at_rest_nothing_is_written(self):
+        world = running("aaaaaaaa")
+        before = status_of(world.plan(), MicroserviceStatus(), service="orders", generation=1, now=world.now)
+        world.now += timedelta(hours=1)
+        made = world.plan()
+
+        assert made.steps == ()
+        assert status_of(made, before, service="orders", generation=1, now=world.now) == before
+
+    def test_a_condition_keeps_the_time_of_its_last_change(self):
+        world = running("aaaaaaaa")
+        before = status_of(world.plan(), MicroserviceStatus(), service="orders", generation=1, now=world.now)
+        world.now += timedelta(hours=1)
+        world.release("bbbbbbbb")
+        after = status_of(world.plan(), before, service="orders", generation=2, now=world.now)
+        since = {each.type: each.last_transition_time for each in after.conditions}
+
+        assert since["Ready"] == since["Reconciling"] == world.now
+        assert since["ConsumersHandedOver"] == START + (before.conditions[-1].last_transition_time - START)
+        assert after.observed_generation == 2
+
+
+class TestDrift:
+    def test_a_switch_that_was_cut_in_the_middle_is_completed(self):
+        """Two active Services, one for HTTP and a headless one for gRPC, and only one of them was written."""
+        world = running()
+        seen = replace(world.observe(), active_split=True)
+
+        assert SwitchActive("v1") in plan(seen, world.desired, world.now).steps
+
+    def test_it_is_completed_in_the_middle_of_a_release_too(self):
+        world = running()
+        world.release("v2", auto_promote=False)
+        world.settle()
+        seen = replace(world.observe(), active_split=True)
+
+        assert SwitchActive("v1") in plan(seen, world.desired, world.now).steps
+
+    def test_a_service_that_was_deleted_is_selected_again(self):
+        world = running()
+        world.active, world.selected, world.behind = None, None, {}
+        world.round()
+
+        assert world.active == "v1"
+
+    def test_a_first_look_at_a_running_service_takes_it_as_it_is(self):
+        world = running()
+        world.facts = Facts()
+        world.settle()
+
+        assert world.facts.stable == "v1"
+        assert world.facts.history == ()
+
+
 class TestPurity:
     def test_the_same_look_gives_the_same_plan(self):
         world = running()
@@ -656,4 +732,4 @@ def test_promotion_windows(window, moment, open_):
 
 
 def test_a_tick_is_shorter_than_the_deadlines():
-    assert TICK * 3 < version_desired("v1").progress_deadline
+    assert version_desired("v1").progress_deadline > TICK * 3

@@ -126,11 +126,13 @@ def _steps(situation: Situation, found: Standing | None, moved: Handover) -> lis
 
 
 def _rescue(situation: Situation, staged: Sequence[Step]) -> list[Step]:
-    """Nobody answers behind the active Service, and the stable version could."""
-    stable = situation.facts.stable
+    """Nobody answers behind the active Service, and the stable version could; or a switch was cut in the middle."""
+    stable, current = situation.facts.stable, situation.current
     if any(isinstance(step, SwitchActive) for step in staged):
         return []
-    if situation.blackout and stable and situation.current != stable and situation.endpoints(stable):
+    if situation.observed.active_split and current and situation.endpoints(current):
+        return [SwitchActive(current)]
+    if situation.blackout and stable and current != stable and situation.endpoints(stable):
         return [SwitchActive(stable)]
     return []
 

@@ -87,6 +87,8 @@ def _may_stop(situation: Situation, view: VersionView) -> bool:
     """A version that nobody can reach any more, after its time for an instant way back."""
     if situation.observed.behind.get(view.version) or view.version == situation.observed.active:
         return False
+    if situation.blackout and view.version == situation.facts.stable:
+        return False  # the only one that could answer
     ends = drain_end(situation, view.version)
     # A Service that selects all versions must not find this one.
     return ends is None or situation.now >= ends or (situation.desired.rolling and situation.reached(Stage.ROLLING))
