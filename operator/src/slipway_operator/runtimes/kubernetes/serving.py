@@ -19,6 +19,8 @@ async def serve(host: str, port: int, sick: Callable[[], str], registry: Collect
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     application = web.Application()
+    # Whoever does not lead is ready all the same: it is what takes over.
+    application.router.add_get("/readyz", healthz)
     application.router.add_get("/healthz", healthz)
     application.router.add_get("/metrics", metrics)
     runner = web.AppRunner(application, access_log=None)
