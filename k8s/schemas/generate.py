@@ -46,7 +46,9 @@ def slim(node: Any) -> Any:
         return node
     result = {key: slim(value) for key, value in node.items() if key != "description" or not isinstance(value, str)}
     result = {key: value for key, value in result.items() if not key.startswith("x-kubernetes")}
-    if isinstance(result.get("properties"), dict) and isinstance(node.get("properties"), dict):
+    if isinstance(node.get("properties"), dict):
+        # Names of fields, which may look like extensions: those of a CustomResourceDefinition's schema do.
+        result["properties"] = {name: slim(each) for name, each in node["properties"].items()}
         result.setdefault("additionalProperties", False)
     return result
 
