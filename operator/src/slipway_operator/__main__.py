@@ -16,8 +16,8 @@ def main() -> None:
     configure_logs("slipway-operator", process="operator", version=settings.service_version, level=settings.log_level)
     try:
         asyncio.run(run(settings))
-    except KubernetesError as error:
-        sys.exit(f"error: {error}")
+    except* KubernetesError as errors:  # the parts of the process run together, and may fail together
+        sys.exit(f"error: {'; '.join(str(error) for error in errors.exceptions)}")
 
 
 if __name__ == "__main__":

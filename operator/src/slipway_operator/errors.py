@@ -11,6 +11,7 @@ OperatorError (a ChassisError, so that the command line shows it as one sentence
 │   ├── Missing           404: the object or its kind does not exist
 │   ├── Refused           any other 4xx: the same request will be refused again
 │   ├── NotLeading        the Lease is not held (any more), so nothing may be written
+│   ├── WatchesEnded      nobody tells of changes any more: the process must be started anew
 │   └── AccessUnknown     neither a service account nor a kubeconfig says how to reach the API server
 └── UnknownResource       a resource was asked for that is none of slipway.dev
 """
@@ -62,6 +63,10 @@ class Refused(KubernetesError):
 
 class NotLeading(KubernetesError):
     retriable = True
+
+
+class WatchesEnded(KubernetesError):
+    pass
 
 
 class AccessUnknown(KubernetesError):

@@ -4,12 +4,16 @@
 were told instead of what is there. No index is used, so no limit of workers is needed, which would be a trap with one.
 """
 
+import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import kopf
 
+from ...errors import WatchesEnded
 from .access import Access
 from .kinds import CHILDREN, MICROSERVICE, SERVICE_LABEL
 from .looking import Key
@@ -18,7 +22,8 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5
 REQUEST_SECONDS = 30
-EXIT_SECONDS = 5
+EXIT_SECONDS = 3
+T = TypeVar("T")
 
 
 def settings() -> kopf.OperatorSettings:
@@ -33,7 +38,7 @@ def settings() -> kopf.OperatorSettings:
     made.watching.server_timeout = 300
     made.watching.connect_timeout = CONNECT_SECONDS
     made.queueing.error_delays = (1, 2, 5, 10, 30)
-    made.process.ultimate_exiting_timeout = EXIT_SECONDS
+    made.process.ultimate_exiting_timeout = None  # it would kill this process, which has more to end than watches
     for kind in CHILDREN:
         made.watching.label_selectors[kind.group, kind.version, kind.plural] = SERVICE_LABEL
     return made
@@ -79,13 +84,45 @@ async def watch(
     add: Callable[[Key], None],
     forget: Callable[[Key], None],
 ) -> None:
-    """Until the process is asked to end, which kopf listens for. Without namespaces: all of them."""
+    """Until it is cancelled; without namespaces, all of them are watched.
+
+    kopf has a thread and an event loop of its own. At its end it waits for every task of its loop and cancels it,
+    whoever made it: the Lease would not be given back. And what it does does not delay the Lease's renewal.
+    """
     for noisy in ("kopf.objects", "kopf.activities"):  # a line for each event
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    await kopf.operator(
-        registry=registry(access, add, forget),
+    loop, stop = asyncio.get_running_loop(), threading.Event()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def told(function: Callable[[Key], None]) -> Callable[[Key], None]:
+        return lambda key: _tell(loop, function, key)
+
+    watches = kopf.operator(
+        registry=registry(access, told(add), told(forget)),
         settings=settings(),
         standalone=True,
         clusterwide=not namespaces,
         namespaces=list(namespaces),
+        stop_flag=stop,
     )
+    thread = threading.Thread(target=_run, args=(watches, loop, ended), name="kopf", daemon=True)
+    thread.start()
+    try:
+        await ended
+    finally:
+        stop.set()
+        await asyncio.to_thread(thread.join, EXIT_SECONDS)
+
+
+def _run(watches: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
+    error: Exception = WatchesEnded("kopf's watches ended")
+    try:
+        asyncio.run(watches)
+    except Exception as problem:  # noqa: BLE001 # it is raised where it is waited for
+        error = problem
+    _tell(loop, lambda failed: None if ended.done() else ended.set_exception(failed), error)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, function: Callable[[T], None], what: T) -> None:
+    with contextlib.suppress(RuntimeError):  # the other loop has ended: nobody listens any more
+        loop.call_soon_threadsafe(function, what)

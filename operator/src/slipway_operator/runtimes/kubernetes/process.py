@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 import time
 
 from ...errors import KubernetesError
@@ -23,10 +24,6 @@ RESYNC_SECONDS = 300.0
 # A resync that failed is tried again soon.
 RETRY_SECONDS = 10.0
 LEASE_SILENCE = 60.0
-
-
-class AskedToEnd(Exception):
-    """Ends the other parts, too."""
 
 
 class Operator:
@@ -55,14 +52,10 @@ class Operator:
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(self._queue.run(), name="queue")
                 parts.create_task(self._resync(client), name="resync")
-                parts.create_task(self._watch(self._queue), name="watch")
+                watches = watch(self._access, self._settings.namespaces, self._add, self._queue.forget)
+                parts.create_task(watches, name="watches")
                 parts.create_task(self._serve(), name="probes")
                 parts.create_task(self.leadership.run(lease_client), name="lease")
-
-    async def _watch(self, queue: WorkQueue) -> None:
-        """Kopf listens to the signals that end a process, so its end is the end of all."""
-        await watch(self._access, self._settings.namespaces, self._add, queue.forget)
-        raise AskedToEnd
 
     def _add(self, key: Key) -> None:
         """Whoever does not lead watches, to be ready, and does nothing."""
@@ -102,7 +95,10 @@ class Operator:
 
 async def run(settings: OperatorSettings) -> None:
     """Until the process is asked to end."""
+    task = asyncio.ensure_future(Operator(settings, settings.access()).run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
-        await Operator(settings, settings.access()).run()
-    except* AskedToEnd:
+        await task
+    except asyncio.CancelledError:
         log.info("the operator was asked to end")
