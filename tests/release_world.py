@@ -202,6 +202,7 @@ class World:
         desired = self.desired
         if desired.auto_promote or desired.promote == desired.version:
             self.allowed.add(desired.version)
+        self.allowed.add(desired.pinned)  # a person named it
         if desired.paused:
             self.check_pause(made.steps)
         if killed_after == 0:

@@ -425,6 +425,20 @@ class TestRollback:
         assert world.active == "v2"
         assert "can't come back: the contract migration of v2" in world.shown.blocked_by
 
+    def test_what_could_answer_is_not_taken_away_when_the_target_dies(self):
+        """With Rolling, the stable version gives its pods up after the switch; not when they are the last."""
+        world = running(rolling=True)
+        world.release("v2")
+        world.settle()
+        world.desired = replace(world.desired, pinned="v1")
+        until(world, lambda: world.active == "v1")
+        world.versions["v1"].serving["http"].lose(9)
+        world.behind = {"v1": 2}
+        world.round()
+
+        assert world.ready("v2") == 2
+        assert world.active == "v2"
+
     def test_a_rollback_that_does_not_start_stays_where_it_is(self):
         world = running()
         world.release("v2")
@@ -524,6 +538,17 @@ class TestRolling:
 
         assert world.active == "v1"
         assert world.ready("v1") == 8
+
+    def test_a_fix_need_not_wait_for_a_stable_version_that_broke_while_pods_were_replaced(self):
+        world = running(replicas=8, rolling=True)
+        world.release("v2")
+        until(world, lambda: world.active == ANY and world.ready("v2") >= 4)
+        world.natures["v1"] = Nature(starts=False, consumes=False)
+        world.release("v3")
+        world.settle()
+
+        assert world.active == world.facts.stable == "v3"
+        assert world.consuming() == {"v3"}
 
 
 class TestPeersBugs:

@@ -32,6 +32,14 @@ def with_http(template_):
 # (argo-rollouts #4755).
 GOLDEN = {
     "3947906c": spec(),
+    "c7aed5f2": spec(
+        migrations={"expand": template(args=["migrate"]), "contract": template(args=["migrate", "--all"])}
+    ),
+    "200f6f82": spec(
+        components={"grpc": {"template": template(image="Größe/bücher@sha256:" + "0" * 64, stdin=False, ports=[])}},
+        ports=[{"name": "grpc", "port": 9090, "appProtocol": "kubernetes.io/h2c"}],
+        events=None,
+    ),
 }
 
 

@@ -40,8 +40,8 @@ def remembered(observed: Observed, desired: Desired, now: datetime) -> Facts:
     facts = observed.facts
     if facts.stable is not None and facts.stable not in observed.versions:
         facts = replace(facts, stable=None)
-    if facts.stable is None and facts.release is None and observed.active in observed.versions:
-        facts = replace(facts, stable=observed.active)
+    if facts.stable is None and facts.release is None:
+        facts = replace(facts, stable=_found(observed, desired))
     if facts.held and facts.held.fingerprint != desired.fingerprint:
         facts = replace(facts, held=None)
     if facts.kept_size and facts.kept_size.replicas != desired.replicas:
@@ -51,6 +51,15 @@ def remembered(observed: Observed, desired: Desired, now: datetime) -> Facts:
         release = replace(facts.release, since=now) if facts.release else None
         facts = replace(facts, paused=False, release=release)
     return facts
+
+
+def _found(observed: Observed, desired: Desired) -> str | None:
+    """Nothing is remembered: the version that gets requests is the one to go back to."""
+    if observed.active in observed.versions:
+        return observed.active
+    answering = [view for view in observed.versions.values() if view.endpoints and observed.active == ANY]
+    answering.sort(key=lambda view: (view.version != desired.version, view.endpoints, view.revision))
+    return answering[-1].version if answering else None
 
 
 def decide(

@@ -134,6 +134,11 @@ def _rescue(situation: Situation, staged: Sequence[Step]) -> list[Step]:
         return [SwitchActive(current)]
     if situation.blackout and stable and current != stable and situation.endpoints(stable):
         return [SwitchActive(stable)]
+    release = situation.release
+    if situation.rolling and release and not release.careful and not situation.endpoints(stable):
+        # Its pods have all the requests already; and a fix must not wait for a stable version that is broken.
+        best = max(situation.observed.versions.values(), key=lambda view: view.endpoints, default=None)
+        return [SwitchActive(best.version)] if best and best.endpoints else []
     return []
 
 

@@ -91,7 +91,12 @@ def _may_stop(situation: Situation, view: VersionView) -> bool:
         return False  # the only one that could answer
     ends = drain_end(situation, view.version)
     # A Service that selects all versions must not find this one.
-    return ends is None or situation.now >= ends or (situation.desired.rolling and situation.reached(Stage.ROLLING))
+    return ends is None or situation.now >= ends or (_rolls_now(situation))
+
+
+def _rolls_now(situation: Situation) -> bool:
+    release = situation.release
+    return situation.desired.rolling and release is not None and release.careful and situation.reached(Stage.ROLLING)
 
 
 def drain_end(situation: Situation, version: str) -> datetime | None:

@@ -147,7 +147,7 @@ def _promoting(situation: Situation, release: OpenRelease, view: VersionView) ->
     past = release.reached > Stage.PROMOTING
     if release.kind == "Install" or past or _has_traffic(situation, release):
         return None
-    if not desired.auto_promote and desired.promote != view.version:
+    if not desired.auto_promote and view.version not in {desired.promote, desired.pinned}:
         return Standing(
             Stage.PROMOTING, f"it waits for release.promote to name {view.version}", by_person=True
         )  # fmt: skip
@@ -200,7 +200,7 @@ def _verifying(situation: Situation, release: OpenRelease, view: VersionView) ->
     foreign = [name for name, count in behind.items() if count and name != view.version]
     if foreign:
         return Standing(Stage.VERIFYING, f"endpoints of {foreign[0]} are still behind the active Service")
-    if not behind.get(view.version):
+    if not behind.get(view.version) or not view.endpoints:
         return Standing(Stage.VERIFYING, "the active Service has no endpoints yet")
     return None
 
