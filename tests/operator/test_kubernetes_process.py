@@ -10,12 +10,13 @@ import urllib.request
 
 import pytest
 
+from charts.conftest import CHARTS, of_kind, render
 from conftest import eventually
-from kubernetes_api import NAMESPACE, NEEDS, Cluster, Kubelet
+from kubernetes_api import KUBECONFIG, NAMESPACE, NEEDS, Cluster, Kubelet
 from operator_stories import Shop, hash_of, spec
 from slipway_chassis.embedded.processes import Child, free_port
 from slipway_operator.runtimes.kubernetes.client import Client, NoFence
-from slipway_operator.runtimes.kubernetes.kinds import LEASE
+from slipway_operator.runtimes.kubernetes.kinds import LEASE, Kind
 
 pytestmark = [
     pytest.mark.integration,
@@ -23,16 +24,47 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module", name="kubeconfig")
+def _kubeconfig(cluster):
+    """As the account of the chart, with the rights of the chart and no others."""
+    path = cluster.folder / "operator-kubeconfig"
+    path.write_text(KUBECONFIG.format(server=cluster.access.server, token=asyncio.run(account_token(cluster))))
+    return path
+
+
+async def account_token(cluster):
+    kinds = {kind.name: kind for kind in RIGHTS}
+    async with Client(cluster.access, NoFence(), manager="helm") as client:
+        for each in of_kind(render("operator", CHARTS / "operator" / "ci" / "plain-values.yaml"), *kinds):
+            kind = kinds[each["kind"]]
+            await client.apply(kind, None if kind.name.startswith("Cluster") else "default", each)
+        path = RIGHTS[0].path("default", "r-operator", "token")
+        answer = await client._write("POST", path, {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+                                                    "spec": {"expirationSeconds": 3600}})  # fmt: skip
+    return answer["status"]["token"]
+
+
+RBAC = "rbac.authorization.k8s.io"
+RIGHTS = (
+    Kind("", "v1", "ServiceAccount", "serviceaccounts"),
+    Kind(RBAC, "v1", "Role", "roles"),
+    Kind(RBAC, "v1", "RoleBinding", "rolebindings"),
+    Kind(RBAC, "v1", "ClusterRole", "clusterroles"),
+    Kind(RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings"),
+)
+
+
 class Process:
-    def __init__(self, cluster, folder, name):
+    def __init__(self, kubeconfig, folder, name):
         self.port, self.log = free_port(), folder / f"{name}.log"
         self.child = Child(
             name,
             [sys.executable, "-m", "slipway_operator"],
             self.log,
             env={
-                "PATH": os.environ["PATH"], "HOME": str(folder), "KUBECONFIG": str(cluster.kubeconfig),
-                "POD_NAME": name, "ADMIN_PORT": str(self.port), "LEASE_NAMESPACE": "default",
+                "PATH": os.environ["PATH"], "HOME": str(folder), "KUBECONFIG": str(kubeconfig),
+                "POD_NAME": name, "ADMIN_PORT": str(self.port),
+                "LEASE_NAMESPACE": "default", "LEASE_NAME": "r-operator",
             },
         )  # fmt: skip
 
@@ -85,10 +117,10 @@ def told(cluster, namespace, story):
     return asyncio.run(tell())
 
 
-def test_one_acts_and_the_other_takes_over(cluster, tmp_path):
-    with Process(cluster, tmp_path, "first") as first:
+def test_one_acts_and_the_other_takes_over(cluster, kubeconfig, tmp_path):
+    with Process(kubeconfig, tmp_path, "first") as first:
         eventually(lambda: first.leads, within=30)
-        with Process(cluster, tmp_path, "second") as second:
+        with Process(kubeconfig, tmp_path, "second") as second:
             told(cluster, "process", lambda world: world.released(spec("1.0")))
             assert first.leads
             assert not second.leads
@@ -101,10 +133,12 @@ def test_one_acts_and_the_other_takes_over(cluster, tmp_path):
             assert second.metric('slipway_releases_total{outcome="Succeeded"}') == 1
 
             second.child.stop()  # asked to end: the Lease is given back
-            lease = told(cluster, "process", lambda world: world.client.get(LEASE, "default", "slipway-operator"))
+            lease = told(cluster, "process", lambda world: world.client.get(LEASE, "default", "r-operator"))
             assert lease["spec"]["holderIdentity"] == ""
             assert lease["spec"]["leaseTransitions"] == 2
         told(cluster, "process", lambda world: is_selected(world, hash_of(spec("2.0"))))
+        for log in (first.log, second.log):
+            assert "forbidden" not in log.read_text()
         for line in second.log.read_text().splitlines():
             assert json.loads(line)["ecs.version"], line
 

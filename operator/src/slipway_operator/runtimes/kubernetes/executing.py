@@ -107,9 +107,10 @@ class Executor:
     async def _switch(self, step: s.SwitchActive, scene: Scene) -> None:
         """Only if nobody has touched the Services since they were looked at: a switch must rest on what was seen."""
         ports = ports_of(scene, step.version)
-        await self._switch_one(objects.active_service(scene.owner, step.version, ports), scene)
         if wants_pods_service(scene.seen, step.version):
             await self._switch_one(objects.pods_service(scene.owner, step.version, ports), scene)
+        # The plain one last: until then the switch counts as not done, and is repeated.
+        await self._switch_one(objects.active_service(scene.owner, step.version, ports), scene)
 
     async def _switch_one(self, made: Manifest, scene: Scene) -> None:
         there = scene.seen.services.get(made["metadata"]["name"])
