@@ -106,7 +106,7 @@ class Shop:
         return service["spec"]["selector"].get(VERSION_LABEL) if service else None
 
     @asynccontextmanager
-    async def operator(self, **options):
+    async def operator(self, *, looks=True, **options):
         """It looks at the service again and again: the same as events, without their order."""
         async with Counted(self.access, NoFence(), **options) as client:
             reconciler = Reconciler(client, self.answers, identity="test")
@@ -122,12 +122,13 @@ class Shop:
                     ended.set()
 
             client.ended, client.reconciler = ended, reconciler
-            task = asyncio.create_task(look())
+            tasks = [asyncio.create_task(look())] if looks else []
             try:
                 yield client
             finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def until(self, check, what="", patience=PATIENCE):
         try:

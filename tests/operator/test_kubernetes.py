@@ -5,8 +5,17 @@ import asyncio
 import pytest
 
 from kubernetes_api import NEEDS, Cluster
-from operator_stories import PATIENCE, hash_of, shop, spec
-from slipway_operator.runtimes.kubernetes.kinds import DEPLOYMENT, SERVICE, SERVICE_VERSION, VERSION_LABEL
+from operator_stories import PATIENCE, hash_of, pod, shop, spec
+from slipway_operator.runtimes.kubernetes.kinds import (
+    COMPONENT_LABEL,
+    DEPLOYMENT,
+    ENDPOINT_SLICE,
+    JOB,
+    POD,
+    SERVICE,
+    SERVICE_VERSION,
+    VERSION_LABEL,
+)
 
 pytestmark = [
     pytest.mark.integration,
@@ -112,11 +121,12 @@ def test_at_rest_nothing_is_written(cluster):
 
     async def story():
         async with shop(cluster, "rest") as world:
-            async with world.operator() as operator:
+            async with world.operator():
                 await world.released(spec("1.0"))
+            async with world.operator(looks=False) as operator:
                 await at_rest(operator, world)
             # A new process knows nothing: it may apply each child once, without an effect, and then no more.
-            async with world.operator() as operator:
+            async with world.operator(looks=False) as operator:
                 await looked(operator, world, 3)
                 first = sum(operator.writes.values())
                 version = (await world.microservice())["metadata"]["resourceVersion"]
@@ -201,6 +211,7 @@ def test_an_operator_that_ends_at_any_write_goes_on_where_it_stood(cluster):
         writes, switches, picture = await released_with_a_kill(cluster, "whole", gathered)
         assert switches == [hash_of(spec("2.0"))]
         assert writes >= 10
+        print(f"killed before and after each of {writes} writes")
         stories = await asyncio.gather(
             *(
                 released_with_a_kill(
@@ -215,3 +226,89 @@ def test_an_operator_that_ends_at_any_write_goes_on_where_it_stood(cluster):
             assert seen == picture, number
 
     asyncio.run(story())
+
+
+def everything(version, image=None):
+    template = {"template": pod(image or f"shop/orders:{version}")}
+    return spec(
+        version,
+        components={"http": template, "grpc": template, "relay": template, "consumer": template | {"replicas": 2}},
+        ports=[{"name": "http", "port": 80}, {"name": "grpc", "port": 8001, "appProtocol": "kubernetes.io/h2c"}],
+        events={"group": "orders"},
+        migrations={"expand": pod(f"shop/orders:{version}"), "contract": pod(f"shop/orders:{version}")},
+        gates=[{"name": "tests", "type": "job", "timeoutSeconds": 30, "job": {"template": pod("shop/tests:1.0")}}],
+    )
+
+
+def test_consumers_migrations_and_grpc_move_with_a_release(cluster):
+    async def story():
+        async with shop(cluster, "everything") as world, world.operator():
+            consuming = asyncio.create_task(versions_that_consume(world))
+            await world.released(everything("1.0"), everything("2.0"))
+            consuming.cancel()
+            seen = (await asyncio.gather(consuming, return_exceptions=True))[0]
+            assert not isinstance(seen, AssertionError), seen
+
+            old, new = hash_of(everything("1.0")), hash_of(everything("2.0"))
+            headless = await world.client.get(SERVICE, "everything", "orders-pods")
+            assert headless["spec"]["selector"][VERSION_LABEL] == new == await world.selected()
+            jobs = {each["metadata"]["name"] for each in await world.client.list(JOB, "everything")}
+            assert {f"orders-{version}-{kind}" for version in (old, new) for kind in ("expand", "contract")} == {
+                name.rpartition("-")[0] for name in jobs if "gate" not in name
+            }
+            assert sum("gate" in name for name in jobs) == 2
+            status = await world.status()
+            assert status["consumers"] == f"2/2 of {new}"
+            assert status["history"][-1]["handoverPauseMilliseconds"] > 0
+            record = await world.client.get(SERVICE_VERSION, "everything", f"orders-{old}")
+            assert "contract migration" in record["status"]["retired"]
+
+    asyncio.run(story())
+
+
+async def versions_that_consume(world):
+    while True:
+        pods = await world.client.list(POD, "everything", selector=f"{COMPONENT_LABEL}=consumer")
+        there = {each["metadata"]["labels"][VERSION_LABEL] for each in pods}
+        assert len(there) <= 1, there
+        await asyncio.sleep(0.05)
+
+
+def test_a_failing_migration_ends_the_release_before_a_pod_starts(cluster):
+    async def story():
+        async with shop(cluster, "migration") as world, world.operator():
+            await world.released(spec("1.0"))
+            bad = spec("2.0", migrations={"expand": pod("shop/fails:2.0"), "deadlineSeconds": 10})
+            await world.want(bad)
+
+            status = await world.until(lambda status: status["phase"] == "Failed" and status, "it failed")
+
+            assert status["heldVersion"]["reason"] in {"MigrationFailed", "ProgressDeadlineExceeded"}
+            assert await world.client.get(DEPLOYMENT, "migration", f"orders-{hash_of(bad)}-http") is None
+
+    asyncio.run(story())
+
+
+def test_rolling_replaces_pods_and_keeps_the_capacity(cluster):
+    async def story():
+        async with shop(cluster, "rolling") as world, world.operator() as operator:
+            strategy = {"strategy": {"type": "Rolling", "progressDeadlineSeconds": 30}, "replicas": 4}
+            first, second = spec("1.0", **strategy), spec("2.0", **strategy)
+            await world.released(first)
+            least = asyncio.create_task(least_behind(world))
+            await world.released(second)
+            least.cancel()
+
+            assert operator.switches == [hash_of(first), None, hash_of(second)]
+            assert min(world.counts) >= 4
+
+    asyncio.run(story())
+
+
+async def least_behind(world):
+    world.counts = []
+    while True:
+        slices = await world.client.list(ENDPOINT_SLICE, "rolling", selector="kubernetes.io/service-name=orders")
+        ready = [each for found in slices for each in found["endpoints"] if each["conditions"]["ready"]]
+        world.counts.append(len(ready))
+        await asyncio.sleep(0.05)
