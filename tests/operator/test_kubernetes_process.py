@@ -55,7 +55,7 @@ RIGHTS = (
 
 
 class Process:
-    def __init__(self, kubeconfig, folder, name):
+    def __init__(self, kubeconfig, folder, name, namespaces=""):
         self.port, self.log = free_port(), folder / f"{name}.log"
         self.child = Child(
             name,
@@ -64,7 +64,7 @@ class Process:
             env={
                 "PATH": os.environ["PATH"], "HOME": str(folder), "KUBECONFIG": str(kubeconfig),
                 "POD_NAME": name, "ADMIN_PORT": str(self.port),
-                "LEASE_NAMESPACE": "default", "LEASE_NAME": "r-operator",
+                "LEASE_NAMESPACE": "default", "LEASE_NAME": "r-operator", "WATCH_NAMESPACES": namespaces,
             },
         )  # fmt: skip
 
@@ -118,7 +118,7 @@ def told(cluster, namespace, story):
 
 
 def test_one_acts_and_the_other_takes_over(cluster, kubeconfig, tmp_path):
-    with Process(kubeconfig, tmp_path, "first") as first:
+    with Process(kubeconfig, tmp_path, "first", namespaces="process,empty") as first:
         eventually(lambda: first.leads, within=30)
         with Process(kubeconfig, tmp_path, "second") as second:
             told(cluster, "process", lambda world: world.released(spec("1.0")))
