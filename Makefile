@@ -38,9 +38,9 @@ setup: $(VENV)/.installed ## Create .venv with everything that is pinned (JAVA=1
 
 .PHONY: lock
 lock: $(BIN)/uv ## Pin packages in requirements.lock (UPGRADE=1: the newest of all)
-	@$(UV) compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra local --extra embedded --extra confluent --extra new --group dev --universal \
+	@$(UV) compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra local --extra gateway --extra kubernetes --extra embedded --extra confluent --extra new --group dev --universal \
 	  --python-version 3.11 --generate-hashes --no-annotate --no-header $(if $(UPGRADE),--upgrade) \
-	  $(addprefix --no-emit-package slipway-,chassis $(SERVICES)) -o requirements.lock
+	  $(addprefix --no-emit-package slipway-,chassis operator $(SERVICES)) -o requirements.lock
 
 # --- run
 .PHONY: demo
@@ -71,7 +71,7 @@ images: ## Build the services' images
 .PHONY: charts
 charts: ## Fetch the charts' dependencies (all of them are in this repository)
 	@ci/tools/install.sh helm kubeconform
-	@for chart in $(SERVICES) gateway platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done
+	@for chart in $(SERVICES) gateway operator platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done
 
 .PHONY: generate
 generate: setup ## Write files that are made from others: values.schema.json, gRPC code, the gateway's descriptors

@@ -9,9 +9,10 @@ for chart in services/*/; do
   sed "s/Values of a Slipway service/$chart/" charts/service/schemas/service.schema.json >"charts/$chart/values.schema.json"
 done
 [ ! -d charts/gateway ] || .venv/bin/slipway gateway schema >charts/gateway/values.schema.json
-mkdir -p k8s/crds
+mkdir -p k8s/crds charts/operator/files/crds
 for crd in microservices serviceversions releaseplans; do
   .venv/bin/python -m slipway_operator.spec.crds "$crd" >"k8s/crds/$crd.yaml"
+  cp "k8s/crds/$crd.yaml" charts/operator/files/crds/ # charts can't read outside of their folder
 done
 
 # Each service that speaks inventory's protocol has the code for it: services share contracts, not packages.

@@ -11,14 +11,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+RBAC = "io.k8s.api.rbac.v1"
 KINDS = {
+    "ClusterRole": RBAC,
+    "ClusterRoleBinding": RBAC,
     "ConfigMap": "io.k8s.api.core.v1",
+    "CustomResourceDefinition": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1",
     "Deployment": "io.k8s.api.apps.v1",
     "HorizontalPodAutoscaler": "io.k8s.api.autoscaling.v2",
     "Job": "io.k8s.api.batch.v1",
     "NetworkPolicy": "io.k8s.api.networking.v1",
     "Pod": "io.k8s.api.core.v1",
     "PodDisruptionBudget": "io.k8s.api.policy.v1",
+    "Role": RBAC,
+    "RoleBinding": RBAC,
     "Secret": "io.k8s.api.core.v1",
     "Service": "io.k8s.api.core.v1",
     "ServiceAccount": "io.k8s.api.core.v1",
@@ -40,7 +46,9 @@ def slim(node: Any) -> Any:
         return node
     result = {key: slim(value) for key, value in node.items() if key != "description" or not isinstance(value, str)}
     result = {key: value for key, value in result.items() if not key.startswith("x-kubernetes")}
-    if isinstance(result.get("properties"), dict) and isinstance(node.get("properties"), dict):
+    if isinstance(node.get("properties"), dict):
+        # Names of fields, which may look like extensions: those of a CustomResourceDefinition's schema do.
+        result["properties"] = {name: slim(each) for name, each in node["properties"].items()}
         result.setdefault("additionalProperties", False)
     return result
 

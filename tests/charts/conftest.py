@@ -7,9 +7,13 @@ import yaml
 from conftest import ROOT
 
 CHARTS = ROOT / "charts"
-SERVICES = sorted(path.name for path in CHARTS.iterdir() if path.name not in {"service", "platform", "gateway"})
+SERVICES = sorted(
+    path.name for path in CHARTS.iterdir() if path.name not in {"service", "platform", "gateway", "operator"}
+)
 CASES = sorted(
-    path for chart in (*SERVICES, "gateway", "platform") for path in (CHARTS / chart / "ci").glob("*-values.yaml")
+    path
+    for chart in (*SERVICES, "gateway", "operator", "platform")
+    for path in (CHARTS / chart / "ci").glob("*-values.yaml")
 )
 TOOLS = subprocess.run(
     [ROOT / "ci" / "tools" / "install.sh", "--path"], capture_output=True, text=True, check=True

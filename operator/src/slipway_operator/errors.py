@@ -4,6 +4,15 @@ OperatorError (a ChassisError, so that the command line shows it as one sentence
 ├── LocalRuntimeError     the local runtime can't start; the message says the cure
 │   ├── PortInUse
 │   └── AlreadyRunning
+├── KubernetesError       a request to the API server did not do what it should; ``retriable`` says whether time helps
+│   ├── Unreachable       no answer, or not in time
+│   ├── Overloaded        429 or a 5xx: the server asks for patience
+│   ├── Outdated          409: somebody was faster; look again
+│   ├── Missing           404: the object or its kind does not exist
+│   ├── Refused           any other 4xx: the same request will be refused again
+│   ├── NotLeading        the Lease is not held (any more), so nothing may be written
+│   ├── WatchesEnded      nobody tells of changes any more: the process must be started anew
+│   └── AccessUnknown     neither a service account nor a kubeconfig says how to reach the API server
 └── UnknownResource       a resource was asked for that is none of slipway.dev
 """
 
@@ -23,6 +32,44 @@ class PortInUse(LocalRuntimeError):
 
 
 class AlreadyRunning(LocalRuntimeError):
+    pass
+
+
+class KubernetesError(OperatorError):
+    retriable = False
+
+
+class Unreachable(KubernetesError):
+    retriable = True
+
+
+class Overloaded(KubernetesError):
+    retriable = True
+    retry_after = 0.0  # seconds the server asks for; 0: it says nothing
+
+
+class Outdated(KubernetesError):
+    retriable = True
+
+
+class Missing(KubernetesError):
+    # An object that is deleted meanwhile is no fault of the spec: the next look knows more.
+    retriable = True
+
+
+class Refused(KubernetesError):
+    pass
+
+
+class NotLeading(KubernetesError):
+    retriable = True
+
+
+class WatchesEnded(KubernetesError):
+    pass
+
+
+class AccessUnknown(KubernetesError):
     pass
 
 

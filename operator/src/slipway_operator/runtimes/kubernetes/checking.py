@@ -1,0 +1,107 @@
+"""Gates that the operator runs itself: one short question each, whose answer is kept before anything counts on it.
+
+Nothing goes on in the background. An operator that ends while it asks has kept no result, and the next one asks again.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import aiohttp
+
+from ...planning.observed import GateState
+from ...spec.gates import Gate, HttpGate, PrometheusGate
+from ...spec.microservice import ServicePort
+from .objects import preview_name
+
+ASK_SECONDS = 5
+LONGEST_BODY = 64 * 1024
+HTTP_PORT = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: str
+
+
+class Asker(Protocol):
+    async def ask(self, url: str, query: dict[str, str]) -> Answer | None:
+        """None: no answer, or not in time."""
+
+
+class HttpAsker:
+    async def ask(self, url: str, query: dict[str, str]) -> Answer | None:
+        timeout = aiohttp.ClientTimeout(total=ASK_SECONDS)
+        try:
+            # A connection that is kept could lead to a version that had the preview Service before.
+            async with (
+                aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(force_close=True)) as session,
+                session.get(url, params=query, allow_redirects=False) as response,
+            ):
+                body = await response.content.read(LONGEST_BODY)
+                return Answer(response.status, body.decode(errors="replace"))
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return None
+
+
+Result = tuple[GateState, str]
+
+
+def preview_url(service: str, namespace: str, ports: Sequence[ServicePort], port: str = "") -> str:
+    number = next((each.port for each in ports if not port or each.name == port), HTTP_PORT)
+    suffix = "" if number == HTTP_PORT else f":{number}"
+    return f"http://{preview_name(service)}.{namespace}.svc{suffix}"
+
+
+async def checked(gate: Gate, asker: Asker, *, version: str, preview: str) -> Result:
+    if gate.http:
+        return await _http(gate.http, asker, preview)
+    if gate.prometheus:
+        return await _prometheus(gate.prometheus, asker, version)
+    return GateState.INCONCLUSIVE, f"this release of the operator compares no {gate.type}"
+
+
+async def _http(gate: HttpGate, asker: Asker, preview: str) -> Result:
+    answer = await asker.ask(preview + gate.path, {})
+    if answer is None:
+        return GateState.INCONCLUSIVE, f"{gate.path} was not answered within {ASK_SECONDS} s"
+    if answer.status != gate.status:
+        return GateState.FAILED, f"{gate.path} answered {answer.status}, not {gate.status}"
+    if gate.contains not in answer.body:
+        return GateState.FAILED, f"the answer of {gate.path} does not contain {gate.contains!r}"
+    return GateState.PASSED, ""
+
+
+async def _prometheus(gate: PrometheusGate, asker: Asker, version: str) -> Result:
+    query = gate.query.replace("{{version}}", version)
+    answer = await asker.ask(f"{gate.address.rstrip('/')}/api/v1/query", {"query": query})
+    if answer is None or answer.status != 200:  # noqa: PLR2004 # OK
+        said = f"answered {answer.status}" if answer else "did not answer"
+        return GateState.INCONCLUSIVE, f"Prometheus {said}"
+    value = _number(answer.body)
+    if value is None:
+        return GateState.INCONCLUSIVE, "the query has no data"
+    if gate.min is not None and value < gate.min:
+        return GateState.FAILED, f"{value:g} is less than {gate.min:g}"
+    if gate.max is not None and value > gate.max:
+        return GateState.FAILED, f"{value:g} is more than {gate.max:g}"
+    return GateState.PASSED, f"{value:g}"
+
+
+def _number(body: str) -> float | None:
+    """The one number of a result; none, several and NaN are no data."""
+    try:
+        data: Any = json.loads(body)["data"]
+        result = data["result"]
+        value = float(result[1] if data["resultType"] == "scalar" else _only(result)["value"][1])
+    except (ValueError, KeyError, TypeError, IndexError):
+        return None
+    return None if math.isnan(value) else value
+
+
+def _only(result: Any) -> Any:
+    [one] = result
+    return one

@@ -1,0 +1,200 @@
+"""Requests to the API server. All writes go through one method, and that method asks first whether it may write."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import aiohttp
+
+from ...errors import KubernetesError, Missing, Outdated, Overloaded, Refused, Unreachable
+from .access import Access
+from .kinds import MANAGER, Kind
+
+Manifest = dict[str, Any]
+
+APPLY = "application/apply-patch+yaml"  # JSON is YAML
+MERGE = "application/merge-patch+json"
+TIMEOUT_SECONDS = 15
+TRIES = 4
+LONGEST_PAUSE = 10.0
+PAGE = 500
+_CONFLICT, _NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 409, 404, 429, 500
+
+
+class Fence(Protocol):
+    def check(self) -> None:
+        """Raises NotLeading where another replica may act."""
+
+
+class NoFence:
+    """For one that writes nothing but the Lease itself, and for tests."""
+
+    def check(self) -> None:
+        return None
+
+
+class Client:
+    def __init__(
+        self,
+        access: Access,
+        fence: Fence,
+        *,
+        manager: str = MANAGER,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self._access = access
+        self._fence = fence
+        self._manager = manager
+        self._pause = pause
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(ssl=self._access.tls(), limit=20)
+        self._session = aiohttp.ClientSession(self._access.server, connector=connector, timeout=self._timeout)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session:
+            await self._session.close()
+
+    # --- reading
+    async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        try:
+            return await self._request("GET", kind.path(namespace, name))
+        except Missing:
+            return None
+
+    async def list(self, kind: Kind, namespace: str | None = None, *, selector: str = "") -> list[Manifest]:
+        """All of them, by pages; they are as the storage has them now, not as a cache had them."""
+        found: list[Manifest] = []
+        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        while True:
+            page = await self._request("GET", kind.path(namespace), query=query)
+            found += page.get("items") or []
+            more = page.get("metadata", {}).get("continue")
+            if not more:
+                return found
+            query["continue"] = more
+
+    # --- writing
+    async def apply(self, kind: Kind, namespace: str | None, manifest: Manifest, *, subresource: str = "") -> Manifest:
+        """Server-side apply. With a resourceVersion in the manifest it fails when the object has changed since."""
+        metadata = {**manifest["metadata"], **({"namespace": namespace} if namespace else {})}
+        body = {"apiVersion": kind.api_version, "kind": kind.name, **manifest, "metadata": metadata}
+        query = {"fieldManager": self._manager, "force": "true"}
+        return await self._write(
+            "PATCH", kind.path(namespace, metadata["name"], subresource), body, query=query, content=APPLY
+        )
+
+    async def merge(self, kind: Kind, namespace: str, name: str, patch: Manifest) -> None:
+        """For a label or an annotation on an object that is not ours to apply. One that is gone needs none."""
+        try:
+            query = {"fieldManager": self._manager}
+            await self._write("PATCH", kind.path(namespace, name), patch, query=query, content=MERGE)
+        except Missing:
+            return
+
+    async def create(self, kind: Kind, namespace: str | None, manifest: Manifest) -> bool:
+        """Whether it is new: an object of that name is left as it is."""
+        body = {"apiVersion": kind.api_version, "kind": kind.name, **manifest}
+        try:
+            await self._write("POST", kind.path(namespace), body, query={"fieldManager": self._manager})
+        except Outdated:
+            return False
+        return True
+
+    async def replace(self, kind: Kind, namespace: str, manifest: Manifest) -> Manifest:
+        """Of exactly the resourceVersion that the manifest carries."""
+        body = {"apiVersion": kind.api_version, "kind": kind.name, **manifest}
+        path = kind.path(namespace, manifest["metadata"]["name"])
+        return await self._write("PUT", path, body, query={"fieldManager": self._manager})
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, propagation: str = "Background") -> None:
+        try:
+            await self._write("DELETE", kind.path(namespace, name), {"propagationPolicy": propagation})
+        except Missing:
+            return
+
+    async def _write(
+        self,
+        method: str,
+        path: str,
+        body: Manifest,
+        *,
+        query: Mapping[str, str] | None = None,
+        content: str = "application/json",
+    ) -> Manifest:
+        """The only way to change anything. The fence is asked before each try, not only before the first."""
+        return await self._request(method, path, body=body, query=query, content=content, fenced=True)
+
+    # --- one request
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Manifest | None = None,
+        query: Mapping[str, str] | None = None,
+        content: str = "application/json",
+        fenced: bool = False,
+    ) -> Manifest:
+        tries = 0
+        while True:
+            tries += 1
+            if fenced:
+                self._fence.check()
+            try:
+                return await self._once(method, path, body=body, query=query or {}, content=content)
+            except (Unreachable, Overloaded) as error:
+                # A second POST may find the work of the first one, whose answer was lost: it says 409 then.
+                if tries == TRIES:
+                    raise
+                await self._pause(
+                    min(LONGEST_PAUSE, (error.retry_after if isinstance(error, Overloaded) else 0.0) or 0.2 * 2**tries)
+                )
+
+    async def _once(
+        self, method: str, path: str, *, body: Manifest | None, query: Mapping[str, str], content: str
+    ) -> Manifest:
+        if self._session is None:
+            raise KubernetesError("the client was not opened: use it with 'async with'")
+        headers = self._access.headers() | {"Accept": "application/json", "User-Agent": self._manager}
+        data = None
+        if body is not None:
+            headers["Content-Type"] = content
+            data = json.dumps(body).encode()
+        try:
+            async with self._session.request(method, path, params=query, data=data, headers=headers) as response:
+                raw = await response.read()
+                retry_after = response.headers.get("Retry-After", "")
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unreachable(f"{method} {path}: {error or type(error).__name__}") from error
+        if status < 300:  # noqa: PLR2004 # success
+            return _object(raw)
+        raise _error(status, f"{method} {path}", raw, retry_after)
+
+
+def _object(raw: bytes) -> Manifest:
+    content = json.loads(raw) if raw else {}
+    return content if isinstance(content, dict) else {}
+
+
+def _error(status: int, what: str, raw: bytes, retry_after: str) -> KubernetesError:
+    try:
+        said = _object(raw).get("message", "")
+    except ValueError:
+        said = raw[:200].decode(errors="replace")
+    message = f"{what}: {status} {said}"
+    if status == _TOO_MANY or status >= _SERVER_ERROR:
+        error = Overloaded(message)
+        error.retry_after = float(retry_after) if retry_after.isdigit() else 0.0
+        return error
+    kinds: dict[int, type[KubernetesError]] = {_CONFLICT: Outdated, _NOT_FOUND: Missing}
+    return kinds.get(status, Refused)(message)

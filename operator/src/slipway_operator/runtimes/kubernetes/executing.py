@@ -1,0 +1,234 @@
+"""The steps of a plan, each as the writes it needs. Every one may be repeated, and stops at its first error."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ...errors import Refused
+from ...planning import steps as s
+from ...planning.observed import ANY, GateView, Observed
+from ...spec.fields import SERVING
+from ...spec.gates import Gate
+from ...spec.hashing import version_name
+from ...spec.microservice import MicroserviceSpec, ServicePort
+from . import objects
+from .checking import Asker, checked, preview_url
+from .client import Client, Manifest
+from .kinds import (
+    ATTEMPT,
+    COMPONENT_LABEL,
+    DEPLOYMENT,
+    DRAINING_LABEL,
+    EVENT,
+    GATE,
+    JOB,
+    MANAGER,
+    MICROSERVICE,
+    POD,
+    ROLE_LABEL,
+    RUN,
+    SERVICE,
+    SERVICE_VERSION,
+    VERSION_LABEL,
+    Kind,
+)
+from .looking import Key, Seen
+from .observing import GATE_RESULT, kept_result
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One look, as far as steps need it."""
+
+    key: Key
+    owner: objects.Owner
+    spec: MicroserviceSpec
+    seen: Seen
+    observed: Observed
+    attempts: int  # tells the same words about two releases apart
+
+
+class Executor:
+    def __init__(self, client: Client, asker: Asker, *, identity: str, clock: Callable[[], datetime]) -> None:
+        self._client = client
+        self._asker = asker
+        self._identity = identity
+        self._clock = clock
+
+    async def execute(self, step: s.Step, scene: Scene) -> None:  # noqa: C901 # one line for each step
+        match step:
+            case s.RecordVersion():
+                await self._record(step, scene)
+            case s.StartMigration():
+                await self._migrate(step, scene)
+            case s.ScaleServing() | s.ScaleWorkers():
+                await self._scale(step, scene)
+            case s.SelectPreview():
+                await self._preview(step, scene)
+            case s.RunGate():
+                await self._gate(step, scene)
+            case s.SwitchActive():
+                await self._switch(step, scene)
+            case s.MarkDraining():
+                await self._mark(step.version, scene, "true")
+            case s.UnmarkDraining():
+                await self._mark(step.version, scene, None)
+            case s.RetireVersion():
+                await self._retire(step, scene)
+            case s.ForgetVersion():
+                await self._forget(step, scene)
+            case s.Emit():
+                await self._emit(step, scene)
+
+    async def _record(self, step: s.RecordVersion, scene: Scene) -> None:
+        record = objects.service_version(scene.owner, scene.spec, step.version, step.revision)
+        # Created, never applied: a record that exists is right, and can't be changed.
+        await self._client.create(SERVICE_VERSION, scene.key.namespace, record)
+
+    async def _migrate(self, step: s.StartMigration, scene: Scene) -> None:
+        record, deadline = scene.seen.records[step.version], scene.spec.migrations.deadline_seconds
+        job = objects.migration_job(scene.owner, record, step.kind, step.attempt, deadline)
+        await self._client.create(JOB, scene.key.namespace, job)
+
+    async def _scale(self, step: s.ScaleServing | s.ScaleWorkers, scene: Scene) -> None:
+        record, namespace = scene.seen.records[step.version], scene.key.namespace
+        name = version_name(scene.key.name, step.version)
+        if step.component in SERVING and step.replicas and name not in scene.seen.services:
+            await self._client.apply(SERVICE, namespace, objects.version_service(scene.owner, record))
+        made = objects.deployment(scene.owner, record, step.component, step.replicas)
+        await self._client.apply(DEPLOYMENT, namespace, made)
+
+    async def _preview(self, step: s.SelectPreview, scene: Scene) -> None:
+        made = objects.preview_service(scene.owner, step.version, ports_of(scene, step.version))
+        await self._client.apply(SERVICE, scene.key.namespace, made)
+
+    async def _switch(self, step: s.SwitchActive, scene: Scene) -> None:
+        """Only if nobody has touched the Services since they were looked at: a switch must rest on what was seen."""
+        ports = ports_of(scene, step.version)
+        if wants_pods_service(scene.seen, step.version):
+            await self._switch_one(objects.pods_service(scene.owner, step.version, ports), scene)
+        # The plain one last: until then the switch counts as not done, and is repeated.
+        await self._switch_one(objects.active_service(scene.owner, step.version, ports), scene)
+
+    async def _switch_one(self, made: Manifest, scene: Scene) -> None:
+        there = scene.seen.services.get(made["metadata"]["name"])
+        if there:
+            made["metadata"]["resourceVersion"] = there["metadata"]["resourceVersion"]
+        await self._client.apply(SERVICE, scene.key.namespace, made)
+
+    async def _mark(self, version: str, scene: Scene, mark: str | None) -> None:
+        for pod in scene.seen.pods:
+            labels = pod["metadata"]["labels"]
+            if labels.get(VERSION_LABEL) != version or labels.get(COMPONENT_LABEL) not in SERVING:
+                continue
+            if labels.get(DRAINING_LABEL) != mark and not pod["metadata"].get("deletionTimestamp"):
+                patch = {"metadata": {"labels": {DRAINING_LABEL: mark}}}
+                await self._client.merge(POD, scene.key.namespace, pod["metadata"]["name"], patch)
+
+    async def _retire(self, step: s.RetireVersion, scene: Scene) -> None:
+        name = version_name(scene.key.name, step.version)
+        made = {"metadata": {"name": name}, "status": {"retired": step.because}}
+        await self._client.apply(SERVICE_VERSION, scene.key.namespace, made, subresource="status")
+
+    async def _forget(self, step: s.ForgetVersion, scene: Scene) -> None:
+        """The record goes last: while it is there, what is left of the version is found again."""
+        seen = scene.seen
+        await self._delete_all(JOB, seen.jobs, step.version, scene)
+        await self._delete_all(DEPLOYMENT, list(seen.deployments.values()), step.version, scene)
+        await self._delete_all(SERVICE, list(seen.services.values()), step.version, scene)
+        name = version_name(scene.key.name, step.version)
+        await self._client.delete(SERVICE_VERSION, scene.key.namespace, name)
+
+    async def _delete_all(self, kind: Kind, there: list[Manifest], version: str, scene: Scene) -> None:
+        for each in there:
+            if each["metadata"]["labels"].get(VERSION_LABEL) == version:
+                await self._client.delete(kind, scene.key.namespace, each["metadata"]["name"])
+
+    # --- gates
+    async def _gate(self, step: s.RunGate, scene: Scene) -> None:
+        gate = next((each for each in scene.spec.gates if each.name == step.gate), None)
+        if gate is None:  # the spec changed since: the next look knows
+            return
+        if gate.job:
+            await self._gate_job(step, gate, scene)
+            return
+        former = scene.observed.gates.get((step.version, step.gate))
+        started = self._clock()
+        http_port = gate.http.port if gate.http else ""
+        preview = preview_url(scene.key.name, scene.key.namespace, ports_of(scene, step.version), http_port)
+        state, message = await checked(gate, self._asker, version=step.version, preview=preview)
+        first = former.first_started if former and former.attempt == step.attempt else started
+        view = GateView(state, step.attempt, step.run, started, first, self._clock(), message[:500])
+        patch = {"metadata": {"annotations": {GATE_RESULT + gate.name: kept_result(view)}}}
+        name = version_name(scene.key.name, step.version)
+        await self._client.merge(SERVICE_VERSION, scene.key.namespace, name, patch)
+
+    async def _gate_job(self, step: s.RunGate, gate: Gate, scene: Scene) -> None:
+        assert gate.job  # noqa: S101 # the caller has seen it
+        former = scene.observed.gates.get((step.version, step.gate))
+        first = former.first_started if former and former.attempt == step.attempt else self._clock()
+        job = objects.gate_job(
+            scene.owner,
+            step.version,
+            gate.name,
+            gate.job,
+            attempt=step.attempt,
+            run=step.run,
+            first_started=first.isoformat(),
+            deadline_seconds=gate.timeout_seconds,
+            preview_url=preview_url(scene.key.name, scene.key.namespace, ports_of(scene, step.version)),
+        )
+        await self._client.create(JOB, scene.key.namespace, job)
+        for each in scene.seen.jobs:
+            if _earlier_run(each, step):
+                await self._client.delete(JOB, scene.key.namespace, each["metadata"]["name"])
+
+    # --- Events
+    async def _emit(self, step: s.Emit, scene: Scene) -> None:
+        """The name is made of the words and the release, so that a repeated Event is the same one."""
+        words = f"{scene.owner.uid}/{scene.attempts}/{step.reason}/{step.message}"
+        short = hashlib.sha256(words.encode()).hexdigest()[:16]
+        event = {
+            "metadata": {"name": f"{scene.key.name}.{short}"},
+            "eventTime": self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "reportingController": f"slipway.dev/{MANAGER}",
+            "reportingInstance": self._identity[:128],
+            "action": "Release",
+            "reason": step.reason,
+            "note": step.message[:1024],
+            "type": step.kind,
+            "regarding": {
+                "apiVersion": MICROSERVICE.api_version,
+                "kind": MICROSERVICE.name,
+                "name": scene.key.name,
+                "namespace": scene.key.namespace,
+                "uid": scene.owner.uid,
+            },
+        }
+        try:
+            await self._client.create(EVENT, scene.key.namespace, event)
+        except Refused:
+            # A namespace that is full, or closes, must not keep a release from going on or back.
+            return
+
+
+def _earlier_run(job: Manifest, step: s.RunGate) -> bool:
+    labels, notes = job["metadata"]["labels"], job["metadata"].get("annotations") or {}
+    if labels.get(ROLE_LABEL) != "gate" or labels.get(VERSION_LABEL) != step.version or notes.get(GATE) != step.gate:
+        return False
+    return (int(notes[ATTEMPT]), int(notes[RUN])) < (step.attempt, step.run)
+
+
+def ports_of(scene: Scene, version: str | None) -> tuple[ServicePort, ...]:
+    """Those of the version; where there is no single one, those that are wanted now."""
+    record = scene.seen.records.get(version) if version else None
+    return record.ports if record else scene.spec.ports
+
+
+def wants_pods_service(seen: Seen, version: str) -> bool:
+    records: Any = seen.records.values()
+    if version != ANY:
+        records = [seen.records[version]] if version in seen.records else []
+    return any("grpc" in record.components for record in records)

@@ -1,0 +1,128 @@
+"""kopf as transport: it watches, and every event becomes a name in the queue. Nothing is decided or kept here.
+
+``on.event`` alone: handlers of changes would write annotations and finalizers into every object, and see what they
+were told instead of what is there. No index is used, so no limit of workers is needed, which would be a trap with one.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+import kopf
+
+from ...errors import WatchesEnded
+from .access import Access
+from .kinds import CHILDREN, MICROSERVICE, SERVICE_LABEL
+from .looking import Key
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 5
+REQUEST_SECONDS = 30
+EXIT_SECONDS = 3
+T = TypeVar("T")
+
+
+def settings() -> kopf.OperatorSettings:
+    made = kopf.OperatorSettings()
+    made.posting.enabled = False
+    made.peering.standalone = True
+    made.scanning.disabled = True
+    made.networking.request_timeout = REQUEST_SECONDS
+    made.networking.connect_timeout = CONNECT_SECONDS
+    made.networking.enforce_retry_after = True
+    # A watch that is silent heals by kopf's own inactivity timeout; this bounds it in any case.
+    made.watching.server_timeout = 300
+    made.watching.connect_timeout = CONNECT_SECONDS
+    made.queueing.error_delays = (1, 2, 5, 10, 30)
+    made.process.ultimate_exiting_timeout = None  # it would kill this process, which has more to end than watches
+    for kind in CHILDREN:
+        made.watching.label_selectors[kind.group, kind.version, kind.plural] = SERVICE_LABEL
+    return made
+
+
+def registry(access: Access, add: Callable[[Key], None], forget: Callable[[Key], None]) -> kopf.OperatorRegistry:
+    made = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=made)
+    def login(**_: Any) -> kopf.ConnectionInfo:
+        return kopf.ConnectionInfo(
+            server=access.server,
+            ca_data=access.authority,
+            insecure=access.insecure or None,
+            token=access.current_token(),
+            certificate_data=access.certificate,
+            private_key_data=access.key,
+            default_namespace=access.namespace,
+        )
+
+    @kopf.on.event(MICROSERVICE.group, MICROSERVICE.version, MICROSERVICE.plural, registry=made)
+    async def service_changed(event: Any, name: str, namespace: str | None, **_: Any) -> None:
+        key = Key(namespace or "", name)
+        if event["type"] == "DELETED":
+            forget(key)
+        else:
+            add(key)
+
+    for kind in CHILDREN:
+
+        @kopf.on.event(kind.group, kind.version, kind.plural, registry=made, id=f"{kind.plural}-changed")
+        async def child_changed(labels: Any, namespace: str | None, **_: Any) -> None:
+            # A label that was taken away ends the watch of the child: the resync finds that it is missing.
+            if SERVICE_LABEL in labels:
+                add(Key(namespace or "", labels[SERVICE_LABEL]))
+
+    return made
+
+
+async def watch(
+    access: Access,
+    namespaces: Sequence[str],
+    add: Callable[[Key], None],
+    forget: Callable[[Key], None],
+) -> None:
+    """Until it is cancelled; without namespaces, all of them are watched.
+
+    kopf has a thread and an event loop of its own. At its end it waits for every task of its loop and cancels it,
+    whoever made it: the Lease would not be given back. And what it does does not delay the Lease's renewal.
+    """
+    for noisy in ("kopf.objects", "kopf.activities"):  # a line for each event
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    loop, stop = asyncio.get_running_loop(), threading.Event()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def told(function: Callable[[Key], None]) -> Callable[[Key], None]:
+        return lambda key: _tell(loop, function, key)
+
+    watches = kopf.operator(
+        registry=registry(access, told(add), told(forget)),
+        settings=settings(),
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=list(namespaces),
+        stop_flag=stop,
+    )
+    thread = threading.Thread(target=_run, args=(watches, loop, ended), name="kopf", daemon=True)
+    thread.start()
+    try:
+        await ended
+    finally:
+        stop.set()
+        await asyncio.to_thread(thread.join, EXIT_SECONDS)
+
+
+def _run(watches: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
+    error: Exception = WatchesEnded("kopf's watches ended")
+    try:
+        asyncio.run(watches)
+    except Exception as problem:  # noqa: BLE001 # it is raised where it is waited for
+        error = problem
+    _tell(loop, lambda failed: None if ended.done() else ended.set_exception(failed), error)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, function: Callable[[T], None], what: T) -> None:
+    with contextlib.suppress(RuntimeError):  # the other loop has ended: nobody listens any more
+        loop.call_soon_threadsafe(function, what)

@@ -1,0 +1,115 @@
+"""Children that a person, or another program, edited or deleted: each is made again what it should be.
+
+How many pods there are and which version is selected is the planner's; here the rest of each object is compared.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...planning.observed import ANY, Observed
+from ...spec.fields import SERVING
+from ...spec.hashing import version_name
+from . import objects
+from .client import Client, Manifest
+from .executing import Scene, ports_of, wants_pods_service
+from .kinds import DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Kind
+
+Wanted = tuple[Kind, Manifest, Manifest | None]
+
+
+class Mender:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        # The API server writes some values in another form ("1000m" as "1"). What differs after it was applied
+        # differs by that alone: it is remembered, so that an operator at rest writes nothing.
+        self._applied: dict[tuple[str, str], tuple[str, str]] = {}
+
+    async def mend(self, scene: Scene) -> bool:
+        """Whether anything had to be put back."""
+        mended = False
+        for kind, wanted, there in _children(scene):
+            if there and covers(there, wanted):
+                continue
+            place = (f"{scene.key.namespace}/{kind.plural}", wanted["metadata"]["name"])
+            digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+            if there and self._applied.get(place) == (digest, _state(there)):
+                continue
+            made = await self._client.apply(kind, scene.key.namespace, wanted)
+            self._applied[place] = (digest, _state(made))
+            mended = mended or there is None or _state(made) != _state(there)
+        return await self._drop_budget(scene) or mended
+
+    async def _drop_budget(self, scene: Scene) -> bool:
+        name = objects.active_name(scene.key.name)
+        if name not in scene.seen.budgets or _budget_wanted(scene.observed):
+            return False
+        await self._client.delete(DISRUPTION_BUDGET, scene.key.namespace, name)
+        return True
+
+
+def _state(manifest: Manifest) -> str:
+    """Of what people may change; a Deployment's status changes with each pod."""
+    metadata = manifest["metadata"]
+    return str(metadata.get("generation") or metadata.get("resourceVersion"))
+
+
+def _children(scene: Scene) -> Iterator[Wanted]:
+    seen, owner = scene.seen, scene.owner
+    for version, record in seen.records.items():
+        names = {name: objects.deployment_name(owner.name, version, name) for name in record.components}
+        there = {name: seen.deployments[full] for name, full in names.items() if full in seen.deployments}
+        for component, deployment in there.items():
+            replicas = deployment["spec"].get("replicas", 1)
+            yield DEPLOYMENT, objects.deployment(owner, record, component, replicas), deployment
+        if any(name in SERVING and each["spec"].get("replicas") for name, each in there.items()):
+            name = version_name(owner.name, version)
+            yield SERVICE, objects.version_service(owner, record), seen.services.get(name)
+    yield from _services(scene)
+
+
+def _services(scene: Scene) -> Iterator[Wanted]:
+    seen, owner, active = scene.seen, scene.owner, scene.observed.active
+    if active == ANY or active in seen.records:
+        ports = ports_of(scene, active)
+        there = seen.services[objects.active_name(owner.name)]
+        yield SERVICE, objects.active_service(owner, active, ports), there
+        if wants_pods_service(seen, active) and not scene.observed.active_split:
+            there = seen.services[objects.pods_name(owner.name)]
+            yield SERVICE, objects.pods_service(owner, active, ports), there
+        if _budget_wanted(scene.observed):
+            name = objects.active_name(owner.name)
+            yield DISRUPTION_BUDGET, objects.disruption_budget(owner, active), seen.budgets.get(name)
+    preview = seen.services.get(objects.preview_name(owner.name))
+    version = scene.observed.preview
+    if preview and (version is None or version in seen.records):
+        yield SERVICE, objects.preview_service(owner, version, ports_of(scene, version)), preview
+
+
+def _budget_wanted(observed: Observed) -> bool:
+    """Only where an eviction leaves a pod: with one replica a budget would block every drain of a node."""
+    if observed.active == ANY:
+        return True
+    view = observed.versions.get(observed.active) if observed.active else None
+    return view is not None and view.wanted > 1
+
+
+def covers(there: Any, wanted: Any) -> bool:
+    """Whether all that is wanted is there. What others added, or the API server by default, does not matter."""
+    if isinstance(wanted, Mapping):
+        return isinstance(there, Mapping) and all(covers(there.get(name), each) for name, each in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(there, list) and _covers_list(there, wanted)
+    return bool(there == wanted)
+
+
+def _covers_list(there: list[Any], wanted: list[Any]) -> bool:
+    for key in ("uid", "name", "mountPath"):
+        if wanted and all(isinstance(each, Mapping) and key in each for each in wanted):
+            return all(_covers_keyed(there, each, key) for each in wanted)
+    return len(there) == len(wanted) and all(map(covers, there, wanted))
+
+
+def _covers_keyed(there: list[Any], wanted: Mapping[str, Any], key: str) -> bool:
+    return any(each.get(key) == wanted[key] and covers(each, wanted) for each in there if isinstance(each, Mapping))

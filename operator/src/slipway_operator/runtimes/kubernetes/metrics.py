@@ -1,0 +1,54 @@
+"""What Prometheus is told. Numbers of single services are in their status; here is how the operator does."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from ...planning.facts import Ended, Facts
+
+PHASE_SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.releases = Counter(
+            "slipway_releases", "Releases that ended, by how.", ["outcome"], registry=self.registry
+        )  # fmt: skip
+        self.phases = Histogram(
+            "slipway_release_phase_seconds",
+            "How long releases were in each phase.",
+            ["phase"],
+            buckets=PHASE_SECONDS,
+            registry=self.registry,
+        )
+        self.errors = Counter("slipway_reconcile_errors", "Looks at a service that failed.", registry=self.registry)
+        self._queue_age = Gauge(
+            "slipway_queue_age_seconds", "How long the longest waiting service is overdue.", registry=self.registry
+        )
+        self._event_age = Gauge(
+            "slipway_last_event_age_seconds", "Since the last event or resync.", registry=self.registry
+        )
+        self._leading = Gauge("slipway_leading", "1: this replica acts.", registry=self.registry)
+
+    def watch(
+        self, queue_age: Callable[[], float], event_age: Callable[[], float], leading: Callable[[], bool]
+    ) -> None:
+        """Ages are asked when they are scraped."""
+        self._queue_age.set_function(queue_age)
+        self._event_age.set_function(event_age)
+        self._leading.set_function(lambda: float(leading()))
+
+    def ended(self, before: Facts, after: Facts) -> None:
+        for each in after.history:
+            if each not in before.history:
+                self.releases.labels(_outcome(each)).inc()
+
+    def phase(self, name: str, since: datetime, until: datetime) -> None:
+        self.phases.labels(name).observe(max(0.0, (until - since).total_seconds()))
+
+
+def _outcome(ended: Ended) -> str:
+    """Succeeded, Failed, Superseded or ContractFailed; a rollback that people asked for is told apart."""
+    return "RolledBack" if ended.kind == "Rollback" and ended.result == "Succeeded" else ended.result

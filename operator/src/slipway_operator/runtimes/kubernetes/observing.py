@@ -1,0 +1,291 @@
+"""From the objects of the API server to what the planner sees. Pure."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ...planning.facts import Facts
+from ...planning.observed import (
+    ANY,
+    GateState,
+    GateView,
+    GroupView,
+    JobState,
+    JobView,
+    MigrationKind,
+    Observed,
+    Problem,
+    VersionView,
+    Workload,
+)
+from ...spec.fields import SERVING
+from ...spec.hashing import version_name
+from ...spec.serviceversion import ServiceVersionSpec
+from .kinds import ATTEMPT, COMPONENT_LABEL, DRAINING_LABEL, FIRST_STARTED, GATE, ROLE_LABEL, RUN, VERSION_LABEL
+from .looking import Seen
+from .objects import NOTHING, active_name, deployment_name, pods_name, preview_name, selected
+
+Manifest = dict[str, Any]
+
+SERVICE_OF_SLICE = "kubernetes.io/service-name"
+# Prefix of the annotations on a ServiceVersion in which results of gates are kept that are no Jobs.
+GATE_RESULT = "gate.slipway.dev/"
+# With these, waiting alone rarely helps. A pod without a node is not among them: an autoscaler may bring one.
+HOPELESS = {
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "CrashLoopBackOff",
+}
+
+
+def observed(seen: Seen, facts: Facts, group: GroupView | None) -> Observed:
+    service = seen.microservice["metadata"]["name"]
+    active = _selected(seen, active_name(service), service)
+    preview = _selected(seen, preview_name(service), service)
+    wanted = facts.release.version if facts.release else None
+    return Observed(
+        facts=facts,
+        versions={
+            version: _version(seen, record, service, asked=version in {active, wanted})
+            for version, record in sorted(seen.records.items(), key=lambda item: item[1].revision)
+        },
+        active=active,
+        active_split=_split(seen, service, active),
+        behind=_behind(seen, service),
+        preview=None if preview == NOTHING else preview,
+        migrations=dict(_migrations(seen.jobs)),
+        gates={**_results(seen), **_gate_jobs(seen.jobs)},
+        group=group if any("consumer" in record.components for record in seen.records.values()) else None,
+    )
+
+
+# --- Services
+def _selected(seen: Seen, name: str, service: str) -> str | None:
+    found = seen.services.get(name)
+    return selected(service, found["spec"].get("selector") or {}) if found else None
+
+
+def _split(seen: Seen, service: str, active: str | None) -> bool:
+    """Whether gRPC clients, who use the headless Service, are sent to another version."""
+    if not active or not _has_grpc(seen, active):
+        return False
+    found = seen.services.get(pods_name(service))
+    return found is None or selected(service, found["spec"].get("selector") or {}, grpc=True) != active
+
+
+def _has_grpc(seen: Seen, active: str) -> bool:
+    records = seen.records.values() if active == ANY else [r for r in seen.records.values() if r.hash == active]
+    return any("grpc" in record.components for record in records)
+
+
+def _behind(seen: Seen, service: str) -> dict[str, int]:
+    pods = _ready_pods(seen, {active_name(service), pods_name(service)})
+    return dict(Counter(pod["metadata"]["labels"].get(VERSION_LABEL, "") for pod in pods))
+
+
+def _ready_pods(seen: Seen, services: set[str]) -> Iterator[Manifest]:
+    """The pods that are ready endpoints of the Services, each once: two address families are two endpoints."""
+    names = {
+        endpoint["targetRef"]["name"]
+        for each in seen.slices
+        if each["metadata"].get("labels", {}).get(SERVICE_OF_SLICE) in services
+        for endpoint in each.get("endpoints") or []
+        if endpoint.get("targetRef") and (endpoint.get("conditions") or {}).get("ready") is not False
+    }
+    return (pod for pod in seen.pods if pod["metadata"]["name"] in names)
+
+
+# --- versions
+def _version(seen: Seen, record: ServiceVersionSpec, service: str, *, asked: bool) -> VersionView:
+    version = record.hash
+    pods = [pod for pod in seen.pods if pod["metadata"]["labels"].get(VERSION_LABEL) == version]
+    endpoints = list(_ready_pods(seen, {version_name(service, version)}))
+    workloads = {
+        component: _workload(
+            seen.deployments.get(deployment_name(service, version, component)),
+            of_component(pods, component),
+            len(of_component(endpoints, component)) if component in SERVING else 0,
+        )
+        for component in record.components
+    }
+    status = seen.versions[version].get("status") or {}
+    return VersionView(
+        version=version,
+        revision=record.revision,
+        label=record.label,
+        serving={name: each for name, each in workloads.items() if name in SERVING},
+        workers={name: each for name, each in workloads.items() if name not in SERVING},
+        problem=_problem(seen, record, service, pods),
+        draining=_draining(pods, asked=asked),
+        retired=status.get("retired", ""),
+    )
+
+
+def of_component(pods: Iterable[Manifest], component: str) -> list[Manifest]:
+    return [pod for pod in pods if pod["metadata"]["labels"].get(COMPONENT_LABEL) == component]
+
+
+def _workload(deployment: Manifest | None, pods: list[Manifest], endpoints: int) -> Workload:
+    alive = [pod for pod in pods if pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}]
+    return Workload(
+        wanted=deployment["spec"].get("replicas", 1) if deployment else 0,
+        pods=len(alive),
+        ready=sum(1 for pod in alive if _is_ready(pod)),
+        endpoints=endpoints,
+    )
+
+
+def _is_ready(pod: Manifest) -> bool:
+    return not pod["metadata"].get("deletionTimestamp") and _condition(pod, "Ready").get("status") == "True"
+
+
+def _condition(thing: Manifest, kind: str) -> Manifest:
+    for each in thing.get("status", {}).get("conditions") or []:
+        if each["type"] == kind:
+            return dict(each)
+    return {}
+
+
+def _draining(pods: list[Manifest], *, asked: bool) -> bool:
+    """A version that is asked, or shall be, drains if one pod does; another one only if no pod was left out."""
+    serving = [pod for pod in pods if pod["metadata"]["labels"].get(COMPONENT_LABEL) in SERVING]
+    marks = [
+        bool(pod["metadata"]["labels"].get(DRAINING_LABEL))
+        for pod in serving
+        if not pod["metadata"].get("deletionTimestamp")
+    ]
+    return any(marks) if asked else bool(marks) and all(marks)
+
+
+def _problem(seen: Seen, record: ServiceVersionSpec, service: str, pods: list[Manifest]) -> Problem | None:
+    found = [
+        *(each for name in record.components for pod in of_component(pods, name) for each in _of_pod(pod)),
+        *(
+            each
+            for name in record.components
+            if (deployment := seen.deployments.get(deployment_name(service, record.hash, name)))
+            for each in _of_deployment(deployment)
+        ),
+    ]
+    return min(found, key=lambda problem: problem.since, default=None)
+
+
+def _of_pod(pod: Manifest) -> Iterator[Problem]:
+    status = pod.get("status", {})
+    if pod["metadata"].get("deletionTimestamp"):
+        return
+    for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") in HOPELESS:
+            # A pod that was ready once is in trouble since it lost that.
+            since = _condition(pod, "Ready").get("lastTransitionTime") or pod["metadata"]["creationTimestamp"]
+            said = waiting.get("message") or waiting["reason"]
+            message = f"{waiting['reason']} in {pod['metadata']['name']}: {said}"
+            yield Problem(waiting["reason"], message[:500], moment(since))
+
+
+def _of_deployment(deployment: Manifest) -> Iterator[Problem]:
+    """No pod can be made at all: a quota, or an admission rule."""
+    failure = _condition(deployment, "ReplicaFailure")
+    if failure.get("status") == "True":
+        since = failure.get("lastTransitionTime") or deployment["metadata"]["creationTimestamp"]
+        yield Problem(failure.get("reason", "ReplicaFailure"), failure.get("message", "")[:500], moment(since))
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+# --- Jobs and gates
+def _migrations(jobs: list[Manifest]) -> Iterator[tuple[tuple[str, MigrationKind], JobView]]:
+    """The latest attempt of each: earlier ones come first, and are replaced in the mapping."""
+    for job in sorted(jobs, key=_attempt):
+        role: MigrationKind | None = _migration_kind(job["metadata"]["labels"].get(ROLE_LABEL))
+        if role:
+            state, message, _ = _job_state(job)
+            yield (job["metadata"]["labels"][VERSION_LABEL], role), JobView(state, _attempt(job), message)
+
+
+def _migration_kind(role: str | None) -> MigrationKind | None:
+    if role == "expand":
+        return "expand"
+    return "contract" if role == "contract" else None
+
+
+def _attempt(job: Manifest) -> int:
+    return int((job["metadata"].get("annotations") or {}).get(ATTEMPT, 0))
+
+
+def _job_state(job: Manifest) -> tuple[JobState, str, str | None]:
+    """State, message and when it ended. FailureTarget comes before Failed, while pods still end: it runs until then."""
+    complete, failed = _condition(job, "Complete"), _condition(job, "Failed")
+    if complete.get("status") == "True":
+        return JobState.SUCCEEDED, "", complete.get("lastTransitionTime")
+    if failed.get("status") == "True":
+        return JobState.FAILED, failed.get("message", ""), failed.get("lastTransitionTime")
+    return JobState.RUNNING, "", None
+
+
+def _gate_jobs(jobs: list[Manifest]) -> dict[tuple[str, str], GateView]:
+    states = {
+        JobState.RUNNING: GateState.RUNNING,
+        JobState.SUCCEEDED: GateState.PASSED,
+        JobState.FAILED: GateState.FAILED,
+    }
+    found = {}
+    gates = [job for job in jobs if job["metadata"]["labels"].get(ROLE_LABEL) == "gate"]
+    for job in sorted(gates, key=lambda each: (_attempt(each), int(each["metadata"]["annotations"][RUN]))):
+        notes = job["metadata"]["annotations"]
+        state, message, ended = _job_state(job)
+        found[job["metadata"]["labels"][VERSION_LABEL], notes[GATE]] = GateView(
+            state=states[state],
+            attempt=_attempt(job),
+            run=int(notes[RUN]),
+            started=moment(job["metadata"]["creationTimestamp"]),
+            first_started=moment(notes[FIRST_STARTED]),
+            finished=moment(ended) if ended else None,
+            message=message,
+        )
+    return found
+
+
+def _results(seen: Seen) -> dict[tuple[str, str], GateView]:
+    return {
+        (version, name.removeprefix(GATE_RESULT)): gate_view(json.loads(value))
+        for version, manifest in seen.versions.items()
+        for name, value in (manifest["metadata"].get("annotations") or {}).items()
+        if name.startswith(GATE_RESULT)
+    }
+
+
+def gate_view(kept: Mapping[str, Any]) -> GateView:
+    return GateView(
+        state=GateState(kept["state"]),
+        attempt=kept["attempt"],
+        run=kept["run"],
+        started=moment(kept["started"]),
+        first_started=moment(kept["firstStarted"]),
+        finished=moment(kept["finished"]),
+        message=kept["message"],
+    )
+
+
+def kept_result(view: GateView) -> str:
+    return json.dumps(
+        {
+            "state": view.state.value,
+            "attempt": view.attempt,
+            "run": view.run,
+            "started": view.started.isoformat(),
+            "firstStarted": view.first_started.isoformat(),
+            "finished": (view.finished or view.started).isoformat(),
+            "message": view.message,
+        }
+    )

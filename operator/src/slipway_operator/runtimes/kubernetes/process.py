@@ -1,0 +1,104 @@
+"""The operator's process: the Lease, the watches, the queue, the resync, probes and metrics, in one event loop."""
+
+import asyncio
+import logging
+import signal
+import time
+
+from ...errors import KubernetesError
+from .access import Access
+from .checking import HttpAsker
+from .client import Client, NoFence
+from .handlers import watch
+from .leading import Leadership, Times
+from .looking import Key
+from .metrics import Metrics
+from .queue import WorkQueue
+from .reconciler import Reconciler, resync
+from .serving import serve
+from .settings import OperatorSettings
+
+log = logging.getLogger(__name__)
+
+RESYNC_SECONDS = 300.0
+# A resync that failed is tried again soon.
+RETRY_SECONDS = 10.0
+LEASE_SILENCE = 60.0
+
+
+class Operator:
+    def __init__(self, settings: OperatorSettings, access: Access, times: Times = Times()) -> None:  # noqa: B008
+        self._settings = settings
+        self._access = access
+        self._metrics = Metrics()
+        self._heard = time.monotonic()
+        self._resync_now = asyncio.Event()
+        self._queue: WorkQueue | None = None
+        self.leadership = Leadership(
+            namespace=settings.lease_namespace or access.namespace,
+            name=settings.lease_name,
+            identity=settings.pod_name,
+            times=times,
+            began=self._resync_now.set,
+        )
+
+    async def run(self) -> None:
+        """Until it is cancelled, or one of its parts ends, which none should."""
+        lease_client = Client(self._access, NoFence(), timeout=5)
+        async with lease_client, Client(self._access, self.leadership) as client:
+            reconciler = Reconciler(client, HttpAsker(), identity=self._settings.pod_name, metrics=self._metrics)
+            self._queue = WorkQueue(reconciler.reconcile, at_once=self._settings.at_once)
+            self._metrics.watch(self._queue.age_seconds, self._event_age, lambda: self.leadership.held)
+            async with asyncio.TaskGroup() as parts:
+                parts.create_task(self._queue.run(), name="queue")
+                parts.create_task(self._resync(client), name="resync")
+                watches = watch(self._access, self._settings.namespaces, self._add, self._queue.forget)
+                parts.create_task(watches, name="watches")
+                parts.create_task(self._serve(), name="probes")
+                parts.create_task(self.leadership.run(lease_client), name="lease")
+
+    def _add(self, key: Key) -> None:
+        """Whoever does not lead watches, to be ready, and does nothing."""
+        self._heard = time.monotonic()
+        if self.leadership.held and self._queue:
+            self._queue.add(key)
+
+    def _event_age(self) -> float:
+        return time.monotonic() - self._heard
+
+    async def _resync(self, client: Client) -> None:
+        namespaces: list[str | None] = list(self._settings.namespaces) or [None]
+        while True:
+            self._resync_now.clear()
+            pause = RESYNC_SECONDS
+            try:
+                await resync(client, namespaces, self._add)
+                self._heard = time.monotonic()
+            except KubernetesError as error:
+                log.warning("the services could not be listed: %s", error)
+                pause = RETRY_SECONDS
+            try:
+                await asyncio.wait_for(self._resync_now.wait(), pause)
+            except TimeoutError:
+                continue
+
+    async def _serve(self) -> None:
+        await serve(self._settings.bind_host, self._settings.admin_port, self.sick, self._metrics.registry)
+
+    def sick(self) -> str:
+        """Why another process should take this one's place; the API server being away alone is no reason."""
+        if self._event_age() > 2 * RESYNC_SECONDS:
+            return f"nothing was heard for {self._event_age():.0f} s, no resync either"
+        silence = time.monotonic() - self.leadership.tried
+        return f"the Lease was not tried for {silence:.0f} s" if silence > LEASE_SILENCE else ""
+
+
+async def run(settings: OperatorSettings) -> None:
+    """Until the process is asked to end."""
+    task = asyncio.ensure_future(Operator(settings, settings.access()).run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        log.info("the operator was asked to end")

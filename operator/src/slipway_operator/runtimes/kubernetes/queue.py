@@ -1,0 +1,94 @@
+"""Which services must be looked at, and when. One service is never looked at twice at the same time.
+
+kopf hands over every event of every child; here they become one look. A look that fails is repeated, with a pause
+that grows for that service alone.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from .looking import Key
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[Key], Awaitable[timedelta | None]]
+
+# Events come in swarms: a Deployment, its pods and their endpoints change together.
+GATHER_SECONDS = 0.05
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+
+
+class WorkQueue:
+    def __init__(self, work: Work, *, at_once: int = 8) -> None:
+        self._work = work
+        self._at_once = at_once
+        self._due: dict[Key, float] = {}
+        self._failures: dict[Key, int] = {}
+        self._running: dict[Key, asyncio.Task[None]] = {}
+        self._changed = asyncio.Event()
+
+    def add(self, key: Key, delay: float = GATHER_SECONDS) -> None:
+        """Look at it after the delay, or earlier where that was agreed already."""
+        due = asyncio.get_running_loop().time() + delay
+        if key not in self._due or due < self._due[key]:
+            self._due[key] = due
+            self._changed.set()
+
+    def forget(self, key: Key) -> None:
+        self._due.pop(key, None)
+        self._failures.pop(key, None)
+
+    def age_seconds(self) -> float:
+        """How long the longest waiting service is overdue."""
+        now = asyncio.get_running_loop().time()
+        waiting = [now - due for key, due in self._due.items() if key not in self._running]
+        return max([0.0, *waiting])
+
+    async def run(self) -> None:
+        """Until it is cancelled; looks that are under way are cancelled too."""
+        try:
+            while True:
+                self._changed.clear()
+                self._start_due()
+                await self._until_next()
+        finally:
+            for task in self._running.values():
+                task.cancel()
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    def _start_due(self) -> None:
+        now = asyncio.get_running_loop().time()
+        ready = sorted(
+            (due, str(key), key) for key, due in self._due.items() if due <= now and key not in self._running
+        )
+        for _, _, key in ready[: self._at_once - len(self._running)]:
+            del self._due[key]
+            self._running[key] = asyncio.create_task(self._one(key), name=f"look at {key}")
+
+    async def _until_next(self) -> None:
+        now = asyncio.get_running_loop().time()
+        ahead = [due for key, due in self._due.items() if key not in self._running]
+        # With all hands busy, the next look begins when one of them ends, which sets the event.
+        timeout = max(0.0, min(ahead) - now) if ahead and len(self._running) < self._at_once else None
+        try:
+            await asyncio.wait_for(self._changed.wait(), timeout)
+        except TimeoutError:
+            return
+
+    async def _one(self, key: Key) -> None:
+        try:
+            again = await self._work(key)
+        except Exception:  # whatever it was, the other services go on
+            self._failures[key] = self._failures.get(key, 0) + 1
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._failures[key] - 1))
+            log.warning("%s is looked at again in %.0f s", key, pause, exc_info=True)
+            self.add(key, pause)
+        else:
+            self._failures.pop(key, None)
+            if again is not None:
+                self.add(key, again.total_seconds())
+        finally:
+            self._running.pop(key, None)
+            self._changed.set()

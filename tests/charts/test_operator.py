@@ -1,0 +1,109 @@
+"""The operator's chart: its rights, the definitions it brings, and who acts."""
+
+import subprocess
+
+import pytest
+import yaml
+
+from charts.conftest import CHARTS, helm, of_kind, render
+from conftest import ROOT
+from slipway_operator.runtimes.kubernetes.settings import OperatorSettings
+from slipway_operator.spec import crds
+
+pytestmark = pytest.mark.charts
+CHART = CHARTS / "operator"
+PLAIN, FULL = CHART / "ci" / "plain-values.yaml", CHART / "ci" / "full-values.yaml"
+
+
+def one(objects, kind):
+    [found] = of_kind(objects, kind)
+    return found
+
+
+@pytest.mark.parametrize("resource", crds.RESOURCES, ids=lambda resource: resource.plural)
+def test_the_chart_has_the_definitions_of_the_models(resource):
+    """Made by `make generate`: the models, k8s/crds and the chart say the same."""
+    name = f"{resource.plural}.yaml"
+    assert (CHART / "files" / "crds" / name).read_text() == (ROOT / "k8s" / "crds" / name).read_text()
+
+    [rendered] = [
+        each
+        for each in of_kind(render("operator", PLAIN), "CustomResourceDefinition")
+        if each["metadata"]["name"].startswith(f"{resource.plural}.")
+    ]
+    assert rendered["spec"] == yaml.safe_load(crds.text(resource))["spec"]
+
+
+def test_definitions_outlive_the_chart():
+    for each in of_kind(render("operator", PLAIN), "CustomResourceDefinition"):
+        assert each["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    assert not of_kind(render("operator", FULL), "CustomResourceDefinition")
+
+
+def rules(objects):
+    return [rule for each in of_kind(objects, "ClusterRole", "Role") for rule in each["rules"]]
+
+
+@pytest.mark.parametrize("values", [PLAIN, FULL], ids=["plain", "full"])
+def test_rights_are_named_one_by_one(values):
+    for rule in rules(render("operator", values)):
+        assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
+        assert not {"secrets", "configmaps", "nodes", "namespaces"} & set(rule["resources"])
+
+
+def test_the_operator_never_writes_what_people_wrote():
+    for rule in rules(render("operator", PLAIN)):
+        if "microservices" in rule["resources"]:
+            assert set(rule["verbs"]) == {"get", "list", "watch"}
+
+
+def test_with_namespaces_there_are_rights_in_them_alone():
+    objects = render("operator", FULL)
+
+    assert not of_kind(objects, "ClusterRole", "ClusterRoleBinding")
+    placed = {each["metadata"].get("namespace") for each in of_kind(objects, "Role")}
+    assert placed == {None, "shop", "payments"}
+    assert environment(objects)["WATCH_NAMESPACES"]["value"] == "shop,payments"
+
+
+def environment(objects):
+    [container] = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+    return {each["name"]: each for each in container["env"]}
+
+
+@pytest.mark.parametrize("values", [PLAIN, FULL], ids=["plain", "full"])
+def test_every_variable_is_a_setting(values):
+    known = {name.upper() for name in OperatorSettings.model_fields}
+    assert environment(render("operator", values)).keys() <= known
+
+
+def test_the_lease_is_the_one_the_role_names():
+    objects = render("operator", PLAIN)
+    role = next(each for each in of_kind(objects, "Role") if each["metadata"]["name"].endswith("-lease"))
+
+    assert environment(objects)["LEASE_NAME"]["value"] == role["rules"][1]["resourceNames"][0]
+    assert "list" not in str(role["rules"])
+
+
+def test_with_one_replica_a_budget_would_block_every_drain():
+    assert one(render("operator", PLAIN), "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert not of_kind(render("operator", FULL), "PodDisruptionBudget")
+
+
+def test_a_wrong_value_is_refused_and_named():
+    for option, word in {
+        "replicas=0": "replicas",
+        "logLevel=LOUD": "logLevel",
+        "watchNamespaces[0]=A_b": "watch",
+    }.items():
+        done = helm("template", "r", CHART, "--set", option)
+        assert done.returncode != 0
+        assert word in done.stderr
+
+
+def test_nothing_is_left_to_generate():
+    """The copies are in the repository, not made when somebody installs."""
+    tracked = subprocess.run(
+        ["git", "ls-files", "charts/operator/files/crds"], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.split()
+    assert len(tracked) == len(crds.RESOURCES)

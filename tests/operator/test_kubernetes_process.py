@@ -1,0 +1,147 @@
+"""The operator's process: kopf's watches, the Lease between two of them, probes and metrics."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+from charts.conftest import CHARTS, of_kind, render
+from conftest import eventually
+from kubernetes_api import KUBECONFIG, NAMESPACE, NEEDS, Cluster, Kubelet
+from operator_stories import Shop, hash_of, spec
+from slipway_chassis.embedded.processes import Child, free_port
+from slipway_operator.runtimes.kubernetes.client import Client, NoFence
+from slipway_operator.runtimes.kubernetes.kinds import LEASE, Kind
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(bool(NEEDS), reason=f"not built: ci/tools/install.sh {' '.join(NEEDS)}"),
+]
+
+
+@pytest.fixture(scope="module", name="kubeconfig")
+def _kubeconfig(cluster):
+    """As the account of the chart, with the rights of the chart and no others."""
+    path = cluster.folder / "operator-kubeconfig"
+    path.write_text(KUBECONFIG.format(server=cluster.access.server, token=asyncio.run(account_token(cluster))))
+    return path
+
+
+async def account_token(cluster):
+    kinds = {kind.name: kind for kind in RIGHTS}
+    async with Client(cluster.access, NoFence(), manager="helm") as client:
+        for each in of_kind(render("operator", CHARTS / "operator" / "ci" / "plain-values.yaml"), *kinds):
+            kind = kinds[each["kind"]]
+            await client.apply(kind, None if kind.name.startswith("Cluster") else "default", each)
+        path = RIGHTS[0].path("default", "r-operator", "token")
+        answer = await client._write("POST", path, {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+                                                    "spec": {"expirationSeconds": 3600}})  # fmt: skip
+    return answer["status"]["token"]
+
+
+RBAC = "rbac.authorization.k8s.io"
+RIGHTS = (
+    Kind("", "v1", "ServiceAccount", "serviceaccounts"),
+    Kind(RBAC, "v1", "Role", "roles"),
+    Kind(RBAC, "v1", "RoleBinding", "rolebindings"),
+    Kind(RBAC, "v1", "ClusterRole", "clusterroles"),
+    Kind(RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings"),
+)
+
+
+class Process:
+    def __init__(self, kubeconfig, folder, name, namespaces=""):
+        self.port, self.log = free_port(), folder / f"{name}.log"
+        self.child = Child(
+            name,
+            [sys.executable, "-m", "slipway_operator"],
+            self.log,
+            env={
+                "PATH": os.environ["PATH"], "HOME": str(folder), "KUBECONFIG": str(kubeconfig),
+                "POD_NAME": name, "ADMIN_PORT": str(self.port),
+                "LEASE_NAMESPACE": "default", "LEASE_NAME": "r-operator", "WATCH_NAMESPACES": namespaces,
+            },
+        )  # fmt: skip
+
+    def __enter__(self):
+        self.child.start_and_wait(lambda: self.asked("/healthz")[0] == 200, 60)
+        return self
+
+    def __exit__(self, *_):
+        self.child.stop()
+
+    def asked(self, path):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def metric(self, name):
+        for line in self.asked("/metrics")[1].splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.rpartition(" ")[2])
+        return None
+
+    @property
+    def leads(self):
+        return self.metric("slipway_leading") == 1
+
+
+@pytest.fixture(scope="module", name="cluster")
+def _cluster(tmp_path_factory):
+    with Cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+def told(cluster, namespace, story):
+    """The story, with a namespace in which pods run."""
+
+    async def tell():
+        async with Client(cluster.access, NoFence(), manager="person") as client:
+            await client.create(NAMESPACE, None, {"metadata": {"name": namespace}})
+            kubelet = asyncio.create_task(Kubelet(client, namespace).run())
+            try:
+                return await story(Shop(cluster.access, client, namespace))
+            finally:
+                kubelet.cancel()
+                await asyncio.gather(kubelet, return_exceptions=True)
+
+    return asyncio.run(tell())
+
+
+def test_one_acts_and_the_other_takes_over(cluster, kubeconfig, tmp_path):
+    with Process(kubeconfig, tmp_path, "first", namespaces="process,empty") as first:
+        eventually(lambda: first.leads, within=30)
+        with Process(kubeconfig, tmp_path, "second") as second:
+            told(cluster, "process", lambda world: world.released(spec("1.0")))
+            assert first.leads
+            assert not second.leads
+            assert first.metric('slipway_releases_total{outcome="Succeeded"}') == 1
+            assert second.metric('slipway_releases_total{outcome="Succeeded"}') is None
+
+            os.kill(first.child.pid, signal.SIGKILL)  # without a word: the Lease has to end on its own
+            told(cluster, "process", lambda world: world.released(spec("2.0")))
+            assert second.leads
+            assert second.metric('slipway_releases_total{outcome="Succeeded"}') == 1
+
+            second.child.stop()  # asked to end: the Lease is given back
+            lease = told(cluster, "process", lambda world: world.client.get(LEASE, "default", "r-operator"))
+            assert lease["spec"]["holderIdentity"] == ""
+            assert lease["spec"]["leaseTransitions"] == 2
+        told(cluster, "process", lambda world: is_selected(world, hash_of(spec("2.0"))))
+        for log in (first.log, second.log):
+            assert "forbidden" not in log.read_text()
+        for line in second.log.read_text().splitlines():
+            assert json.loads(line)["ecs.version"], line
+
+
+async def is_selected(world, version):
+    assert await world.selected() == version
