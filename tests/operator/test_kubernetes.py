@@ -10,6 +10,7 @@ from slipway_operator.runtimes.kubernetes.kinds import (
     COMPONENT_LABEL,
     DEPLOYMENT,
     ENDPOINT_SLICE,
+    EVENT,
     JOB,
     POD,
     SERVICE,
@@ -94,6 +95,25 @@ def test_a_bad_version_goes_back_by_itself_and_says_why(cluster, what):
             assert {c["type"]: c["status"] for c in status["conditions"]}["Stalled"] == "True"
             assert (await world.events())["ReleaseFailed"] == 1
             assert "Failed" in str(status["history"][-1]["result"])
+
+    asyncio.run(story())
+
+
+def test_a_template_that_is_no_pod_is_told_and_given_up(cluster):
+    async def story():
+        async with shop(cluster, "no-pod") as world, world.operator() as operator:
+            await world.released(spec("1.0"))
+            template = pod("shop/orders:2.0")
+            template["spec"]["containers"][0]["ports"] = [{"name": "a_port", "containerPort": 99999}]
+            bad = spec("2.0", components={"http": {"template": template}}, strategy={"progressDeadlineSeconds": 10})
+            await world.want(bad)
+
+            status = await world.until(lambda status: status["phase"] == "Failed" and status, "it failed")
+
+            assert status["activeVersion"] == hash_of(spec("1.0"))
+            assert operator.switches == [hash_of(spec("1.0"))]
+            events = await world.client.list(EVENT, "no-pod")
+            assert any("must be between 1 and 65535" in each.get("note", "") for each in events)
 
     asyncio.run(story())
 
