@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Builds the images of the services and of the gateway, and brings them into the kind cluster. Usage: images.sh build | load | tag
+# Builds the images of the services, of the gateway and of the operator, and brings them into the kind cluster. Usage: images.sh build | load | tag
 # The tag is a hash of what the images are made of: what did not change is neither built nor loaded.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
-IMAGES=(gateway) # each service has one, and the gateway
+IMAGES=(gateway operator) # each service has one, the gateway and the operator
 for project in "$REPO"/services/*/pyproject.toml; do
   service=$(basename "$(dirname "$project")")
   [ "$service" = chassis ] || IMAGES+=("$service")
 done
 
-sources() { cd "$REPO" && cat requirements.lock ci/versions.env services/Dockerfile operator/gateway.Dockerfile && find services operator -name '*.py' -o -name '*.toml' -o -name '*.xml' -o -name '*.yaml' -o -name '*.tmpl' -o -name '*.html' -o -name '*.css' -o -name '*.js' | LC_ALL=C sort | xargs cat; }
+sources() { cd "$REPO" && cat requirements.lock ci/versions.env services/Dockerfile operator/gateway.Dockerfile operator/Dockerfile && find services operator -name '*.py' -o -name '*.toml' -o -name '*.xml' -o -name '*.yaml' -o -name '*.tmpl' -o -name '*.html' -o -name '*.css' -o -name '*.js' | LC_ALL=C sort | xargs cat; }
 TAG=dev-$(sources | sha256sum | cut -c1-12)
 
 build() {
@@ -25,6 +25,7 @@ build() {
   for name in "${IMAGES[@]}"; do
     docker image inspect "slipway/$name:$TAG" >/dev/null 2>&1 && continue
     if [ "$name" = gateway ]; then how=(-f "$REPO/operator/gateway.Dockerfile")
+    elif [ "$name" = operator ]; then how=(-f "$REPO/operator/Dockerfile")
     else how=(-f "$REPO/services/Dockerfile" --build-arg "SERVICE=$name"); fi
     step "build slipway/$name:$TAG" docker build "${base[@]}" --build-arg "UV_VERSION=$UV_VERSION" \
       -t "slipway/$name:$TAG" "${how[@]}" "$REPO"
