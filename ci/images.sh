@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Builds the images of the services and of the gateway, and brings them into the kind cluster. Usage: images.sh build | load | tag
+# Builds the images of the services, of the gateway and of the operator, and brings them into the kind cluster. Usage: images.sh build | load | tag
 # The tag is a hash of what the images are made of: what did not change is neither built nor loaded.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
-IMAGES=(gateway) # each service has one, and the gateway
+IMAGES=(gateway operator) # each service has one, the gateway and the operator
 for project in "$REPO"/services/*/pyproject.toml; do
   service=$(basename "$(dirname "$project")")
   [ "$service" = chassis ] || IMAGES+=("$service")
@@ -30,6 +30,7 @@ build() {
   for name in "${IMAGES[@]}"; do
     docker image inspect "slipway/$name:$TAG" >/dev/null 2>&1 && continue
     if [ "$name" = gateway ]; then how=(-f "$REPO/operator/gateway.Dockerfile")
+    elif [ "$name" = operator ]; then how=(-f "$REPO/operator/Dockerfile")
     else how=(-f "$REPO/services/Dockerfile" --build-arg "SERVICE=$name"); fi
     step "build slipway/$name:$TAG" docker build "${base[@]}" --build-arg "UV_VERSION=$UV_VERSION" \
       -t "slipway/$name:$TAG" "${how[@]}" "$REPO"

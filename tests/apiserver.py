@@ -45,7 +45,7 @@ class ApiServer:
                 str(tool("kube-apiserver")), f"--etcd-servers={etcd}", f"--secure-port={self.port}",
                 "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", f"--cert-dir={folder}/certs",
                 f"--token-auth-file={folder}/tokens.csv", "--authorization-mode=RBAC",
-                "--service-cluster-ip-range=10.0.0.0/24", "--service-account-issuer=https://kubernetes.default.svc",
+                "--service-cluster-ip-range=10.0.0.0/20", "--service-account-issuer=https://kubernetes.default.svc",
                 f"--service-account-key-file={folder}/accounts.key",
                 f"--service-account-signing-key-file={folder}/accounts.key",
                 "--disable-admission-plugins=ServiceAccount", "--endpoint-reconciler-type=none",

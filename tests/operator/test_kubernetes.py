@@ -10,6 +10,7 @@ from slipway_operator.runtimes.kubernetes.kinds import (
     COMPONENT_LABEL,
     DEPLOYMENT,
     ENDPOINT_SLICE,
+    EVENT,
     JOB,
     POD,
     SERVICE,
@@ -94,6 +95,25 @@ def test_a_bad_version_goes_back_by_itself_and_says_why(cluster, what):
             assert {c["type"]: c["status"] for c in status["conditions"]}["Stalled"] == "True"
             assert (await world.events())["ReleaseFailed"] == 1
             assert "Failed" in str(status["history"][-1]["result"])
+
+    asyncio.run(story())
+
+
+def test_a_template_that_is_no_pod_is_told_and_given_up(cluster):
+    async def story():
+        async with shop(cluster, "no-pod") as world, world.operator() as operator:
+            await world.released(spec("1.0"))
+            template = pod("shop/orders:2.0")
+            template["spec"]["containers"][0]["ports"] = [{"name": "a_port", "containerPort": 99999}]
+            bad = spec("2.0", components={"http": {"template": template}}, strategy={"progressDeadlineSeconds": 10})
+            await world.want(bad)
+
+            status = await world.until(lambda status: status["phase"] == "Failed" and status, "it failed")
+
+            assert status["activeVersion"] == hash_of(spec("1.0"))
+            assert operator.switches == [hash_of(spec("1.0"))]
+            events = await world.client.list(EVENT, "no-pod")
+            assert any("must be between 1 and 65535" in each.get("note", "") for each in events)
 
     asyncio.run(story())
 
@@ -183,13 +203,13 @@ async def same_again(world, before):
         assert await world.picture() == before
 
 
-async def released_with_a_kill(cluster, namespace, gathered, *, after=None, before=False):
-    """A release whose operator ends at one write and is started again; None: how many writes there are."""
+async def released_with_a_kill(cluster, namespace, gathered, versions, *, after=None, before=False):
+    """A release whose operator ends at one write and is started again; without one: how many writes there are."""
+    first, second = versions
     async with gathered, shop(cluster, namespace) as world:
         world.pause = 0.3
         async with world.operator():
-            await world.released(spec("1.0"))
-        second = spec("2.0", gates=[http_gate()])
+            await world.released(first)
         await world.want(second)
         switches = []
         async with world.operator(dies_after=after, before=before) as operator:
@@ -203,29 +223,6 @@ async def released_with_a_kill(cluster, namespace, gathered, *, after=None, befo
             await world.until_active(second)
             switches += operator.switches
         return after, switches, await world.picture()
-
-
-def test_an_operator_that_ends_at_any_write_goes_on_where_it_stood(cluster):
-    async def story():
-        gathered = asyncio.Semaphore(4)
-        writes, switches, picture = await released_with_a_kill(cluster, "whole", gathered)
-        assert switches == [hash_of(spec("2.0"))]
-        assert writes >= 10
-        print(f"killed before and after each of {writes} writes")
-        stories = await asyncio.gather(
-            *(
-                released_with_a_kill(
-                    cluster, f"{'before' if before else 'after'}-{n}", gathered, after=n, before=before
-                )
-                for n in range(1, writes + 1)
-                for before in (False, True)
-            )
-        )
-        for number, made, seen in stories:
-            assert made == switches, number
-            assert seen == picture, number
-
-    asyncio.run(story())
 
 
 def everything(version, image=None):
@@ -312,3 +309,37 @@ async def least_behind(world):
         ready = [each for found in slices for each in found["endpoints"] if each["conditions"]["ready"]]
         world.counts.append(len(ready))
         await asyncio.sleep(0.05)
+
+
+KILLS = {
+    "plain": ((spec("1.0"), spec("2.0", gates=[http_gate()])), (False, True)),
+    # Longer, so it is ended after each write alone.
+    "everything": ((everything("1.0"), everything("2.0")), (False,)),
+}
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("what", KILLS)
+def test_an_operator_that_ends_at_any_write_goes_on_where_it_stood(cluster, what):
+    versions, moments = KILLS[what]
+
+    async def story():
+        gathered = asyncio.Semaphore(6)
+        writes, switches, picture = await released_with_a_kill(cluster, f"{what}-whole", gathered, versions)
+        assert switches == [hash_of(versions[1])]
+        assert writes >= 10
+        stories = await asyncio.gather(
+            *(
+                released_with_a_kill(
+                    cluster, f"{what}-{'before' if before else 'after'}-{n}", gathered, versions, after=n, before=before
+                )
+                for n in range(1, writes + 1)
+                for before in moments
+            )
+        )
+        for number, made, seen in stories:
+            assert made == switches, number
+            assert seen == picture, number
+        print(f"{what}: killed {len(stories)} times, at each of {writes} writes")
+
+    asyncio.run(story())

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from ...errors import KubernetesError, NotLeading
+from ...errors import KubernetesError, NotLeading, Outdated, Refused
 from ...planning import Plan, plan
 from ...planning.desired import desired_of
 from ...planning.observed import GroupView
 from ...planning.remembering import facts_of, status_of
+from ...planning.steps import Emit, Step
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
 from .checking import Asker
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 # After an effect the next look comes on its own, even where no event tells of it.
 SETTLE = timedelta(seconds=1)
+AT_ONCE = timedelta(milliseconds=100)
 
 
 class GroupInspector(Protocol):
@@ -72,6 +74,9 @@ class Reconciler:
         except NotLeading:
             # Another replica acts; this one looks again when it leads.
             return None
+        except Outdated:
+            # Somebody wrote what this look rests on, as autoscalers do: no error, only too late.
+            return AT_ONCE
         except (KubernetesError, ValidationError):
             self._metrics.errors.inc()
             raise
@@ -91,8 +96,16 @@ class Reconciler:
         acted = await self._mend(scene) or acted
         for step in made.steps:
             log.info("%s: %s", key, step)
-            await self._executor.execute(step, scene)
+            await self._execute(step, scene)
         return _next(made, acted=acted or bool(made.steps))
+
+    async def _execute(self, step: Step, scene: Scene) -> None:
+        """What the API server refuses (a template that is no pod) is told where people look, as it was said."""
+        try:
+            await self._executor.execute(step, scene)
+        except Refused as error:
+            await self._executor.execute(Emit("StepRefused", str(error), "Warning"), scene)
+            raise
 
     async def _group(self, spec: MicroserviceSpec, seen: Seen) -> GroupView | None:
         group = next((record.group for record in seen.records.values() if record.group), "")
