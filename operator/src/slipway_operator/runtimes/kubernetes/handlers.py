@@ -9,7 +9,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import kopf
 
@@ -101,6 +101,8 @@ async def watch(
         registry=registry(access, told(add), told(forget)),
         settings=settings(),
         standalone=True,
+        # Of no use without peering; left out, kopf asks for the name of the user, and a pod's has none.
+        identity=cast("Any", "slipway-operator"),
         clusterwide=not namespaces,
         namespaces=list(namespaces),
         stop_flag=stop,
