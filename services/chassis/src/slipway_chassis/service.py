@@ -64,7 +64,7 @@ class Service:
         prepare: called once per process before anything else, to map domain classes to tables.
         settings: its own settings, read from the environment and checked before it serves.
         parts: builds, once per process, what its handlers get by ``current_parts``.
-        issues: for the service that signs tokens: gives the published keys from its database.
+        issues: for the service that signs tokens: gives the published keys from its database and settings.
         grpc: gRPC services it answers.
     """
 
@@ -81,7 +81,7 @@ class Service:
     prepare: Callable[[], None] | None = None
     settings: type[BaseModel] | None = None
     parts: Callable[[Standing], object] | None = None
-    issues: Callable[[Database], Fetch] | None = None
+    issues: Callable[[Database, Any], Fetch] | None = None
     grpc: "Sequence[GrpcService]" = ()
 
     def __post_init__(self) -> None:
@@ -239,7 +239,7 @@ def ground_of(
             from .events.retention import forget_now_and_then  # noqa: PLC0415
 
             forget_now_and_then(database)
-    fetch = declared.issues(database) if declared.issues and database else None
+    fetch = declared.issues(database, settings.own) if declared.issues and database else None
     keys, verifier = verifier_of(settings.auth, fetch)
     if keys:
         checks["issuer"] = keys.usable

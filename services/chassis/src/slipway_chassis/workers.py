@@ -6,16 +6,13 @@ is left, locks are released → connections are closed.
 
 import logging
 import socket
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
-
 from .config import DatabaseSettings, KafkaSettings, ProcessSettings, TraceSettings, load_or_exit
 from .database import Database
-from .errors import BrokerUnavailable, ConfigurationError
+from .errors import BrokerUnavailable
 from .events import kafka
 from .events.consumer import Consumer
 from .events.dead_letters import dead_letter_topic, retry_topic
@@ -55,7 +52,7 @@ def run_relay(declared: "Service") -> None:
 def run_consumer(declared: "Service") -> None:
     """Applies other services' events until SIGTERM. The consumer group is the service's name."""
     settings = load_or_exit(WorkerSettings)
-    own_settings = own_settings_or_exit(declared)
+    own_settings = load_or_exit(declared.settings) if declared.settings else None
     group = declared.name
     topics = [topic for source in declared.consumes for topic in (source.topic, retry_topic(source.topic, group))]
 
@@ -76,13 +73,6 @@ def run_consumer(declared: "Service") -> None:
 
     needed = [*topics, *(dead_letter_topic(source.topic, group) for source in declared.consumes)]
     _run(declared, "consumer", settings, topics=needed, work=work, begin=begin)
-
-
-def own_settings_or_exit(declared: "Service") -> BaseModel | None:
-    try:
-        return declared.own_settings()
-    except ConfigurationError as error:
-        sys.exit(f"error: {error}")
 
 
 def _run(

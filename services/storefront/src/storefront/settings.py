@@ -2,19 +2,10 @@
 
 from typing import Annotated
 
-from cryptography.fernet import Fernet
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field
 
+from slipway_chassis.auth.sealing import FernetKeys
 from slipway_chassis.config import AuthSettings
-
-
-def _fernet_keys(value: SecretStr) -> SecretStr:
-    for key in value.get_secret_value().split(","):
-        try:
-            Fernet(key)
-        except ValueError:
-            raise ValueError("each must be 32 bytes in URL-safe base64") from None
-    return value
 
 
 def _without_slash(value: str) -> str:
@@ -34,7 +25,7 @@ class StorefrontSettings(AuthSettings):
     )
     public_url: Address = Field(description="the shop as browsers see it, for example https://shop.example.org")
     oauth_client_id: str = Field(default="storefront", min_length=1, max_length=100)
-    session_secret: Annotated[SecretStr, AfterValidator(_fernet_keys)] = Field(
+    session_secret: FernetKeys = Field(
         description="encrypts the sessions in the browsers' cookies: 32 random bytes in URL-safe base64; "
         "several with commas: the first encrypts, all decrypt"
     )

@@ -1,25 +1,16 @@
 """Settings of this service; the chassis reads them from the environment, before anything connects."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Any, Literal, Self, cast
 
-from cryptography.fernet import Fernet
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Json, model_validator
 
+from slipway_chassis.auth.sealing import FernetKeys
 from slipway_chassis.config import AuthSettings
 
 from .domain.signing import Rotation
-
-
-def _fernet_keys(value: SecretStr) -> SecretStr:
-    for key in value.get_secret_value().split(","):
-        try:
-            Fernet(key)
-        except ValueError:
-            raise ValueError("each must be 32 bytes in URL-safe base64") from None
-    return value
 
 
 def _require_public(client: str, keys: dict[str, object]) -> None:
@@ -67,7 +58,7 @@ class Client(BaseModel):
 class UsersSettings(AuthSettings):
     """This service is the issuer: AUTH_ISSUER is its own address as the world sees it."""
 
-    signing_keys_secret: Annotated[SecretStr, AfterValidator(_fernet_keys)] = Field(
+    signing_keys_secret: FernetKeys = Field(
         description="encrypts the signing keys in the database: 32 random bytes in URL-safe base64; "
         "several with commas: the first encrypts, all decrypt"
     )

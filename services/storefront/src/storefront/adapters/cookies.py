@@ -3,8 +3,10 @@
 import json
 from typing import TypeVar
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import InvalidToken
 from pydantic import SecretStr, ValidationError
+
+from slipway_chassis.auth.sealing import crypt_of
 
 from .kinds import reader
 
@@ -15,7 +17,7 @@ class Seal:
     """``secret``: keys with commas; the first seals, all open, so that a key can be replaced without signing out."""
 
     def __init__(self, secret: SecretStr) -> None:
-        self._keys = MultiFernet([Fernet(key) for key in secret.get_secret_value().split(",")])
+        self._keys = crypt_of(secret)
 
     def close(self, value: object) -> str:
         """The value as a cookie. Its kind goes with it: one cookie can't be brought as another."""

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import InvalidToken
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from pydantic import SecretStr
@@ -13,7 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from slipway_chassis.auth.keys import Fetch
-from slipway_chassis.config import load
+from slipway_chassis.auth.sealing import crypt_of
 from slipway_chassis.database import Database
 from slipway_chassis.errors import ConfigurationError, DatabaseUnavailable, KeysUnavailable
 
@@ -29,7 +29,7 @@ CHOSEN = "users.signing_pair"  # in session.info
 class SqlSigningKeys:
     def __init__(self, session: Session, secret: SecretStr) -> None:
         self._session = session
-        self._crypt = MultiFernet([Fernet(key) for key in secret.get_secret_value().split(",")])
+        self._crypt = crypt_of(secret)
 
     def lock(self) -> None:
         self._session.execute(text("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE"))
@@ -80,9 +80,8 @@ class SqlSigningKeys:
         return [json.loads(row) for row in rows]
 
 
-def published_keys(database: Database) -> Fetch:
+def published_keys(database: Database, settings: UsersSettings) -> Fetch:
     """This service trusts its own keys as it finds them in its database, and makes the first one."""
-    settings = load(UsersSettings)
 
     def fetch() -> tuple[bytes, float | None]:
         try:
