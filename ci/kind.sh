@@ -8,6 +8,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
 CONTEXT=kind-$CLUSTER
+SERVICE_SUBNET=10.96.0.0/16 # kind's own choice
 kube() { kubectl --context "$CONTEXT" "$@"; }
 
 can_pull() { docker info >/dev/null 2>&1 && { docker image inspect "$1" >/dev/null 2>&1 || timeout 300 docker pull -q "$1" >/dev/null 2>&1; }; }
@@ -25,6 +26,12 @@ retry() { local end=$((SECONDS + $1)); shift; until "$@"; do [ $SECONDS -lt $end
 cluster_ready() {
   retry 120 kube -n kube-system rollout status deployment/coredns --timeout=60s
   retry 60 kube wait --for=condition=Ready node --all --timeout=60s
+}
+
+# A packet to a Service for which kube-proxy has no rule yet must be refused. Else it leaves the node by
+# the default route, and where a proxy of the outer network answers, a kept connection stays with it.
+refuse_unknown_services() {
+  docker exec "$CLUSTER-control-plane" iptables -I FORWARD -d "$SERVICE_SUBNET" -j REJECT
 }
 
 metrics_api() {
@@ -54,6 +61,7 @@ up() {
     step "remove the broken cluster $CLUSTER" kind delete cluster --name "$CLUSTER"
   fi
   step "create the cluster $CLUSTER" kind create cluster --name "$CLUSTER" --image "$node" --config "$config" --wait 180s
+  [ "$chosen" = stock ] || refuse_unknown_services
   step "wait for its DNS" cluster_ready
   [ "$chosen" = stock ] || step "install the metrics API" metrics_api
 }

@@ -2,9 +2,11 @@
 
 import base64
 import hmac
+import itertools
 import json
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from hypothesis import given
@@ -266,6 +268,37 @@ class TestKeys:
         finally:
             keys.close()
             issuer.stop()
+
+    def test_each_fetch_opens_its_own_connection(self):
+        """One kept from before the Service had rules stays with a stranger who answers 404 for ever."""
+
+        class Stranger(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # keeps connections
+            connections = itertools.count(1)
+
+            def setup(self):
+                super().setup()
+                self.number = next(self.connections)
+
+            def do_GET(self):
+                body = b'{"keys": []}' if self.number > 1 else b""
+                self.send_response(200 if body else 404)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            fetch = http_fetch(f"http://127.0.0.1:{server.server_port}/keys")
+            try:
+                with pytest.raises(KeysUnavailable, match="404"):
+                    fetch()
+                assert fetch() == (b'{"keys": []}', None)
+            finally:
+                server.shutdown()
 
 
 class Who(Output):

@@ -165,7 +165,9 @@ def http_fetch(url: str) -> Fetch:
 
     def fetch() -> tuple[bytes, float | None]:
         try:
-            answer = pool.request("GET", url, redirect=False, preload_content=False)
+            # A kept connection stays with whoever accepted it: one that was opened while the Service had no
+            # endpoint yet (some networks answer for such an address) would give the same wrong answer for ever.
+            answer = pool.request("GET", url, redirect=False, preload_content=False, headers={"Connection": "close"})
             try:
                 body = read_within(answer, most=LARGEST_SET + 1, seconds=FETCH_SECONDS)
             finally:
