@@ -1,4 +1,4 @@
-"""Release plans: all services get their new version, or none keeps it; whatever fails, and whenever the operator ends."""
+"""Release plans: all services get their new version, or none keeps it; whatever fails."""
 
 import random
 from dataclasses import replace
@@ -77,7 +77,7 @@ class Fleet:
 
     def wish(self, name):
         version = self.worlds[name].desired.version
-        return wish_of("shop", self.spec, self.status, name, version, version)
+        return wish_of("shop", self.spec, self.status, service=name, label=version, version=version)
 
     def round(self, *, kills=False):
         """Every service looks once, in any order; the plan looks now and then."""
@@ -186,6 +186,12 @@ class TestBack:
         assert fleet.status.phase == "Failed"
         assert fleet.status.failure.startswith(f"{bad}: ")
         assert set(fleet.active.values()) == {"v1"}
+
+    @pytest.mark.parametrize("why", ["a gate that fails", "pods that never get ready", "a migration that fails"])
+    def test_what_fails_before_its_promotion_costs_nobody_a_switch(self, why):
+        fleet = Fleet(plan_of(*THREE), {"shop": BAD[why]}).settle()
+
+        assert all(served == ["v1"] for served in fleet.served.values())
 
     @pytest.mark.parametrize("why", BAD)
     def test_the_last_wave_fails_after_the_others_were_released(self, why):
@@ -302,15 +308,16 @@ class TestWish:
     SPEC = plan_of([planned("users", ">=2, <3")])
 
     def test_a_version_the_plan_has_not_seen_waits(self):
-        wish = wish_of("shop", self.SPEC, ReleasePlanStatus(), "users", "2.1", "aaaaaaaa")
+        wish = wish_of("shop", self.SPEC, ReleasePlanStatus(), service="users", label="2.1", version="aaaaaaaa")
         assert (wish.order, wish.open) == ("Wait", True)
 
     @pytest.mark.parametrize("label", ["1.9", "3.0"])
     def test_a_version_that_is_not_the_plans_is_free(self, label):
-        assert wish_of("shop", self.SPEC, ReleasePlanStatus(), "users", label, "aaaaaaaa") is None
+        assert wish_of("shop", self.SPEC, ReleasePlanStatus(), service="users", label=label, version="aaaaaaaa") is None
 
     def test_a_plan_that_succeeded_says_nothing(self):
-        assert wish_of("shop", self.SPEC, ReleasePlanStatus(phase="Succeeded"), "users", "2.1", "aaaaaaaa") is None
+        done = ReleasePlanStatus(phase="Succeeded")
+        assert wish_of("shop", self.SPEC, done, service="users", label="2.1", version="aaaaaaaa") is None
 
     def test_a_service_of_another_plan_is_waited_for(self):
         view = ServiceView("2.1", "aaaaaaaa", taken_by="older")

@@ -68,7 +68,7 @@ def _has_traffic(situation: Situation, release: OpenRelease) -> bool:
     return situation.switched or (situation.rolling and release.reached >= Stage.ROLLING)
 
 
-def _held_back(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+def _held_back(situation: Situation, release: OpenRelease, _: VersionView) -> Standing | None:
     """A plan begins it when the services are released without which it can't even be checked."""
     wish = situation.desired.wish
     begun = release.reached > Stage.RECORDING or _has_traffic(situation, release)

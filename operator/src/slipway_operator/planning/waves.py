@@ -38,7 +38,9 @@ class ServiceView:
         return self.version == self.stable == self.active
 
 
-def view_of(label: str, version: str, pinned: str | None, status: MicroserviceStatus, taken_by: str = "") -> ServiceView:
+def view_of(
+    label: str, version: str, pinned: str | None, status: MicroserviceStatus, taken_by: str = ""
+) -> ServiceView:
     release, held = status.release, status.held_version
     waiting = release is not None and release.version == version and status.step == Stage.PROMOTING.title
     return ServiceView(
@@ -217,7 +219,9 @@ class _Look:
 
     def wave_of(self, services: tuple[ServiceProgress, ...]) -> str:
         returning = {each.name for each in services if each.order == "Return"}
-        waves = [w.name for w in self.spec.waves if any(s.name in returning and not self.is_back(s) for s in w.services)]
+        waves = [
+            w.name for w in self.spec.waves if any(s.name in returning and not self.is_back(s) for s in w.services)
+        ]
         return waves[-1] if waves else ""
 
     def promoted(self, service: PlannedService) -> bool:
@@ -272,7 +276,7 @@ class _Look:
 
 
 def wish_of(
-    plan: str, spec: ReleasePlanSpec, status: ReleasePlanStatus, service: str, label: str, version: str
+    plan: str, spec: ReleasePlanSpec, status: ReleasePlanStatus, *, service: str, label: str, version: str
 ) -> PlanWish | None:
     """What this plan says to the version of one service; None: nothing."""
     planned = next((each for wave in spec.waves for each in wave.services if each.name == service), None)

@@ -115,5 +115,3 @@ class ReleasePlanStatus(Model):
     conditions: tuple[Condition, ...] = Field(
         (), max_length=16, description="Ready, Reconciling and Stalled.", json_schema_extra=keyed_by("type")
     )
-
-
