@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from release_world import Broken, Nature, World, random_nature, version_desired
+from slipway_operator.planning.desired import PlanWish
 from slipway_operator.planning.facts import Stage
 from slipway_operator.planning.observed import ANY, JobState
 
@@ -73,6 +74,14 @@ def retry(world, chance):
     world.desired = replace(world.desired, fingerprint=f"retry{chance.random()}")
 
 
+def plan_says(world, chance):
+    """A ReleasePlan begins, goes on, fails, or is deleted."""
+    order = chance.choice(["Hold", "Wait", "Go", "Go", "Return", None])
+    former = world.desired.wish
+    came_from = former.came_from if former and chance.random() < 0.8 else world.facts.stable or ""
+    world.desired = replace(world.desired, wish=PlanWish("shop", order, came_from, "a test") if order else None)
+
+
 def lose_service(world, chance):
     world.active, world.selected, world.behind = None, None, {}
 
@@ -100,6 +109,7 @@ def work(world, chance):
 
 THINGS = [
     push, push, push, autoscale, lose_pods, change_nature, promote, roll_back, unpin, pause, edit_strategy, retry,
+    plan_says,
     lose_service, lose_broker, lose_status, wait,
 ]  # fmt: skip
 
@@ -128,7 +138,7 @@ def story(world, chance):
 def a_good_version_gets_through(world):
     """No state is a dead end, whatever is broken: a fix can be released from it."""
     name = f"good{len(world.natures)}"
-    world.release(name, Nature(), auto_promote=True, paused=False)
+    world.release(name, Nature(), auto_promote=True, paused=False, wish=None)
     world.settle()
     if (world.active, world.facts.stable, world.facts.release) != (name, name, None):
         world.fail(f"{name} did not get through: {world.shown}")
@@ -142,7 +152,7 @@ def at_rest(world):
         return
     if active == ANY and not (facts.release and facts.release.kind == "Install"):
         world.fail("at rest, the active Service selects all versions")
-    wanted = desired.pinned if desired.pinned in world.versions else desired.version
+    wanted = desired.back_to if desired.back_to in world.versions else desired.version
     release = facts.release
     if release is None and active != wanted:
         reason = world.shown.blocked_by
@@ -157,6 +167,7 @@ def nothing_left(world):
     """Only the active version, the stable one and the candidate have pods; workers only the active one."""
     release = world.facts.release
     may = {world.active, world.facts.stable, release.version if release else None}
+    may.add(world.desired.wish.came_from if world.desired.wish else None)
     for name, view in world.versions.items():
         if name not in may and any(pods.wanted or pods.alive for pods in view.serving.values()):
             world.fail(f"{name} was left running")

@@ -200,9 +200,10 @@ class World:
         """One look of the operator; it may be killed after so many effects, the first of which is the status."""
         made = self.plan()
         desired = self.desired
-        if desired.auto_promote or desired.promote == desired.version:
+        promoted = desired.auto_promote or desired.promote == desired.version
+        if desired.wish.order == "Go" if desired.wish else promoted:
             self.allowed.add(desired.version)
-        self.allowed.add(desired.pinned)  # a person named it
+        self.allowed.add(desired.back_to)  # a person named it, or the plan that it belongs to
         if desired.paused:
             self.check_pause(made.steps)
         if killed_after == 0:
@@ -244,6 +245,12 @@ class World:
             self.fail(f"{version} becomes active without its gate: {gate}")
         if release.kind == "Release" and version not in self.allowed:
             self.fail(f"{version} becomes active and nobody promoted it")
+
+    def check_way_back(self, version):
+        """While a plan is open, its service can be sent back."""
+        wish = self.desired.wish
+        if wish and wish.open and version == wish.came_from:
+            self.fail(f"{version} goes, and plan {wish.plan} may need it")
 
     def fail(self, why):
         lines = "\n".join(str(each) for each in self.story[-60:])
@@ -300,11 +307,13 @@ class World:
     def _RetireVersion(self, step):
         if step.version == self.active:
             self.fail("the active version is retired")
+        self.check_way_back(step.version)
         self.versions[step.version].retired = step.because
 
     def _ForgetVersion(self, step):
         if any(p.alive for p in self.versions[step.version].serving.values()):
             self.fail("a running version is forgotten")
+        self.check_way_back(step.version)
         del self.versions[step.version]
         for each in (self.jobs, self.gates):
             for key in [key for key in each if key[0] == step.version]:

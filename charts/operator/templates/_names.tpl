@@ -75,10 +75,10 @@ seccompProfile: {type: RuntimeDefault}
 {{/* The rules of what the operator may do to services. No wildcards, and nothing about Secrets. */}}
 {{- define "operator.rules" -}}
 - apiGroups: [slipway.dev]
-  resources: [microservices]
+  resources: [microservices, releaseplans]
   verbs: [get, list, watch]
 - apiGroups: [slipway.dev]
-  resources: [microservices/status, serviceversions/status]
+  resources: [microservices/status, releaseplans/status, serviceversions/status]
   verbs: [patch]
 - apiGroups: [slipway.dev]
   resources: [serviceversions]

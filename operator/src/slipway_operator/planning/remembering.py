@@ -45,7 +45,7 @@ def status_of(
         consumers=shown.consumers,
         replicas=shown.replicas,
         selector=f"{SERVICE_LABEL}={service},{VERSION_LABEL}={active}" if active else "",
-        conditions=_conditions(shown.conditions, former, generation, now),
+        conditions=conditions(shown.conditions, former.conditions, generation, now),
         history=tuple(_record(each) for each in facts.history),
     )
 
@@ -64,11 +64,11 @@ def facts_of(status: MicroserviceStatus) -> f.Facts:
     )
 
 
-def _conditions(
-    said: tuple[Said, ...], former: MicroserviceStatus, generation: int, now: datetime
+def conditions(
+    said: tuple[Said, ...], former: tuple[Condition, ...], generation: int, now: datetime
 ) -> tuple[Condition, ...]:
     """A condition keeps the time of its last change of status, as kstatus and people expect."""
-    before = {each.type: each for each in former.conditions}
+    before = {each.type: each for each in former}
     made = []
     for each in said:
         old = before.get(each.type)

@@ -68,6 +68,15 @@ def _has_traffic(situation: Situation, release: OpenRelease) -> bool:
     return situation.switched or (situation.rolling and release.reached >= Stage.ROLLING)
 
 
+def _held_back(situation: Situation, release: OpenRelease, _: VersionView) -> Standing | None:
+    """A plan begins it when the services are released without which it can't even be checked."""
+    wish = situation.desired.wish
+    begun = release.reached > Stage.RECORDING or _has_traffic(situation, release)
+    if release.kind == "Install" or begun or not wish or wish.order != "Hold":
+        return None
+    return Standing(Stage.RECORDING, f"plan {wish.plan} begins it later: {wish.because}", by_person=True)
+
+
 def _migrating(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
     if not situation.desired.expand or release.reached > Stage.MIGRATING or situation.switched:
         return None
@@ -147,7 +156,10 @@ def _promoting(situation: Situation, release: OpenRelease, view: VersionView) ->
     past = release.reached > Stage.PROMOTING
     if release.kind == "Install" or past or _has_traffic(situation, release):
         return None
-    if not desired.auto_promote and view.version not in {desired.promote, desired.pinned}:
+    wish = desired.wish
+    if wish and wish.order in {"Hold", "Wait"}:
+        return Standing(Stage.PROMOTING, f"plan {wish.plan} promotes it later: {wish.because}", by_person=True)
+    if not (desired.auto_promote or wish) and view.version not in {desired.promote, desired.pinned}:
         return Standing(
             Stage.PROMOTING, f"it waits for release.promote to name {view.version}", by_person=True
         )  # fmt: skip
@@ -245,6 +257,10 @@ def _returning(situation: Situation, release: OpenRelease, view: VersionView) ->
 
 
 def _draining(situation: Situation, _: OpenRelease, view: VersionView) -> Standing | None:
+    wish = situation.desired.wish
+    if wish and wish.open and situation.view(wish.came_from) and view.version != wish.came_from:
+        waiting = f"plan {wish.plan} has not ended: {wish.came_from} is kept for the way back"
+        return Standing(Stage.DRAINING, waiting, verified=True)
     left = [each for each in situation.others(view.version) if each.wanted or each.pods]
     if not left:
         return None
@@ -286,7 +302,7 @@ def drain_marks(situation: Situation, staged: Sequence[Step]) -> tuple[Step, ...
 
 
 _FORWARD: tuple[Check, ...] = (
-    _migrating, _starting, _previewing, _checking, _scaling, _promoting, _handing_over, _rolling,
+    _held_back, _migrating, _starting, _previewing, _checking, _scaling, _promoting, _handing_over, _rolling,
     _switching, _verifying, _watching, _draining, _contracting,
 )  # fmt: skip
 _BACK: tuple[Check, ...] = (_switching, _verifying, _returning)

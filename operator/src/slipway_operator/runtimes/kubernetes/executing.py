@@ -1,12 +1,10 @@
 """The steps of a plan, each as the writes it needs. Every one may be repeated, and stops at its first error."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from ...errors import Refused
 from ...planning import steps as s
 from ...planning.observed import ANY, GateView, Observed
 from ...spec.fields import SERVING
@@ -21,10 +19,8 @@ from .kinds import (
     COMPONENT_LABEL,
     DEPLOYMENT,
     DRAINING_LABEL,
-    EVENT,
     GATE,
     JOB,
-    MANAGER,
     MICROSERVICE,
     POD,
     ROLE_LABEL,
@@ -36,6 +32,7 @@ from .kinds import (
 )
 from .looking import Key, Seen
 from .observing import GATE_RESULT, kept_result
+from .telling import post_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,31 +184,9 @@ class Executor:
 
     # --- Events
     async def _emit(self, step: s.Emit, scene: Scene) -> None:
-        """The name is made of the words and the release, so that a repeated Event is the same one."""
-        words = f"{scene.owner.uid}/{scene.attempts}/{step.reason}/{step.message}"
-        short = hashlib.sha256(words.encode()).hexdigest()[:16]
-        event = {
-            "metadata": {"name": f"{scene.key.name}.{short}"},
-            "eventTime": self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "reportingController": f"slipway.dev/{MANAGER}",
-            "reportingInstance": self._identity[:128],
-            "action": "Release",
-            "reason": step.reason,
-            "note": step.message[:1024],
-            "type": step.kind,
-            "regarding": {
-                "apiVersion": MICROSERVICE.api_version,
-                "kind": MICROSERVICE.name,
-                "name": scene.key.name,
-                "namespace": scene.key.namespace,
-                "uid": scene.owner.uid,
-            },
-        }
-        try:
-            await self._client.create(EVENT, scene.key.namespace, event)
-        except Refused:
-            # A namespace that is full, or closes, must not keep a release from going on or back.
-            return
+        of = str(scene.attempts)
+        about = scene.seen.microservice
+        await post_event(self._client, MICROSERVICE, about, step, of=of, by=self._identity, at=self._clock())
 
 
 def _earlier_run(job: Manifest, step: s.RunGate) -> bool:

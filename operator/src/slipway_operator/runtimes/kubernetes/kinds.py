@@ -41,6 +41,7 @@ class Kind:
 
 MICROSERVICE = Kind(GROUP, VERSION, "Microservice", "microservices")
 SERVICE_VERSION = Kind(GROUP, VERSION, "ServiceVersion", "serviceversions")
+RELEASE_PLAN = Kind(GROUP, VERSION, "ReleasePlan", "releaseplans")
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 POD = Kind("", "v1", "Pod", "pods")
 SERVICE = Kind("", "v1", "Service", "services")

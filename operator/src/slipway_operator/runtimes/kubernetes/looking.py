@@ -24,11 +24,14 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Key:
+    """What is looked at: a service, or a plan for several."""
+
     namespace: str
     name: str
+    kind: Kind = MICROSERVICE
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+        return f"{self.kind.plural}/{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

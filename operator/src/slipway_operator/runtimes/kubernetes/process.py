@@ -46,7 +46,9 @@ class Operator:
         """Until it is cancelled, or one of its parts ends, which none should."""
         lease_client = Client(self._access, NoFence(), timeout=5)
         async with lease_client, Client(self._access, self.leadership) as client:
-            reconciler = Reconciler(client, HttpAsker(), identity=self._settings.pod_name, metrics=self._metrics)
+            reconciler = Reconciler(
+                client, HttpAsker(), identity=self._settings.pod_name, metrics=self._metrics, add=self._add
+            )
             self._queue = WorkQueue(reconciler.reconcile, at_once=self._settings.at_once)
             self._metrics.watch(self._queue.age_seconds, self._event_age, lambda: self.leadership.held)
             async with asyncio.TaskGroup() as parts:

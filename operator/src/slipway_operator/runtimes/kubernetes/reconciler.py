@@ -19,12 +19,13 @@ from ...spec.status import MicroserviceStatus
 from .checking import Asker
 from .client import Client
 from .executing import Executor, Scene
-from .kinds import MICROSERVICE
+from .kinds import MICROSERVICE, RELEASE_PLAN
 from .looking import Key, Seen, look
 from .mending import Mender
 from .metrics import Metrics
 from .objects import Owner, active_selector
 from .observing import observed
+from .plans import PlanReconciler, plans_of, wish_from
 
 log = logging.getLogger(__name__)
 
@@ -59,18 +60,22 @@ class Reconciler:
         metrics: Metrics | None = None,
         inspector: GroupInspector | None = None,
         clock: Callable[[], datetime] = utc_now,
+        add: Callable[[Key], None] = lambda _: None,
     ) -> None:
+        """``add``: something else must be looked at, since this look may have changed what it sees."""
         self._client = client
         self._executor = Executor(client, asker, identity=identity, clock=clock)
         self._mender = Mender(client)
         self._inspector = inspector or PodsAreEnough()
         self._metrics = metrics or Metrics()
         self._clock = clock
+        self._add = add
+        self._plans = PlanReconciler(client, identity=identity, tell=add, clock=clock)
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """When to look again, if nothing happens before; None: no need."""
         try:
-            return await self._reconcile(key)
+            return await (self._plans.reconcile(key) if key.kind is RELEASE_PLAN else self._reconcile(key))
         except NotLeading:
             # Another replica acts; this one looks again when it leads.
             return None
@@ -89,11 +94,14 @@ class Reconciler:
         spec = MicroserviceSpec.model_validate(seen.microservice["spec"])
         status = _status(seen.microservice)
         now = self._clock()
+        plans = await plans_of(self._client, key.namespace, key.name)
         saw = observed(seen, facts_of(status), await self._group(spec, seen))
-        made = plan(saw, desired_of(spec, metadata["generation"]), now)
+        made = plan(saw, desired_of(spec, metadata["generation"], wish_from(plans, key.name, spec)), now)
         scene = Scene(key, Owner(key.name, metadata["uid"]), spec, seen, saw, made.facts.attempts)
         acted = await self._remember(key, seen, status, made, now)
         acted = await self._mend(scene) or acted
+        for each in plans:
+            self._add(Key(key.namespace, each["metadata"]["name"], RELEASE_PLAN))
         for step in made.steps:
             log.info("%s: %s", key, step)
             await self._execute(step, scene)
@@ -168,7 +176,8 @@ def _next(made: Plan, *, acted: bool) -> timedelta | None:
 
 
 async def resync(client: Client, namespaces: list[str | None], add: Callable[[Key], None]) -> None:
-    """Every service is looked at, whether or not an event told of it."""
-    lists = await asyncio.gather(*(client.list(MICROSERVICE, namespace) for namespace in namespaces))
-    for each in (item for found in lists for item in found):
-        add(Key(each["metadata"]["namespace"], each["metadata"]["name"]))
+    """Every service and plan is looked at, whether or not an event told of it."""
+    for kind in (MICROSERVICE, RELEASE_PLAN):
+        lists = await asyncio.gather(*(client.list(kind, namespace) for namespace in namespaces))
+        for each in (item for found in lists for item in found):
+            add(Key(each["metadata"]["namespace"], each["metadata"]["name"], kind))
