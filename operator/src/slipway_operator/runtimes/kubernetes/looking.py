@@ -31,7 +31,7 @@ class Key:
     kind: Kind = MICROSERVICE
 
     def __str__(self) -> str:
-        return f"{self.kind.plural}/{self.namespace}/{self.name}"
+        return f"{'' if self.kind is MICROSERVICE else f'{self.kind.name} '}{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

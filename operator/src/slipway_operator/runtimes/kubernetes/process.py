@@ -1,6 +1,7 @@
 """The operator's process: the Lease, the watches, the queue, the resync, probes and metrics, in one event loop."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import time
@@ -79,10 +80,9 @@ class Operator:
             except KubernetesError as error:
                 log.warning("the services could not be listed: %s", error)
                 pause = RETRY_SECONDS
-            try:
-                await asyncio.wait_for(self._resync_now.wait(), pause)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._resync_now.wait()
 
     async def _serve(self) -> None:
         await serve(self._settings.bind_host, self._settings.admin_port, self.sick, self._metrics.registry)
