@@ -27,8 +27,8 @@ def target(observed: Observed, desired: Desired, stable: str | None) -> Target:
     if desired.pinned is None:
         return Target(desired.version)
     view = observed.versions.get(desired.pinned)
-    if view is None:
-        kept = ", ".join(sorted(observed.versions)) or "none"
+    if view is None or not (view.recorded or desired.pinned in {stable, desired.version}):
+        kept = ", ".join(sorted(each.version for each in observed.versions.values() if each.recorded)) or "none"
         return Target(stable, f"release.activeVersion names {desired.pinned}, which is not kept; kept: {kept}")
     if view.retired and desired.pinned != stable:
         return Target(stable, f"release.activeVersion names {desired.pinned}, which can't come back: {view.retired}")

@@ -115,8 +115,9 @@ class Reconciler:
     async def _remember(self, key: Key, seen: Seen, before: MicroserviceStatus, made: Plan, now: datetime) -> bool:
         """Writes the status, before anything is done; and nothing when nothing changed."""
         metadata = seen.microservice["metadata"]
-        after = status_of(made, before, service=key.name, generation=metadata["generation"], now=now)
-        after = after.model_copy(update={"selector": _autoscaled(key.name, made)})
+        after = status_of(
+            made, before, selector=_autoscaled(key.name, made), generation=metadata["generation"], now=now
+        )  # fmt: skip
         if after == before and seen.microservice.get("status"):
             return False
         manifest = {
