@@ -89,7 +89,7 @@ class Version:
     draining: bool = False
     retired: str = ""
     recorded: bool = True
-    noted: Noted = Noted()
+    noted: Noted = field(default_factory=Noted)
 
 
 @dataclass

@@ -725,7 +725,6 @@ class TestDrift:
         assert world.facts.stable == "v1"
         assert world.facts.history == ()
 
-
     def test_a_record_that_is_deleted_at_rest_is_made_again_and_nothing_else_happens(self):
         world = running()
         world.versions["v1"].recorded = False

@@ -49,6 +49,21 @@ def status_of(
     )
 
 
+def stalled(
+    former: MicroserviceStatus, *, reason: str, message: str, generation: int, now: datetime
+) -> MicroserviceStatus:
+    """The status of a service that can't even be planned: what was known stays, so that it goes on where it stood."""
+    said = (Said("Ready", "False", reason, message), Said("Stalled", "True", reason, message))
+    return former.model_copy(
+        update={
+            "observed_generation": generation,
+            "phase": "Blocked",
+            "blocked_by": message[:1024],
+            "conditions": _conditions(said, former, generation, now),
+        }
+    )
+
+
 def facts_of(status: MicroserviceStatus) -> f.Facts:
     held, release, kept = status.held_version, status.release, status.kept_size
     return f.Facts(

@@ -8,17 +8,19 @@ from typing import Any
 
 from ...errors import Refused
 from ...planning import steps as s
-from ...planning.observed import ANY, GateView, Observed
+from ...planning.observed import ANY, GateView, Noted, Observed
 from ...spec.fields import SERVING
 from ...spec.gates import Gate
 from ...spec.hashing import version_name
 from ...spec.microservice import MicroserviceSpec, ServicePort
-from . import objects
+from ...spec.serviceversion import ServiceVersionSpec
+from . import configuration, objects
 from .checking import Asker, checked, preview_url
 from .client import Client, Manifest
 from .kinds import (
     ATTEMPT,
     COMPONENT_LABEL,
+    CONFIG_MAP,
     DEPLOYMENT,
     DRAINING_LABEL,
     EVENT,
@@ -76,16 +78,27 @@ class Executor:
             case s.UnmarkDraining():
                 await self._mark(step.version, scene, None)
             case s.RetireVersion():
-                await self._retire(step, scene)
+                await self._record_status(step.version, {"retired": step.because}, scene)
+            case s.NoteActivity():
+                await self._record_status(step.version, _shown(step.noted), scene)
             case s.ForgetVersion():
                 await self._forget(step, scene)
             case s.Emit():
                 await self._emit(step, scene)
 
     async def _record(self, step: s.RecordVersion, scene: Scene) -> None:
-        record = objects.service_version(scene.owner, scene.spec, step.version, step.revision)
+        """The record fixes which configuration is the version's; copies that are missing then are the Mender's."""
+        found = scene.seen.config_maps
+        digests = configuration.digests(scene.spec, found)
+        manifest = objects.service_version(scene.owner, scene.spec, step.version, step.revision, digests)
         # Created, never applied: a record that exists is right, and can't be changed.
-        await self._client.create(SERVICE_VERSION, scene.key.namespace, record)
+        made = await self._client.create(SERVICE_VERSION, scene.key.namespace, manifest)
+        record = ServiceVersionSpec.model_validate(manifest["spec"])
+        for name in configuration.copies(record) if made else ():
+            original = found[name]
+            if made and original:
+                copied = configuration.copy_of(record, made["metadata"]["uid"], name, original)
+                await self._client.create(CONFIG_MAP, scene.key.namespace, copied)
 
     async def _migrate(self, step: s.StartMigration, scene: Scene) -> None:
         record, deadline = scene.seen.records[step.version], scene.spec.migrations.deadline_seconds
@@ -93,7 +106,11 @@ class Executor:
         await self._client.create(JOB, scene.key.namespace, job)
 
     async def _scale(self, step: s.ScaleServing | s.ScaleWorkers, scene: Scene) -> None:
-        record, namespace = scene.seen.records[step.version], scene.key.namespace
+        record, namespace = scene.seen.records.get(step.version), scene.key.namespace
+        if record is None:  # deleted by hand: what is there can still be given another size
+            full = objects.deployment_name(scene.key.name, step.version, step.component)
+            await self._client.merge(DEPLOYMENT, namespace, full, {"spec": {"replicas": step.replicas}})
+            return
         name = version_name(scene.key.name, step.version)
         if step.component in SERVING and step.replicas and name not in scene.seen.services:
             await self._client.apply(SERVICE, namespace, objects.version_service(scene.owner, record))
@@ -127,10 +144,12 @@ class Executor:
                 patch = {"metadata": {"labels": {DRAINING_LABEL: mark}}}
                 await self._client.merge(POD, scene.key.namespace, pod["metadata"]["name"], patch)
 
-    async def _retire(self, step: s.RetireVersion, scene: Scene) -> None:
-        name = version_name(scene.key.name, step.version)
-        made = {"metadata": {"name": name}, "status": {"retired": step.because}}
-        await self._client.apply(SERVICE_VERSION, scene.key.namespace, made, subresource="status")
+    async def _record_status(self, version: str, changes: Manifest, scene: Scene) -> None:
+        """Merged, not applied: each writer leaves the fields of the other one alone."""
+        name = version_name(scene.key.name, version)
+        await self._client.merge(
+            SERVICE_VERSION, scene.key.namespace, name, {"status": changes}, subresource="status"
+        )  # fmt: skip
 
     async def _forget(self, step: s.ForgetVersion, scene: Scene) -> None:
         """The record goes last: while it is there, what is left of the version is found again."""
@@ -187,11 +206,14 @@ class Executor:
 
     # --- Events
     async def _emit(self, step: s.Emit, scene: Scene) -> None:
+        await self.tell(step, scene.key, scene.owner.uid, scene.attempts)
+
+    async def tell(self, step: s.Emit, key: Key, uid: str, attempts: int) -> None:
         """The name is made of the words and the release, so that a repeated Event is the same one."""
-        words = f"{scene.owner.uid}/{scene.attempts}/{step.reason}/{step.message}"
+        words = f"{uid}/{attempts}/{step.reason}/{step.message}"
         short = hashlib.sha256(words.encode()).hexdigest()[:16]
         event = {
-            "metadata": {"name": f"{scene.key.name}.{short}"},
+            "metadata": {"name": f"{key.name}.{short}"},
             "eventTime": self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": f"slipway.dev/{MANAGER}",
             "reportingInstance": self._identity[:128],
@@ -202,16 +224,24 @@ class Executor:
             "regarding": {
                 "apiVersion": MICROSERVICE.api_version,
                 "kind": MICROSERVICE.name,
-                "name": scene.key.name,
-                "namespace": scene.key.namespace,
-                "uid": scene.owner.uid,
+                "name": key.name,
+                "namespace": key.namespace,
+                "uid": uid,
             },
         }
         try:
-            await self._client.create(EVENT, scene.key.namespace, event)
+            await self._client.create(EVENT, key.namespace, event)
         except Refused:
             # A namespace that is full, or closes, must not keep a release from going on or back.
             return
+
+
+def _shown(noted: Noted) -> Manifest:
+    return {
+        "activeFrom": noted.active_from.isoformat() if noted.active_from else None,
+        "activeUntil": noted.active_until.isoformat() if noted.active_until else None,
+        "endedBecause": noted.because,
+    }
 
 
 def _earlier_run(job: Manifest, step: s.RunGate) -> bool:
