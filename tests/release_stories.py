@@ -8,7 +8,8 @@ from datetime import timedelta
 from release_world import Broken, Nature, World, random_nature, version_desired
 from slipway_operator.planning.desired import PlanWish
 from slipway_operator.planning.facts import Stage
-from slipway_operator.planning.observed import ANY, JobState
+from slipway_operator.planning.observed import ANY, JobState, Noted
+from slipway_operator.planning.steps import RunGate, ScaleServing, ScaleWorkers, SelectPreview
 
 
 def push(world, chance):
@@ -94,23 +95,36 @@ def lose_status(world, chance):
     world.facts = type(world.facts)()
 
 
+def lose_record(world, chance):
+    """Somebody deletes a record: what runs goes on running."""
+    if world.versions:
+        name = chance.choice(list(world.versions))
+        view = world.versions[name]
+        for key in [key for key in world.gates if key[0] == name]:
+            del world.gates[key]
+        world.lost.add(name)
+        view.recorded, view.retired, view.noted = False, "", Noted()
+        if not any(pods.wanted or pods.alive for pods in [*view.serving.values(), *view.workers.values()]):
+            del world.versions[name]
+
+
 def wait(world, chance):
     """Time passes while the operator is down."""
     world.tick(chance.choice([1, 2, 9]))
 
 
 def work(world, chance):
-    """The operator goes on for a while, and is killed at some step."""
+    """The operator goes on for a while, is killed at some step, and some steps are refused."""
     for _ in range(chance.choice([1, 1, 2, 4])):
-        world.round(killed_after=chance.choice([None, None, 0, 1, 2, 3]))
+        refused = chance.choice([(), (), (), ScaleServing, ScaleWorkers, RunGate, SelectPreview])
+        world.round(killed_after=chance.choice([None, None, 0, 1, 2, 3]), refused=refused)
         if chance.random() < 0.8:
             world.tick()
 
 
 THINGS = [
     push, push, push, autoscale, lose_pods, change_nature, promote, roll_back, unpin, pause, edit_strategy, retry,
-    plan_says,
-    lose_service, lose_broker, lose_status, wait,
+    plan_says, lose_service, lose_broker, lose_status, lose_record, wait,
 ]  # fmt: skip
 
 
@@ -171,7 +185,7 @@ def nothing_left(world):
     for name, view in world.versions.items():
         if name not in may and any(pods.wanted or pods.alive for pods in view.serving.values()):
             world.fail(f"{name} was left running")
-        owner = world.active if not release or world.active is not None else release.version
+        owner = world.active or world.facts.stable or (release.version if release else None)
         moving = release and name == release.version and release.reached >= Stage.HANDING_OVER
         # Relays overlap: the former one sends on until its successor is ready.
         workers = [pods for component, pods in view.workers.items() if not (release and component == "relay")]

@@ -89,6 +89,9 @@ seccompProfile: {type: RuntimeDefault}
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, create] # each version keeps a copy of its configuration
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, delete]

@@ -29,8 +29,8 @@ def target(observed: Observed, desired: Desired, stable: str | None) -> Target:
         return Target(desired.version)
     who = "release.activeVersion" if desired.pinned or not desired.wish else f"plan {desired.wish.plan}"
     view = observed.versions.get(back_to)
-    if view is None:
-        kept = ", ".join(sorted(observed.versions)) or "none"
+    if view is None or not (view.recorded or back_to in {stable, desired.version}):
+        kept = ", ".join(sorted(each.version for each in observed.versions.values() if each.recorded)) or "none"
         return Target(stable, f"{who} names {back_to}, which is not kept; kept: {kept}")
     if view.retired and back_to != stable:
         return Target(stable, f"{who} names {back_to}, which can't come back: {view.retired}")

@@ -110,7 +110,10 @@ def drain_end(situation: Situation, version: str) -> datetime | None:
 
 
 def forget_steps(situation: Situation) -> Iterator[Step]:
-    """The oldest records beyond those that are kept. Only at rest: a release may still need them."""
+    """The oldest records beyond those that are kept. Only at rest: a release may still need them.
+
+    Of a version whose record was deleted nothing is worth keeping.
+    """
     desired, facts = situation.desired, situation.facts
     needed = {facts.stable, situation.current, situation.goal, desired.version, desired.back_to}
     needed.add(facts.held.version if facts.held else None)
@@ -124,5 +127,8 @@ def forget_steps(situation: Situation) -> Iterator[Step]:
         and not any(each.wanted or each.pods for each in view.workers.values())
     ]
     idle.sort(key=lambda view: view.revision)
-    for view in idle[: max(0, len(idle) - desired.history)]:
-        yield ForgetVersion(view.version)
+    recorded = [view for view in idle if view.recorded]
+    kept = recorded[max(0, len(recorded) - desired.history) :]
+    for view in idle:
+        if view not in kept:
+            yield ForgetVersion(view.version)

@@ -12,6 +12,7 @@ from .facts import OpenRelease, Stage
 from .observed import ANY, JobState, JobView, MigrationKind, VersionView
 from .situation import Situation
 from .steps import (
+    ForgetVersion,
     MarkDraining,
     RecordVersion,
     RetireVersion,
@@ -24,6 +25,8 @@ from .steps import (
 
 # A registry or a configuration that comes a moment later is forgiven for so long.
 PROBLEM_GRACE = timedelta(seconds=60)
+# What is waited for, and nothing tells of.
+LOOK_AGAIN = timedelta(seconds=5)
 # People and clocks decide how long these take.
 UNHURRIED = {Stage.PROMOTING, Stage.WATCHING, Stage.DRAINING, Stage.CONTRACTING}
 
@@ -54,14 +57,31 @@ Check = Callable[[Situation, OpenRelease, VersionView], Standing | None]
 
 def standing(situation: Situation, release: OpenRelease) -> Standing:
     view = situation.view(release.version)
-    if view is None:
-        revision = 1 + max((each.revision for each in situation.observed.versions.values()), default=0)
-        return Standing(Stage.RECORDING, "its record is made", (RecordVersion(release.version, revision),))
+    found = recording(situation, release.version, view)
+    if found is not None:
+        return found
+    assert view  # noqa: S101 # it is recorded
     for check in _FORWARD if release.careful else _BACK:
         found = check(situation, release, view)
         if found is not None:
             return found
     return Standing(Stage.CONTRACTING, verified=True, accepted=True, over=True)
+
+
+def recording(situation: Situation, version: str, view: VersionView | None) -> Standing | None:
+    """A version that runs without a record, because somebody deleted it, is recorded again where the spec has it."""
+    of_spec = version == situation.desired.version
+    if view is None or (not view.recorded and of_spec):
+        if of_spec and situation.observed.missing:
+            # Nobody tells when it comes.
+            return Standing(Stage.RECORDING, situation.observed.missing, again_at=situation.now + LOOK_AGAIN)
+        revision = 1 + max((each.revision for each in situation.observed.versions.values()), default=0)
+        return Standing(Stage.RECORDING, "its record is made", (RecordVersion(version, revision),))
+    if view.configured or not of_spec or view.pods:
+        return None
+    # Nothing of it has run yet: a record of configuration that is gone is worth nothing.
+    steps = (ForgetVersion(version),) if view.lost else ()
+    return Standing(Stage.RECORDING, "its configuration is copied", steps, again_at=situation.now + LOOK_AGAIN)
 
 
 def _has_traffic(situation: Situation, release: OpenRelease) -> bool:

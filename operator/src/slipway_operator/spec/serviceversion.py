@@ -9,6 +9,9 @@ from .fields import COMPONENTS, Hash, Model, Name, Sentence, rules
 from .microservice import ServicePort
 from .templates import PodTemplate
 
+# Each version that is kept has its own copies.
+MOST_CONFIG_MAPS = 20
+
 
 class ServiceVersionSpec(Model):
     model_config = ConfigDict(
@@ -31,6 +34,12 @@ class ServiceVersionSpec(Model):
     group: str = Field("", max_length=249, description="Consumer group.")
     expand: PodTemplate | None = Field(None, description="Migration before the version starts.")
     contract: PodTemplate | None = Field(None, description="Migration after the former version is gone.")
+    config_maps: Mapping[str, str] | None = Field(
+        None,
+        max_length=MOST_CONFIG_MAPS,
+        description="Digest of each ConfigMap that the templates name; the version's pods use copies of them. "
+        "Empty: it is optional, and did not exist.",
+    )
     contracts: Mapping[str, str] = Field(
         {}, max_length=100, description="Digest of each API and event schema the version promises."
     )

@@ -6,17 +6,19 @@ from datetime import datetime
 from typing import Any
 
 from ...planning import steps as s
-from ...planning.observed import ANY, GateView, Observed
+from ...planning.observed import ANY, GateView, Noted, Observed
 from ...spec.fields import SERVING
 from ...spec.gates import Gate
 from ...spec.hashing import version_name
 from ...spec.microservice import MicroserviceSpec, ServicePort
-from . import objects
+from ...spec.serviceversion import ServiceVersionSpec
+from . import configuration, objects
 from .checking import Asker, checked, preview_url
 from .client import Client, Manifest
 from .kinds import (
     ATTEMPT,
     COMPONENT_LABEL,
+    CONFIG_MAP,
     DEPLOYMENT,
     DRAINING_LABEL,
     GATE,
@@ -73,16 +75,27 @@ class Executor:
             case s.UnmarkDraining():
                 await self._mark(step.version, scene, None)
             case s.RetireVersion():
-                await self._retire(step, scene)
+                await self._record_status(step.version, {"retired": step.because}, scene)
+            case s.NoteActivity():
+                await self._record_status(step.version, _shown(step.noted), scene)
             case s.ForgetVersion():
                 await self._forget(step, scene)
             case s.Emit():
                 await self._emit(step, scene)
 
     async def _record(self, step: s.RecordVersion, scene: Scene) -> None:
-        record = objects.service_version(scene.owner, scene.spec, step.version, step.revision)
+        """The record fixes which configuration is the version's; copies that are missing then are the Mender's."""
+        found = scene.seen.config_maps
+        digests = configuration.digests(scene.spec, found)
+        manifest = objects.service_version(scene.owner, scene.spec, step.version, step.revision, digests)
         # Created, never applied: a record that exists is right, and can't be changed.
-        await self._client.create(SERVICE_VERSION, scene.key.namespace, record)
+        made = await self._client.create(SERVICE_VERSION, scene.key.namespace, manifest)
+        record = ServiceVersionSpec.model_validate(manifest["spec"])
+        for name in configuration.copies(record) if made else ():
+            original = found[name]
+            if made and original:
+                copied = configuration.copy_of(record, made["metadata"]["uid"], name, original)
+                await self._client.create(CONFIG_MAP, scene.key.namespace, copied)
 
     async def _migrate(self, step: s.StartMigration, scene: Scene) -> None:
         record, deadline = scene.seen.records[step.version], scene.spec.migrations.deadline_seconds
@@ -90,7 +103,11 @@ class Executor:
         await self._client.create(JOB, scene.key.namespace, job)
 
     async def _scale(self, step: s.ScaleServing | s.ScaleWorkers, scene: Scene) -> None:
-        record, namespace = scene.seen.records[step.version], scene.key.namespace
+        record, namespace = scene.seen.records.get(step.version), scene.key.namespace
+        if record is None:  # deleted by hand: what is there can still be given another size
+            full = objects.deployment_name(scene.key.name, step.version, step.component)
+            await self._client.merge(DEPLOYMENT, namespace, full, {"spec": {"replicas": step.replicas}})
+            return
         name = version_name(scene.key.name, step.version)
         if step.component in SERVING and step.replicas and name not in scene.seen.services:
             await self._client.apply(SERVICE, namespace, objects.version_service(scene.owner, record))
@@ -124,10 +141,12 @@ class Executor:
                 patch = {"metadata": {"labels": {DRAINING_LABEL: mark}}}
                 await self._client.merge(POD, scene.key.namespace, pod["metadata"]["name"], patch)
 
-    async def _retire(self, step: s.RetireVersion, scene: Scene) -> None:
-        name = version_name(scene.key.name, step.version)
-        made = {"metadata": {"name": name}, "status": {"retired": step.because}}
-        await self._client.apply(SERVICE_VERSION, scene.key.namespace, made, subresource="status")
+    async def _record_status(self, version: str, changes: Manifest, scene: Scene) -> None:
+        """Merged, not applied: each writer leaves the fields of the other one alone."""
+        name = version_name(scene.key.name, version)
+        await self._client.merge(
+            SERVICE_VERSION, scene.key.namespace, name, {"status": changes}, subresource="status"
+        )  # fmt: skip
 
     async def _forget(self, step: s.ForgetVersion, scene: Scene) -> None:
         """The record goes last: while it is there, what is left of the version is found again."""
@@ -184,9 +203,19 @@ class Executor:
 
     # --- Events
     async def _emit(self, step: s.Emit, scene: Scene) -> None:
-        of = str(scene.attempts)
-        about = scene.seen.microservice
-        await post_event(self._client, MICROSERVICE, about, step, of=of, by=self._identity, at=self._clock())
+        await self.tell(step, scene.seen.microservice, scene.attempts)
+
+    async def tell(self, step: s.Emit, microservice: Manifest, attempts: int) -> None:
+        at, of = self._clock(), str(attempts)
+        await post_event(self._client, MICROSERVICE, microservice, step, of=of, by=self._identity, at=at)
+
+
+def _shown(noted: Noted) -> Manifest:
+    return {
+        "activeFrom": noted.active_from.isoformat() if noted.active_from else None,
+        "activeUntil": noted.active_until.isoformat() if noted.active_until else None,
+        "endedBecause": noted.because,
+    }
 
 
 def _earlier_run(job: Manifest, step: s.RunGate) -> bool:
