@@ -119,7 +119,8 @@ def _descriptors(active: Contracts, candidate: Contracts, usage: Mapping[str, fl
     for name in sorted(replaced):
         yield _dropped(name, name, successors(name, kept), usage)
     for one in compare_descriptors(active.descriptors, candidate.descriptors):
-        if not any(one.place == name or one.place.startswith(f"{name}.") for name in replaced):
+        moved = one.rule == "file-same-package" and one.before in replaced
+        if not moved and not any(one.place == name or one.place.startswith(f"{name}.") for name in replaced):
             yield one
 
 

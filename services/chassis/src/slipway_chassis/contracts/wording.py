@@ -134,6 +134,8 @@ _WITHOUT_DIRECTION = {Code.SILENT, Code.DROPPED, Code.ADDED, Code.UNDECIDED}
 
 
 def rule_of(scope: str, code: Code, direction: Direction) -> str:
+    if direction is Direction.WIDENED:  # source and target are new and old there
+        code = {Code.DROPPED: Code.ADDED, Code.ADDED: Code.DROPPED}.get(code, code)
     return f"{scope}-{code}" if code in _WITHOUT_DIRECTION else f"{scope}-{code}-{direction}"
 
 
