@@ -74,7 +74,7 @@ charts: ## Fetch the charts' dependencies (all of them are in this repository)
 	@for chart in $(SERVICES) gateway operator platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done
 
 .PHONY: generate
-generate: setup ## Write files that are made from others: values.schema.json, gRPC code, the gateway's descriptors
+generate: setup ## Write files that are made from others: values.schema.json, gRPC code, descriptors, contracts
 	@ci/generate.sh
 
 .PHONY: deploy
@@ -107,6 +107,10 @@ imports: setup ## Check who may import whom
 proto: ## Lint the protobuf files and look for breaking changes (AGAINST=a commit; default: where this branch began)
 	@ci/proto.sh $(AGAINST)
 
+.PHONY: contracts
+contracts: setup ## Compare what the services promise with an earlier commit (AGAINST=...; default: where this branch began)
+	@ci/contracts.sh $(AGAINST)
+
 .PHONY: unit
 unit: setup charts ## Run the tests that need no server (T=path for some)
 	@$(BIN)/pytest -q -m "not integration and not demo and not e2e" $(or $(T),$(TESTS))
@@ -117,7 +121,7 @@ integration: setup ## Run the tests against real PostgreSQL, Kafka, Envoy and ku
 	@$(BIN)/pytest -q -m "integration or demo" $(or $(T),$(TESTS))
 
 .PHONY: test
-test: lint types imports proto unit integration ## Run everything that needs no cluster
+test: lint types imports proto contracts unit integration ## Run everything that needs no cluster
 
 .PHONY: bench
 bench: setup ## Measure against bare Flask, kafka-python and SQL by hand (ONLY=name for one); writes build/bench.json

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes files that are made from others: values.schema.json of the charts, gRPC code, the gateway's descriptors.
+# Writes files that are made from others: values.schema.json of the charts, gRPC code, the gateway's descriptors,
+# and the contracts of the services.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,3 +32,10 @@ for place in services/inventory/src/inventory/entrypoints services/storefront/sr
 done
 mkdir -p charts/gateway/files
 "${proto[@]}" --include_imports --descriptor_set_out=charts/gateway/files/inventory.binpb inventory/v1/inventory.proto
+
+# Committed, so that a change of what others rely on is seen in review, and compared without running old code.
+for project in services/*/pyproject.toml; do
+  service=$(basename "$(dirname "$project")")
+  [ "$service" != chassis ] || continue
+  .venv/bin/slipway contracts export "$service" --to "services/$service/contracts" --project "$project" >/dev/null
+done

@@ -21,7 +21,8 @@ from slipway_chassis.auth import Verifier
 from slipway_chassis.auth.keys import Keys
 from slipway_chassis.auth.scopes import principal_of_call
 from slipway_chassis.config import GrpcSettings
-from slipway_chassis.contracts import PROTOBUF, contracts_of
+from slipway_chassis.contracts.bundle import PROTOBUF
+from slipway_chassis.contracts.exporting import contracts_of
 from slipway_chassis.errors import DatabaseUnavailable, DeadlineExceeded, UpstreamUnavailable
 from slipway_chassis.grpc.client import guarded_channel
 from slipway_chassis.grpc.server import GrpcServer, GrpcService
@@ -297,7 +298,7 @@ def test_a_drain_lets_the_call_in_flight_finish(declared, stubs):
 
 
 def test_the_descriptors_are_part_of_the_contract(declared):
-    files = contracts_of(service("stock", grpc=[declared]), "1")
+    files = contracts_of(service("stock", grpc=[declared])).files
 
     [described] = FileDescriptorSet.FromString(files[PROTOBUF]).file
     assert described.package == "stock.v1"
