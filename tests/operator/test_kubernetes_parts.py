@@ -483,7 +483,6 @@ def vector(*values):
         (PROMETHEUS, Answer(200, "<html>"), GateState.INCONCLUSIVE, "no data"),
         (PROMETHEUS, Answer(400, ""), GateState.INCONCLUSIVE, "Prometheus answered 400"),
         (PROMETHEUS, None, GateState.INCONCLUSIVE, "Prometheus did not answer"),
-        ({"name": "c", "type": "contracts"}, None, GateState.INCONCLUSIVE, "compares no contracts"),
     ],
 )
 def test_what_a_gate_finds(gate, answer, state, said):

@@ -40,15 +40,15 @@ class ServiceVersionSpec(Model):
         description="Digest of each ConfigMap that the templates name; the version's pods use copies of them. "
         "Empty: it is optional, and did not exist.",
     )
-    contracts: Mapping[str, str] = Field(
-        {}, max_length=100, description="Digest of each API and event schema the version promises."
-    )
 
 
 class ServiceVersionStatus(Model):
     active_from: datetime | None = Field(None, description="When it last became active.")
     active_until: datetime | None = Field(None, description="When it last stopped being active.")
     ended_because: Sentence = Field("", description="Why it stopped being active.")
+    contracts: Mapping[str, str] = Field(
+        {}, max_length=100, description="SHA-256 of each contract that the version showed when its gate asked."
+    )
     retired: Sentence = Field("", description="Why it can't become active any more; empty: it can.")
 
 

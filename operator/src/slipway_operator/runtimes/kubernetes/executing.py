@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from ...planning import steps as s
-from ...planning.observed import ANY, GateView, Noted, Observed
+from ...planning.observed import ANY, GateState, GateView, Noted, Observed
 from ...spec.fields import SERVING
-from ...spec.gates import Gate
+from ...spec.gates import ContractsGate, Gate
 from ...spec.hashing import version_name
 from ...spec.microservice import MicroserviceSpec, ServicePort
 from ...spec.serviceversion import ServiceVersionSpec
@@ -34,6 +34,7 @@ from .kinds import (
 )
 from .looking import Key, Seen
 from .observing import GATE_RESULT, kept_result
+from .promises import compared
 from .telling import post_event
 
 
@@ -170,14 +171,31 @@ class Executor:
         if gate.job:
             await self._gate_job(step, gate, scene)
             return
-        former = scene.observed.gates.get((step.version, step.gate))
+        if gate.type == "contracts":
+            await self._gate_contracts(step, gate, scene)
+            return
         started = self._clock()
         http_port = gate.http.port if gate.http else ""
         preview = preview_url(scene.key.name, scene.key.namespace, ports_of(scene, step.version), http_port)
         state, message = await checked(gate, self._asker, version=step.version, preview=preview)
+        await self._keep(step, state, message, started, scene)
+
+    async def _gate_contracts(self, step: s.RunGate, gate: Gate, scene: Scene) -> None:
+        started = self._clock()
+        found = await compared(
+            self._client, self._asker, gate.contracts or ContractsGate(), scene.key,
+            pods=scene.seen.pods, active=scene.observed.active or "", candidate=step.version,
+        )  # fmt: skip
+        if found.digests:
+            await self._record_status(step.version, {"contracts": dict(found.digests)}, scene)
+        await self._keep(step, found.state, found.message, started, scene)
+
+    async def _keep(self, step: s.RunGate, state: GateState, message: str, started: datetime, scene: Scene) -> None:
+        """A result counts when it is written down."""
+        former = scene.observed.gates.get((step.version, step.gate))
         first = former.first_started if former and former.attempt == step.attempt else started
         view = GateView(state, step.attempt, step.run, started, first, self._clock(), message[:500])
-        patch = {"metadata": {"annotations": {GATE_RESULT + gate.name: kept_result(view)}}}
+        patch = {"metadata": {"annotations": {GATE_RESULT + step.gate: kept_result(view)}}}
         name = version_name(scene.key.name, step.version)
         await self._client.merge(SERVICE_VERSION, scene.key.namespace, name, patch)
 
