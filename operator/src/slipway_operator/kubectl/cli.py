@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 refused or failed, and the sentence says why; 2 called wro
 """
 
 import sys
+from io import TextIOWrapper
 
 import click
 from click.shell_completion import get_completion_class
@@ -52,6 +53,9 @@ for command in (get, status, explain, history, promote, abort, rollback, pause, 
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode shows question marks, and no traceback
     try:
         cli.main(prog_name="kubectl slipway", complete_var=COMPLETE_VARIABLE)
     except ChassisError as error:

@@ -14,7 +14,7 @@ from ..planning.sizes import drain_end
 from ..planning.stages import PROBLEM_GRACE
 from ..planning.windows import closed_because
 from .picture import Picture
-from .words import ago, clean, span, until
+from .words import ago, clean, plural, span, until
 
 # An operator that is late by more than this has probably ended; it looks at everything every five minutes.
 OVERDUE = timedelta(seconds=30)
@@ -48,16 +48,16 @@ def _headline(picture: Picture) -> str:
     if release is None:
         return _at_rest(picture)
     title = picture.title(release.version)
-    since = ago(release.since, picture.now)
+    since = span(picture.now - release.since)
     if release.kind == "Undo":
-        return f"{name} goes back to {title}: step {status.step}, since {since}"
+        return f"{name} goes back to {title}: step {status.step} for {since}"
     if release.accepted_at:
-        return f"{name} has released {title} and finishes: step {status.step}, since {since}"
+        return f"{name} has released {title} and finishes: step {status.step} for {since}"
     verb = {"Rollback": "is rolled back to", "Install": "installs"}.get(release.kind, "releases")
     doing = {"Waiting": f"waits to release {title}", "Watching": f"watches {title}"}.get(
         status.phase, f"{verb} {title}"
     )
-    return f"{name} {doing}: step {status.step}, since {since}"
+    return f"{name} {doing}: step {status.step} for {since}"
 
 
 def _at_rest(picture: Picture) -> str:
@@ -114,28 +114,24 @@ def _of_release(picture: Picture, release: OpenRelease) -> Iterator[tuple[str, s
 
 
 def _unmet(picture: Picture) -> str:
-    """The operator's own sentence, without the version it begins with."""
-    said, release = picture.status.blocked_by, picture.status.release
-    if not said:
-        return "nothing: the operator is at it"
-    start, found, rest = said.partition(": ")
-    return rest if found and release and start.startswith(release.version) else said
+    return picture.unmet or "nothing: the operator is at it"
 
 
 def condition(picture: Picture, release: OpenRelease, stage: Stage) -> str:
     """What must be so for the step to end."""
     situation, version = picture.situation, picture.title(release.version)
-    full = f"{situation.full_size} ready pods of {version}"
+    full = f"{plural(situation.full_size, 'ready pod')} of {version}"
+    first = situation.preview_size if release.careful else situation.full_size
     before = [gate.name for gate in picture.desired.gates if not gate.after_promotion]
     exclusive = "the former consumers have ended, then all" if picture.desired.exclusive else "all"
     return {
         Stage.RECORDING: f"the record of {version} exists",
         Stage.MIGRATING: "the expand migration has succeeded, and no other migration runs",
-        Stage.STARTING: f"{situation.preview_size if release.careful else situation.full_size} ready pods of {version}",
+        Stage.STARTING: f"{plural(first, 'ready pod')} of {version}",
         Stage.PREVIEWING: f"the preview Service selects {version}",
         Stage.CHECKING: f"all gates before promotion have passed: {', '.join(before)}",
         Stage.SCALING: full,
-        Stage.PROMOTING: f"{version} may be promoted",
+        Stage.PROMOTING: _permission(picture, release),
         Stage.HANDING_OVER: f"{exclusive} consumers and relays of {version} run",
         Stage.ROLLING: f"pods are replaced one by one, until there are {full}",
         Stage.SWITCHING: f"the active Service selects {version}, which has {situation.full_size} ready pods",
@@ -147,6 +143,13 @@ def condition(picture: Picture, release: OpenRelease, stage: Stage) -> str:
     }[stage]
 
 
+def _permission(picture: Picture, release: OpenRelease) -> str:
+    window = " in the promotion window" if picture.desired.window else ""
+    if picture.desired.auto_promote or release.version in {picture.desired.promote, picture.desired.pinned}:
+        return f"the time of the promotion is{window or ' now'}"
+    return f"a person promotes it{window}, since strategy.autoPromote is false"
+
+
 def _details(picture: Picture, release: OpenRelease, stage: Stage) -> Iterator[tuple[str, str]]:
     """What the children say about it."""
     observed = picture.observed
@@ -154,7 +157,8 @@ def _details(picture: Picture, release: OpenRelease, stage: Stage) -> Iterator[t
         return
     view = observed.versions.get(release.version)
     if view and view.problem:
-        yield "pods", f"{view.problem.message}, for {span(picture.now - view.problem.since)}"
+        said = f"{view.problem.message}, " if view.problem.message not in picture.unmet else ""
+        yield "pods", f"{said}in trouble for {span(picture.now - view.problem.since)}: {view.problem.reason}"
     for gate in picture.desired.gates:
         found = observed.gates.get((release.version, gate.name))
         asked = (

@@ -14,7 +14,8 @@ from ..spec.fields import GROUP
 from ..spec.microservice import MicroserviceSpec
 from ..spec.serviceversion import ServiceVersionSpec, ServiceVersionStatus
 from ..spec.status import MicroserviceStatus
-from .cluster import Read
+from .cluster import MANAGER, Read
+from .words import clean
 
 Manifest = dict[str, Any]
 
@@ -69,6 +70,13 @@ class Picture:
         observed = self.observed or Observed(facts, active=self.status.active_version or None)
         return Situation(observed, self.desired, facts, self.now, facts.release.version if facts.release else None)
 
+    @property
+    def unmet(self) -> str:
+        """The one sentence of the status that says what blocks, without the version it begins with."""
+        said, release = self.status.blocked_by, self.status.release
+        start, found, rest = said.partition(": ")
+        return rest if found and release and start.startswith(release.version) else said
+
     def title(self, version: str) -> str:
         """``2.0 (f00dbabe)``; the hash alone where nobody knows its name."""
         known = self.kept.get(version)
@@ -97,7 +105,7 @@ def picture_of(read: Read, now: datetime) -> Picture:
         observed=_observed(read, facts_of(status)) if read.whole else None,
         pods=tuple(_pod(each) for each in read.parts if each["kind"] == "Pod"),
         hidden=read.hidden,
-        owners=owners_of(metadata),
+        owners=owners_of(read.microservice),
     )
 
 
@@ -162,12 +170,17 @@ def _state(status: Mapping[str, Any]) -> str:
     return str(status.get("phase", "Pending"))
 
 
-def owners_of(metadata: Mapping[str, Any]) -> dict[str, str]:
-    """Who set the fields of spec.release, by managedFields; what this plugin wrote is left out."""
+def owners_of(microservice: Mapping[str, Any]) -> dict[str, str]:
+    """Who set the fields of spec.release, by managedFields; what this plugin wrote is left out.
+
+    A default that nobody chose belongs to whoever wrote the object next, so that false and nothing do not count.
+    """
     found: dict[str, str] = {}
-    for entry in metadata.get("managedFields") or []:
-        if entry.get("subresource") or entry.get("manager") == "kubectl-slipway":
+    values = microservice["spec"].get("release") or {}
+    for entry in microservice["metadata"].get("managedFields") or []:
+        if entry.get("subresource") or entry.get("manager") == MANAGER:
             continue
         release = ((entry.get("fieldsV1") or {}).get("f:spec") or {}).get("f:release") or {}
-        found |= {name.removeprefix("f:"): str(entry["manager"]) for name in release if name.startswith("f:")}
+        names = [name.removeprefix("f:") for name in release if name.startswith("f:")]
+        found |= {name: clean(str(entry.get("manager", "")), 64) for name in names if values.get(name)}
     return found

@@ -127,6 +127,9 @@ def _back(picture: Picture, version: str) -> str:
         return "active"
     if kept is None:
         return "gone"
+    held = picture.status.held_version
+    if held and held.version == version:
+        return "held"
     return "retired" if kept.retired else "yes"
 
 

@@ -60,21 +60,26 @@ class Screen:
             self._line(Text(text, "bold" if number == 0 else _STYLES[mood]))
 
     def explanation(self, said: Explanation) -> None:
+        self._line(Text(said.headline, "bold"))
+        width = max(len(command) for command, _ in [("", ""), *said.next])
+        rows = [(word, Text(sentence)) for word, sentence in said.points]
+        for number, (command, what) in enumerate(said.next):
+            text = Text.assemble((command.ljust(width), "bold"), (f"  # {what}", "dim"))
+            rows.append(("" if number else "next", text))
+        if self.out.is_terminal:
+            self._wrapped(rows)
+        else:
+            left = max((len(word) for word, _ in rows), default=0)
+            for word, text in rows:
+                self._line(Text.assemble(f"  {word.ljust(left)}  ", text))
+
+    def _wrapped(self, rows: Sequence[tuple[str, Text]]) -> None:
+        """Sentences go on below their beginning, however narrow the terminal is."""
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column()
-        points = [*said.points, *((word, f"{command}    # {what}") for word, command, what in _commands(said))]
-        if not self.out.is_terminal:
-            width = max((len(word) for word, _ in points), default=0)
-            self._line(Text(said.headline))
-            for word, sentence in points:
-                self._line(Text(f"  {word.ljust(width)}  {sentence}"))
-            return
-        for word, sentence in said.points:
-            grid.add_row(f"  {word}", Text(sentence))
-        for word, command, what in _commands(said):
-            grid.add_row(f"  {word}", Text.assemble((command, "bold"), (f"    # {what}", "dim")))
-        self.out.print(Text(said.headline, "bold"))
+        for word, text in rows:
+            grid.add_row(f"  {word}", text)
         self.out.print(grid)
 
     def say(self, text: str) -> None:
@@ -123,11 +128,6 @@ class LiveTree:
 
 def _styled(line: Line) -> Text:
     return Text.assemble((line.branch, "dim"), (line.text, _STYLES[line.mood] if line.branch else "bold"))
-
-
-def _commands(said: Explanation) -> Iterator[tuple[str, str, str]]:
-    for number, (command, what) in enumerate(said.next):
-        yield "" if number else "next", command, what
 
 
 def data(content: Any, output: str) -> None:

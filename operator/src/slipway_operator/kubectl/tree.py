@@ -64,7 +64,10 @@ def lines(node: Node, drawing: Drawing = UNICODE) -> list[Line]:
 
 
 def _drawn(node: Node, drawing: Drawing, first: str, rest: str) -> Iterator[Line]:
-    yield Line(first, drawing.marks[node.mood] + clean(node.text), node.mood)
+    text = clean(node.text)
+    if drawing is ASCII:
+        text = text.replace("·", "-").encode("ascii", "replace").decode()
+    yield Line(first, drawing.marks[node.mood] + text, node.mood)
     for child in node.children:
         last = child is node.children[-1]
         branch, below = (drawing.corner, drawing.gap) if last else (drawing.tee, drawing.bar)
@@ -86,9 +89,11 @@ def tree(picture: Picture) -> Node:
 def _notes(picture: Picture) -> Iterator[Node]:
     if not picture.seen:
         yield Node("the operator has not looked at the latest change yet", Mood.MOVING)
-    if picture.status.blocked_by:
+    held = picture.status.held_version
+    said = f"{held.reason}: {held.message}" if picture.status.phase == "Failed" and held else picture.unmet
+    if said:
         mood = _PHASES.get(picture.status.phase, Mood.MOVING)
-        yield Node(picture.status.blocked_by, mood if mood is not Mood.GOOD else Mood.MOVING)
+        yield Node(said, mood if mood is not Mood.GOOD else Mood.MOVING)
     if picture.hidden:
         yield Node(f"you may not list {', '.join(picture.hidden)}: what runs is not shown", Mood.QUIET)
 
@@ -264,7 +269,7 @@ def _old(picture: Picture) -> Iterator[Node]:
     held = status.held_version.version if status.held_version else ""
     good = [picture.title(each.version) for each in left if not each.retired and each.version != held]
     if held in {each.version for each in left} and status.held_version:
-        text = f"{picture.title(held)}  held: {status.held_version.message}"
+        text = f"{picture.title(held)}  held for {span(picture.now - status.held_version.at)}"
         yield Node(text, Mood.BAD, (*_migrations(picture, held), *_gates(picture, held)))
     if good:
         yield Node(f"kept for a rollback: {', '.join(good)}", Mood.QUIET)

@@ -64,11 +64,11 @@ def abort(context: click.Context, name: str, timeout: timedelta, *, wait: bool) 
 
 @click.command()
 @service_argument
-@click.option("--to", type=Version(), default="", help="Hash or label of a kept version; default: the one before.")
+@click.option("--to", type=Version(), help="Hash or label of a kept version; default: the one before.")
 @_wait_options
 @cluster_options
 @click.pass_context
-def rollback(context: click.Context, name: str, to: str, timeout: timedelta, *, wait: bool) -> None:
+def rollback(context: click.Context, name: str, to: str | None, timeout: timedelta, *, wait: bool) -> None:
     """Make a kept version active again (spec.release.activeVersion).
 
     \b
@@ -76,7 +76,7 @@ def rollback(context: click.Context, name: str, to: str, timeout: timedelta, *, 
       kubectl slipway rollback orders --wait
       kubectl slipway rollback orders --to 1.4.2
     """  # noqa: D301
-    _decide(context, name, lambda picture: deciding.rollback(picture, to), timeout if wait else None)
+    _decide(context, name, lambda picture: deciding.rollback(picture, to or ""), timeout if wait else None)
 
 
 @click.command()

@@ -12,7 +12,7 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Co"}
 def clean(text: str, longest: int = LONGEST) -> str:
     """One line without anything a terminal would act on, of bounded length."""
     seen = "".join(" " if unicodedata.category(each) in _UNSEEN else each for each in text[: longest * 2])
-    line = " ".join(seen.split())
+    line = seen.strip()
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
