@@ -18,7 +18,7 @@ _NAME = re.compile(
 _NAMESPACE = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 _VERSION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")
 _DURATION = re.compile(r"^(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s)?$")
-_COMPLETION_SECONDS = 5
+_COMPLETION_SECONDS = 10  # who is tired of waiting presses Ctrl-C
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -66,11 +66,12 @@ class Version(click.ParamType[str]):
         from .picture import picture_of  # noqa: PLC0415
         from .words import present  # noqa: PLC0415
 
-        name = ctx.params.get("name")
-        if not name:
+        # While an option has no value yet, click leaves arguments as they were given.
+        found = _NAME.match(str(ctx.params.get("name") or next(iter(ctx.args), "")))
+        if not found:
             return []
         try:
-            kept = possible(picture_of(_asking(ctx).read(name, (VERSIONS,)), present()))
+            kept = possible(picture_of(_asking(ctx).read(found[1], (VERSIONS,)), present()))
         except OperatorError:
             return []
         return [CompletionItem(each.version, help=each.label) for each in kept if each.version.startswith(incomplete)]
