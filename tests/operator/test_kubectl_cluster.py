@@ -98,7 +98,7 @@ def test_a_release_is_seen_explained_promoted_and_taken_back(cluster):
             assert re.search(rf"orders +1\.0 \({old}\) +2\.0 \({new}\) +Waiting +Promoting", await terminal.says("get"))
             drawn = await terminal.says("status", "ms/orders")
             assert re.search(rf"2\.0 \({new}\)  candidate, preview", drawn)
-            assert len(re.findall(rf"✔ orders-{old}-http-\S+  Running", drawn)) == 2
+            assert len(re.findall(rf"✔ Running  .+  orders-{old}-http-", drawn)) == 2
             said = await terminal.says("explain", "orders")
             assert f"release.promote to name {new}" in said
             assert "kubectl slipway promote orders -n story" in said

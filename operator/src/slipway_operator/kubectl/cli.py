@@ -17,7 +17,6 @@ from .views import explain, get, history, status
 from .words import clean
 
 COMPLETE_VARIABLE = "_KUBECTL_SLIPWAY_COMPLETE"
-INTERRUPTED = 130
 
 
 @click.group(
@@ -32,7 +31,7 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(short_help="Print a completion script.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the completion script of kubectl-slipway for SHELL.
@@ -61,8 +60,6 @@ def main() -> None:
     except ChassisError as error:
         click.echo(f"error: {clean(str(error), 1200)}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
 
 
 def complete() -> None:

@@ -60,7 +60,7 @@ class Screen:
             self._line(Text(text, "bold" if number == 0 else _STYLES[mood]))
 
     def explanation(self, said: Explanation) -> None:
-        self._line(Text(said.headline, "bold"))
+        self._said(self.out, Text(said.headline, "bold"))
         width = max(len(command) for command, _ in [("", ""), *said.next])
         rows = [(word, Text(sentence)) for word, sentence in said.points]
         for number, (command, what) in enumerate(said.next):

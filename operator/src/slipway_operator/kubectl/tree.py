@@ -173,7 +173,7 @@ def _pods(pods: Sequence[Pod], picture: Picture) -> Iterator[Node]:
     for pod in ordered[:PODS_SHOWN]:
         mood = Mood.GOOD if pod.ready else (Mood.BAD if _hopeless(pod) else Mood.MOVING)
         state = pod.state if pod.ready or pod.state != "Running" else "Running, not ready"
-        yield Node(f"{pod.name}  {state}  {span(picture.now - pod.since)}", mood)
+        yield Node(f"{state}  {span(picture.now - pod.since)}  {pod.name}", mood)
     if len(ordered) > PODS_SHOWN:
         yield Node(f"and {plural(len(ordered) - PODS_SHOWN, 'more pod')}", Mood.QUIET)
 

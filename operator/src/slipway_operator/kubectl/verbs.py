@@ -22,6 +22,7 @@ from .words import present, span
 # The operator sees a change at once; a promotion right after `kubectl apply` need not fail for that.
 SEEN_SECONDS = 5
 STILL_SECONDS = 15
+INTERRUPTED = 130  # what shells say of a command that Ctrl-C ended
 
 
 def _wait_options(command: Command) -> Command:
@@ -32,7 +33,7 @@ def _wait_options(command: Command) -> Command:
     return wait(timeout(command))
 
 
-@click.command()
+@click.command(short_help="Let the version that waits take over.")
 @service_argument
 @_wait_options
 @cluster_options
@@ -47,7 +48,7 @@ def promote(context: click.Context, name: str, timeout: timedelta, *, wait: bool
     _decide(context, name, deciding.promote, timeout if wait else None, forward=True)
 
 
-@click.command()
+@click.command(short_help="Give the running release up.")
 @service_argument
 @_wait_options
 @cluster_options
@@ -62,7 +63,7 @@ def abort(context: click.Context, name: str, timeout: timedelta, *, wait: bool) 
     _decide(context, name, deciding.abort, timeout if wait else None)
 
 
-@click.command()
+@click.command(short_help="Make a kept version active again.")
 @service_argument
 @click.option("--to", type=Version(), help="Hash or label of a kept version; default: the one before.")
 @_wait_options
@@ -79,7 +80,7 @@ def rollback(context: click.Context, name: str, to: str | None, timeout: timedel
     _decide(context, name, lambda picture: deciding.rollback(picture, to or ""), timeout if wait else None)
 
 
-@click.command()
+@click.command(short_help="Let a release stand still.")
 @service_argument
 @cluster_options
 @click.pass_context
@@ -93,7 +94,7 @@ def pause(context: click.Context, name: str) -> None:
     _decide(context, name, deciding.pause, None)
 
 
-@click.command()
+@click.command(short_help="Let a paused release go on.")
 @service_argument
 @cluster_options
 @click.pass_context
@@ -107,7 +108,7 @@ def resume(context: click.Context, name: str) -> None:
     _decide(context, name, deciding.resume, None)
 
 
-@click.command()
+@click.command(short_help="Release again what the spec says.")
 @service_argument
 @cluster_options
 @click.pass_context
@@ -148,7 +149,7 @@ def _decide(
             took = _until(cluster, picture, (generation, decision.version), timeout, tell, forward=forward)
     except KeyboardInterrupt:
         screen.note(f"no longer waiting; the decision stands: {picture.command(f'status {name}')}")
-        raise
+        raise click.exceptions.Exit(INTERRUPTED) from None
     screen.say(f"{picture.title(decision.version)} is active, after {span(took)}")
 
 

@@ -21,7 +21,7 @@ def looked(cluster: Cluster, name: str, *, whole: bool = True) -> Picture:
     return picture_of(cluster.read(name, PARTS if whole else (VERSIONS,)), present())
 
 
-@click.command()
+@click.command(short_help="List services, and what blocks them.")
 @click.argument("name", type=ServiceName(), required=False)
 @click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Services of all namespaces.")
 @output_option(default="table")
@@ -54,7 +54,7 @@ def get(context: click.Context, name: str | None, output: str, *, everywhere: bo
         screen.table(*reports.service_table(rows, namespaces=everywhere))
 
 
-@click.command()
+@click.command(short_help="Show one service as a tree.")
 @service_argument
 @click.option("-w", "--watch", is_flag=True, help="Look again every second, until Ctrl-C.")
 @output_option(default="tree")
@@ -117,7 +117,7 @@ def _watch_plain(cluster: Cluster, name: str, screen: Screen) -> None:
         before = now
 
 
-@click.command()
+@click.command(short_help="Say why a service waits.")
 @service_argument
 @output_option(default="text")
 @cluster_options
@@ -138,7 +138,7 @@ def explain(context: click.Context, name: str, output: str) -> None:
         data(reports.explanation(said), output)
 
 
-@click.command()
+@click.command(short_help="List the last releases.")
 @service_argument
 @output_option(default="table")
 @cluster_options
