@@ -38,7 +38,7 @@ setup: $(VENV)/.installed ## Create .venv with everything that is pinned (JAVA=1
 
 .PHONY: lock
 lock: $(BIN)/uv ## Pin packages in requirements.lock (UPGRADE=1: the newest of all)
-	@$(UV) compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra local --extra gateway --extra kubernetes --extra embedded --extra confluent --extra new --group dev --universal \
+	@$(UV) compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra local --extra gateway --extra kubernetes --extra kubectl --extra embedded --extra confluent --extra new --group dev --universal \
 	  --python-version 3.11 --generate-hashes --no-annotate --no-header $(if $(UPGRADE),--upgrade) \
 	  $(addprefix --no-emit-package slipway-,chassis operator $(SERVICES)) -o requirements.lock
 
@@ -117,7 +117,7 @@ unit: setup charts ## Run the tests that need no server (T=path for some)
 
 .PHONY: integration
 integration: setup ## Run the tests against real PostgreSQL, Kafka, Envoy and kube-apiserver, kills and the demo included
-	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager
+	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl
 	@$(BIN)/pytest -q -m "integration or demo" $(or $(T),$(TESTS))
 
 .PHONY: test
