@@ -86,6 +86,7 @@ class Shop:
     """A namespace with one Microservice, and an operator without kopf: every change is found by looking again."""
 
     pause = 0.1  # between two looks
+    inspector = None  # of consumer groups
 
     def __init__(self, access, client, namespace):
         self.access, self.client, self.namespace = access, client, namespace
@@ -109,7 +110,7 @@ class Shop:
     async def operator(self, *, looks=True, **options):
         """It looks at the service again and again: the same as events, without their order."""
         async with Counted(self.access, NoFence(), **options) as client:
-            reconciler = Reconciler(client, self.answers, identity="test")
+            reconciler = Reconciler(client, self.answers, identity="test", inspector=self.inspector)
             ended = asyncio.Event()
 
             async def look():
@@ -172,14 +173,14 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(cluster, namespace):
+async def shop(cluster, namespace, kubelet=Kubelet):
     async with Client(cluster.access, NoFence(), manager="person") as client:
         await client.create(NAMESPACE, None, {"metadata": {"name": namespace}})
-        kubelet = asyncio.create_task(Kubelet(client, namespace).run())
+        running = asyncio.create_task(kubelet(client, namespace).run())
         try:
             yield Shop(cluster.access, client, namespace)
         finally:
-            kubelet.cancel()
-            await asyncio.gather(kubelet, return_exceptions=True)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
             with suppress(KubernetesError):
                 await client.delete(MICROSERVICE, namespace, "orders")

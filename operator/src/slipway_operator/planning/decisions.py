@@ -172,12 +172,16 @@ def closed(observed: Observed, facts: Facts, now: datetime, result: Result, reas
     if release.kind == "Undo":
         return replace(facts, release=None)
     view = observed.versions.get(release.version)
-    pause = None
-    if release.handover_started and release.handover_ended:
-        pause = int((release.handover_ended - release.handover_started).total_seconds() * 1000)
     ended = Ended(
-        release.version, view.label if view else "", release.kind, release.started, now, result, reason, pause
-    )  # fmt: skip
+        version=release.version,
+        label=view.label if view else "",
+        kind=release.kind,
+        started=release.started,
+        ended=now,
+        result=result,
+        reason=reason,
+        handover_pause_ms=release.handover_pause_ms,
+    )
     return replace(facts, release=None, history=(*facts.history, ended)[-HISTORY:])
 
 
@@ -231,20 +235,33 @@ def progressed(situation: Situation, found: Standing) -> tuple[Facts, list[Emit]
     """The facts after this look: how far the release is, and what it has reached for good."""
     facts, release, now = situation.facts, situation.facts.release, situation.now
     assert release  # noqa: S101 # the caller has seen it
+    release, told = _handed_over(situation, release, found)
+    if release != facts.release:
+        facts = replace(facts, release=release)
+        situation = replace(situation, facts=facts)
     if found.over:
-        return _ended(situation, found)
+        facts, more = _ended(situation, found)
+        return facts, [*told, *more]
     if found.accepted and not release.accepted_at:
-        return _accepted(situation)
+        facts, more = _accepted(situation)
+        return facts, [*told, *more]
     if _moved_on(release, found):
         release = replace(release, reached=found.stage, since=now)
     if found.verified and not release.promoted_at:
         release = replace(release, promoted_at=now)
+    return (facts if release == facts.release else replace(facts, release=release)), told
+
+
+def _handed_over(situation: Situation, release: OpenRelease, found: Standing) -> tuple[OpenRelease, list[Emit]]:
+    """The pause begins when the old consumers are asked to stop, and ends when the new ones are members."""
     stops = any(isinstance(step, ScaleWorkers) and not step.replicas for step in found.steps)
     if found.moving == CONSUMER and stops and situation.desired.exclusive and not release.handover_started:
-        release = replace(release, handover_started=now)
-    if found.moving != CONSUMER and release.handover_started and not release.handover_ended:
-        release = replace(release, handover_ended=now)
-    return (facts if release == facts.release else replace(facts, release=release)), []
+        release = replace(release, handover_started=situation.now)
+    if found.moving == CONSUMER or not release.handover_started or release.handover_ended:
+        return release, []
+    release = replace(release, handover_ended=situation.now)
+    paused = f"{(release.handover_pause_ms or 0) / 1000:.1f} s without a consumer"
+    return release, [Emit("ConsumersHandedOver", f"{situation.name_of(release.version)} consumes: {paused}")]
 
 
 def _moved_on(release: OpenRelease, found: Standing) -> bool:

@@ -50,6 +50,7 @@ class Desired:
     progress_deadline: timedelta = timedelta(seconds=300)
     window: PromotionWindow | None = None
     exclusive: bool = True
+    asks_brokers: bool = False  # who is in the consumer group
     gates: tuple[GateWish, ...] = ()
     watch: timedelta = timedelta(seconds=30)
     expand: bool = False
@@ -87,6 +88,7 @@ def desired_of(spec: MicroserviceSpec, generation: int, wish: PlanWish | None = 
         progress_deadline=timedelta(seconds=strategy.progress_deadline_seconds),
         window=strategy.promotion_window,
         exclusive=spec.events is None or spec.events.handover == "Exclusive",
+        asks_brokers=spec.events is not None and spec.events.bootstrap_servers is not None,
         gates=tuple(_wish(gate) for gate in spec.gates),
         watch=timedelta(seconds=spec.watch_seconds),
         expand=spec.migrations.expand is not None,

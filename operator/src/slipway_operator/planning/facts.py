@@ -56,6 +56,13 @@ class OpenRelease:
     accepted_at: datetime | None = None  # its watch ended well: it is the stable version
 
     @property
+    def handover_pause_ms(self) -> int | None:
+        """From the moment the old consumers were asked to stop until the new ones were members."""
+        if self.handover_started is None or self.handover_ended is None:
+            return None
+        return int((self.handover_ended - self.handover_started).total_seconds() * 1000)
+
+    @property
     def careful(self) -> bool:
         """Going forward asks for checks; going back must not wait for them."""
         return self.kind in {"Install", "Release"}

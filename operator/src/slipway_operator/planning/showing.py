@@ -108,9 +108,19 @@ def _conditions(
     elif situation.facts.held and situation.facts.held.reason == "GateFailed":
         made.append(Condition("ChecksPassed", "False", "GateFailed", situation.facts.held.message))
     if any(CONSUMER in view.workers for view in situation.observed.versions.values()):
-        reason = "HandedOver" if moved.done else "HandingOver"
-        made.append(Condition("ConsumersHandedOver", "True" if moved.done else "False", reason, moved.waiting))
+        made.append(_consumers_handed_over(situation, moved))
     return tuple(made)
+
+
+def _consumers_handed_over(situation: Situation, moved: Handover) -> Condition:
+    if not moved.done:
+        return Condition("ConsumersHandedOver", "False", "HandingOver", moved.waiting)
+    if not situation.desired.asks_brokers:
+        message = "No broker is asked, since events.bootstrapServers is not set: pods that are gone are enough"
+        return Condition("ConsumersHandedOver", "True", "PodsAreEnough", message)
+    pause = situation.release.handover_pause_ms if situation.release else None
+    message = "" if pause is None else f"{pause / 1000:.1f} s without a consumer"
+    return Condition("ConsumersHandedOver", "True", "HandedOver", message)
 
 
 def _kstatus(

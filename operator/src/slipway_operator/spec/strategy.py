@@ -72,6 +72,13 @@ class Events(Model):
     group: str = Field(
         min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$", description="Consumer group of this service."
     )
+    bootstrap_servers: str | None = Field(
+        None,
+        max_length=1024,
+        pattern=r"^[A-Za-z0-9._-]+:[0-9]{1,5}(,[A-Za-z0-9._-]+:[0-9]{1,5}){0,15}$",
+        description="Brokers the operator asks who is in the group, by names that its pod resolves, for example "
+        "kafka.shop.svc:9092. Not set: consumers whose pods are gone count as gone.",
+    )
     handover: Literal["Exclusive", "Overlap"] = Field(
         "Exclusive",
         description="Exclusive: the old consumers have left the group before the new ones start. "

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ...planning.facts import Ended, Facts
 
+HANDOVER_SECONDS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300)
 PHASE_SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 
 
@@ -21,6 +22,12 @@ class Metrics:
             "How long releases were in each phase.",
             ["phase"],
             buckets=PHASE_SECONDS,
+            registry=self.registry,
+        )
+        self.handovers = Histogram(
+            "slipway_handover_seconds",
+            "How long no consumer of an exclusive group was running while another version took over.",
+            buckets=HANDOVER_SECONDS,
             registry=self.registry,
         )
         self.errors = Counter("slipway_reconcile_errors", "Looks at a service that failed.", registry=self.registry)
@@ -44,6 +51,15 @@ class Metrics:
         for each in after.history:
             if each not in before.history:
                 self.releases.labels(_outcome(each)).inc()
+
+    def handed_over(self, before: Facts, after: Facts) -> None:
+        """Each handover once, when it ends; in one look the release may end as well."""
+        known = before.release.handover_pause_ms if before.release else None
+        pause = after.release.handover_pause_ms if after.release else None
+        if pause is None and before.release and len(after.history) > len(before.history):
+            pause = after.history[-1].handover_pause_ms
+        if known is None and pause is not None:
+            self.handovers.observe(pause / 1000)
 
     def phase(self, name: str, since: datetime, until: datetime) -> None:
         self.phases.labels(name).observe(max(0.0, (until - since).total_seconds()))

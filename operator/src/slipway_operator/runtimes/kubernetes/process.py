@@ -5,11 +5,13 @@ import contextlib
 import logging
 import signal
 import time
+from contextlib import closing
 
 from ...errors import KubernetesError
 from .access import Access
 from .checking import HttpAsker
 from .client import Client, NoFence
+from .consumer_group import BrokerInspector
 from .handlers import watch
 from .leading import Leadership, Times
 from .looking import Key
@@ -46,19 +48,28 @@ class Operator:
     async def run(self) -> None:
         """Until it is cancelled, or one of its parts ends, which none should."""
         lease_client = Client(self._access, NoFence(), timeout=5)
-        async with lease_client, Client(self._access, self.leadership) as client:
-            reconciler = Reconciler(
-                client, HttpAsker(), identity=self._settings.pod_name, metrics=self._metrics, add=self._add
-            )
-            self._queue = WorkQueue(reconciler.reconcile, at_once=self._settings.at_once)
-            self._metrics.watch(self._queue.age_seconds, self._event_age, lambda: self.leadership.held)
-            async with asyncio.TaskGroup() as parts:
-                parts.create_task(self._queue.run(), name="queue")
-                parts.create_task(self._resync(client), name="resync")
-                watches = watch(self._access, self._settings.namespaces, self._add, self._queue.forget)
-                parts.create_task(watches, name="watches")
-                parts.create_task(self._serve(), name="probes")
-                parts.create_task(self.leadership.run(lease_client), name="lease")
+        with closing(BrokerInspector()) as inspector:
+            async with lease_client, Client(self._access, self.leadership) as client:
+                await self._run(client, lease_client, inspector)
+
+    async def _run(self, client: Client, lease_client: Client, inspector: BrokerInspector) -> None:
+        reconciler = Reconciler(
+            client,
+            HttpAsker(),
+            identity=self._settings.pod_name,
+            metrics=self._metrics,
+            inspector=inspector,
+            add=self._add,
+        )
+        self._queue = WorkQueue(reconciler.reconcile, at_once=self._settings.at_once)
+        self._metrics.watch(self._queue.age_seconds, self._event_age, lambda: self.leadership.held)
+        async with asyncio.TaskGroup() as parts:
+            parts.create_task(self._queue.run(), name="queue")
+            parts.create_task(self._resync(client), name="resync")
+            watches = watch(self._access, self._settings.namespaces, self._add, self._queue.forget)
+            parts.create_task(watches, name="watches")
+            parts.create_task(self._serve(), name="probes")
+            parts.create_task(self.leadership.run(lease_client), name="lease")
 
     def _add(self, key: Key) -> None:
         """Whoever does not lead watches, to be ready, and does nothing."""

@@ -3,21 +3,23 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import ValidationError
 
 from ...errors import KubernetesError, NotLeading, Outdated, Refused, Unreadable
 from ...planning import Plan, plan
 from ...planning.desired import desired_of
-from ...planning.observed import GroupView
+from ...planning.observed import Observed
 from ...planning.remembering import facts_of, stalled, status_of
 from ...planning.steps import Emit, Step
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
 from .checking import Asker
 from .client import Client
+from .consumer_group import GroupInspector, handing_over, membership
 from .executing import Executor, Scene
 from .kinds import MICROSERVICE, RELEASE_PLAN
 from .looking import Key, Seen, look, look_at_configuration, readable
@@ -32,18 +34,8 @@ log = logging.getLogger(__name__)
 # After an effect the next look comes on its own, even where no event tells of it.
 SETTLE = timedelta(seconds=1)
 AT_ONCE = timedelta(milliseconds=100)
-
-
-class GroupInspector(Protocol):
-    async def inspect(self, group: str, versions: list[str]) -> GroupView | None:
-        """Who is in the consumer group; None: nobody can say, and that pods are gone has to be enough."""
-
-
-class PodsAreEnough:
-    """Without a broker to ask: consumers whose pods are gone are gone."""
-
-    async def inspect(self, group: str, versions: list[str]) -> GroupView | None:  # noqa: ARG002 # the port's words
-        return None
+# No event tells that somebody joined a consumer group, or left it.
+GROUP_AGAIN = timedelta(seconds=1)
 
 
 def utc_now() -> datetime:
@@ -66,7 +58,7 @@ class Reconciler:
         self._client = client
         self._executor = Executor(client, asker, identity=identity, clock=clock)
         self._mender = Mender(client)
-        self._inspector = inspector or PodsAreEnough()
+        self._inspector = inspector
         self._metrics = metrics or Metrics()
         self._clock = clock
         self._add = add
@@ -100,7 +92,7 @@ class Reconciler:
         status = _status(seen.microservice)
         now = self._clock()
         plans = await plans_of(self._client, key.namespace, key.name)
-        saw = observed(seen, facts_of(status), await self._group(spec, seen))
+        saw = await self._with_group(observed(seen, facts_of(status), None), spec, seen)
         made = plan(saw, desired_of(spec, metadata["generation"], wish_from(plans, key.name, spec)), now)
         scene = Scene(key, Owner(key.name, metadata["uid"]), spec, seen, saw, made.facts.attempts)
         acted = await self._remember(key, seen, status, made, now)
@@ -110,7 +102,7 @@ class Reconciler:
         refused = [await self._execute(step, scene) for step in made.steps]
         for error in (each for each in refused if each):
             raise error
-        return _next(made, acted=acted or bool(made.steps))
+        return _next(made, acted=acted or bool(made.steps), asks=saw.group is not None)
 
     async def _execute(self, step: Step, scene: Scene) -> Refused | None:
         """What the API server refuses (a template that is no pod) is told where people look, as it was said.
@@ -140,10 +132,12 @@ class Reconciler:
         await self._write_status(key, metadata["resourceVersion"], after)
         await self._executor.tell(Emit("Unreadable", why, "Warning"), microservice, before.attempts)
 
-    async def _group(self, spec: MicroserviceSpec, seen: Seen) -> GroupView | None:
-        group = next((record.group for record in seen.records.values() if record.group), "")
-        group = spec.events.group if spec.events else group
-        return await self._inspector.inspect(group, list(seen.records)) if group else None
+    async def _with_group(self, saw: Observed, spec: MicroserviceSpec, seen: Seen) -> Observed:
+        """Brokers are asked while consumers move. Without an address, consumers whose pods are gone are gone."""
+        brokers = spec.events.bootstrap_servers if spec.events else None
+        if not brokers or self._inspector is None or not handing_over(saw):
+            return saw
+        return replace(saw, group=await self._inspector.inspect(membership(seen, spec, brokers)))
 
     async def _remember(self, key: Key, seen: Seen, before: MicroserviceStatus, made: Plan, now: datetime) -> bool:
         """Writes the status, before anything is done; and nothing when nothing changed."""
@@ -168,6 +162,7 @@ class Reconciler:
 
     def _tell(self, key: Key, before: MicroserviceStatus, after: MicroserviceStatus, made: Plan, now: datetime) -> None:
         self._metrics.ended(facts_of(before), made.facts)
+        self._metrics.handed_over(facts_of(before), made.facts)
         if before.release and (after.release is None or after.release.reached != before.release.reached):
             self._metrics.phase(before.release.reached, before.release.since, now)
         if (before.phase, before.step, before.blocked_by) != (after.phase, after.step, after.blocked_by):
@@ -199,9 +194,12 @@ def _autoscaled(service: str, made: Plan) -> str:
     return ",".join(f"{name}={value}" for name, value in labels.items())
 
 
-def _next(made: Plan, *, acted: bool) -> timedelta | None:
-    times = [each for each in (made.requeue_after, SETTLE if acted else None) if each is not None]
-    return min(times, default=None)
+def _next(made: Plan, *, acted: bool, asks: bool) -> timedelta | None:
+    waits = asks and any(
+        each.type == "ConsumersHandedOver" and each.status == "False" for each in made.shown.conditions
+    )
+    times = [made.requeue_after, SETTLE if acted else None, GROUP_AGAIN if waits else None]
+    return min([each for each in times if each is not None], default=None)
 
 
 async def resync(client: Client, namespaces: list[str | None], add: Callable[[Key], None]) -> None:

@@ -1,0 +1,183 @@
+"""Who is in a consumer group: the brokers are asked while consumers are handed over.
+
+The client blocks, so it is asked in threads. An answer that does not come in time, or can't be understood, says
+"nobody knows", never "nobody is there".
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ...errors import BrokerSilent
+from ...planning.facts import Stage
+from ...planning.handover import CONSUMER
+from ...planning.observed import GroupView, Observed
+from ...spec.microservice import MicroserviceSpec
+from .kinds import VERSION_LABEL
+from .looking import Seen
+from .objects import deployment_name
+from .observing import of_component
+
+log = logging.getLogger(__name__)
+
+# A look at a service waits for it, and with the look the way back.
+ANSWER_SECONDS = 4.0
+CONNECT_MS = 2_000
+REQUEST_MS = 2_000
+# Brokers that did not answer are left alone for a while: looks must not queue behind them.
+SILENCE_SECONDS = 5.0
+AT_ONCE = 4
+SETTLED = {"Stable", "Empty", "Dead"}
+UNKNOWN = GroupView(known=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What tells the members of a group apart: parts of client names (pods' names begin so), and pods' addresses."""
+
+    brokers: str  # host:port, separated by commas
+    group: str
+    names: Mapping[str, str] = field(default_factory=dict)  # to versions
+    addresses: Mapping[str, str] = field(default_factory=dict)  # to versions
+
+    def version_of(self, client_id: str, host: str) -> str:
+        """By name first: it outlives its pod, and addresses are given to others."""
+        for name, version in self.names.items():
+            if name in client_id:
+                return version
+        return self.addresses.get(host.removeprefix("/"), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A group, in the brokers' words."""
+
+    state: str
+    members: Sequence[tuple[str, str]] = ()  # client id, host
+
+
+def handing_over(saw: Observed) -> bool:
+    """Whether it matters who is in the group: consumers move, or are not where they belong."""
+    consumers = [view.workers[CONSUMER] for view in saw.versions.values() if CONSUMER in view.workers]
+    release = saw.facts.release
+    open_ended = release and release.handover_started and not release.handover_ended
+    if consumers and release and (open_ended or release.reached is Stage.HANDING_OVER):
+        return True
+    running = [each for each in consumers if each.wanted]
+    lingering = [each for each in consumers if each.pods and not each.wanted]
+    return bool(consumers) and (len(running) != 1 or bool(lingering))
+
+
+def membership(seen: Seen, spec: MicroserviceSpec, brokers: str) -> Membership:
+    """How members are told apart. The chassis puts the pod's name into the client's."""
+    service = seen.microservice["metadata"]["name"]
+    return Membership(
+        brokers=brokers,
+        group=spec.events.group if spec.events else "",
+        names={deployment_name(service, version, CONSUMER): version for version in seen.records},
+        addresses={
+            address["ip"]: pod["metadata"]["labels"][VERSION_LABEL]
+            for pod in of_component(seen.pods, CONSUMER)
+            for address in pod.get("status", {}).get("podIPs") or []
+        },
+    )
+
+
+class GroupInspector(Protocol):
+    async def inspect(self, membership: Membership) -> GroupView:
+        """Who is in the group."""
+
+
+class Connection(Protocol):
+    def describe(self, group: str) -> Description:
+        """Raises BrokerSilent when the group can't be described for sure."""
+
+    def close(self) -> None: ...
+
+
+def view_of(described: Description, membership: Membership) -> GroupView:
+    members = Counter(membership.version_of(client, host) for client, host in described.members)
+    return GroupView(known=True, members=dict(members), settled=described.state in SETTLED)
+
+
+class BrokerInspector:
+    """One connection per address of brokers, kept until ``close`` or an error."""
+
+    def __init__(
+        self,
+        connect: Callable[[str], Connection] | None = None,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connect = connect or _kafka
+        self._answer_seconds = answer_seconds
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="brokers")
+        self._brokers: dict[str, _Brokers] = {}
+
+    async def inspect(self, membership: Membership) -> GroupView:
+        brokers = self._brokers.setdefault(membership.brokers, _Brokers(membership.brokers, self._connect))
+        if self._clock() < brokers.silent_until:
+            return UNKNOWN
+        asked = asyncio.get_running_loop().run_in_executor(self._threads, brokers.describe, membership.group)
+        try:
+            # Shielded: a thread can't be ended, and what it throws later must be heard by somebody.
+            described = await asyncio.wait_for(asyncio.shield(asked), self._answer_seconds)
+        except (TimeoutError, BrokerSilent) as error:
+            asked.add_done_callback(lambda late: late.cancelled() or late.exception())
+            brokers.silent_until = self._clock() + SILENCE_SECONDS
+            reason = str(error) or f"no answer within {self._answer_seconds:.0f} s"
+            log.warning("the consumer group %s is not known: %s: %s", membership.group, membership.brokers, reason)
+            return UNKNOWN
+        return view_of(described, membership)
+
+    def close(self) -> None:
+        """Does not wait for those who do not answer."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for brokers in self._brokers.values():
+            brokers.close()
+
+
+class _Brokers:
+    """A connection, used by one thread at a time; one that failed is not used again."""
+
+    def __init__(self, address: str, connect: Callable[[str], Connection]) -> None:
+        self.silent_until = 0.0
+        self._address = address
+        self._connect = connect
+        self._connection: Connection | None = None
+        self._lock = threading.Lock()
+
+    def describe(self, group: str) -> Description:
+        with self._lock:
+            connection = self._connection or self._connect(self._address)
+            self._connection = None
+            try:
+                described = connection.describe(group)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+            return described
+
+    def close(self) -> None:
+        if self._lock.acquire(timeout=0.1):
+            try:
+                if self._connection:
+                    self._connection.close()
+                self._connection = None
+            finally:
+                self._lock.release()
+
+
+def _kafka(address: str) -> Connection:
+    from .kafka_admin import KafkaConnection  # noqa: PLC0415 # 20 MB that are not needed where no broker is asked
+
+    return KafkaConnection(address, connect_ms=CONNECT_MS, request_ms=REQUEST_MS)
