@@ -25,30 +25,19 @@ from slipway_operator.spec.microservice import MicroserviceSpec
 PATIENCE = 60
 
 
-class Killed(BaseException):
-    """The operator's process is gone: nothing in it can catch that."""
-
-
 class Counted(Client):
-    """Counts writes, keeps the order of switches, and dies after one if told so."""
+    """Counts writes, and keeps the order of switches."""
 
-    def __init__(self, *arguments, dies_after=None, before=False, **options):
+    def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         self.writes = Counter()
         self.switches = []
-        self.dies_after = dies_after
-        self.before = before
 
     async def _write(self, method, path, body, **options):
-        dies = self.dies_after is not None and sum(self.writes.values()) + 1 == self.dies_after
-        if dies and self.before:
-            raise Killed
         self.writes[path] += 1
         done = await super()._write(method, path, body, **options)
         if path.endswith("/services/orders"):
             self.switches.append(body["spec"]["selector"].get(VERSION_LABEL))
-        if dies:
-            raise Killed
         return done
 
 
@@ -110,18 +99,14 @@ class Shop:
         """It looks at the service again and again: the same as events, without their order."""
         async with Counted(self.access, NoFence(), **options) as client:
             reconciler = Reconciler(client, self.answers, identity="test")
-            ended = asyncio.Event()
 
             async def look():
-                try:
-                    while True:
-                        with suppress(KubernetesError):
-                            await reconciler.reconcile(self.key)
-                        await asyncio.sleep(self.pause)
-                except Killed:
-                    ended.set()
+                while True:
+                    with suppress(KubernetesError):
+                        await reconciler.reconcile(self.key)
+                    await asyncio.sleep(self.pause)
 
-            client.ended, client.reconciler = ended, reconciler
+            client.reconciler = reconciler
             tasks = [asyncio.create_task(look())] if looks else []
             try:
                 yield client

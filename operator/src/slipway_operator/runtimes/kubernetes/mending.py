@@ -5,7 +5,9 @@ How many pods there are and which version is selected is the planner's; here the
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from ...planning.observed import ANY, Observed
@@ -16,14 +18,20 @@ from .client import Client, Manifest
 from .executing import Scene, ports_of, wants_pods_service
 from .kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Kind
 
+# Fields below which values are quantities.
+QUANTITIES = {"resources", "sizeLimit"}
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)([numkMGTPE]|[KMGTPE]i|)")
+_UNITS = {name: Decimal(1000) ** power for name, power in zip("numkMGTPE", (-3, -2, -1, 1, 2, 3, 4, 5, 6), strict=True)}
+_UNITS |= {"": Decimal(1)} | {f"{name}i": Decimal(1024) ** power for power, name in enumerate("KMGTPE", start=1)}
+
 Wanted = tuple[Kind, Manifest, Manifest | None]
 
 
 class Mender:
     def __init__(self, client: Client) -> None:
         self._client = client
-        # The API server writes some values in another form ("1000m" as "1"). What differs after it was applied
-        # differs by that alone: it is remembered, so that an operator at rest writes nothing.
+        # The API server may write a value in another form. What differs after it was applied differs by that alone:
+        # it is remembered, so that an operator at rest writes nothing.
         self._applied: dict[tuple[str, str], tuple[str, str]] = {}
 
     async def mend(self, scene: Scene) -> bool:
@@ -107,13 +115,24 @@ def _budget_wanted(observed: Observed) -> bool:
     return view is not None and view.wanted > 1
 
 
-def covers(there: Any, wanted: Any) -> bool:
+def covers(there: Any, wanted: Any, *, quantities: bool = False) -> bool:
     """Whether all that is wanted is there. What others added, or the API server by default, does not matter."""
     if isinstance(wanted, Mapping):
-        return isinstance(there, Mapping) and all(covers(there.get(name), each) for name, each in wanted.items())
+        return isinstance(there, Mapping) and all(
+            covers(there.get(name), each, quantities=quantities or name in QUANTITIES) for name, each in wanted.items()
+        )
     if isinstance(wanted, list):
         return isinstance(there, list) and _covers_list(there, wanted)
-    return bool(there == wanted)
+    return bool(there == wanted or (quantities and _amount(there) == _amount(wanted) is not None))
+
+
+def _amount(quantity: Any) -> Decimal | None:
+    """The API server writes "1000m" as "1", and 0.5 as "500m"."""
+    found = _QUANTITY.fullmatch(str(quantity))
+    if found is None:
+        return None
+    number, unit = found.groups()
+    return Decimal(number) * _UNITS[unit]
 
 
 def _covers_list(there: list[Any], wanted: list[Any]) -> bool:
