@@ -131,6 +131,25 @@ class Shop:
             f"{version} is active",
         )
 
+    async def until_note(self, version, why):
+        """What the record of a version says about its end."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                record = await self.client.get(SERVICE_VERSION, self.namespace, f"orders-{version}")
+                if why in record.get("status", {}).get("endedBecause", ""):
+                    return
+                await asyncio.sleep(0.2)
+
+    async def event(self, reason):
+        """The only one of its kind, once it is there: it is told after the status is written."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                found = [each for each in await self.client.list(EVENT, self.namespace) if each["reason"] == reason]
+                if found:
+                    assert len(found) == 1
+                    return found[0]
+                await asyncio.sleep(0.2)
+
     async def events(self):
         """How often each word was said of the Microservice."""
         found = await self.client.list(EVENT, self.namespace)
@@ -157,7 +176,7 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(cluster, namespace):
+async def shop(cluster, namespace, *, keeps=False):
     async with Client(cluster.access, NoFence(), manager="person") as client:
         await client.create(NAMESPACE, None, {"metadata": {"name": namespace}})
         kubelet = asyncio.create_task(Kubelet(client, namespace).run())
@@ -167,4 +186,5 @@ async def shop(cluster, namespace):
             kubelet.cancel()
             await asyncio.gather(kubelet, return_exceptions=True)
             with suppress(KubernetesError):
-                await client.delete(MICROSERVICE, namespace, "orders")
+                if not keeps:
+                    await client.delete(MICROSERVICE, namespace, "orders")

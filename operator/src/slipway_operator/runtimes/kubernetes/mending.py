@@ -15,7 +15,7 @@ from ...spec.fields import SERVING
 from ...spec.hashing import version_name
 from . import configuration, objects
 from .client import Client, Manifest
-from .executing import Scene, ports_of, wants_pods_service
+from .executing import Scene, ports_of, put_service, wants_pods_service
 from .kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Kind
 
 # Fields below which values are quantities.
@@ -44,7 +44,10 @@ class Mender:
             digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
             if there and self._applied.get(place) == (digest, _state(there)):
                 continue
-            made = await self._client.apply(kind, scene.key.namespace, wanted)
+            if kind is SERVICE:
+                made = await put_service(self._client, scene.key.namespace, wanted)
+            else:
+                made = await self._client.apply(kind, scene.key.namespace, wanted)
             self._applied[place] = (digest, _state(made))
             mended = mended or there is None or _state(made) != _state(there)
         mended = await self._copy(scene) or mended
