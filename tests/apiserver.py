@@ -74,6 +74,13 @@ class ApiServer:
         self._server.stop()
         self._etcd.stop()
 
+    def stop_server(self):
+        """The storage stays."""
+        self._server.stop()
+
+    def start_server(self):
+        self._server.start_and_wait(self._ready, 120)
+
     def _ready(self):
         try:
             return self.call("GET", "/readyz", raw=True)[0] == 200

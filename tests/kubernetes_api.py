@@ -5,15 +5,17 @@ for processes and packets.
 """
 
 import asyncio
+import json
 from contextlib import suppress
 from datetime import UTC, datetime
 
+import aiohttp
 import yaml
 
 from apiserver import TOKEN, ApiServer, tool
 from conftest import ROOT
 from slipway_chassis.embedded.processes import Child
-from slipway_operator.errors import Missing
+from slipway_operator.errors import KubernetesError, Missing, Outdated, Refused
 from slipway_operator.runtimes.kubernetes.access import Access
 from slipway_operator.runtimes.kubernetes.client import Client, NoFence
 from slipway_operator.runtimes.kubernetes.kinds import MICROSERVICE, POD, SERVICE_VERSION, Kind
@@ -93,27 +95,56 @@ async def _served(client, kind):
     return True
 
 
+async def watched(client, kind, namespace=None, *, selector=""):
+    """All objects there are, and then each one whenever it changes; those that are deleted are not told."""
+    query = {"labelSelector": selector} if selector else {}
+    while True:
+        with suppress(KubernetesError, aiohttp.ClientError, TimeoutError, OSError):
+            found = await client._request("GET", kind.path(namespace), query=query)
+            for each in found["items"]:
+                yield each
+            since = {"watch": "1", "resourceVersion": found["metadata"]["resourceVersion"]}
+            async with client._session.get(
+                kind.path(namespace),
+                params=query | since,
+                headers=client._access.headers(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                read_bufsize=2**22,
+            ) as events:
+                async for line in events.content:
+                    event = json.loads(line)
+                    if event["type"] in {"ADDED", "MODIFIED"}:
+                        yield event["object"]
+                    elif event["type"] != "DELETED":
+                        break
+        await asyncio.sleep(0.2)
+
+
 class Kubelet:
     """Says of every pod that it runs and is ready, unless its image is known to be bad; Jobs' pods end.
 
-    An image whose name contains ``missing`` can't be pulled, one with ``crashes`` ends at once. A Job's pod fails
-    when its image contains ``fails``.
+    An image whose name contains ``missing`` can't be pulled, one with ``crashes`` ends at once, one with ``never``
+    runs and is never ready. A Job's pod fails when its image contains ``fails``, and does not end with ``hangs``.
     """
 
-    def __init__(self, client, namespace):
+    def __init__(self, client, namespace=None):
         self.client = client
         self.namespace = namespace
         self.address = 1
 
     async def run(self):
-        while True:
-            with suppress(Exception):
-                for pod in await self.client.list(POD, self.namespace):
+        async for pod in watched(self.client, POD, self.namespace):
+            for _ in range(3):
+                try:
                     await self._one(pod)
-            await asyncio.sleep(0.1)
+                    break
+                except (Missing, Outdated, Refused):  # it is another one by now, which is told too
+                    break
+                except KubernetesError:
+                    await asyncio.sleep(0.5)
 
     async def _one(self, pod):
-        path = POD.path(self.namespace, pod["metadata"]["name"])
+        path = POD.path(pod["metadata"]["namespace"], pod["metadata"]["name"])
         if pod["metadata"].get("deletionTimestamp"):
             await self.client._write("DELETE", path, {"gracePeriodSeconds": 0})
             return
@@ -125,15 +156,15 @@ class Kubelet:
         job = any(owner["kind"] == "Job" for owner in pod["metadata"].get("ownerReferences", []))
         phase = pod.get("status", {}).get("phase", "Pending")
         if job:
-            if phase not in {"Succeeded", "Failed"}:
+            if phase not in {"Succeeded", "Failed"} and "hangs" not in image:
                 await self._say(pod, self._ended(image))
         elif "missing" in image or "crashes" in image:
             if not pod["status"].get("containerStatuses"):
                 await self._say(pod, self._waiting(pod, image))
         elif phase != "Running":
-            await self._say(pod, self._running())
+            await self._say(pod, self._running(ready="never" not in image))
 
-    def _running(self):
+    def _running(self, *, ready):
         self.address += 1
         address = f"10.1.{self.address // 250}.{self.address % 250 + 1}"
         now = _now()
@@ -143,7 +174,7 @@ class Kubelet:
             "podIPs": [{"ip": address}],
             "startTime": now,
             "conditions": [
-                {"type": kind, "status": "True", "lastTransitionTime": now}
+                {"type": kind, "status": str(ready or kind == "PodScheduled"), "lastTransitionTime": now}
                 for kind in ("PodScheduled", "Initialized", "ContainersReady", "Ready")
             ],
         }
@@ -164,7 +195,7 @@ class Kubelet:
         }  # fmt: skip
 
     async def _say(self, pod, status):
-        path = POD.path(self.namespace, pod["metadata"]["name"], "status")
+        path = POD.path(pod["metadata"]["namespace"], pod["metadata"]["name"], "status")
         await self.client._write("PATCH", path, {"status": status}, content="application/strategic-merge-patch+json")
 
 

@@ -25,30 +25,19 @@ from slipway_operator.spec.microservice import MicroserviceSpec
 PATIENCE = 60
 
 
-class Killed(BaseException):
-    """The operator's process is gone: nothing in it can catch that."""
-
-
 class Counted(Client):
-    """Counts writes, keeps the order of switches, and dies after one if told so."""
+    """Counts writes, and keeps the order of switches."""
 
-    def __init__(self, *arguments, dies_after=None, before=False, **options):
+    def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         self.writes = Counter()
         self.switches = []
-        self.dies_after = dies_after
-        self.before = before
 
     async def _write(self, method, path, body, **options):
-        dies = self.dies_after is not None and sum(self.writes.values()) + 1 == self.dies_after
-        if dies and self.before:
-            raise Killed
         self.writes[path] += 1
         done = await super()._write(method, path, body, **options)
         if path.endswith("/services/orders"):
             self.switches.append(body["spec"]["selector"].get(VERSION_LABEL))
-        if dies:
-            raise Killed
         return done
 
 
@@ -111,18 +100,14 @@ class Shop:
         """It looks at the service again and again: the same as events, without their order."""
         async with Counted(self.access, NoFence(), **options) as client:
             reconciler = Reconciler(client, self.answers, identity="test", inspector=self.inspector)
-            ended = asyncio.Event()
 
             async def look():
-                try:
-                    while True:
-                        with suppress(KubernetesError):
-                            await reconciler.reconcile(self.key)
-                        await asyncio.sleep(self.pause)
-                except Killed:
-                    ended.set()
+                while True:
+                    with suppress(KubernetesError):
+                        await reconciler.reconcile(self.key)
+                    await asyncio.sleep(self.pause)
 
-            client.ended, client.reconciler = ended, reconciler
+            client.reconciler = reconciler
             tasks = [asyncio.create_task(look())] if looks else []
             try:
                 yield client
@@ -146,6 +131,25 @@ class Shop:
             lambda status: status.get("activeVersion") == version and status["phase"] == "Released",
             f"{version} is active",
         )
+
+    async def until_note(self, version, why):
+        """What the record of a version says about its end."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                record = await self.client.get(SERVICE_VERSION, self.namespace, f"orders-{version}")
+                if why in record.get("status", {}).get("endedBecause", ""):
+                    return
+                await asyncio.sleep(0.2)
+
+    async def event(self, reason):
+        """The only one of its kind, once it is there: it is told after the status is written."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                found = [each for each in await self.client.list(EVENT, self.namespace) if each["reason"] == reason]
+                if found:
+                    assert len(found) == 1
+                    return found[0]
+                await asyncio.sleep(0.2)
 
     async def events(self):
         """How often each word was said of the Microservice."""
@@ -173,7 +177,7 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(cluster, namespace, kubelet=Kubelet):
+async def shop(cluster, namespace, kubelet=Kubelet, *, keeps=False):
     async with Client(cluster.access, NoFence(), manager="person") as client:
         await client.create(NAMESPACE, None, {"metadata": {"name": namespace}})
         running = asyncio.create_task(kubelet(client, namespace).run())
@@ -183,4 +187,5 @@ async def shop(cluster, namespace, kubelet=Kubelet):
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
             with suppress(KubernetesError):
-                await client.delete(MICROSERVICE, namespace, "orders")
+                if not keeps:
+                    await client.delete(MICROSERVICE, namespace, "orders")

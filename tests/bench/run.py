@@ -21,7 +21,9 @@ from slipway_chassis.database import Database  # noqa: E402
 from slipway_chassis.embedded import kafka, postgresql  # noqa: E402
 from slipway_chassis.embedded.processes import free_port  # noqa: E402
 
-BENCHMARKS = ["p1_gateway", "p3_home", "p4_service", "p6_outbox", "p7_relay", "p8_latency", "p9_inbox"]
+BENCHMARKS = [
+    "p1_gateway", "p3_home", "p4_service", "p6_outbox", "p7_relay", "p8_latency", "p9_inbox", "p10_operator",
+]  # fmt: skip
 
 
 class World:

@@ -76,29 +76,6 @@ def http_gate(**changes):
             "timeoutSeconds": 10} | changes  # fmt: skip
 
 
-@pytest.mark.parametrize("what", ["image", "gate"])
-def test_a_bad_version_goes_back_by_itself_and_says_why(cluster, what):
-    async def story():
-        async with shop(cluster, f"bad-{what}") as world, world.operator() as operator:
-            await world.released(spec("1.0"))
-            bad = spec("2.0", "shop/missing:2.0") if what == "image" else spec("2.0", gates=[http_gate()])
-            world.answers.status = 500
-            await world.want(bad)
-
-            status = await world.until(lambda status: status["phase"] == "Failed" and status, "it failed")
-
-            assert operator.switches == [hash_of(spec("1.0"))]
-            assert status["activeVersion"] == status["stableVersion"] == hash_of(spec("1.0"))
-            assert status["heldVersion"]["version"] == hash_of(bad)
-            why = "ImagePullBackOff" if what == "image" else "/readyz answered 500, not 200"
-            assert why in status["blockedBy"]
-            assert {c["type"]: c["status"] for c in status["conditions"]}["Stalled"] == "True"
-            assert (await world.events())["ReleaseFailed"] == 1
-            assert "Failed" in str(status["history"][-1]["result"])
-
-    asyncio.run(story())
-
-
 def test_a_template_that_is_no_pod_is_told_and_given_up(cluster):
     async def story():
         async with shop(cluster, "no-pod") as world, world.operator() as operator:
@@ -171,60 +148,6 @@ async def looked(operator, world, times):
         assert await operator.reconciler.reconcile(world.key) is None
 
 
-def test_what_is_edited_or_deleted_by_hand_is_put_back(cluster):
-    async def story():
-        async with shop(cluster, "hands") as world, world.operator():
-            await world.released(spec("1.0"))
-            version, client = hash_of(spec("1.0")), world.client
-            before = await world.picture()
-
-            name = f"orders-{version}-http"
-            image = {"spec": {"replicas": 5, "template": {"spec": {"containers": [{"name": "main", "image": "x:1"}]}}}}
-            await client._write(
-                "PATCH", DEPLOYMENT.path("hands", name), image, content="application/strategic-merge-patch+json"
-            )
-            await client.merge(SERVICE, "hands", "orders", {"spec": {"selector": {VERSION_LABEL: "00000000"}}})
-            await client.delete(SERVICE, "hands", f"orders-{version}")
-            await same_again(world, before)
-
-            await client.delete(DEPLOYMENT, "hands", name)
-            await client.delete(SERVICE, "hands", "orders")
-            await same_again(world, before)
-
-    asyncio.run(story())
-
-
-async def same_again(world, before):
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while await world.picture() != before:  # noqa: ASYNC110 # polled, as people do
-                await asyncio.sleep(0.2)
-    except TimeoutError:
-        assert await world.picture() == before
-
-
-async def released_with_a_kill(cluster, namespace, gathered, versions, *, after=None, before=False):
-    """A release whose operator ends at one write and is started again; without one: how many writes there are."""
-    first, second = versions
-    async with gathered, shop(cluster, namespace) as world:
-        world.pause = 0.3
-        async with world.operator():
-            await world.released(first)
-        await world.want(second)
-        switches = []
-        async with world.operator(dies_after=after, before=before) as operator:
-            if after is None:
-                await world.until_active(second)
-                return sum(operator.writes.values()), operator.switches, await world.picture()
-            async with asyncio.timeout(PATIENCE):
-                await operator.ended.wait()
-            switches += operator.switches
-        async with world.operator() as operator:
-            await world.until_active(second)
-            switches += operator.switches
-        return after, switches, await world.picture()
-
-
 def everything(version, image=None):
     template = {"template": pod(image or f"shop/orders:{version}")}
     return spec(
@@ -271,21 +194,6 @@ async def versions_that_consume(world):
         await asyncio.sleep(0.05)
 
 
-def test_a_failing_migration_ends_the_release_before_a_pod_starts(cluster):
-    async def story():
-        async with shop(cluster, "migration") as world, world.operator():
-            await world.released(spec("1.0"))
-            bad = spec("2.0", migrations={"expand": pod("shop/fails:2.0"), "deadlineSeconds": 10})
-            await world.want(bad)
-
-            status = await world.until(lambda status: status["phase"] == "Failed" and status, "it failed")
-
-            assert status["heldVersion"]["reason"] in {"MigrationFailed", "ProgressDeadlineExceeded"}
-            assert await world.client.get(DEPLOYMENT, "migration", f"orders-{hash_of(bad)}-http") is None
-
-    asyncio.run(story())
-
-
 def test_rolling_replaces_pods_and_keeps_the_capacity(cluster):
     async def story():
         async with shop(cluster, "rolling") as world, world.operator() as operator:
@@ -309,37 +217,3 @@ async def least_behind(world):
         ready = [each for found in slices for each in found["endpoints"] if each["conditions"]["ready"]]
         world.counts.append(len(ready))
         await asyncio.sleep(0.05)
-
-
-KILLS = {
-    "plain": ((spec("1.0"), spec("2.0", gates=[http_gate()])), (False, True)),
-    # Longer, so it is ended after each write alone.
-    "everything": ((everything("1.0"), everything("2.0")), (False,)),
-}
-
-
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("what", KILLS)
-def test_an_operator_that_ends_at_any_write_goes_on_where_it_stood(cluster, what):
-    versions, moments = KILLS[what]
-
-    async def story():
-        gathered = asyncio.Semaphore(6)
-        writes, switches, picture = await released_with_a_kill(cluster, f"{what}-whole", gathered, versions)
-        assert switches == [hash_of(versions[1])]
-        assert writes >= 10
-        stories = await asyncio.gather(
-            *(
-                released_with_a_kill(
-                    cluster, f"{what}-{'before' if before else 'after'}-{n}", gathered, versions, after=n, before=before
-                )
-                for n in range(1, writes + 1)
-                for before in moments
-            )
-        )
-        for number, made, seen in stories:
-            assert made == switches, number
-            assert seen == picture, number
-        print(f"{what}: killed {len(stories)} times, at each of {writes} writes")
-
-    asyncio.run(story())

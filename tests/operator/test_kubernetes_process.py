@@ -4,17 +4,14 @@ import asyncio
 import json
 import os
 import signal
-import sys
-import urllib.error
-import urllib.request
 
 import pytest
 
 from charts.conftest import CHARTS, of_kind, render
 from conftest import eventually
 from kubernetes_api import KUBECONFIG, NAMESPACE, NEEDS, Cluster, Kubelet
+from operator_process import Process
 from operator_stories import Shop, hash_of, spec
-from slipway_chassis.embedded.processes import Child, free_port
 from slipway_operator.runtimes.kubernetes.client import Client, NoFence
 from slipway_operator.runtimes.kubernetes.kinds import LEASE, Kind
 
@@ -52,47 +49,6 @@ RIGHTS = (
     Kind(RBAC, "v1", "ClusterRole", "clusterroles"),
     Kind(RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings"),
 )
-
-
-class Process:
-    def __init__(self, kubeconfig, folder, name, namespaces=""):
-        self.port, self.log = free_port(), folder / f"{name}.log"
-        self.child = Child(
-            name,
-            [sys.executable, "-m", "slipway_operator"],
-            self.log,
-            env={
-                "PATH": os.environ["PATH"], "HOME": str(folder), "KUBECONFIG": str(kubeconfig),
-                "POD_NAME": name, "ADMIN_PORT": str(self.port),
-                "LEASE_NAMESPACE": "default", "LEASE_NAME": "r-operator", "WATCH_NAMESPACES": namespaces,
-            },
-        )  # fmt: skip
-
-    def __enter__(self):
-        self.child.start_and_wait(lambda: self.asked("/healthz")[0] == 200, 60)
-        return self
-
-    def __exit__(self, *_):
-        self.child.stop()
-
-    def asked(self, path):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
-
-    def metric(self, name):
-        for line in self.asked("/metrics")[1].splitlines():
-            if line.startswith(f"{name} "):
-                return float(line.rpartition(" ")[2])
-        return None
-
-    @property
-    def leads(self):
-        return self.metric("slipway_leading") == 1
 
 
 @pytest.fixture(scope="module", name="cluster")

@@ -1,12 +1,13 @@
 """The manifests of children, word for word: a change here rolls pods of all services with the next operator."""
 
 import copy
+import re
 
 import pytest
 import yaml
 
 from slipway_operator.planning.observed import ANY
-from slipway_operator.runtimes.kubernetes import objects
+from slipway_operator.runtimes.kubernetes import configuration, objects
 from slipway_operator.runtimes.kubernetes.mending import covers
 from slipway_operator.spec.gates import JobGate
 from slipway_operator.spec.microservice import MicroserviceSpec
@@ -183,3 +184,103 @@ WANTED = {"a": {"b": 1}, "list": [{"name": "x", "value": "1"}], "args": ["http"]
 )
 def test_what_is_compared_with_what_is_there(there, same):
     assert covers(there, WANTED) is same
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "same"),
+    [
+        ("1", "1000m", True), ("500m", 0.5, True), ("1Gi", "1024Mi", True), ("1G", "1Gi", False),
+        ("2", "1000m", False), ("1k", "1e3", True), ("10", "ten", False), (None, "1", False),
+    ],
+)  # fmt: skip
+def test_quantities_are_compared_by_their_amount(there, wanted, same):
+    assert covers({"resources": {"limits": {"cpu": there}}}, {"resources": {"limits": {"cpu": wanted}}}) is same
+    assert not covers({"env": [{"name": "A", "value": "1"}]}, {"env": [{"name": "A", "value": "1000m"}]})
+
+
+CONFIGURED = {
+    "version": "1.0",
+    "components": {"http": {"template": {"spec": {
+        "initContainers": [{"name": "init", "image": "a:1", "envFrom": [{"configMapRef": {"name": "from"}}]}],
+        "containers": [{
+            "name": "main", "image": "a:1",
+            "env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "key", "key": "a", "optional": True}}},
+                    {"name": "B", "valueFrom": {"secretKeyRef": {"name": "secret", "key": "a"}}}],
+        }],
+        "volumes": [
+            {"name": "a", "configMap": {"name": "volume"}},
+            {"name": "b", "projected": {"sources": [{"configMap": {"name": "projected", "optional": True}},
+                                                    {"configMap": {"name": "kube-root-ca.crt"}},
+                                                    {"secret": {"name": "secret"}}]}},
+            {"name": "c", "configMap": {"name": "key"}},
+        ],
+    }}}},
+}  # fmt: skip
+
+
+class TestConfiguration:
+    spec = MicroserviceSpec.model_validate(CONFIGURED)
+    found = {name: {"metadata": {"name": name}, "data": {"NAME": name}} for name in ("from", "key", "volume")}
+
+    def record(self):
+        digests = configuration.digests(self.spec, self.found)
+        return ServiceVersionSpec.model_validate(
+            objects.service_version(OWNER, self.spec, "0a1b2c3d", 1, digests)["spec"]
+        )
+
+    def test_what_pods_name_is_found_in_all_places(self):
+        """One reference that is not optional makes it needed; Secrets and the cluster's own are left alone."""
+        assert configuration.named(self.spec) == {"from": True, "key": True, "projected": False, "volume": True}
+
+    def test_what_is_missing_is_named(self):
+        assert configuration.missing(self.spec, self.found) == ""
+        assert "ConfigMap key, which" in configuration.missing(self.spec, self.found | {"key": None})
+
+    def test_configuration_is_bounded(self):
+        big = self.found | {"key": {"data": {"A": "a" * configuration.MOST_BYTES}}}
+        assert "may have 1048576 bytes, and have 1048" in configuration.missing(self.spec, big)
+        pod = {"spec": {"containers": [{"name": "main", "image": "a:1", "envFrom": [
+            {"configMapRef": {"name": f"c{number}"}} for number in range(21)]}]}}  # fmt: skip
+        many = MicroserviceSpec.model_validate({"version": "1", "components": {"http": {"template": pod}}})
+        assert configuration.missing(many, {}) == "the pod templates name 21 ConfigMaps, and a version may have 20"
+
+    def test_pods_read_copies_alone(self):
+        record = self.record()
+        pod = objects.deployment(OWNER, record, "http", 1)["spec"]["template"]["spec"]
+        copies = {name: configuration.copy_name(record, name) for name in record.config_maps}
+
+        assert pod["initContainers"][0]["envFrom"][0]["configMapRef"] == {"name": copies["from"]}
+        sources = pod["volumes"][1]["projected"]["sources"]
+        # It did not exist: its copy never will, whatever comes later under the old name.
+        assert sources[0]["configMap"] == {"name": copies["projected"], "optional": True}
+        assert "projected" not in configuration.copies(record)
+        assert (
+            sources[1:]
+            == CONFIGURED["components"]["http"]["template"]["spec"]["volumes"][1]["projected"]["sources"][1:]
+        )
+        assert all(re.fullmatch(r"orders-0a1b2c3d-[0-9a-f]{8}", each) for each in copies.values())
+        assert pod["containers"][0]["env"][1]["valueFrom"]["secretKeyRef"]["name"] == "secret"
+
+    def test_a_copy_is_immutable_and_goes_with_the_record(self):
+        made = configuration.copy_of(self.record(), "uid", "from", self.found["from"])
+
+        assert made["immutable"] is True
+        assert made["data"] == {"NAME": "from"}
+        [owner] = made["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["name"], owner["uid"]) == ("ServiceVersion", "orders-0a1b2c3d", "uid")
+
+    def test_a_copy_is_made_of_the_recorded_content_or_not_at_all(self):
+        record = self.record()
+        copies = dict.fromkeys(configuration.copies(record).values())
+        changed = {"metadata": {"name": "from"}, "data": {"NAME": "another"}}
+
+        assert configuration.to_copy(record, self.found | copies) == self.found
+        assert configuration.to_copy(record, self.found | copies | {"from": changed})["from"] is None
+        assert configuration.to_copy(record, self.found) == {}  # nobody looked for them
+
+    def test_a_record_without_configuration_changes_no_pod(self):
+        """Those that an earlier release of the operator made: their pods must not be replaced."""
+        record = ServiceVersionSpec.model_validate(objects.service_version(OWNER, self.spec, "0a1b2c3d", 1)["spec"])
+        pod = objects.deployment(OWNER, record, "http", 1)["spec"]["template"]["spec"]
+
+        assert pod["volumes"][0] == {"name": "a", "configMap": {"name": "volume"}}

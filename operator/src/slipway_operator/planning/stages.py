@@ -77,7 +77,8 @@ def recording(situation: Situation, version: str, view: VersionView | None) -> S
             return Standing(Stage.RECORDING, situation.observed.missing, again_at=situation.now + LOOK_AGAIN)
         revision = 1 + max((each.revision for each in situation.observed.versions.values()), default=0)
         return Standing(Stage.RECORDING, "its record is made", (RecordVersion(version, revision),))
-    if view.configured or not of_spec or view.pods:
+    going_forward = situation.release is not None and situation.release.careful
+    if view.configured or not of_spec or view.pods or not going_forward:
         return None
     # Nothing of it has run yet: a record of configuration that is gone is worth nothing.
     steps = (ForgetVersion(version),) if view.lost else ()

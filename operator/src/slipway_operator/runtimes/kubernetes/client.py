@@ -92,13 +92,17 @@ class Client:
             "PATCH", kind.path(namespace, metadata["name"], subresource), body, query=query, content=APPLY
         )
 
-    async def merge(self, kind: Kind, namespace: str, name: str, patch: Manifest, *, subresource: str = "") -> None:
+    async def merge(
+        self, kind: Kind, namespace: str, name: str, patch: Manifest, *, subresource: str = ""
+    ) -> Manifest | None:
         """For a label or an annotation on an object that is not ours to apply. One that is gone needs none."""
         try:
             query = {"fieldManager": self._manager}
-            await self._write("PATCH", kind.path(namespace, name, subresource), patch, query=query, content=MERGE)
+            return await self._write(
+                "PATCH", kind.path(namespace, name, subresource), patch, query=query, content=MERGE
+            )
         except Missing:
-            return
+            return None
 
     async def create(self, kind: Kind, namespace: str | None, manifest: Manifest) -> Manifest | None:
         """What was made; None: an object of that name is left as it is."""

@@ -111,13 +111,13 @@ class Executor:
             return
         name = version_name(scene.key.name, step.version)
         if step.component in SERVING and step.replicas and name not in scene.seen.services:
-            await self._client.apply(SERVICE, namespace, objects.version_service(scene.owner, record))
+            await put_service(self._client, namespace, objects.version_service(scene.owner, record))
         made = objects.deployment(scene.owner, record, step.component, step.replicas)
         await self._client.apply(DEPLOYMENT, namespace, made)
 
     async def _preview(self, step: s.SelectPreview, scene: Scene) -> None:
         made = objects.preview_service(scene.owner, step.version, ports_of(scene, step.version))
-        await self._client.apply(SERVICE, scene.key.namespace, made)
+        await put_service(self._client, scene.key.namespace, made)
 
     async def _switch(self, step: s.SwitchActive, scene: Scene) -> None:
         """Only if nobody has touched the Services since they were looked at: a switch must rest on what was seen."""
@@ -131,7 +131,7 @@ class Executor:
         there = scene.seen.services.get(made["metadata"]["name"])
         if there:
             made["metadata"]["resourceVersion"] = there["metadata"]["resourceVersion"]
-        await self._client.apply(SERVICE, scene.key.namespace, made)
+        await put_service(self._client, scene.key.namespace, made)
 
     async def _mark(self, version: str, scene: Scene, mark: str | None) -> None:
         for pod in scene.seen.pods:
@@ -226,6 +226,21 @@ class Executor:
     async def tell(self, step: s.Emit, microservice: Manifest, attempts: int) -> None:
         at, of = self._clock(), str(attempts)
         await post_event(self._client, MICROSERVICE, microservice, step, of=of, by=self._identity, at=at)
+
+
+async def put_service(client: Client, namespace: str, made: Manifest) -> Manifest:
+    """Under server-side apply, ports that somebody else wrote stay; one with the name of ours makes it impossible."""
+    try:
+        return await client.apply(SERVICE, namespace, made)
+    except Refused:
+        metadata = made["metadata"]
+        seen = {name: metadata[name] for name in ("resourceVersion",) if name in metadata}
+        patch = {"metadata": seen, "spec": {"ports": made["spec"]["ports"]}}
+        merged = await client.merge(SERVICE, namespace, metadata["name"], patch)
+        if merged is None:
+            raise
+        now = {name: merged["metadata"][name] for name in seen}
+        return await client.apply(SERVICE, namespace, made | {"metadata": metadata | now})
 
 
 def _shown(noted: Noted) -> Manifest:

@@ -5,7 +5,9 @@ How many pods there are and which version is selected is the planner's; here the
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from ...planning.observed import ANY, Observed
@@ -13,8 +15,14 @@ from ...spec.fields import SERVING
 from ...spec.hashing import version_name
 from . import configuration, objects
 from .client import Client, Manifest
-from .executing import Scene, ports_of, wants_pods_service
+from .executing import Scene, ports_of, put_service, wants_pods_service
 from .kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Kind
+
+# Fields below which values are quantities.
+QUANTITIES = {"resources", "sizeLimit"}
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)([numkMGTPE]|[KMGTPE]i|)")
+_UNITS = {name: Decimal(1000) ** power for name, power in zip("numkMGTPE", (-3, -2, -1, 1, 2, 3, 4, 5, 6), strict=True)}
+_UNITS |= {"": Decimal(1)} | {f"{name}i": Decimal(1024) ** power for power, name in enumerate("KMGTPE", start=1)}
 
 Wanted = tuple[Kind, Manifest, Manifest | None]
 
@@ -22,8 +30,8 @@ Wanted = tuple[Kind, Manifest, Manifest | None]
 class Mender:
     def __init__(self, client: Client) -> None:
         self._client = client
-        # The API server writes some values in another form ("1000m" as "1"). What differs after it was applied
-        # differs by that alone: it is remembered, so that an operator at rest writes nothing.
+        # The API server may write a value in another form. What differs after it was applied differs by that alone:
+        # it is remembered, so that an operator at rest writes nothing.
         self._applied: dict[tuple[str, str], tuple[str, str]] = {}
 
     async def mend(self, scene: Scene) -> bool:
@@ -36,7 +44,10 @@ class Mender:
             digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
             if there and self._applied.get(place) == (digest, _state(there)):
                 continue
-            made = await self._client.apply(kind, scene.key.namespace, wanted)
+            if kind is SERVICE:
+                made = await put_service(self._client, scene.key.namespace, wanted)
+            else:
+                made = await self._client.apply(kind, scene.key.namespace, wanted)
             self._applied[place] = (digest, _state(made))
             mended = mended or there is None or _state(made) != _state(there)
         mended = await self._copy(scene) or mended
@@ -107,13 +118,24 @@ def _budget_wanted(observed: Observed) -> bool:
     return view is not None and view.wanted > 1
 
 
-def covers(there: Any, wanted: Any) -> bool:
+def covers(there: Any, wanted: Any, *, quantities: bool = False) -> bool:
     """Whether all that is wanted is there. What others added, or the API server by default, does not matter."""
     if isinstance(wanted, Mapping):
-        return isinstance(there, Mapping) and all(covers(there.get(name), each) for name, each in wanted.items())
+        return isinstance(there, Mapping) and all(
+            covers(there.get(name), each, quantities=quantities or name in QUANTITIES) for name, each in wanted.items()
+        )
     if isinstance(wanted, list):
         return isinstance(there, list) and _covers_list(there, wanted)
-    return bool(there == wanted)
+    return bool(there == wanted or (quantities and _amount(there) == _amount(wanted) is not None))
+
+
+def _amount(quantity: Any) -> Decimal | None:
+    """The API server writes "1000m" as "1", and 0.5 as "500m"."""
+    found = _QUANTITY.fullmatch(str(quantity))
+    if found is None:
+        return None
+    number, unit = found.groups()
+    return Decimal(number) * _UNITS[unit]
 
 
 def _covers_list(there: list[Any], wanted: list[Any]) -> bool:

@@ -67,17 +67,18 @@ class Reconciler:
     async def reconcile(self, key: Key) -> timedelta | None:
         """When to look again, if nothing happens before; None: no need."""
         try:
-            return await (self._plans.reconcile(key) if key.kind is RELEASE_PLAN else self._reconcile(key))
+            try:
+                return await (self._plans.reconcile(key) if key.kind is RELEASE_PLAN else self._reconcile(key))
+            except Unreadable as error:
+                self._metrics.errors.inc()
+                await self._stall(key, str(error))
+                return None
         except NotLeading:
             # Another replica acts; this one looks again when it leads.
             return None
         except Outdated:
             # Somebody wrote what this look rests on, as autoscalers do: no error, only too late.
             return AT_ONCE
-        except Unreadable as error:
-            self._metrics.errors.inc()
-            await self._stall(key, str(error))
-            return None
         except KubernetesError:
             self._metrics.errors.inc()
             raise
