@@ -16,6 +16,7 @@ from ...planning.remembering import facts_of, status_of
 from ...planning.steps import Emit, Step
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
+from .adopting import Adopter
 from .checking import Asker
 from .client import Client
 from .executing import Executor, Scene
@@ -63,6 +64,7 @@ class Reconciler:
         self._client = client
         self._executor = Executor(client, asker, identity=identity, clock=clock)
         self._mender = Mender(client)
+        self._adopter = Adopter(client)
         self._inspector = inspector or PodsAreEnough()
         self._metrics = metrics or Metrics()
         self._clock = clock
@@ -89,11 +91,13 @@ class Reconciler:
         spec = MicroserviceSpec.model_validate(seen.microservice["spec"])
         status = _status(seen.microservice)
         now = self._clock()
-        saw = observed(seen, facts_of(status), await self._group(spec, seen))
+        group = await self._adopter.among(await self._group(spec, seen), key, seen)
+        saw = observed(seen, facts_of(status), group)
         made = plan(saw, desired_of(spec, metadata["generation"]), now)
         scene = Scene(key, Owner(key.name, metadata["uid"]), spec, seen, saw, made.facts.attempts)
         acted = await self._remember(key, seen, status, made, now)
         acted = await self._mend(scene) or acted
+        acted = await self._adopter.take_over(scene, made) or acted
         for step in made.steps:
             log.info("%s: %s", key, step)
             await self._execute(step, scene)
