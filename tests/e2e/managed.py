@@ -40,7 +40,7 @@ def client(number):
         began = time.monotonic()
         try:
             connection = connection or http.client.HTTPConnection("%s", timeout=20)
-            connection.request("GET", "/readyz")
+            connection.request("GET", "/healthz")
             answer = connection.getresponse()
             answer.read()
             with lock:
@@ -129,7 +129,7 @@ def pods(version=None, *, ready=False):
 
 def released(seconds=240):
     """The version that is active, once the operator has nothing left to do."""
-    eventually(lambda: _at_rest(microservice()), seconds)
+    eventually(lambda: _at_rest(microservice()), within=seconds, every=0.5)
     return microservice()["status"]["activeVersion"]
 
 

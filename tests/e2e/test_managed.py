@@ -49,7 +49,7 @@ def _cluster():
 
 def uninstalled():
     helm("uninstall", RELEASE, "--wait", "--timeout", "2m")
-    eventually(lambda: not left(), 90)
+    eventually(lambda: not left(), within=90, every=0.5)
 
 
 def left():
@@ -77,7 +77,7 @@ def test_a_service_changes_hands_and_back_and_no_request_is_lost():
         assert "release.managed=true" in adopted()
         upgrade(*MANAGED)
         version = released()
-        eventually(lambda: not get("deployments", "-l", "slipway.dev/adopted")["items"], 60)
+        eventually(lambda: not get("deployments", "-l", "slipway.dev/adopted")["items"], within=60, every=0.5)
         assert len(pods(version, ready=True)) == 2
         assert f"kubectl slipway orphan {NAME}" in upgrade_refused()
 
@@ -90,7 +90,7 @@ def test_a_service_changes_hands_and_back_and_no_request_is_lost():
         upgrade("--wait", "--timeout", "3m")
         said, error = orphaned("--clean")
         assert error is None, (said, error)
-        eventually(lambda: not pods(), 60)
+        eventually(lambda: not pods(), within=60, every=0.5)
 
     print(f"\n  {sum(load.answers.values())} requests, selectors: {[each for each, _, _ in selectors.seen]}")
     assert load.failures == []
@@ -122,12 +122,12 @@ def test_adoption_can_be_undone():
 
 def test_helm_s_rollback_is_a_switch_to_the_kept_version(running):
     upgrade(*MANAGED, "--set", "logLevel=DEBUG", "--set", "release.scaleDownDelaySeconds=300")
-    eventually(lambda: selector().get(VERSION) not in {None, running}, 240)
+    eventually(lambda: selector().get(VERSION) not in {None, running}, within=240, every=0.5)
     former = pods(running, ready=True)
     assert len(former) == 2, "they stay for a way back"
 
     helm("rollback", RELEASE, "1")
-    eventually(lambda: selector()[VERSION] == running, 120)
+    eventually(lambda: selector()[VERSION] == running, within=120, every=0.5)
 
     assert released() == running
     assert pods(running, ready=True) == former, "the same pods, not new ones"
@@ -166,7 +166,7 @@ def test_kubectl_and_helm_4_wait_for_a_release(running):
     assert status["observedGeneration"] == microservice()["metadata"]["generation"]
     upgrade(*MANAGED, "--set", "logLevel=INFO")
     kubectl("wait", "--for=condition=Ready", f"microservice/{NAME}", "--timeout=180s")
-    eventually(lambda: selector()[VERSION] == running, 60)
+    eventually(lambda: selector()[VERSION] == running, within=60, every=0.5)
 
 
 def test_who_waits_for_a_bad_release_is_told():
