@@ -69,7 +69,7 @@ def adopt(objects: Objects, name: str) -> list[str]:
     release = _release_of(found[0][1])
     return [
         f"{len(found)} objects of {name} stay when the chart gives them up",
-        f"now: helm -n {objects.namespace} upgrade {release} CHART --reuse-values --set release.managed=true",
+        _upgrade(objects, release, "true"),
     ]
 
 
@@ -103,7 +103,7 @@ def orphan(objects: Objects, name: str) -> list[str]:
     release = _release_of(staying[0]["spec"]["template"])
     return [
         f"version {version} of {name} goes on answering, and the operator has no part in it any more",
-        f"now: helm -n {objects.namespace} upgrade {release} CHART --reuse-values --set release.managed=false",
+        _upgrade(objects, release, "false"),
         f"and then: kubectl slipway orphan {name} --clean -n {objects.namespace}",
     ]
 
@@ -206,6 +206,11 @@ def _not_available(deployment: Manifest | None) -> str:
 
 def _release_of(manifest: Mapping[str, Any]) -> str:
     return str(manifest["metadata"]["labels"].get("app.kubernetes.io/instance", "RELEASE"))
+
+
+def _upgrade(objects: Objects, release: str, managed: str) -> str:
+    command = f"helm -n {objects.namespace} upgrade {release} CHART --reset-then-reuse-values"
+    return f"now: {command} --set release.managed={managed} (in an umbrella chart: under the service's name)"
 
 
 def _counted(things: Sequence[Any]) -> str:

@@ -101,7 +101,7 @@ def orphan(name: str, namespace: str | None, context: str | None, kubeconfig: st
     \b
     Example:
       kubectl slipway orphan shop-orders
-      helm upgrade shop CHART --reuse-values --set orders.release.managed=false
+      helm upgrade shop CHART --reset-then-reuse-values --set orders.release.managed=false
       kubectl slipway orphan shop-orders --clean
     """  # noqa: D301
     do = adopting.clean if clean else adopting.orphan
