@@ -36,7 +36,7 @@ class Counted(Client):
     async def _write(self, method, path, body, **options):
         self.writes[path] += 1
         done = await super()._write(method, path, body, **options)
-        if path.endswith("/services/orders"):
+        if path.endswith("/services/orders") and "spec" in body:
             self.switches.append(body["spec"]["selector"].get(VERSION_LABEL))
         return done
 

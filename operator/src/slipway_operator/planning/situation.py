@@ -46,9 +46,14 @@ class Situation:
         return self.goal is not None and self.current == self.goal
 
     @property
+    def strangers(self) -> int:
+        """Ready endpoints of no known version: those of Deployments from which a first version takes over."""
+        return self.observed.behind.get("", 0)
+
+    @property
     def blackout(self) -> bool:
         """Nobody answers behind the active Service, so that any ready version is better."""
-        return not self.rolling and self.endpoints(self.current) == 0
+        return not self.rolling and self.endpoints(self.current) == 0 and not self.strangers
 
     @property
     def active_size(self) -> int:
@@ -59,7 +64,7 @@ class Situation:
     @property
     def full_size(self) -> int:
         """Pods a version needs before it takes over: never fewer than the active one has now."""
-        return max(self.desired.replicas, self.active_size)
+        return max(self.desired.replicas, self.active_size, self.strangers)
 
     @property
     def preview_size(self) -> int:

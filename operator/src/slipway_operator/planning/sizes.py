@@ -85,7 +85,10 @@ def _rolling_size(situation: Situation, view: VersionView) -> int | None:
 
 def _may_stop(situation: Situation, view: VersionView) -> bool:
     """A version that nobody can reach any more, after its time for an instant way back."""
-    if situation.observed.behind.get(view.version) or view.version == situation.observed.active:
+    if view.version == situation.observed.active:
+        return False
+    # While Deployments are taken over, their Service finds the pods of a first version as well; they answer without it.
+    if situation.observed.behind.get(view.version) and not situation.strangers:
         return False
     if situation.blackout and view.version == situation.facts.stable:
         return False  # the only one that could answer

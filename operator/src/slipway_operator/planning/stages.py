@@ -232,7 +232,9 @@ def _verifying(situation: Situation, release: OpenRelease, view: VersionView) ->
     behind = situation.observed.behind
     foreign = [name for name, count in behind.items() if count and name != view.version]
     if foreign:
-        return Standing(Stage.VERIFYING, f"endpoints of {foreign[0]} are still behind the active Service")
+        return Standing(
+            Stage.VERIFYING, f"endpoints of {foreign[0] or 'adopted pods'} are still behind the active Service"
+        )
     if not behind.get(view.version) or not view.endpoints:
         return Standing(Stage.VERIFYING, "the active Service has no endpoints yet")
     return None

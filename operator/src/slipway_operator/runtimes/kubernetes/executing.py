@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ...errors import Refused
 from ...planning import steps as s
 from ...planning.observed import ANY, GateState, GateView, Noted, Observed
 from ...spec.fields import SERVING

@@ -14,6 +14,8 @@ COMPONENT_LABEL = f"{GROUP}/component"
 SERVING_LABEL = f"{GROUP}/serving"
 DRAINING_LABEL = f"{GROUP}/draining"
 ROLE_LABEL = f"{GROUP}/role"
+# On Deployments that a chart made, which serve until a first version takes over from them.
+ADOPTED_LABEL = f"{GROUP}/adopted"
 
 ATTEMPT = f"{GROUP}/attempt"
 RUN = f"{GROUP}/run"

@@ -26,7 +26,17 @@ from ...spec.fields import SERVING
 from ...spec.hashing import version_name
 from ...spec.serviceversion import ServiceVersionSpec, ServiceVersionStatus
 from . import configuration
-from .kinds import ATTEMPT, COMPONENT_LABEL, DRAINING_LABEL, FIRST_STARTED, GATE, ROLE_LABEL, RUN, VERSION_LABEL
+from .kinds import (
+    ADOPTED_LABEL,
+    ATTEMPT,
+    COMPONENT_LABEL,
+    DRAINING_LABEL,
+    FIRST_STARTED,
+    GATE,
+    ROLE_LABEL,
+    RUN,
+    VERSION_LABEL,
+)
 from .looking import Seen
 from .objects import NOTHING, active_name, deployment_name, pods_name, preview_name, selected
 
@@ -88,20 +98,33 @@ def _has_grpc(seen: Seen, active: str) -> bool:
 
 
 def _behind(seen: Seen, service: str) -> dict[str, int]:
-    pods = _ready_pods(seen, {active_name(service), pods_name(service)})
-    return dict(Counter(pod["metadata"]["labels"].get(VERSION_LABEL, "") for pod in pods))
+    services = {active_name(service), pods_name(service)}
+    pods = list(_ready_pods(seen, services))
+    counted = Counter(pod["metadata"]["labels"].get(VERSION_LABEL, "") for pod in pods)
+    if adopted(seen):  # their pods have none of our labels; else such an endpoint is a pod that has gone meanwhile
+        counted[""] += len(_ready_names(seen, services)) - len(pods)
+    return dict(counted)
+
+
+def adopted(seen: Seen) -> list[Manifest]:
+    """Deployments that a chart made, and from which a first version takes over."""
+    return [each for each in seen.deployments.values() if ADOPTED_LABEL in each["metadata"]["labels"]]
 
 
 def _ready_pods(seen: Seen, services: set[str]) -> Iterator[Manifest]:
     """The pods that are ready endpoints of the Services, each once: two address families are two endpoints."""
-    names = {
+    names = _ready_names(seen, services)
+    return (pod for pod in seen.pods if pod["metadata"]["name"] in names)
+
+
+def _ready_names(seen: Seen, services: set[str]) -> set[str]:
+    return {
         endpoint["targetRef"]["name"]
         for each in seen.slices
         if each["metadata"].get("labels", {}).get(SERVICE_OF_SLICE) in services
         for endpoint in each.get("endpoints") or []
         if endpoint.get("targetRef") and (endpoint.get("conditions") or {}).get("ready") is not False
     }
-    return (pod for pod in seen.pods if pod["metadata"]["name"] in names)
 
 
 # --- versions

@@ -17,6 +17,7 @@ from ...planning.remembering import facts_of, stalled, status_of
 from ...planning.steps import Emit, Step
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
+from .adopting import Adopter
 from .checking import Asker
 from .client import Client
 from .consumer_group import GroupInspector, handing_over, membership
@@ -58,6 +59,7 @@ class Reconciler:
         self._client = client
         self._executor = Executor(client, asker, identity=identity, clock=clock)
         self._mender = Mender(client)
+        self._adopter = Adopter(client)
         self._inspector = inspector
         self._metrics = metrics or Metrics()
         self._clock = clock
@@ -94,10 +96,12 @@ class Reconciler:
         now = self._clock()
         plans = await plans_of(self._client, key.namespace, key.name)
         saw = await self._with_group(observed(seen, facts_of(status), None), spec, seen)
+        saw = replace(saw, group=await self._adopter.among(saw.group, key, seen))
         made = plan(saw, desired_of(spec, metadata["generation"], wish_from(plans, key.name, spec)), now)
         scene = Scene(key, Owner(key.name, metadata["uid"]), spec, seen, saw, made.facts.attempts)
         acted = await self._remember(key, seen, status, made, now)
         acted = await self._mend(scene) or acted
+        acted = await self._adopter.take_over(scene, made) or acted
         for each in plans:
             self._add(Key(key.namespace, each["metadata"]["name"], RELEASE_PLAN))
         refused = [await self._execute(step, scene) for step in made.steps]

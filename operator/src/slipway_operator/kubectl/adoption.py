@@ -1,0 +1,109 @@
+"""``kubectl slipway adopt`` and ``orphan``: a service changes hands between a chart and the operator."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from ..errors import AccessUnknown, Refused
+from . import adopting
+from .adopting import Manifest
+
+_PATIENCE_SECONDS = 120  # of one kubectl: deleting waits for what is deleted
+
+
+class KubectlObjects:
+    """Asked by kubectl itself, so that contexts and credentials are those people set up."""
+
+    def __init__(self, flags: Sequence[str], namespace: str | None = None) -> None:
+        self._flags = list(flags)
+        self.namespace = namespace or self._namespace()
+
+    def get(self, kind: str, name: str) -> Manifest | None:
+        text = self._run("get", kind, name, "--ignore-not-found", "--output=json")
+        found: Manifest | None = json.loads(text) if text.strip() else None
+        return found
+
+    def list(self, kind: str, selector: str) -> list[Manifest]:
+        items: list[Manifest] = json.loads(self._run("get", kind, f"--selector={selector}", "--output=json"))["items"]
+        return items
+
+    def patch(self, kind: str, name: str, patch: Manifest) -> None:
+        self._run(
+            "patch", kind, name, "--type=merge", f"--patch={json.dumps(patch)}", "--field-manager=kubectl-slipway"
+        )
+
+    def delete(self, kind: str, name: str, *, orphan: bool = False) -> None:
+        cascade = "orphan" if orphan else "background"
+        self._run("delete", kind, name, f"--cascade={cascade}", "--ignore-not-found", "--wait=true")
+
+    def _namespace(self) -> str:
+        return self._kubectl(["config", "view", "--minify", "--output=jsonpath={..namespace}"]).strip() or "default"
+
+    def _run(self, *arguments: str) -> str:
+        return self._kubectl([*arguments, f"--namespace={self.namespace}"])
+
+    def _kubectl(self, arguments: Sequence[str]) -> str:
+        executable = shutil.which("kubectl")
+        if executable is None:
+            raise AccessUnknown("kubectl was not found in PATH: kubectl slipway asks the cluster through it")
+        done = subprocess.run(
+            [executable, *arguments, *self._flags],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_PATIENCE_SECONDS,
+        )  # fmt: skip
+        if done.returncode:
+            said = done.stderr.strip().splitlines()
+            raise Refused(said[-1] if said else "kubectl failed and said nothing")
+        return done.stdout
+
+
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--kubeconfig", type=click.Path(), help="Kubeconfig to use."),
+        click.option("--context", help="Context of the kubeconfig."),
+        click.option("-n", "--namespace", help="Namespace; default: the context's."),
+    ):
+        command = option(command)
+    return command
+
+
+def _objects(namespace: str | None, context: str | None, kubeconfig: str | None) -> KubectlObjects:
+    given = {"context": context, "kubeconfig": kubeconfig}
+    return KubectlObjects([f"--{name}={value}" for name, value in given.items() if value], namespace)
+
+
+@click.command()
+@click.argument("name")
+@_options
+def adopt(name: str, namespace: str | None, context: str | None, kubeconfig: str | None) -> None:
+    """Let the operator take NAME over from its chart, with no request lost.
+
+    The chart's Deployments and Services are marked; then upgrade the release with release.managed=true.
+
+    \b
+    Example:
+      kubectl slipway adopt shop-orders
+    """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
+    for line in adopting.adopt(_objects(namespace, context, kubeconfig), name):
+        click.echo(line)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--clean", is_flag=True, help="Remove what is left of it, once the chart's own pods answer.")
+@_options
+def orphan(name: str, namespace: str | None, context: str | None, kubeconfig: str | None, *, clean: bool) -> None:
+    """Give NAME back to its chart, with no request lost; or undo adopt.
+
+    \b
+    Example:
+      kubectl slipway orphan shop-orders
+      helm upgrade shop CHART --reset-then-reuse-values --set orders.release.managed=false
+      kubectl slipway orphan shop-orders --clean
+    """  # noqa: D301
+    do = adopting.clean if clean else adopting.orphan
+    for line in do(_objects(namespace, context, kubeconfig), name):
+        click.echo(line)

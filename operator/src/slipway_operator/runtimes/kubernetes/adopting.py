@@ -1,0 +1,103 @@
+"""A first version takes over from Deployments that a chart made, without a lost request.
+
+``kubectl slipway adopt`` has labelled the chart's Services and Deployments. Their Service goes on finding their pods
+until a first version has as many ready; the switch is the planner's. What is done here: they belong to the
+Microservice, so that they go with it; their consumers end before new ones start; and when only the new version's
+endpoints are left behind the Service, they go.
+"""
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+from ...planning import Plan
+from ...planning.facts import Stage
+from ...planning.handover import CONSUMER
+from ...planning.observed import GroupView
+from .client import Client
+from .executing import Scene
+from .kinds import DEPLOYMENT, POD, SERVICE, VERSION_LABEL, Kind
+from .looking import Key, Seen
+from .objects import Owner, active_name, pods_name
+from .observing import adopted
+
+Manifest = dict[str, Any]
+
+log = logging.getLogger(__name__)
+
+# How many consumers there were, for the case that the first version fails.
+KEPT_REPLICAS = "slipway.dev/replicas"
+_CHART_COMPONENT = "app.kubernetes.io/component"
+
+
+class Adopter:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def among(self, group: GroupView | None, key: Key, seen: Seen) -> GroupView | None:
+        """The group with the consumers that are taken over: strangers, for which new consumers wait."""
+        count = 0
+        for each in _consumers(seen):
+            labels = each["spec"]["selector"]["matchLabels"]
+            # Pods of versions carry the chart's labels as well.
+            selector = ",".join([*(f"{name}={value}" for name, value in labels.items()), f"!{VERSION_LABEL}"])
+            count += len(await self._client.list(POD, key.namespace, selector=selector))
+        if not count:
+            return group
+        members = group.members if group else {}
+        return replace(group or GroupView(), members={**members, "": max(count, members.get("", 0))})
+
+    async def take_over(self, scene: Scene, made: Plan) -> bool:
+        """Whether anything was done."""
+        left = adopted(scene.seen)
+        if not left:
+            return False
+        acted = await self._own(scene, left)
+        if _done(scene, made):
+            for each in left:
+                log.info("%s: %s is taken over", scene.key, each["metadata"]["name"])
+                await self._client.delete(DEPLOYMENT, scene.key.namespace, each["metadata"]["name"])
+            return True
+        return await self._consumers(scene, made) or acted
+
+    async def _own(self, scene: Scene, left: list[Manifest]) -> bool:
+        names = (active_name(scene.key.name), pods_name(scene.key.name))
+        services = [scene.seen.services[name] for name in names if name in scene.seen.services]
+        orphans: list[tuple[Kind, Manifest]] = [(DEPLOYMENT, each) for each in left if not _owned(each, scene.owner)]
+        orphans += [(SERVICE, each) for each in services if not _owned(each, scene.owner)]
+        for kind, each in orphans:
+            patch = {"metadata": {"ownerReferences": [scene.owner.reference()]}}
+            await self._client.merge(kind, scene.key.namespace, each["metadata"]["name"], patch)
+        return bool(orphans)
+
+    async def _consumers(self, scene: Scene, made: Plan) -> bool:
+        """They end where new ones are about to start, and come back where those will not."""
+        release = made.facts.release
+        moving = release is not None and release.reached >= Stage.HANDING_OVER
+        acted = False
+        for each in _consumers(scene.seen):
+            notes, now = each["metadata"].get("annotations") or {}, each["spec"].get("replicas", 1)
+            wanted = 0 if moving else int(notes.get(KEPT_REPLICAS, now))
+            if wanted == now:
+                continue
+            patch: Manifest = {"spec": {"replicas": wanted}}
+            if moving:
+                patch["metadata"] = {"annotations": {KEPT_REPLICAS: str(now)}}
+            await self._client.merge(DEPLOYMENT, scene.key.namespace, each["metadata"]["name"], patch)
+            acted = True
+        return acted
+
+
+def _consumers(seen: Seen) -> list[Manifest]:
+    return [each for each in adopted(seen) if each["metadata"]["labels"].get(_CHART_COMPONENT) == CONSUMER]
+
+
+def _owned(manifest: Manifest, owner: Owner) -> bool:
+    return any(each["uid"] == owner.uid for each in manifest["metadata"].get("ownerReferences") or [])
+
+
+def _done(scene: Scene, made: Plan) -> bool:
+    """A version of ours has all requests, and was seen to have them."""
+    saw, release = scene.observed, made.facts.release
+    proved = release is None or release.promoted_at is not None
+    return proved and bool(saw.active and saw.behind.get(saw.active)) and not saw.behind.get("")

@@ -1,0 +1,226 @@
+"""A small service in a namespace of its own, released by the operator: its chart, its load, and who selects what."""
+
+import base64
+import json
+import os
+import secrets
+import subprocess
+import threading
+import time
+
+from click.testing import CliRunner
+from joserfc.jwk import ECKey
+
+from conftest import ROOT, eventually
+from e2e.conftest import CONTEXT, TOOLS, run
+from slipway_operator.kubectl.adoption import adopt, orphan
+
+NAMESPACE, RELEASE, NAME = "managed", "face", "face-storefront"
+VERSION = "slipway.dev/version"
+SERVICE_LABEL = "slipway.dev/microservice"
+TAG = run(ROOT / "ci" / "images.sh", "tag").strip()
+IMAGE = f"slipway/storefront:{TAG}"
+MANAGED = ("--set", "release.managed=true", "--set", "release.strategy=blueGreen")
+# Storefront alone: HTTP without a database. Its readiness asks for the issuer's keys, which a pod of ours has.
+VALUES = {
+    "image": {"tag": TAG},
+    "auth": {"issuer": "http://keys:8080", "audience": "shop", "jwksUrl": "http://keys:8080/jwks.json"},
+    "networkPolicy": {"issuerPort": 8080},
+    "drain": {"preStopSeconds": 3, "gracefulSeconds": 5},
+    "http": {"replicas": 2, "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}},
+    "release": {"watchSeconds": 1, "scaleDownDelaySeconds": 1},
+}
+# Asks the Service until the file /tmp/stop is there: half of the clients keep their connection.
+LOAD = """
+import http.client, json, os, threading, time
+answers, failures, lock = {}, [], threading.Lock()
+def client(number):
+    connection = None
+    while not os.path.exists("/tmp/stop"):
+        began = time.monotonic()
+        try:
+            connection = connection or http.client.HTTPConnection("%s", timeout=20)
+            connection.request("GET", "/healthz")
+            answer = connection.getresponse()
+            answer.read()
+            with lock:
+                answers[answer.status] = answers.get(answer.status, 0) + 1
+            closed = answer.will_close
+        except (OSError, http.client.HTTPException) as error:
+            with lock:
+                failures.append(f"{time.time():.1f} {type(error).__name__}: {error}")
+            closed = True
+        if closed or number %% 2:
+            connection.close()
+            connection = None
+        time.sleep(max(0, 0.2 - (time.monotonic() - began)))
+threads = [threading.Thread(target=client, args=(number,)) for number in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(json.dumps({"answers": answers, "failures": failures}))
+"""
+
+
+def kubectl(*arguments, **options):
+    return run(f"{TOOLS}/kubectl", "--context", CONTEXT, "-n", NAMESPACE, *arguments, **options)
+
+
+def get(*arguments):
+    return json.loads(kubectl("get", *arguments, "-o", "json"))
+
+
+def apply(*objects):
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+    done = subprocess.run(
+        [f"{TOOLS}/kubectl", "--context", CONTEXT, "apply", "-f", "-"],
+        input=text, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def helm(*arguments, four=False, **options):
+    tool = f"{TOOLS}/helm4" if four else f"{TOOLS}/helm"
+    return run(tool, "--kube-context", CONTEXT, "-n", NAMESPACE, *arguments, **options)
+
+
+def upgrade(*options, four=False, install=False, **more):
+    verb = ("install", RELEASE) if install else ("upgrade", RELEASE)
+    values = ROOT / "build" / "managed-values.json"
+    values.parent.mkdir(exist_ok=True)
+    values.write_text(json.dumps(VALUES))
+    return helm(*verb, ROOT / "charts" / "storefront", "-f", values, *options, four=four, **more)
+
+
+def slipway(command, *arguments):
+    """Output of a command of kubectl slipway; and whether it was refused."""
+    os.environ["PATH"] = f"{TOOLS}:{os.environ['PATH']}"
+    done = CliRunner().invoke(command, [*arguments, "--context", CONTEXT, "-n", NAMESPACE])
+    return done.output, done.exception
+
+
+def adopted():
+    said, error = slipway(adopt, NAME)
+    assert error is None, error
+    return said
+
+
+def orphaned(*options):
+    return slipway(orphan, NAME, *options)
+
+
+def microservice():
+    return get("microservices", NAME)
+
+
+def selector():
+    return get("service", NAME)["spec"]["selector"]
+
+
+def pods(version=None, *, ready=False):
+    wanted = f"{SERVICE_LABEL}={NAME}" + (f",{VERSION}={version}" if version else "")
+    found = [pod for pod in get("pods", "-l", wanted)["items"] if not pod["metadata"].get("deletionTimestamp")]
+    conditions = [{each["type"]: each["status"] for each in pod["status"].get("conditions", [])} for pod in found]
+    return {
+        pod["metadata"]["name"]
+        for pod, told in zip(found, conditions, strict=True)
+        if not ready or told.get("Ready") == "True"
+    }
+
+
+def released(seconds=240):
+    """The version that is active, once the operator has nothing left to do."""
+    eventually(lambda: _at_rest(microservice()), within=seconds, every=0.5)
+    return microservice()["status"]["activeVersion"]
+
+
+def _at_rest(manifest):
+    status = manifest.get("status", {})
+    return status.get("observedGeneration") == manifest["metadata"]["generation"] and status["phase"] == "Released"
+
+
+def keys():
+    """A pod that has an issuer's public keys, and one that sends requests."""
+    key = ECKey.generate_key("P-256", {"kid": "e2e", "use": "sig", "alg": "ES256"})
+    jwks = json.dumps({"keys": [key.as_dict(private=False)]})
+    serve = ["python", "-m", "http.server", "8080", "-d", "/keys"]
+    mount = {"volumeMounts": [{"name": "keys", "mountPath": "/keys"}]}
+    labels = {"app": "keys"}
+    return [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _named("keys"), "data": {"jwks.json": jwks}},
+        _pod("keys", serve, labels, mount, [{"name": "keys", "configMap": {"name": "keys"}}]),
+        _pod("load", ["sleep", "3600"], {"app": "load"}, {}, []),
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": _named("keys"),
+            "spec": {"selector": labels, "ports": [{"port": 8080}]},
+        },
+    ]
+
+
+def fernet_key():
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def _named(name, **labels):
+    return {"name": name, "namespace": NAMESPACE, "labels": labels}
+
+
+def _pod(name, command, labels, more, volumes):
+    container = {"name": name, "image": IMAGE, "command": command, **more}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": _named(name, **labels),
+        "spec": {"containers": [container], "volumes": volumes, "terminationGracePeriodSeconds": 1},
+    }
+
+
+def _started(*arguments):
+    return subprocess.Popen(
+        [f"{TOOLS}/kubectl", "--context", CONTEXT, "-n", NAMESPACE, *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+class Load:
+    """About 40 requests a second inside the cluster while the block runs; ``answers`` by status, and ``failures``."""
+
+    def __enter__(self):
+        kubectl("exec", "load", "--", "rm", "-f", "/tmp/stop")  # noqa: S108 # in the pod
+        self._process = _started("exec", "load", "--", "python", "-c", LOAD % NAME)
+        return self
+
+    def __exit__(self, *_):
+        kubectl("exec", "load", "--", "touch", "/tmp/stop")  # noqa: S108 # in the pod
+        output, errors = self._process.communicate(timeout=60)
+        told = json.loads(output or "{}")
+        assert told, errors
+        self.answers, self.failures = told["answers"], told["failures"]
+
+
+class Selectors:
+    """Every version the Service was seen to select, with the ready pods the version had at that moment."""
+
+    def __init__(self):
+        self.seen = []  # (version or None, ready pods, selector)
+
+    def __enter__(self):
+        self._process = _started("get", "service", NAME, "--watch", '--output=jsonpath={.spec.selector}{"\\n"}')
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+        return self
+
+    def _read(self):
+        for line in self._process.stdout:
+            found = json.loads(line)
+            if self.seen and self.seen[-1][2] == found:
+                continue
+            version = found.get(VERSION)
+            self.seen.append((version, len(pods(version, ready=True)) if version else None, found))
+
+    def __exit__(self, *_):
+        time.sleep(1)
+        self._process.terminate()
+        self._thread.join(30)
+        self._process.wait(10)
