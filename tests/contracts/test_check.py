@@ -122,6 +122,21 @@ def test_an_addition_passes_and_is_shown_when_asked_for(tree):
     assert "note is new" in slipway("check", "--against", "HEAD", "--root", str(tree), "--all").output
 
 
+def test_an_event_that_its_reader_can_not_read_is_found_without_an_earlier_version(tree):
+    """Both sides are there: what is written must be what the reader's class accepts."""
+    change(tree, "users", "asyncapi.json", orders_total_as_text)
+
+    done = slipway("check", "--against", str(tree), "--root", str(tree))
+
+    assert done.exit_code == 1
+    assert 'total_cents is written as ["integer"] and read as ["string"]' in done.output
+
+
+def orders_total_as_text(document):
+    payload = document["components"]["messages"]["orders.OrderPlaced.v1"]["payload"]["schema"]
+    payload["properties"]["total_cents"] = {"type": "string"}
+
+
 def test_contracts_that_vanish_are_a_break(tree):
     shutil.rmtree(tree / "services" / "users" / "contracts")
 

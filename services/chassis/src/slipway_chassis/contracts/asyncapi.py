@@ -14,7 +14,7 @@ def compare_asyncapi(
     old: Mapping[str, Any], new: Mapping[str, Any], mode: Mode = Mode.FULL, *, payloads: bool = True
 ) -> list[Finding]:
     """What the service receives is its own affair: only ``send`` is compared. ``payloads``: their schemas, too."""
-    olds, news = _sent(old), _sent(new)
+    olds, news = messages_of(old, "send"), messages_of(new, "send")
     found: list[Finding] = []
     for topic, channel in olds.items():
         if topic not in news:
@@ -41,11 +41,11 @@ def _safe(rule: str, path: tuple[str, ...], what: str) -> Finding:
     )
 
 
-def _sent(document: Mapping[str, Any]) -> dict[str, dict[str, Mapping[str, Any]]]:
-    """Topic -> message's name -> message."""
+def messages_of(document: Mapping[str, Any], action: str) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """What it sends, or receives: topic -> message's name -> message."""
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for operation in _mapping(document.get("operations")).values():
-        if operation.get("action") != "send":
+        if operation.get("action") != action:
             continue
         channel = _resolved(document, operation.get("channel"))
         messages = found.setdefault(str(channel.get("address")), {})
@@ -88,7 +88,7 @@ def _channel(
                 yield _breaking(rule, (topic, name), before, after, f"{name} in {topic} has another {what}.")
         if payloads:
             yield from compare_schemas(
-                _payload(old), _payload(new), mode, reading=LENIENT, where=name, place=("channels", topic, name)
+                payload_of(old), payload_of(new), mode, reading=LENIENT, where=name, place=("channels", topic, name)
             )
         yield from compare_schemas(
             old.get("headers", True), new.get("headers", True), Mode.FORWARD, reading=LENIENT,
@@ -107,6 +107,6 @@ def _aspect(message: Mapping[str, Any], what: str) -> Any:
     return message.get(what)
 
 
-def _payload(message: Mapping[str, Any]) -> Any:
+def payload_of(message: Mapping[str, Any]) -> Any:
     payload = message.get("payload", True)
     return payload["schema"] if isinstance(payload, Mapping) and "schemaFormat" in payload else payload
