@@ -7,7 +7,7 @@ from ...planning.observed import ANY, GateState, JobState
 from .state import GateRun, Kept, Migration, ServiceState
 
 
-def applied(state: ServiceState, step: s.Step, now: datetime) -> ServiceState:  # noqa: PLR0911 # one for each step
+def applied(state: ServiceState, step: s.Step, now: datetime) -> ServiceState:  # noqa: C901, PLR0911 # one line for each step
     match step:
         case s.RecordVersion():
             kept = state.versions.get(step.version) or Kept(revision=step.revision)

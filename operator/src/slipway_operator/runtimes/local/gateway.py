@@ -1,4 +1,4 @@
-"""What Envoy is told of endpoints, and what it says it has. The files are Envoy's; it reads each when it is replaced."""
+"""What Envoy is told of endpoints, by files that it reads when they are replaced, and what it says it has."""
 
 import http.client
 import json
