@@ -60,7 +60,7 @@ class World:
         relay = self.child("orders relay")
         second = Child("orders relay 2", relay.argv, relay.log, relay.env | {"ADMIN_PORT": str(free_port())})
         second.start()
-        self.platform.children.append(second)
+        self.platform.add(second)
         self._watcher.start()
 
     def stop(self):
@@ -72,7 +72,7 @@ class World:
     def _watch(self):
         while not self._stop.wait(0.2):
             with self._hold:
-                self.platform.restart_dead()
+                self.platform.tend()
 
     def child(self, name):
         [found] = [child for child in self.platform.children if child.name == name]

@@ -12,7 +12,6 @@ from slipway_chassis.events.kafka import Groups
 from ...errors import LocalRuntimeError
 from ...planning import Plan, plan
 from ...planning.remembering import facts_of, status_of
-from ...planning.steps import Emit
 from ...spec.status import MicroserviceStatus
 from .checking import Checks
 from .executing import applied, resumed
@@ -120,13 +119,12 @@ class Reconciler:
         state = absorbed(self.state, seen)
         saw = observed(self.service, state, self._known, facts_of(self.status), seen)
         made = plan(saw, desired(self.service, wish, version, first=not self.status.stable_version), now)
-        self._remember(made, now)
+        before = self._remember(made, now)
         for step in made.steps:
-            if isinstance(step, Emit):
-                self._teller.event(step, self._known)
             state = applied(state, step, now)
         self._keep(state)
         self._follow(seen, now)
+        self._teller.look(made.steps, before, self.status, self._known)
         busy = bool(made.steps) or self.status.release is not None or not self.rests
         self._next = now + (LOOK_AGAIN if busy else AT_REST)
 
@@ -152,14 +150,14 @@ class Reconciler:
             gates=self._checks.results(),
         )
 
-    def _remember(self, made: Plan, now: datetime) -> None:
-        """Facts are written before what they speak of is done."""
+    def _remember(self, made: Plan, now: datetime) -> MicroserviceStatus:
+        """Facts are written before what they speak of is done. Returns the former status."""
         before = self.status
         after = status_of(made, before, service=self.service.name, generation=self.wish.generation, now=now)
         if after != before:
             self._files.write_status(after)
             self.status = after
-            self._teller.status(before, after, self._known)
+        return before
 
     def _keep(self, state: ServiceState) -> None:
         if state == self.state:

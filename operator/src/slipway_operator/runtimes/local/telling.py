@@ -4,11 +4,11 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ...planning.facts import Stage
-from ...planning.steps import Emit
+from ...planning.steps import Emit, Step, SwitchActive
 from ...spec.status import MicroserviceStatus
 from .versions import Version
 
@@ -38,8 +38,7 @@ class Teller:
         self._service = service
         self._journal = journal
         self._tell = tell
-        self._told: tuple[str, str] = ("", "")
-        self.silent = False  # the first start tells of processes alone
+        self._told: tuple[str, Stage] | None = None
 
     def line(self, what: str, remark: str) -> None:
         self._tell(what, remark)
@@ -49,31 +48,33 @@ class Teller:
         with self._journal.open("a") as journal:
             journal.write(f"{time.time():.3f}\t{what}\t{remark}\n")
 
-    def event(self, event: Emit, versions: Mapping[str, Version]) -> None:
-        if event.message.startswith("Install of"):
-            return
-        self.line(self._service, in_words(event.message, versions))
-
-    def status(
-        self, before: MicroserviceStatus, after: MicroserviceStatus, versions: Mapping[str, Version]
-    ) -> None:  # fmt: skip
-        """A line when a release comes to another stage, and when it is over."""
+    def look(
+        self,
+        steps: Sequence[Step],
+        before: MicroserviceStatus,
+        after: MicroserviceStatus,
+        versions: Mapping[str, Version],
+    ) -> None:
+        """Lines for what began or ended, and for the stage a release has come to."""
+        for step in steps:
+            if isinstance(step, Emit) and not step.message.startswith("Install of"):
+                self.line(self._service, in_words(step.message, versions))
         if after.release is None:
             if before.release is not None and before.release.kind != "Install":
                 self._over(after, versions)
+        elif after.release.kind != "Install" and after.step:
+            self._stage(after.release.version, Stage.of(after.step), steps)
+
+    def _stage(self, version: str, stage: Stage, steps: Sequence[Step]) -> None:
+        # Before the switch itself, other things are put right in that stage.
+        early = stage is Stage.SWITCHING and not any(isinstance(step, SwitchActive) for step in steps)
+        if (version, stage) == self._told or stage not in STAGES or early:
             return
-        if after.release.kind == "Install" or not after.step:
-            return
-        told = (after.release.version, after.step)
-        if told == self._told:
-            return
-        self._told = told
-        words = STAGES.get(Stage.of(after.step))
-        if words:
-            self.line(f"{self._service} {after.step}", words)
+        self._told = (version, stage)
+        self.line(f"{self._service} {stage.title}", STAGES[stage])
 
     def _over(self, after: MicroserviceStatus, versions: Mapping[str, Version]) -> None:
-        self._told = ("", "")
+        self._told = None
         pause = after.history[-1].handover_pause_milliseconds if after.history else None
         active = versions.get(after.active_version)
         label = active.label if active else after.active_version
