@@ -46,13 +46,16 @@ def up(data: Path | None, port: int, base_port: int, story: Path | None, *, once
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with layout.locked():
-        platform = Platform(layout, system, machine=machine, tell=_Teller())
+        teller = _Teller()
+        platform = Platform(layout, system, machine=machine, tell=teller)
         click.echo(f"data, logs and passwords are in {layout.data}")
         code = 0
         try:
             platform.start()
             click.echo(f"all of it takes {platform.memory_mb()} MB of memory (resident)")
+            teller.silent = story is not None  # a story tells of its releases itself
             code = _tell_story(story, platform, stop) if story else 0
+            teller.silent = False
             if not once:
                 click.echo(f"\nthe gateway is at http://127.0.0.1:{layout.gateway} - Ctrl-C stops everything")
                 _watch(platform, stop)
@@ -68,10 +71,12 @@ class _Teller:
 
     def __init__(self) -> None:
         self._start = self._last = time.monotonic()
+        self.silent = False
 
     def __call__(self, what: str, remark: str) -> None:
         now = time.monotonic()
-        click.echo(f"  {now - self._start:5.1f} s  (+{now - self._last:4.1f})  {what:<18} {remark}")
+        if not self.silent:
+            click.echo(f"  {now - self._start:5.1f} s  (+{now - self._last:4.1f})  {what:<18} {remark}")
         self._last = now
 
 

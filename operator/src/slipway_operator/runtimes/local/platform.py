@@ -99,7 +99,7 @@ class Platform:
             self.reconcilers[service.name] = Reconciler(
                 service,
                 files,
-                processes=Processes(service, position, self.layout, self._environment, self._tell),
+                processes=Processes(service, position, self.layout, self._environment, teller.line),
                 endpoints=self._endpoints,
                 hosts=lambda: self._endpoints.hosts(self.services),
                 groups=self._groups,
