@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,9 +19,9 @@ from .state import ServiceState
 from .system import Service
 from .versions import Version
 
-PROBE_SECONDS = 1.0
-# One slow answer of a busy machine takes no version out of service.
-MISSED_PROBES = 3
+PROBE_SECONDS = 2.0
+# A slow answer of a busy machine takes no version out of service.
+SILENCE_SECONDS = 4.0
 # A process that ends again and again before it is ready is started at longer and longer intervals, in seconds.
 PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 STOP_SECONDS = 40.0
@@ -37,7 +38,7 @@ class _Running:
     port: int  # of its requests; 0: none
     admin: int  # 0: a migration, which has none
     ready: bool = False
-    missed: int = 0
+    answered_at: float = 0.0  # when it was ready last
     ending: datetime | None = None
     falls: int = 0  # times it ended by itself since it was ready last
     failing_since: datetime | None = None
@@ -84,9 +85,10 @@ class Processes:
         )
 
     def _probe(self, each: _Running) -> None:
-        answered = probe(each.admin)
-        each.missed = 0 if answered else each.missed + 1
-        was, each.ready = each.ready, answered or (each.ready and each.missed < MISSED_PROBES)
+        answered, now = probe(each.admin), time.monotonic()
+        was = each.ready
+        each.answered_at = now if answered else each.answered_at
+        each.ready = answered or (was and now - each.answered_at < SILENCE_SECONDS)
         if answered:
             each.falls, each.failing_since = 0, None
             if not was:

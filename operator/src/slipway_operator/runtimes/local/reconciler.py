@@ -172,7 +172,10 @@ class Reconciler:
     def _follow(self, seen: Seen, now: datetime) -> None:
         """First requests, then processes: what is to end gets none any more when it is asked to."""
         self._endpoints.write(self.service, wanted_endpoints(self.service, self.state, seen))
-        self.processes.follow(self.state, self._known, now)
+        try:
+            self.processes.follow(self.state, self._known, now)
+        except LocalRuntimeError as error:  # no port is free: the next look tries again, until the deadline
+            self._teller.trouble(str(error))
         gates = {gate.name: gate for gate in self.service.release.gates}
         for run in self.state.gates:
             if run.finished is None and run.gate in gates:

@@ -116,10 +116,11 @@ class Controls:
             return begin
         with self._journal.open() as journal:
             journal.seek(begin if begin <= self._journal.stat().st_size else 0)
-            for line in journal:
+            while (line := journal.readline()).endswith("\n"):
                 _, what, remark = line.rstrip("\n").split("\t", 2)
                 tell(what, remark)
-            return journal.tell()
+                begin = journal.tell()
+        return begin
 
     def _judge(self, status: MicroserviceStatus, wish: Wish) -> None:
         wanted = wish.pinned or wish.version

@@ -27,7 +27,7 @@ class Releasing(BaseModel):
     auto_promote: bool = True
     watch_seconds: int = Field(3, ge=0, le=3600)
     scale_down_delay_seconds: int = Field(5, ge=0, le=3600)
-    progress_deadline_seconds: int = Field(60, ge=10, le=3600)
+    progress_deadline_seconds: int = Field(120, ge=10, le=3600)
     handover: Literal["Exclusive", "Overlap"] = "Exclusive"
     history: int = Field(3, ge=1, le=20)
     gates: tuple[Gate, ...] = ()

@@ -39,6 +39,7 @@ class Teller:
         self._journal = journal
         self._tell = tell
         self._told: tuple[str, Stage] | None = None
+        self._trouble = ""
 
     def line(self, what: str, remark: str) -> None:
         self._tell(what, remark)
@@ -47,6 +48,12 @@ class Teller:
         self._journal.touch(mode=0o600)
         with self._journal.open("a") as journal:
             journal.write(f"{time.time():.3f}\t{what}\t{remark}\n")
+
+    def trouble(self, what: str) -> None:
+        """The same trouble is told once."""
+        if what != self._trouble:
+            self._trouble = what
+            self.line(self._service, what)
 
     def look(
         self,
