@@ -166,7 +166,16 @@ class TestApplied:
         begun = applied(state(), s.StartMigration(TWO.hash, "expand", 1), NOW)
         begun = applied(begun, s.RunGate("api", TWO.hash, 1, 1), NOW)
 
-        assert (resumed(begun).migrations, resumed(begun).gates) == ((), ())
+        after = resumed(begun, VERSIONS)
+        assert (after.migrations, after.gates) == ((), ())
+        assert after.versions == begun.versions
+
+    def test_a_process_that_the_working_tree_lost_is_not_started_again(self):
+        without = ONE.model_copy(update={"processes": ("http",)})
+
+        after = resumed(state(http=1, consumer=1), {**VERSIONS, ONE.hash: without})
+
+        assert after.versions[ONE.hash].wanted == {"http": 1}
 
 
 class TestVersions:

@@ -1,10 +1,12 @@
 """The steps of a plan, as changes of what is wanted. Pure: processes, endpoints and marks follow what is written."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from ...planning import steps as s
 from ...planning.observed import ANY, GateState, JobState
 from .state import GateRun, Kept, Migration, ServiceState
+from .versions import Version
 
 
 def applied(state: ServiceState, step: s.Step, now: datetime) -> ServiceState:  # noqa: C901, PLR0911 # one line for each step
@@ -66,11 +68,19 @@ def _forgotten(state: ServiceState, version: str) -> ServiceState:
     )
 
 
-def resumed(state: ServiceState) -> ServiceState:
-    """After a stop, however it came: what was under way is begun again. Migrations and gates can be repeated."""
+def resumed(state: ServiceState, versions: Mapping[str, Version]) -> ServiceState:
+    """After a stop, however it came: what was under way is begun again, since migrations and gates can be repeated.
+    Processes that the working tree does not have any more are not wanted any more.
+    """
     return state.model_copy(
         update={
+            "versions": {name: _without_gone(kept, versions.get(name)) for name, kept in state.versions.items()},
             "migrations": tuple(each for each in state.migrations if each.state is not JobState.RUNNING),
             "gates": tuple(each for each in state.gates if each.state is not GateState.RUNNING),
         }
     )
+
+
+def _without_gone(kept: Kept, version: Version | None) -> Kept:
+    processes = version.processes if version else ()
+    return kept.model_copy(update={"wanted": {name: n for name, n in kept.wanted.items() if name in processes}})

@@ -115,7 +115,7 @@ class Platform:
         """All services at once: they wait for what they need, not for each other."""
         ends = time.monotonic() + START_TIMEOUT
         gateway_ready = False
-        while not (gateway_ready and all(each.rests for each in self.reconcilers.values())):
+        while not (gateway_ready and all(each.answers for each in self.reconcilers.values())):
             self.tend()
             if not gateway_ready and probe(self.layout.gateway_metrics):
                 gateway_ready = True
@@ -124,7 +124,7 @@ class Platform:
             for each in self.reconcilers.values():
                 each.require_hope()
             if time.monotonic() > ends:
-                late = [name for name, each in self.reconcilers.items() if not each.rests] or ["the gateway"]
+                late = [name for name, each in self.reconcilers.items() if not each.answers] or ["the gateway"]
                 raise EmbeddedError(
                     f"{', '.join(late)} did not get ready within {START_TIMEOUT:.0f} s; "
                     f"the logs in {self.layout.data / 'logs'} say why"

@@ -21,7 +21,7 @@ from .processes import Processes, utc_now
 from .state import Files, Migration, ServiceState, Wish
 from .system import Service
 from .telling import Teller
-from .versions import Version, Versions, working_tree
+from .versions import Versions, working_tree
 
 LOOK_AGAIN = timedelta(milliseconds=200)
 AT_REST = timedelta(seconds=1)
@@ -56,18 +56,26 @@ class Reconciler:
 
     def _begin(self) -> None:
         """What a former run left: its wish and its facts. Without any, the working tree is what is wanted."""
-        self.state = resumed(self._files.state())
         self.status = self._files.status()
         self._known = self._versions.all()
-        self._wish = self._files.wish()
-        if self._wish is None or self._wish.version not in self._known:
-            generation = self._wish.generation + 1 if self._wish else 1
-            self._wish = Wish(version=working_tree(self.service).hash, generation=generation)
-            self._files.write_wish(self._wish)
+        self.state = resumed(self._files.state(), self._known)
+        self._wish = self._begin_wish(self._files.wish())
         self._files.write_state(self.state)
         self._endpoints.write(self.service, wanted_endpoints(self.service, self.state, Seen()))
         self._next = utc_now()
         self._complete = False
+        self._ready_versions: set[str] = set()
+
+    def _begin_wish(self, found: Wish | None) -> Wish:
+        dev, held = working_tree(self.service).hash, self.status.held_version
+        generation = found.generation + 1 if found else 1
+        if found is None or found.version not in self._known:
+            found = Wish(version=dev, generation=generation)
+        elif held and held.version == found.version == dev:
+            # Its files may have been mended since: a start is another try.
+            found = found.model_copy(update={"retry": found.retry + 1, "generation": generation})
+        self._files.write_wish(found)
+        return found
 
     def migrate_working_tree(self) -> None:
         """Of a working tree that is active already: its files may have changed while nothing ran."""
@@ -95,6 +103,13 @@ class Reconciler:
         """Nothing goes on, and nothing is missing."""
         calm = self.status.release is None and self.status.phase in {"Released", "Failed", "Blocked"}
         return calm and self.status.observed_generation == self.wish.generation and self._complete
+
+    @property
+    def answers(self) -> bool:
+        """The active version does; a release of another one may go on beside it."""
+        release = self.status.release
+        installing = release is not None and release.kind == "Install"
+        return self.rests or (not installing and self.state.active in self._ready_versions)
 
     @property
     def wish(self) -> Wish:
@@ -140,7 +155,8 @@ class Reconciler:
                 clients, rests = group.clients, group.rests
             except BrokerUnavailable:
                 broker = False
-        self._complete = _complete(self.state, processes)
+        self._ready_versions = _ready_versions(self.state, processes)
+        self._complete = all(version in self._ready_versions for version in self.state.versions)
         return Seen(
             processes=processes,
             hosts=hosts.get(self.service.name, {}) if hosts is not None else None,
@@ -190,19 +206,12 @@ class Reconciler:
     def active(self) -> str | None:
         return self.state.active
 
-    def active_version(self) -> Version | None:
-        return self._known.get(self.state.active) if self.state.active else None
 
-    def report(self) -> MicroserviceStatus:
-        return self.status
-
-
-def _complete(state: ServiceState, processes: Sequence[Process]) -> bool:
-    """Every process that is wanted is ready."""
+def _ready_versions(state: ServiceState, processes: Sequence[Process]) -> set[str]:
+    """Those of which every process that is wanted is ready."""
     ready = {(each.version, each.component) for each in processes if each.alive and each.ready}
-    return all(
-        (version, component) in ready
+    return {
+        version
         for version, kept in state.versions.items()
-        for component, count in kept.wanted.items()
-        if count
-    )
+        if all((version, component) in ready for component, count in kept.wanted.items() if count)
+    }
