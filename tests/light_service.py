@@ -63,7 +63,7 @@ def main(process):
     serve(int(os.environ["ADMIN_PORT"]))
     asked_to_end.wait()
     if process == "consumer":
-        time.sleep(0.2)  # its batch
+        time.sleep(1)  # its batch
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def test_a_rollback_moves_requests_first_and_then_consumers(runtime):
     assert ("2", {"1"}) not in runtime.sights
 
 
-@pytest.mark.parametrize("effects", [1, 2, 4, 7, 11])
+@pytest.mark.parametrize("effects", [1, 3, 6, 10])
 def test_whoever_carries_it_out_may_be_killed_in_the_middle(runtime, effects):
     installed(runtime)
     runtime.want("2")
@@ -106,3 +106,5 @@ def test_whoever_carries_it_out_may_be_killed_in_the_middle(runtime, effects):
     runtime.until_released("2")
 
     assert runtime.look() == ("2", {"2"}, True)
+    runtime.roll_back("1")  # nothing was forgotten
+    runtime.until_released("1")
