@@ -1,21 +1,32 @@
-"""One order travels: open an account, sign in, order, and see the order confirmed, paid, and on the list.
+"""Three acts: an order travels; a new version takes over while customers order; a bad version is refused.
 
-Usage: python services/story.py URL
-URL is the gateway. Exit code 0 when the order came through, 1 with a sentence when it did not.
+Usage: python services/story.py URL [DATA]
+URL is the gateway, DATA the folder of `slipway up`; without it there is the first act alone, since releases need it.
+Exit code 0 when all went well, 1 with a sentence when it did not.
 """
 
 import base64
 import hashlib
+import http.client
 import json
+import re
 import secrets
+import shutil
+import subprocess
 import sys
+import tempfile
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import contextmanager
 from http import HTTPStatus
+from pathlib import Path
 
 DEADLINE_SECONDS = 60
+CUSTOMERS, PAUSE_SECONDS = 4, 0.2
+ORDERS = Path(__file__).parent / "orders"
 SCOPES = "openid users:read orders:read orders:write inventory:read"
 
 
@@ -30,6 +41,7 @@ class Client:
     def __init__(self, url):
         self.url = url
         self.token = ""
+        self.again = None  # signs in again: a token lives for some minutes
         self._opener = urllib.request.build_opener(NoRedirect)
 
     def ask(self, method, path, body=None, *, form=None):
@@ -80,11 +92,13 @@ def until(condition):
     raise OSError(f"this did not happen within {DEADLINE_SECONDS} s; the logs of relays and consumers say why")
 
 
-def tell(shop):
+def an_order_travels(shop):
+    print("Act 1: an order travels")
     email, password = f"ada.{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16)
     user = shop.ask("POST", "/v2/users", {"name": "Ada", "email": email, "password": password})
     print(f"  POST /v2/users                  → Ada is user {user['id']}")
     shop.sign_in(email, password)
+    shop.again = lambda: shop.sign_in(email, password)
     print("  POST /oauth/token               → she signed in; the gateway checks her token from now on")
 
     # A new shop fills its shelves in the background.
@@ -103,26 +117,145 @@ def tell(shop):
     order, took = until(lambda: settled(shop.ask("GET", path)))
     print(f"  GET  /v1/orders/{{id}}            → {order['status']}, after {took:.0f} ms")
     if order["status"] != "confirmed":
-        print(f"error: the order was {order['status']}: {order['reason']}")
-        return 1
+        raise OSError(f"the order was {order['status']}: {order['reason']}")
     shop.ask("POST", f"{path}/pay", {"card": "card-ok"})
     print("  POST /v1/orders/{id}/pay        → paid")
     _, took = until(
         lambda: [one for one in shop.ask("GET", "/v2/users/me/orders")["orders"] if one["status"] == "paid"]
     )
     print(f"  GET  /v2/users/me/orders        → there it is, paid, on the list that users keeps; after {took:.0f} ms")
-    return 0
+    return item, placed["id"]
+
+
+class Customers:
+    """Place orders and look at them on kept-alive connections, until they are told to stop; every answer counts."""
+
+    def __init__(self, shop, order):
+        self._shop, self._order = shop, order
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._buy, daemon=True) for _ in range(CUSTOMERS)]
+        self.placed, self.answers, self.failures = [], 0, []
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _buy(self):
+        address = urllib.parse.urlsplit(self._shop.url)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=15)
+        while not self._stop.wait(PAUSE_SECONDS):
+            try:
+                order = self._ask(connection, "POST", "/v1/orders", self._order)
+                self.placed.append(order["id"])
+                self._ask(connection, "GET", f"/v1/orders/{order['id']}")
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(str(error))
+                connection.close()
+
+    def _ask(self, connection, method, path, body=None):
+        headers = {"Authorization": f"Bearer {self._shop.token}", "Content-Type": "application/json"}
+        connection.request(method, path, json.dumps(body) if body else None, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
+            raise OSError(f"{method} {path} answered {answer.status}: {text[:200]!r}")
+        self.answers += 1
+        return json.loads(text)
+
+
+class Slipway:
+    """The commands, as they are typed in a second terminal."""
+
+    def __init__(self, data):
+        self._data = data
+
+    def run(self, *words):
+        print(f"  $ slipway {' '.join(map(str, words))}", flush=True)
+        return subprocess.run(self._command(*words), check=False).returncode
+
+    def next_version(self, service):
+        """The first number that no version of the service has yet."""
+        shown = subprocess.run(self._command("status", service), check=True, capture_output=True, text=True).stdout
+        return 1 + max([1, *map(int, re.findall(r"^  (\d+) ", shown, re.MULTILINE))])
+
+    def _command(self, *words):
+        return [sys.executable, "-m", "slipway_chassis", *map(str, words), "--data", self._data]
+
+
+def a_version_takes_over(shop, slipway, item):
+    print("\nAct 2: a new version of orders takes over, while customers order")
+    shop.again()
+    before = stock(shop, item)
+    order = {"item": item["sku"], "quantity": 1, "unit_price_cents": item["price_cents"]}
+    with Customers(shop, order) as customers:
+        print(f"  {CUSTOMERS} customers place orders without a break, on connections that they keep")
+        if slipway.run("release", "orders", "--version", slipway.next_version("orders")):
+            raise OSError("the release did not succeed")
+    print(f"  {customers.answers} requests were answered, {len(customers.failures)} failed")
+    if customers.failures:
+        raise OSError(f"the first failure: {customers.failures[0]}")
+    count = len(customers.placed)
+    _, took = until(lambda: before - stock(shop, item) >= count and all_settled(shop, customers.placed))
+    if before - stock(shop, item) != count:
+        raise OSError(f"{count} orders took {before - stock(shop, item)} items off the shelf")
+    print(f"  {count} orders, {count} reservations: each event came through once; the last after {took:.0f} ms")
+
+
+def a_bad_version_is_refused(shop, slipway, placed):
+    print("\nAct 3: somebody renamed /pay to /payment, and releases it")
+    number = slipway.next_version("orders")
+    with bad_orders() as folder:
+        ended = slipway.run("release", "orders", "--version", number, "--from", folder)
+    if not ended:
+        raise OSError("the bad version was released")
+    print("  no request ever reached it: the gate asked it first, on a port that nobody else knows")
+    order = shop.ask("GET", f"/v1/orders/{placed}")
+    print(f"  GET  /v1/orders/{{id}}            → {order['status']}: what was there before goes on answering")
+
+
+@contextmanager
+def bad_orders():
+    """The code of orders with another path in its API."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "orders"
+        shutil.copytree(ORDERS / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        api = copy / "src" / "orders" / "entrypoints" / "http.py"
+        api.write_text(api.read_text().replace('/pay"', '/payment"'))
+        yield copy
+
+
+def stock(shop, item):
+    items = shop.ask("GET", "/v1/inventory/items")["items"]
+    return next(int(one["available"]) for one in items if one["sku"] == item["sku"])
+
+
+def all_settled(shop, orders):
+    return all(settled(shop.ask("GET", f"/v1/orders/{one}")) for one in orders)
 
 
 def settled(order):
     return order if order["status"] != "placed" else None
 
 
+def tell(shop, data):
+    item, placed = an_order_travels(shop)
+    if data:
+        slipway = Slipway(data)
+        a_version_takes_over(shop, slipway, item)
+        a_bad_version_is_refused(shop, slipway, placed)
+
+
 def main():
-    if len(sys.argv[1:]) != 1:
+    if len(sys.argv[1:]) not in {1, 2}:
         sys.exit(__doc__)
     try:
-        sys.exit(tell(Client(sys.argv[1].rstrip("/"))))
+        tell(Client(sys.argv[1].rstrip("/")), (sys.argv[2:] or [None])[0])
     except urllib.error.HTTPError as error:
         sys.exit(f"error: {error.url} answered {error.code}: {error.read().decode(errors='replace')}")
     except OSError as error:

@@ -20,19 +20,18 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 from conftest import ROOT, eventually
+from counting import TOPIC, assert_in_order, listed, orders_of
 from shop import Customer
 from slipway_chassis.config import KafkaSettings
 from slipway_chassis.embedded.processes import Child, free_port
 from slipway_chassis.events import kafka as kafka_adapter
 from slipway_chassis.events.ports import Record
-from slipway_chassis.events.stream import Envelope
 from slipway_operator.runtimes.local.layout import Layout
 from slipway_operator.runtimes.local.platform import Platform
 from slipway_operator.runtimes.local.system import read
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(900)]
 BASE_PORT = 21000
-TOPIC = "orders.order.v1"
 RATE, CLIENTS = 120, 16
 KILLS_EACH = 4
 VICTIMS = [
@@ -60,7 +59,7 @@ class World:
         relay = self.child("orders relay")
         second = Child("orders relay 2", relay.argv, relay.log, relay.env | {"ADMIN_PORT": str(free_port())})
         second.start()
-        self.platform.children.append(second)
+        self.platform.add(second)
         self._watcher.start()
 
     def stop(self):
@@ -72,7 +71,7 @@ class World:
     def _watch(self):
         while not self._stop.wait(0.2):
             with self._hold:
-                self.platform.restart_dead()
+                self.platform.tend()
 
     def child(self, name):
         [found] = [child for child in self.platform.children if child.name == name]
@@ -195,16 +194,6 @@ class Shop:
             time.sleep(0.1)
 
 
-def orders_of(world):
-    """Status and version of every order, as orders has them."""
-    rows = world.rows("orders", "SELECT id, status, version FROM orders")
-    return {str(order): (status, version) for order, status, version in rows}
-
-
-def listed(world):
-    return {str(order): status for order, status in world.rows("users", "SELECT order_id, status FROM listed_orders")}
-
-
 def test_nothing_is_lost_doubled_or_misordered_however_often_processes_are_killed(world, customer):
     chance = random.Random(4)
     kills = [victim for victim in VICTIMS for _ in range(KILLS_EACH)]
@@ -250,19 +239,6 @@ def assert_stock_adds_up(world, stock, expected):
     ends = {"paid": {"sold"}, "cancelled": {"released"}, "rejected": {"released", "rejected"}}
     assert set(reservations) == set(expected)
     assert all(reservations[order] in ends[status] for order, status in expected.items())
-
-
-def assert_in_order(world, versions):
-    """Each order's events are in Kafka in the order of their versions; repetitions only of what was there."""
-    highest, ids = {}, {}
-    for record in kafka_adapter.read_topic(world.kafka_settings, TOPIC):
-        if not record.header("ce_id"):
-            continue
-        envelope = Envelope.of(record)
-        assert ids.setdefault((envelope.subject, envelope.version), envelope.id) == envelope.id
-        assert envelope.version <= highest.get(envelope.subject, 0) + 1, "an event overtook the one before it"
-        highest[envelope.subject] = max(envelope.version, highest.get(envelope.subject, 0))
-    assert highest == versions
 
 
 @pytest.mark.parametrize("forget", [False, True], ids=["inbox kept", "inbox forgotten"])

@@ -3,7 +3,9 @@
 OperatorError (a ChassisError, so that the command line shows it as one sentence)
 ├── LocalRuntimeError     the local runtime can't start; the message says the cure
 │   ├── PortInUse
-│   └── AlreadyRunning
+│   ├── AlreadyRunning
+│   ├── NotRunning        a release was asked for and nothing runs that could carry it out
+│   └── ReleaseEnded      a release did not end with the version that was wanted
 ├── KubernetesError       a request to the API server did not do what it should; ``retriable`` says whether time helps
 │   ├── Unreachable       no answer, or not in time
 │   ├── Overloaded        429 or a 5xx: the server asks for patience
@@ -34,6 +36,14 @@ class PortInUse(LocalRuntimeError):
 
 
 class AlreadyRunning(LocalRuntimeError):
+    pass
+
+
+class NotRunning(LocalRuntimeError):
+    pass
+
+
+class ReleaseEnded(LocalRuntimeError):
     pass
 
 

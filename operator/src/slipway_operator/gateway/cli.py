@@ -10,6 +10,7 @@ from .binary import validate
 from .draining import asking, drain
 from .envoy import envoy_config
 from .errors import GatewayConfigurationError
+from .inner import Inner
 from .listeners import secret_config
 from .reading import read
 from .schema import chart_schema
@@ -46,10 +47,10 @@ def render(file: Path, output: Path | None, *, check: bool) -> None:
     write(settings, output)
 
 
-def write(settings: GatewaySettings, output: Path) -> None:
+def write(settings: GatewaySettings, output: Path, inner: Inner | None = None) -> None:
     """The configuration, and beside it what says where the certificate lies, so that a renewed one is taken."""
     secret = output.absolute().with_name(SECRET_FILE) if settings.tls.enabled else None
-    config = envoy_config(settings, secret_file=str(secret) if secret else None)
+    config = envoy_config(settings, secret_file=str(secret) if secret else None, inner=inner)
     files: dict[Path, dict[str, Any]] = {output: config}
     if secret:
         files = {secret: secret_config(settings), **files}

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .extensions import address_of, extension, seconds, typed
+from .inner import Inner, cluster_name, discovered, endpoints_name
 from .settings import GatewaySettings, Upstream
 
 ADMIN = "gateway-admin"
@@ -17,22 +18,47 @@ BUFFER_BYTES = 32768
 SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
-def clusters(settings: GatewaySettings) -> list[dict[str, Any]]:
-    made = [_service(name, upstream) for name, upstream in settings.upstreams.items()]
+def clusters(settings: GatewaySettings, inner: Inner | None = None) -> list[dict[str, Any]]:
+    made = [_service(name, upstream, inner) for name, upstream in settings.upstreams.items()]
+    if inner:
+        made += [_inner(name, inner) for name in inner.ports]
     made.append(_plain(ADMIN, "127.0.0.1", settings.listen.admin_port))
     if settings.telemetry.otlp_endpoint:
         made.append(_collector(settings.telemetry.otlp_endpoint))
     return made
 
 
-def _service(name: str, upstream: Upstream) -> dict[str, Any]:
-    return _plain(name, upstream.address, upstream.port) | {
+def _service(name: str, upstream: Upstream, inner: Inner | None) -> dict[str, Any]:
+    where = (
+        _discovered(name, inner.folder, endpoints_name(name, upstream.protocol))
+        if inner
+        else _plain(name, upstream.address, upstream.port)
+    )
+    return where | {
         "lb_policy": "LEAST_REQUEST",
         "circuit_breakers": {"thresholds": [_limits(upstream)]},
         "outlier_detection": _outliers(),
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _protocol(upstream.protocol)
         },
+    }
+
+
+def _inner(name: str, inner: Inner) -> dict[str, Any]:
+    protocol = name.rpartition("-")[2]
+    return _discovered(cluster_name(name), inner.folder, name) | {
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _protocol(protocol)
+        },
+    }
+
+
+def _discovered(name: str, folder: str, source: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        **discovered(folder, source),
+        "connect_timeout": seconds(CONNECT_SECONDS),
+        "per_connection_buffer_limit_bytes": BUFFER_BYTES,
     }
 
 

@@ -6,6 +6,7 @@ from .answers import ECS_VERSION
 from .clusters import clusters
 from .errors import GatewayConfigurationError
 from .extensions import address_of, typed
+from .inner import Inner, listener
 from .listeners import listeners
 from .settings import GatewaySettings
 
@@ -22,8 +23,12 @@ LOG_LINE = {
 }
 
 
-def envoy_config(settings: GatewaySettings, *, secret_file: str | None = None) -> dict[str, Any]:
-    """``secret_file`` is where ``listeners.secret_config`` was written; without it the certificate is read once."""
+def envoy_config(
+    settings: GatewaySettings, *, secret_file: str | None = None, inner: Inner | None = None
+) -> dict[str, Any]:
+    """``secret_file`` is where ``listeners.secret_config`` was written; without it the certificate is read once.
+    ``inner``: services are processes of this machine, and their endpoints change while Envoy runs.
+    """
     _refuse_templates(settings)
     return {
         "admin": {
@@ -32,8 +37,11 @@ def envoy_config(settings: GatewaySettings, *, secret_file: str | None = None) -
         },
         "node": {"id": "gateway", "cluster": "gateway"},
         "static_resources": {
-            "listeners": listeners(settings, secret_file=secret_file),
-            "clusters": clusters(settings),
+            "listeners": [
+                *listeners(settings, secret_file=secret_file),
+                *(listener(name, port) for name, port in (inner.ports.items() if inner else ())),
+            ],
+            "clusters": clusters(settings, inner),
         },
         "overload_manager": _overload(settings),
         "application_log_config": {"log_format": {"json_format": LOG_LINE}},

@@ -57,7 +57,7 @@ def run_consumer(declared: "Service") -> None:
     topics = [topic for source in declared.consumes for topic in (source.topic, retry_topic(source.topic, group))]
 
     def work(database: Database, stop: Stop, closing: ExitStack) -> None:
-        client = f"{group}-consumer-{socket.gethostname()}"
+        client = kafka.consumer_id(group, settings.service_version, socket.gethostname())
         publisher = kafka.publisher(settings, client_id=client)
         closing.callback(publisher.close)
         subscription = kafka.subscription(settings, group=group, topics=topics, client_id=client)

@@ -1,5 +1,8 @@
-"""The whole platform as processes on one laptop, on real PostgreSQL, Kafka and Envoy.
+"""The whole platform as processes on one laptop, on real PostgreSQL, Kafka and Envoy, released by the planner.
 
-``system`` (what to run, read from pyproject.toml) · ``layout`` (folder, ports, lock) · ``platform``
- (starts, watches, stops) · ``cli`` (``slipway up``).
+``system`` (what to run, read from pyproject.toml) · ``layout`` (folder, ports, lock) · ``versions`` (copies of code)
+· ``state`` (what is wanted, in files) → ``observing`` and ``executing`` (pure: what the planner sees, what its steps
+change) → ``processes``, ``gateway``, ``checking``, ``leftovers`` (edges) → ``reconciler`` (one look at one service)
+→ ``platform`` (starts, watches, stops all) → ``cli`` (``slipway up``). ``releasing`` and ``release_cli`` ask from
+another terminal; ``telling`` says what happens.
 """

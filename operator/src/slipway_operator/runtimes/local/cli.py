@@ -15,7 +15,7 @@ from .layout import Layout, default_data
 from .platform import Platform
 from .system import read
 
-WATCH_SECONDS = 0.5
+WATCH_SECONDS = 0.1
 
 
 @click.command()
@@ -46,13 +46,16 @@ def up(data: Path | None, port: int, base_port: int, story: Path | None, *, once
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with layout.locked():
-        platform = Platform(layout, system, machine=machine, tell=_Teller())
+        teller = _Teller()
+        platform = Platform(layout, system, machine=machine, tell=teller)
         click.echo(f"data, logs and passwords are in {layout.data}")
         code = 0
         try:
             platform.start()
             click.echo(f"all of it takes {platform.memory_mb()} MB of memory (resident)")
-            code = _tell_story(story, layout.gateway) if story else 0
+            teller.silent = story is not None  # a story tells of its releases itself
+            code = _tell_story(story, platform, stop) if story else 0
+            teller.silent = False
             if not once:
                 click.echo(f"\nthe gateway is at http://127.0.0.1:{layout.gateway} - Ctrl-C stops everything")
                 _watch(platform, stop)
@@ -68,18 +71,32 @@ class _Teller:
 
     def __init__(self) -> None:
         self._start = self._last = time.monotonic()
+        self.silent = False
 
     def __call__(self, what: str, remark: str) -> None:
         now = time.monotonic()
-        click.echo(f"  {now - self._start:5.1f} s  (+{now - self._last:4.1f})  {what:<18} {remark}")
+        if not self.silent:
+            click.echo(f"  {now - self._start:5.1f} s  (+{now - self._last:4.1f})  {what:<18} {remark}")
         self._last = now
 
 
-def _tell_story(story: Path, port: int) -> int:
-    return subprocess.run([sys.executable, str(story), f"http://127.0.0.1:{port}"], check=False).returncode
+def _tell_story(story: Path, platform: Platform, stop: threading.Event) -> int:
+    """Runs the script beside the platform, which goes on: a story may release versions."""
+    layout = platform.layout
+    telling = subprocess.Popen([sys.executable, str(story), layout.gateway_url, str(layout.data)])
+    try:
+        while telling.poll() is None and not stop.wait(WATCH_SECONDS):
+            _tend(platform)
+    finally:
+        telling.terminate()
+    return telling.wait()
 
 
 def _watch(platform: Platform, stop: threading.Event) -> None:
     while not stop.wait(WATCH_SECONDS):
-        for name in platform.restart_dead():
-            click.echo(f"{name} ended by itself and was started again; its log says why", err=True)
+        _tend(platform)
+
+
+def _tend(platform: Platform) -> None:
+    for name in platform.tend():
+        click.echo(f"{name} ended by itself and was started again; its log says why", err=True)

@@ -13,10 +13,14 @@ from ...errors import AlreadyRunning, PortInUse
 from .system import Service
 
 PORTS_PER_SERVICE = 10
-
+# Versions of a service that may have processes at the same time, each with ports of its own.
+SLOTS = 4
+PORTS_PER_SLOT = 200
 
 # Where in a service's ports each of its processes has its health and metrics.
 ADMIN = {"http": 2, "grpc": 3, "relay": 4, "consumer": 5}
+# Where the gateway passes requests of other services on to the active version.
+INNER = {"http": 6, "grpc": 7}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,16 @@ class Layout:
     def gateway_url(self) -> str:
         return f"http://127.0.0.1:{self.gateway}"
 
-    def of_service(self, position: int) -> ServicePorts:
-        first = self.base + PORTS_PER_SERVICE * (position + 1)
+    def of_service(self, position: int, slot: int = 0) -> ServicePorts:
+        first = self.base + PORTS_PER_SLOT * slot + PORTS_PER_SERVICE * (position + 1)
         return ServicePorts(first, first + 1, {process: first + offset for process, offset in ADMIN.items()})
 
+    def inner(self, position: int, protocol: str) -> int:
+        """The port of a service that stays, whatever version answers there."""
+        return self.base + PORTS_PER_SERVICE * (position + 1) + INNER[protocol]
+
     def require_free_ports(self, services: Sequence[Service]) -> None:
-        """Raises PortInUse that names the port, who needs it and the cure."""
+        """Raises PortInUse that names the port, who needs it and the cure. Processes find ports themselves."""
         needed = {
             self.postgresql: "PostgreSQL",
             self.kafka: "Kafka",
@@ -77,13 +85,7 @@ class Layout:
             self.gateway_metrics: "the gateway's metrics",
         }
         for position, service in enumerate(services):
-            ports = self.of_service(position)
-            serving = {"http": ports.http, "grpc": ports.grpc}
-            for process in service.processes:
-                if process in serving:
-                    needed[serving[process]] = f"{service.name} ({process})"
-                if process in ports.admin:
-                    needed[ports.admin[process]] = f"the health and metrics of {service.name} {process}"
+            needed |= {self.inner(position, process): service.name for process in service.processes if process in INNER}
         if not port_free(self.gateway):
             raise PortInUse(
                 f"port {self.gateway}, which the gateway needs, is in use. Stop what listens there "
@@ -96,6 +98,25 @@ class Layout:
                     f"(ss -ltnp 'sport = :{port}' shows it) or move all inner ports: "
                     f"slipway up --base-port {self.base + 1000}"
                 )
+
+    @property
+    def endpoints(self) -> Path:
+        return self.data / "gateway" / "endpoints"
+
+    def releases(self, service: str) -> Path:
+        """What is remembered of a service's versions and of the release that goes on."""
+        return self.data / "releases" / service
+
+    def is_locked(self) -> bool:
+        """Whether a runtime holds the folder."""
+        if not (self.data / "lock").exists():
+            return False
+        with (self.data / "lock").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
+            return False
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -1,30 +1,39 @@
-"""Starts PostgreSQL, Kafka, the services and Envoy in order, starts again what dies, stops all in reverse."""
+"""Starts PostgreSQL, Kafka and Envoy, hands the services to the release engine, stops all in reverse."""
 
 import base64
-import http.client
 import secrets
-import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from string import Template
 
 import psutil
 
-from slipway_chassis.config import MachineSettings
+from slipway_chassis.config import KafkaSettings, MachineSettings
 from slipway_chassis.embedded import kafka, postgresql
 from slipway_chassis.embedded.processes import Child
 from slipway_chassis.errors import EmbeddedError
+from slipway_chassis.events.kafka import Groups
 
 from ...errors import LocalRuntimeError
 from ...gateway import development_ca
 from ...gateway.binary import envoy_binary
 from ...gateway.cli import write
+from ...gateway.inner import Inner, endpoints_name
 from ...gateway.reading import with_upstreams
 from ...gateway.settings import GatewaySettings, Listen, Tls
-from .layout import Layout
+from .gateway import Endpoints
+from .layout import INNER, Layout, ServicePorts
+from .leftovers import Leftovers
+from .processes import Processes, probe, utc_now
+from .reconciler import Reconciler
+from .state import Files
 from .system import Service, System
+from .telling import Teller
+from .versions import Version
 
-START_TIMEOUT = 60.0
+START_TIMEOUT = 120.0
+POLL_SECONDS = 0.05
 
 
 class Platform:
@@ -43,13 +52,20 @@ class Platform:
         self.services = system.services
         self._machine = machine
         self._tell = tell
-        self.children: list[Child] = []  # in the order of their start
+        self._infrastructure: list[Child] = []  # in the order of their start
+        self._leftovers = Leftovers(layout.data / "processes.json")
+        self._databases: dict[str, str] = {}
+        self._groups: Groups | None = None
+        self.reconcilers: dict[str, Reconciler] = {}
 
+    # --- start
     def start(self) -> None:
         layout = self.layout
+        for name in self._leftovers.end():
+            self._tell(name, "of a former run has ended")
         layout.require_free_ports(self.services)
         self._postgresql = postgresql.start(layout.data / "postgresql", port=layout.postgresql)
-        self.children.append(self._postgresql.child)
+        self.add(self._postgresql.child)
         self._tell("PostgreSQL", f"127.0.0.1:{layout.postgresql}")
         if not kafka.jars_folder(self._machine).exists():
             self._tell("Kafka's jars", "are being fetched by Maven; once, some 45 MB")
@@ -59,53 +75,108 @@ class Platform:
             controller_port=layout.kafka_controller,
             machine=self._machine,
         )
-        self.children.append(self._kafka.child)
+        self.add(self._kafka.child)
         self._tell("Kafka", self._kafka.bootstrap_servers)
-        self._start_services()
+        self._groups = Groups(KafkaSettings(kafka_bootstrap_servers=self._kafka.bootstrap_servers))
+        self._begin_releases()
         self._start_gateway()
+        self._migrate_working_trees()
+        self._until_all_answer()
 
-    def _start_services(self) -> None:
-        """All services at once: they wait for what they need, not for each other."""
-        environments = [self._environment(position) for position in range(len(self.services))]
-        migrations = [
-            self._child(service, "migrate", environment)
-            for service, environment in zip(self.services, environments, strict=True)
-            if "migrate" in service.processes
-        ]
-        try:
-            for child in migrations:
-                child.start()
-            for child in migrations:
-                if child.wait(START_TIMEOUT):
-                    raise EmbeddedError(f"{child.name} failed.{child.last_words()}")
-        finally:
-            for child in migrations:
-                child.stop()
-        self._tell("migrations", ", ".join(child.name.partition(" ")[0] for child in migrations))
-        waiting: list[tuple[Child, int]] = []
+    def add(self, child: Child) -> None:
+        """A process that runs: it is started again when it dies, and stopped with the others."""
+        self._infrastructure.append(child)
+        self._record()
+
+    def _begin_releases(self) -> None:
+        self._endpoints = Endpoints(self.layout.endpoints, self.layout.gateway_admin)
         for position, service in enumerate(self.services):
-            for process, port in self._admin_ports(position).items():
-                child = self._child(service, process, environments[position] | {"ADMIN_PORT": str(port)})
-                child.start()
-                self.children.append(child)
-                waiting.append((child, port))
-        for child, port in waiting:
-            child.wait_until(lambda port=port: _ready(port), START_TIMEOUT)  # type: ignore[misc]
-            self._tell(child.name, f"health and metrics on 127.0.0.1:{port}")
+            if "migrate" in service.processes:
+                self._databases[service.name] = self._postgresql.ensure_database(service.name)
+            folder = self.layout.releases(service.name)
+            files = Files(folder)
+            teller = Teller(service.name, folder / "journal", self._tell)
+            self.reconcilers[service.name] = Reconciler(
+                service,
+                files,
+                processes=Processes(service, position, self.layout, self._environment, teller.line),
+                endpoints=self._endpoints,
+                hosts=lambda: self._endpoints.hosts(self.services),
+                groups=self._groups,
+                teller=teller,
+            )
 
-    def _environment(self, position: int) -> dict[str, str]:
-        service, ports = self.services[position], self.layout.of_service(position)
+    def _migrate_working_trees(self) -> None:
+        """A working tree that was active before may have new migrations since; all at once."""
+        for reconciler in self.reconcilers.values():
+            reconciler.migrate_working_tree()
+
+    def _until_all_answer(self) -> None:
+        """All services at once: they wait for what they need, not for each other."""
+        ends = time.monotonic() + START_TIMEOUT
+        gateway_ready = False
+        while not (gateway_ready and all(each.answers for each in self.reconcilers.values())):
+            self.tend()
+            if not gateway_ready and probe(self.layout.gateway_metrics):
+                gateway_ready = True
+                address = f"{self.layout.gateway_url} (for programs also https://localhost:{self.layout.gateway_tls})"
+                self._tell("gateway (Envoy)", address)
+            for each in self.reconcilers.values():
+                each.require_hope()
+            if time.monotonic() > ends:
+                late = [name for name, each in self.reconcilers.items() if not each.answers] or ["the gateway"]
+                raise EmbeddedError(
+                    f"{', '.join(late)} did not get ready within {START_TIMEOUT:.0f} s; "
+                    f"the logs in {self.layout.data / 'logs'} say why"
+                )
+            time.sleep(POLL_SECONDS)
+
+    # --- while it runs
+    def tend(self) -> list[str]:
+        """Starts again what died, and takes each release one look further; returns what was started again."""
+        dead = [child for child in self._infrastructure if not child.alive]
+        for child in dead:
+            child.start()
+        names = [child.name for child in dead]
+        now = utc_now()
+        for reconciler in self.reconcilers.values():
+            if reconciler.due(now):
+                reconciler.reconcile()
+                names += reconciler.processes.restarted()
+        self._record()
+        return names
+
+    def _record(self) -> None:
+        self._leftovers.record([*self._infrastructure, *self._everything()])
+
+    def _everything(self) -> Iterator[Child]:
+        for reconciler in self.reconcilers.values():
+            yield from reconciler.processes.all()
+
+    @property
+    def children(self) -> list[Child]:
+        """Everything that runs; of two versions of a service the active one's processes."""
+        return [*self._infrastructure, *self._children_of_services()]
+
+    def _children_of_services(self) -> Iterator[Child]:
+        for reconciler in self.reconcilers.values():
+            yield from reconciler.processes.children(reconciler.active).values()
+
+    # --- settings of a process
+    def _environment(self, service: Service, version: Version, ports: ServicePorts) -> dict[str, str]:
         environment = {
             "PATH": self._machine.path,
             "PYTHONUNBUFFERED": "1",
             "KAFKA_BOOTSTRAP_SERVERS": self._kafka.bootstrap_servers,
             "HTTP_PORT": str(ports.http),
             "GRPC_PORT": str(ports.grpc),
-            "SERVICE_VERSION": "dev",
+            "SERVICE_VERSION": version.label,
         }
-        if "migrate" in service.processes:
-            environment["DATABASE_URL"] = self._postgresql.ensure_database(service.name)
-        return environment | self._trust() | self.settings_of(service)
+        if service.name in self._databases:
+            environment["DATABASE_URL"] = self._databases[service.name]
+        if version.source:
+            environment["PYTHONPATH"] = version.source
+        return environment | self._trust() | self.settings_of(service, version.env)
 
     def _trust(self) -> dict[str, str]:
         """The same tokens are accepted by the gateway and by every service behind it."""
@@ -119,14 +190,13 @@ class Platform:
             "AUTH_JWKS_URL": f"http://{host}:{port}{auth.jwks_path}",
         }
 
-    def settings_of(self, service: Service) -> dict[str, str]:
+    def settings_of(self, service: Service, env: Mapping[str, str] | None = None) -> dict[str, str]:
         """The service's own settings of pyproject.toml, with addresses and secrets put in."""
         known = {"gateway": self.layout.gateway_url}
         for position, other in enumerate(self.services):
-            ports = self.layout.of_service(position)
-            known |= {f"{other.name}_http": f"127.0.0.1:{ports.http}", f"{other.name}_grpc": f"127.0.0.1:{ports.grpc}"}
+            known |= {f"{other.name}_{p}": f"127.0.0.1:{self.layout.inner(position, p)}" for p in INNER}
         settings = {}
-        for name, value in service.env.items():
+        for name, value in (service.env if env is None else env).items():
             secret = self._secret(f"{service.name}-{name}") if "${secret}" in value else ""
             try:
                 settings[name] = Template(value).substitute(known, secret=secret)
@@ -147,25 +217,18 @@ class Platform:
         return file.read_text()
 
     def _addresses(self) -> dict[str, tuple[str, int]]:
-        """Where each service listens."""
+        """Where each service is reached inside the machine, whatever version answers."""
         found = {}
         for position, service in enumerate(self.services):
-            ports = self.layout.of_service(position)
-            found[service.name] = ("127.0.0.1", ports.grpc if "grpc" in service.processes else ports.http)
+            protocol = "grpc" if "grpc" in service.processes else "http"
+            found[service.name] = ("127.0.0.1", self.layout.inner(position, protocol))
         return found
 
-    def _child(self, service: Service, process: str, environment: dict[str, str]) -> Child:
-        name = f"{service.name} {process}"
-        log = self.layout.data / "logs" / f"{service.name}-{process}.log"
-        argv = [sys.executable, "-m", "slipway_chassis", "run", service.name, process]
-        return Child(name, argv, log, environment)
-
+    # --- the gateway
     def _start_gateway(self) -> None:
-        layout = self.layout
-        folder = layout.data / "gateway"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = self.layout.data / "gateway"
         config = folder / "envoy.json"
-        write(self._gateway_settings(folder), config)
+        write(self._gateway_settings(folder), config, self._inner())
         argv = [
             envoy_binary(),
             "-c",
@@ -178,11 +241,16 @@ class Platform:
         ]
         child = Child("gateway", argv, folder / "envoy.log")
         child.start()
-        self.children.append(child)
-        child.wait_until(lambda: _ready(layout.gateway_metrics), START_TIMEOUT)
-        self._tell(
-            "gateway (Envoy)", f"{layout.gateway_url} (for programs also https://localhost:{layout.gateway_tls})"
-        )
+        self.add(child)
+
+    def _inner(self) -> Inner:
+        ports = {
+            endpoints_name(service.name, protocol): self.layout.inner(position, protocol)
+            for position, service in enumerate(self.services)
+            for protocol in INNER
+            if protocol in service.processes
+        }
+        return Inner(str(self.layout.endpoints), ports)
 
     def _gateway_settings(self, folder: Path) -> GatewaySettings:
         layout, declared = self.layout, self._system.gateway
@@ -211,28 +279,17 @@ class Platform:
             descriptor_file=str(descriptor) if descriptor else None,
         )
 
+    # --- for others
     def admin_port(self, process: str) -> int:
         """The health and metrics port of a process named as in ``children``: "orders relay"."""
         service, _, kind = process.partition(" ")
-        position = [declared.name for declared in self.services].index(service)
-        return self._admin_ports(position)[kind]
-
-    def _admin_ports(self, position: int) -> dict[str, int]:
-        """The admin port of each process of a service that goes on running."""
-        ports = self.layout.of_service(position).admin
-        return {process: ports[process] for process in self.services[position].processes if process in ports}
-
-    def restart_dead(self) -> list[str]:
-        """Starts again every process that ended by itself; returns their names."""
-        dead = [child for child in self.children if not child.alive]
-        for child in dead:
-            child.start()
-        return [child.name for child in dead]
+        reconciler = self.reconcilers[service]
+        return reconciler.processes.admin_port(kind, reconciler.active)
 
     def memory_mb(self) -> int:
         """Resident memory of all processes, children's children included, in megabytes."""
         total = psutil.Process().memory_info().rss
-        for child in self.children:
+        for child in [*self._infrastructure, *self._everything()]:
             for process in child.family():
                 try:
                     total += process.memory_info().rss
@@ -242,17 +299,25 @@ class Platform:
 
     def stop(self) -> None:
         """Gateway first, then services, then what they depend on."""
-        for child in reversed(self.children):
+        gateway = [child for child in self._infrastructure if child.name == "gateway"]
+        rest = [child for child in reversed(self._infrastructure) if child not in gateway]
+        _stop(gateway)
+        _stop(list(self._everything()))
+        for reconciler in self.reconcilers.values():
+            reconciler.close()
+        if self._groups:
+            self._groups.close()
+        for child in rest:
             child.stop()
-        self.children.clear()
+        self._infrastructure.clear()
+        self.reconcilers.clear()
+        self._record()
 
 
-def _ready(admin_port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", admin_port, timeout=5)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except OSError:
-        return False
-    finally:
-        connection.close()
+def _stop(children: Sequence[Child]) -> None:
+    """All are asked first, then waited for: their stops take as long as the longest."""
+    for child in children:
+        if child.alive:
+            child.ask_to_end()
+    for child in children:
+        child.stop()

@@ -5,21 +5,50 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ...errors import LocalRuntimeError
 from ...gateway import reading
 from ...gateway.settings import GatewaySettings
+from ...spec.gates import Gate
 
 EXAMPLE = '[tool.slipway]\ngateway = "charts/gateway/values.yaml"\n\n[tool.slipway.services]\norders = {}'
 
-Process = Literal["migrate", "http", "grpc", "relay", "consumer"]
+Process = Literal["migrate", "contract", "http", "grpc", "relay", "consumer"]
+
+
+class Releasing(BaseModel):
+    """How a new version takes over. The words are those of a Microservice; the times are those of one person at one
+    machine, who waits for each release.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    auto_promote: bool = True
+    watch_seconds: int = Field(3, ge=0, le=3600)
+    scale_down_delay_seconds: int = Field(5, ge=0, le=3600)
+    progress_deadline_seconds: int = Field(120, ge=10, le=3600)
+    handover: Literal["Exclusive", "Overlap"] = "Exclusive"
+    history: int = Field(3, ge=1, le=20)
+    gates: tuple[Gate, ...] = ()
+
+    @field_validator("gates")
+    @classmethod
+    def _possible(cls, gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
+        for gate in gates:
+            if gate.type not in {"http", "contracts"}:
+                raise ValueError(f"gate {gate.name}: on one machine gates are of type http or contracts")
+            if gate.type == "http" and gate.http is None:
+                raise ValueError(f"gate {gate.name} is of type http and has no settings under http")
+        if len({gate.name for gate in gates}) < len(gates):
+            raise ValueError("two gates have the same name: give each its own")
+        return gates
 
 
 class Service(BaseModel):
     """``processes`` are those of ``slipway run``. ``env`` adds settings; in its values stand ``${gateway}`` (address
-    of the gateway), ``${orders_http}`` and ``${orders_grpc}`` (host and port of a service), and ``${secret}`` (made
-    once, and kept).
+    of the gateway), ``${orders_http}`` and ``${orders_grpc}`` (host and port of a service, whatever version answers
+    there), and ``${secret}`` (made once, and kept). ``command`` replaces ``slipway run NAME``; the process follows it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,6 +56,8 @@ class Service(BaseModel):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
     processes: tuple[Process, ...] = ("migrate", "http", "relay", "consumer")
     env: Mapping[str, str] = {}
+    command: tuple[str, ...] = ()
+    release: Releasing = Releasing()
 
 
 class System(BaseModel):

@@ -74,8 +74,7 @@ class Child:
         if self._process is None or not self.alive:
             return
         family = self.family()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(self.stop_signal)
+        self.ask_to_end()
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -83,6 +82,12 @@ class Child:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
             self._process.wait(10)
+
+    def ask_to_end(self) -> None:
+        """Sends the signal to stop, and does not wait."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(self.stop_signal)
 
     def family(self) -> list[psutil.Process]:
         """The process and its descendants."""

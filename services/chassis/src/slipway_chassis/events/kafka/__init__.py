@@ -10,9 +10,21 @@ from collections.abc import Sequence
 from ...config import KafkaSettings
 from ...errors import ConfigurationError
 from ..ports import Publisher, Subscription
+from .groups import Group, Groups, consumer_id
 from .topics import ensure_topics, list_topics, ping, purge_topic, read_topic
 
-__all__ = ["ensure_topics", "list_topics", "ping", "publisher", "purge_topic", "read_topic", "subscription"]
+__all__ = [
+    "Group",
+    "Groups",
+    "consumer_id",
+    "ensure_topics",
+    "list_topics",
+    "ping",
+    "publisher",
+    "purge_topic",
+    "read_topic",
+    "subscription",
+]
 
 
 def publisher(settings: KafkaSettings, *, client_id: str) -> Publisher:

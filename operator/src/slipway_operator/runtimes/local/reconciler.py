@@ -1,0 +1,217 @@
+"""One look at one service: what runs → the planner → what is wanted, written → the processes follow.
+
+Everything is derived anew, and written before anything follows it: so ``slipway up`` may end anywhere.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from slipway_chassis.errors import BrokerUnavailable
+from slipway_chassis.events.kafka import Groups
+
+from ...errors import LocalRuntimeError
+from ...planning import Plan, plan
+from ...planning.remembering import facts_of, status_of
+from ...spec.status import MicroserviceStatus
+from .checking import Checks
+from .executing import applied, resumed
+from .gateway import Endpoints
+from .observing import Process, Seen, absorbed, desired, observed, wanted_endpoints
+from .processes import Processes, utc_now
+from .state import Files, Migration, ServiceState, Wish
+from .system import Service
+from .telling import Teller
+from .versions import Versions, working_tree
+
+LOOK_AGAIN = timedelta(milliseconds=200)
+AT_REST = timedelta(seconds=1)
+
+Hosts = Callable[[], Mapping[str, Mapping[str, Sequence[int]]] | None]
+
+
+class Reconciler:
+    """``hosts`` asks Envoy. ``groups`` asks the broker; None: the service consumes nothing."""
+
+    def __init__(
+        self,
+        service: Service,
+        files: Files,
+        *,
+        processes: Processes,
+        endpoints: Endpoints,
+        hosts: Hosts,
+        groups: Groups | None,
+        teller: Teller,
+    ) -> None:
+        self.service = service
+        self.processes = processes
+        self._files = files
+        self._versions = Versions(files.folder, service)
+        self._endpoints = endpoints
+        self._hosts = hosts
+        self._groups = groups if "consumer" in service.processes else None
+        self._teller = teller
+        self._checks = Checks()
+        self._begin()
+
+    def _begin(self) -> None:
+        """What a former run left: its wish and its facts. Without any, the working tree is what is wanted."""
+        self.status = self._files.status()
+        self._known = self._versions.all()
+        self.state = resumed(self._files.state(), self._known)
+        self._wish = self._begin_wish(self._files.wish())
+        self._files.write_state(self.state)
+        self._endpoints.write(self.service, wanted_endpoints(self.service, self.state, Seen()))
+        self._next = utc_now()
+        self._complete = False
+        self._ready_versions: set[str] = set()
+
+    def _begin_wish(self, found: Wish | None) -> Wish:
+        dev, held = working_tree(self.service).hash, self.status.held_version
+        generation = found.generation + 1 if found else 1
+        if found is None or found.version not in self._known:
+            found = Wish(version=dev, generation=generation)
+        elif held and held.version == found.version == dev:
+            # Its files may have been mended since: a start is another try.
+            found = found.model_copy(update={"retry": found.retry + 1, "generation": generation})
+        self._files.write_wish(found)
+        return found
+
+    def migrate_working_tree(self) -> None:
+        """Of a working tree that is active already: its files may have changed while nothing ran."""
+        version = working_tree(self.service)
+        if self.state.active == version.hash and "migrate" in version.processes:
+            others = [each for each in self.state.migrations if each.version != version.hash]
+            again = Migration(version=version.hash, kind="expand", attempt=self.status.attempts)
+            self._keep(self.state.model_copy(update={"migrations": (*others, again)}))
+
+    def require_hope(self) -> None:
+        """Raises LocalRuntimeError when a first version was given up: there is nothing that could answer."""
+        held = self.status.held_version
+        if held and self.state.active is None:
+            raise LocalRuntimeError(f"{self.service.name} can't start: {held.message}")
+        failed = [each for each in self.state.migrations if each.state.value == "Failed"]
+        if failed and failed[0].version == self.state.active and self.status.release is None:
+            raise LocalRuntimeError(f"{self.service.name} can't start: its migration failed: {failed[0].message}")
+
+    # --- whether it is time
+    def due(self, now: datetime) -> bool:
+        return now >= self._next or self._wish_changed() or self.processes.somebody_fell()
+
+    @property
+    def rests(self) -> bool:
+        """Nothing goes on, and nothing is missing."""
+        calm = self.status.release is None and self.status.phase in {"Released", "Failed", "Blocked"}
+        return calm and self.status.observed_generation == self.wish.generation and self._complete
+
+    @property
+    def answers(self) -> bool:
+        """The active version does; a release of another one may go on beside it."""
+        release = self.status.release
+        installing = release is not None and release.kind == "Install"
+        return self.rests or (not installing and self.state.active in self._ready_versions)
+
+    @property
+    def wish(self) -> Wish:
+        assert self._wish  # noqa: S101 # made at the beginning
+        return self._wish
+
+    def _wish_changed(self) -> bool:
+        found = self._files.wish()
+        if found is None or found == self._wish:
+            return False
+        self._wish, self._known = found, self._versions.all()
+        return True
+
+    # --- a look
+    def reconcile(self) -> None:
+        now = utc_now()
+        self._wish_changed()
+        wish, version = self.wish, self._known.get(self.wish.version)
+        if version is None:
+            raise LocalRuntimeError(f"{self.service.name}: the version {wish.version} that is wanted is gone")
+        seen = self._look()
+        state = absorbed(self.state, seen)
+        saw = observed(self.service, state, self._known, facts_of(self.status), seen)
+        made = plan(saw, desired(self.service, wish, version, first=not self.status.stable_version), now)
+        before = self._remember(made, now)
+        for step in made.steps:
+            state = applied(state, step, now)
+        self._keep(state)
+        self._follow(seen, now)
+        self._teller.look(made.steps, before, self.status, self._known)
+        busy = bool(made.steps) or self.status.release is not None or not self.rests
+        self._next = now + (LOOK_AGAIN if busy else AT_REST)
+
+    def _look(self) -> Seen:
+        processes = self.processes.look()
+        releasing = self.status.release is not None
+        hosts = self._hosts() if releasing or self.status.draining else None
+        clients: Sequence[str] | None = None
+        rests = broker = True
+        if releasing and self._groups:
+            try:
+                group = self._groups.describe(self.service.name)
+                clients, rests = group.clients, group.rests
+            except BrokerUnavailable:
+                broker = False
+        self._ready_versions = _ready_versions(self.state, processes)
+        self._complete = all(version in self._ready_versions for version in self.state.versions)
+        return Seen(
+            processes=processes,
+            hosts=hosts.get(self.service.name, {}) if hosts is not None else None,
+            clients=clients,
+            group_rests=rests,
+            broker=broker,
+            gates=self._checks.results(),
+        )
+
+    def _remember(self, made: Plan, now: datetime) -> MicroserviceStatus:
+        """Facts are written before what they speak of is done. Returns the former status."""
+        before = self.status
+        after = status_of(made, before, service=self.service.name, generation=self.wish.generation, now=now)
+        if after != before:
+            self._files.write_status(after)
+            self.status = after
+        return before
+
+    def _keep(self, state: ServiceState) -> None:
+        if state == self.state:
+            return
+        for version in state.forgotten:
+            if version != self.wish.version:
+                self._versions.forget(version)
+        state = state.model_copy(update={"forgotten": ()})
+        self._files.write_state(state)
+        self.state = state
+
+    def _follow(self, seen: Seen, now: datetime) -> None:
+        """First requests, then processes: what is to end gets none any more when it is asked to."""
+        self._endpoints.write(self.service, wanted_endpoints(self.service, self.state, seen))
+        try:
+            self.processes.follow(self.state, self._known, now)
+        except LocalRuntimeError as error:  # no port is free: the next look tries again, until the deadline
+            self._teller.trouble(str(error))
+        gates = {gate.name: gate for gate in self.service.release.gates}
+        for run in self.state.gates:
+            if run.finished is None and run.gate in gates:
+                ports = {each.component: each.port for each in seen.processes if each.version == run.version}
+                self._checks.ask(run, gates[run.gate], ports)
+
+    def close(self) -> None:
+        self._checks.close()
+
+    # --- for others
+    @property
+    def active(self) -> str | None:
+        return self.state.active
+
+
+def _ready_versions(state: ServiceState, processes: Sequence[Process]) -> set[str]:
+    """Those of which every process that is wanted is ready."""
+    ready = {(each.version, each.component) for each in processes if each.alive and each.ready}
+    return {
+        version
+        for version, kept in state.versions.items()
+        if all((version, component) in ready for component, count in kept.wanted.items() if count)
+    }

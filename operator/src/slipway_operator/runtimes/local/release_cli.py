@@ -1,0 +1,120 @@
+"""``slipway release``, ``promote``, ``rollback`` and ``status``: what is asked of a running ``slipway up``."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+from slipway_chassis.config import MachineSettings, load
+
+from .layout import Layout, default_data
+from .releasing import Controls
+from .state import Wish
+from .system import System, read
+from .versions import LABEL
+
+Command = Callable[..., None]
+
+
+def data_option(command: Command) -> Command:
+    folder = click.Path(path_type=Path, file_okay=False)
+    return click.option("--data", type=folder, help="Folder that slipway up was given.")(command)
+
+
+def _place(data: Path | None) -> tuple[Layout, System]:
+    machine = load(MachineSettings)
+    return Layout((data or default_data(machine)).absolute(), gateway=0, base=0), read(Path.cwd())
+
+
+def _label(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    import re  # noqa: PLC0415 # only here
+
+    if not re.match(LABEL, value):
+        raise click.BadParameter("letters, digits, dots, dashes and underscores, at most 40")
+    return value
+
+
+def _settings(_context: click.Context, _parameter: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    pairs = [value.partition("=") for value in values]
+    if any(not name or not equals for name, equals, _ in pairs):
+        raise click.BadParameter("a setting is NAME=VALUE")
+    return {name: value for name, _, value in pairs}
+
+
+@click.command()
+@click.argument("service")
+@click.option("--version", "label", required=True, callback=_label, help="Name of the version, for example 2.")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder with its code; default: the working tree. It is copied.",
+)
+@click.option("--set", "env", multiple=True, callback=_settings, help="A setting of this version: NAME=VALUE.")
+@data_option
+def release(service: str, label: str, source: Path | None, env: dict[str, str], data: Path | None) -> None:
+    """Release a version of SERVICE blue-green, beside `slipway up`, and tell what happens.
+
+    The code is copied, so that the version stays what it is. To release another commit, let git put it
+    into a folder: git worktree add ../v1.4 v1.4
+
+    \b
+    Examples:
+      slipway release orders --version 2
+      slipway release orders --version 1.4 --from ../v1.4/services/orders
+    """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
+    controls = Controls(*_place(data), service)
+    begin = controls.journal_end()
+    _follow(controls, controls.release(label, source=source, env=env), begin)
+
+
+@click.command()
+@click.argument("service")
+@data_option
+def promote(service: str, data: Path | None) -> None:
+    """Let the version of SERVICE that passed its gates take over; needed where auto_promote is false."""
+    controls = Controls(*_place(data), service)
+    begin = controls.journal_end()
+    _follow(controls, controls.promote(), begin)
+
+
+@click.command()
+@click.argument("service")
+@click.argument("version", required=False)
+@data_option
+def rollback(service: str, version: str | None, data: Path | None) -> None:
+    """Go back to a former VERSION of SERVICE; default: the one before. A release that goes on is given up.
+
+    \b
+    Examples:
+      slipway rollback orders
+      slipway rollback orders dev
+    """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
+    controls = Controls(*_place(data), service)
+    begin = controls.journal_end()
+    _follow(controls, controls.rollback(version), begin)
+
+
+@click.command()
+@click.argument("service", required=False)
+@data_option
+def status(service: str | None, data: Path | None) -> None:
+    """Show which version of each service answers, and what a release is waiting for."""
+    layout, system = _place(data)
+    for each in [service] if service else [one.name for one in system.services]:
+        controls = Controls(layout, system, each)
+        click.echo(f"{each:<12} {controls.sentence()}")
+        for label, said in controls.rows():
+            click.echo(f"  {label:<10} {said}")
+
+
+def _follow(controls: Controls, wish: Wish, begin: int) -> None:
+    start = time.monotonic()
+
+    def tell(what: str, remark: str) -> None:
+        click.echo(f"  {time.monotonic() - start:5.1f} s  {what:<22} {remark}")
+
+    controls.follow(wish, begin, tell)
+    if controls.status().phase == "Waiting":
+        click.echo(f"  it waits: {controls.sentence()}")

@@ -1,0 +1,116 @@
+"""What is wanted of one service on this machine: the objects that a cluster would keep, in one file.
+
+Steps change it, and the processes, endpoints and marks follow. It is written before anything follows, as a whole.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ...planning.observed import GateState, JobState, MigrationKind
+from ...spec.status import MicroserviceStatus
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Kept(_Model):
+    """A version as the release knows it. ``wanted``: processes of each component."""
+
+    revision: int
+    wanted: Mapping[str, int] = {}
+    draining: bool = False
+    retired: str = ""
+
+
+class Migration(_Model):
+    version: str
+    kind: MigrationKind
+    attempt: int
+    state: JobState = JobState.RUNNING
+    message: str = ""
+
+
+class GateRun(_Model):
+    version: str
+    gate: str
+    attempt: int
+    run: int
+    started: datetime
+    first_started: datetime
+    state: GateState = GateState.RUNNING
+    finished: datetime | None = None
+    message: str = ""
+
+
+class ServiceState(_Model):
+    """``forgotten``: versions whose code can be removed."""
+
+    versions: Mapping[str, Kept] = {}
+    active: str | None = None
+    preview: str | None = None
+    migrations: tuple[Migration, ...] = ()
+    gates: tuple[GateRun, ...] = ()
+    forgotten: tuple[str, ...] = ()
+
+    def wants(self, version: str, component: str) -> int:
+        kept = self.versions.get(version)
+        return kept.wanted.get(component, 0) if kept else 0
+
+
+class Wish(_Model):
+    """What people want: written by ``slipway release`` and ``slipway rollback``, read by ``slipway up``."""
+
+    version: str
+    generation: int = 1
+    retry: int = 0
+    pinned: str | None = None
+    promote: str | None = None
+
+
+class Files:
+    """Wish, state and status of one service. Each is replaced as a whole, so that nobody reads half of one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def wish(self) -> Wish | None:
+        return _read(self.folder / "wish.json", Wish)
+
+    def state(self) -> ServiceState:
+        return _read(self.folder / "state.json", ServiceState) or ServiceState()
+
+    def status(self) -> MicroserviceStatus:
+        return _read(self.folder / "status.json", MicroserviceStatus) or MicroserviceStatus()
+
+    def write_wish(self, wish: Wish) -> None:
+        replace_file(self.folder / "wish.json", wish.model_dump_json(indent=1))
+
+    def write_state(self, state: ServiceState) -> None:
+        replace_file(self.folder / "state.json", state.model_dump_json(indent=1))
+
+    def write_status(self, status: MicroserviceStatus) -> None:
+        replace_file(self.folder / "status.json", status.model_dump_json(by_alias=True, exclude_none=True, indent=1))
+
+
+def _read(file: Path, model: type[ModelT]) -> ModelT | None:
+    """None: there is none, or nobody can read it any more; the release is derived anew from what runs."""
+    try:
+        return model.model_validate_json(file.read_text())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def replace_file(file: Path, text: str, mode: int = 0o600) -> None:
+    """Written beside it and moved there: whoever reads, or watches, sees the old one or the new one."""
+    beside = file.with_name(f".{file.name}.new")
+    beside.touch(mode=mode)
+    beside.write_text(text)
+    beside.replace(file)

@@ -1,0 +1,170 @@
+"""What a version is on one machine: its name, its settings, and the code it runs, which is copied when it is released.
+
+The version ``dev`` is the working tree itself: it runs what lies there, and is what ``slipway up`` begins with.
+"""
+
+import hashlib
+import importlib.util
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ...errors import LocalRuntimeError
+from ...spec.fields import SERVING, WORKERS
+from ...spec.hashing import digest
+from .system import Process, Service
+
+DEV = "dev"
+LABEL = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,38}[A-Za-z0-9])?$"
+MOST_FILES, MOST_BYTES = 5_000, 100 * 1024 * 1024
+_LEFT_OUT = ("__pycache__", "*.pyc", ".git", ".venv")
+
+
+class Version(BaseModel):
+    """``source``: the folder that is put before all others on Python's path; empty: what is installed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hash: str
+    label: str = Field(pattern=LABEL)
+    processes: tuple[Process, ...]
+    env: Mapping[str, str] = {}
+    command: tuple[str, ...] = ()
+    source: str = ""
+    origin: str = ""  # where the source was copied from
+    made: datetime
+
+    @property
+    def serving(self) -> list[str]:
+        return [process for process in self.processes if process in SERVING]
+
+    @property
+    def workers(self) -> list[str]:
+        return [process for process in self.processes if process in WORKERS]
+
+    def argv(self, service: str, process: str) -> list[str]:
+        command = self.command or (sys.executable, "-m", "slipway_chassis", "run", service)
+        return [*command, process]
+
+
+def working_tree(service: Service) -> Version:
+    """The version dev: always as pyproject.toml and the tree are now."""
+    return Version(
+        hash=digest({"service": service.name, "label": DEV}),
+        label=DEV,
+        processes=service.processes,
+        env=service.env,
+        command=service.command,
+        made=datetime.fromtimestamp(0, UTC),
+    )
+
+
+class Versions:
+    """Those of one service that were released on this machine, each a folder with its record and its code."""
+
+    def __init__(self, folder: Path, service: Service) -> None:
+        self._folder = folder / "versions"
+        self._service = service
+
+    def all(self) -> dict[str, Version]:
+        """By hash, the working tree included."""
+        dev = working_tree(self._service)
+        kept = {version.hash: version for version in self._read()}
+        return kept | {dev.hash: dev}
+
+    def _read(self) -> Iterator[Version]:
+        for record in sorted(self._folder.glob("*/version.json")):
+            try:
+                yield Version.model_validate_json(record.read_text())
+            except (OSError, ValidationError) as error:
+                raise LocalRuntimeError(f"{record} can't be read; remove its folder: {error}") from None
+
+    def keep(self, label: str, *, source: Path | None, env: Mapping[str, str]) -> Version:
+        """Copies the code and writes the record. The same code and settings under the same name are one version."""
+        if label == DEV:
+            raise LocalRuntimeError(f"{DEV} is the working tree itself: give the version another name")
+        found = source_of(self._service.name, source)
+        settings = {**self._service.env, **env}
+        identity = {"label": label, "processes": self._service.processes, "env": settings}
+        identity |= {"command": self._service.command, "code": _digests(found)}
+        version = Version(
+            hash=digest(identity),
+            label=label,
+            processes=self._service.processes,
+            env=settings,
+            command=self._service.command,
+            source="",
+            origin=str(found),
+            made=datetime.now(UTC),
+        )
+        namesake = next((each for each in self._read() if each.label == label), None)
+        if namesake and namesake.hash == version.hash:
+            return namesake
+        if namesake:
+            raise LocalRuntimeError(
+                f"{self._service.name} has a version {label} already, with other code or settings "
+                f"(kept since {namesake.made:%Y-%m-%d %H:%M} UTC). Give this one another name"
+            )
+        return self._copy(version, found)
+
+    def _copy(self, version: Version, found: Path) -> Version:
+        """The folder appears as a whole, under its name, or not at all."""
+        folder = self._folder / version.hash
+        unfinished = self._folder.with_name(f"{version.hash}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        code = unfinished / "code" / found.name
+        code.parent.mkdir(parents=True, mode=0o700)
+        if found.is_dir():
+            shutil.copytree(found, code, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+        else:
+            shutil.copy2(found, code)
+        version = version.model_copy(update={"source": str(folder / "code")})
+        (unfinished / "version.json").write_text(version.model_dump_json(indent=1))
+        self._folder.mkdir(exist_ok=True, mode=0o700)
+        unfinished.rename(folder)
+        return version
+
+    def forget(self, version: str) -> None:
+        shutil.rmtree(self._folder / version, ignore_errors=True)
+
+    def named(self, reference: str) -> Version:
+        """By name or hash; LocalRuntimeError says which there are."""
+        there = self.all()
+        for version in there.values():
+            if reference in {version.label, version.hash}:
+                return version
+        kept = ", ".join(version.label for version in there.values())
+        raise LocalRuntimeError(f"{self._service.name} has no version {reference}; kept: {kept}")
+
+
+def source_of(module: str, folder: Path | None) -> Path:
+    """The package's folder, or the module's file: in ``folder``, or where Python finds it."""
+    if folder is not None:
+        for found in (folder / "src" / module, folder / module, folder / f"{module}.py"):
+            if found.exists():
+                return found.absolute()
+        raise LocalRuntimeError(
+            f"{folder} has neither src/{module} nor {module} nor {module}.py: name the folder of the service"
+        )
+    sys.path.append(str(Path.cwd()))
+    try:
+        spec = importlib.util.find_spec(module)
+    finally:
+        sys.path.pop()
+    if spec is None or (spec.origin is None and not spec.submodule_search_locations):
+        raise LocalRuntimeError(f"Python finds no module {module}: install the service, or name its folder with --from")
+    places = list(spec.submodule_search_locations or ())
+    return Path(places[0] if places else str(spec.origin)).absolute()
+
+
+def _digests(found: Path) -> dict[str, str]:
+    """Of each file of the code, by its path."""
+    files = [found] if found.is_file() else sorted(path for path in found.rglob("*") if path.is_file())
+    files = [path for path in files if "__pycache__" not in path.parts]
+    if len(files) > MOST_FILES or sum(path.stat().st_size for path in files) > MOST_BYTES:
+        raise LocalRuntimeError(f"{found} is too large for the code of a service: name its own folder with --from")
+    return {str(path.relative_to(found.parent)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
