@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ...planning.observed import GateState, JobState, MigrationKind
+from ...planning.observed import GateState, JobState, MigrationKind, Noted
 from ...spec.status import MicroserviceStatus
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -27,6 +27,7 @@ class Kept(_Model):
     wanted: Mapping[str, int] = {}
     draining: bool = False
     retired: str = ""
+    noted: Noted = Noted()
 
 
 class Migration(_Model):
