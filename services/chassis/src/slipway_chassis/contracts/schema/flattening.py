@@ -9,6 +9,8 @@ from .gaps import Undecided
 from .reading import ANYTHING, COUNTS, FINITE, TYPES, Document, Flat, Schema
 
 APPLICATORS = {"allOf", "anyOf", "oneOf", "$ref", "if", "then", "else", "dependentSchemas", "$dynamicRef"}
+# What ``contains`` finds counts as evaluated.
+ITEM_APPLICATORS = APPLICATORS | {"contains"}
 # Keywords whose change is noticed and not understood.
 OPAQUE = ("$dynamicRef", "$recursiveRef", "contentSchema")
 
@@ -115,8 +117,9 @@ def _conditions(schema: Mapping[str, Any]) -> dict[str, Schema]:
     schemas = dict(schema.get("dependentSchemas", {}))
     schemas |= {name: sub for name, sub in schema.get("dependencies", {}).items() if not isinstance(sub, list)}
     found |= {f"dependentSchemas/{name}": sub for name, sub in schemas.items()}
-    if schema.keys() & APPLICATORS:
-        found |= {key: schema[key] for key in ("unevaluatedProperties", "unevaluatedItems") if key in schema}
+    for key, applicators in (("unevaluatedProperties", APPLICATORS), ("unevaluatedItems", ITEM_APPLICATORS)):
+        if key in schema and schema.keys() & applicators:
+            found[key] = schema[key]
     return found
 
 
@@ -124,7 +127,7 @@ def _arrays(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Draft 7 has a list of schemas in ``items`` and the rest in ``additionalItems``."""
     if isinstance(schema.get("items"), list):
         return {"prefix": tuple(schema["items"]), "items": schema.get("additionalItems", True)}
-    rest = schema.get("unevaluatedItems", True) if not schema.keys() & APPLICATORS else True
+    rest = schema.get("unevaluatedItems", True) if not schema.keys() & ITEM_APPLICATORS else True
     return {"prefix": tuple(schema.get("prefixItems", ())), "items": schema.get("items", rest)}
 
 
