@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import logging
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
 
@@ -23,6 +24,7 @@ from slipway_operator.spec.hashing import version_hash
 from slipway_operator.spec.microservice import MicroserviceSpec
 
 PATIENCE = 60
+log = logging.getLogger(__name__)
 
 
 class Counted(Client):
@@ -102,8 +104,13 @@ class Shop:
 
             async def look():
                 while True:
-                    with suppress(KubernetesError):
+                    try:
                         await reconciler.reconcile(self.key)
+                    except KubernetesError as error:
+                        log.warning("%s: %s", self.key, error)
+                    except Exception:
+                        log.exception("%s", self.key)
+                        raise
                     await asyncio.sleep(self.pause)
 
             client.reconciler = reconciler
