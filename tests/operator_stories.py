@@ -39,7 +39,7 @@ class Counted(Client):
         self.writes[path] += 1
         done = await super()._write(method, path, body, **options)
         if path.endswith("/services/orders"):
-            self.switches.append(body["spec"]["selector"].get(VERSION_LABEL))
+            self.switches.append(done["spec"]["selector"].get(VERSION_LABEL))
         return done
 
 
