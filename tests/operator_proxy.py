@@ -22,7 +22,7 @@ class Proxy:
     def __init__(self, access, folder):
         self._access = access
         self.port = free_port()
-        self.kubeconfig = folder / "proxied-kubeconfig"
+        self.kubeconfig = folder / f"kubeconfig-{self.port}"  # each proxy has its own
         self.writes = []
         self._kill = None  # number of the write, whether it lands, the process
         self.killed = asyncio.Event()

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import logging
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
 
@@ -23,6 +24,7 @@ from slipway_operator.spec.hashing import version_hash
 from slipway_operator.spec.microservice import MicroserviceSpec
 
 PATIENCE = 60
+log = logging.getLogger(__name__)
 
 
 class Counted(Client):
@@ -37,7 +39,7 @@ class Counted(Client):
         self.writes[path] += 1
         done = await super()._write(method, path, body, **options)
         if path.endswith("/services/orders") and "spec" in body:
-            self.switches.append(body["spec"]["selector"].get(VERSION_LABEL))
+            self.switches.append(done["spec"]["selector"].get(VERSION_LABEL))
         return done
 
 
@@ -103,8 +105,13 @@ class Shop:
 
             async def look():
                 while True:
-                    with suppress(KubernetesError):
+                    try:
                         await reconciler.reconcile(self.key)
+                    except KubernetesError as error:
+                        log.warning("%s: %s", self.key, error)
+                    except Exception:
+                        log.exception("%s", self.key)
+                        raise
                     await asyncio.sleep(self.pause)
 
             client.reconciler = reconciler

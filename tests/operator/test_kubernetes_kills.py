@@ -149,6 +149,7 @@ async def chain_of_kills(cluster, folder, name, kills, expected):
         for number, lands in kills:
             happened = await made.killed(number, lands=lands)
             count += happened
+            print(f"{name}: {'killed' if happened else 'no such write'}: {number}, lands: {lands}", flush=True)
             what = f"{name}: killed {'after' if lands else 'before'} write {number}: {made.proxy.writes}"
             await made.until_picture(expected, what)
             assert made.selected == [hash_of(version(each)) for each in range(1, made.number + 1)], what
