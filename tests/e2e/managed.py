@@ -127,7 +127,7 @@ def pods(version=None, *, ready=False):
     }
 
 
-def released(seconds=240):
+def released(seconds=600):
     """The version that is active, once the operator has nothing left to do."""
     eventually(lambda: _at_rest(microservice()), within=seconds, every=0.5)
     return microservice()["status"]["activeVersion"]
