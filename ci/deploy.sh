@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Installs or upgrades the platform on the kind cluster. Usage: deploy.sh [--fresh] [HELM OPTIONS...]
+# Installs or upgrades the platform on the kind cluster, or on that of KUBE_CONTEXT. Usage: deploy.sh [--fresh] [HELM OPTIONS...]
 #   --fresh   remove the namespace first, with all that an earlier release left in it
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
 NAMESPACE=${NAMESPACE:-shop}
-CONTEXT=kind-$CLUSTER
+CONTEXT=${KUBE_CONTEXT:-kind-$CLUSTER}
 
-kubectl --context "$CONTEXT" get --raw /readyz >/dev/null 2>&1 || die "the cluster $CLUSTER does not answer. Create it first: make kind-up"
+kubectl --context "$CONTEXT" get --raw /readyz >/dev/null 2>&1 || die "the cluster ${CONTEXT#kind-} does not answer. Create it first: make kind-up"
 options=(--values "$REPO/charts/platform/ci/kind-values.yaml" --set "global.imageTag=$("$REPO/ci/images.sh" tag)")
-if [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
+# On kind without an image registry the databases' images are built here as well.
+if [[ $CONTEXT = kind-* ]] && [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
   eval "$("$REPO/ci/airgap/build.sh" --names)"
   options+=(--set "postgresql.image=$POSTGRESQL_IMAGE" --set "kafka.image=$KAFKA_IMAGE")
 fi
