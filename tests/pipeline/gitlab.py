@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import yaml
 
@@ -11,12 +12,20 @@ from charts.conftest import TOOLS
 from conftest import ROOT
 
 FILES = [ROOT / ".gitlab-ci.yml", *sorted((ROOT / "ci").glob("*.gitlab-ci.yml"))]
+# A runner keeps these in the job's folder; here the machine's own ones serve.
+CACHES = {
+    "SLIPWAY_CACHE": str(Path(TOOLS).parent.parent),
+    "GOMODCACHE": subprocess.run(
+        ["go", "env", "GOMODCACHE"], capture_output=True, text=True, check=True
+    ).stdout.strip(),
+    "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv")),
+}
 
 
 def gitlab(folder, *arguments, **variables):
     """What gitlab-ci-local says; its state is kept in ``folder``, so that runs beside each other don't meet."""
     state = os.path.relpath(folder, ROOT)
-    settings = [f"--variable={name}={value}" for name, value in variables.items()]
+    settings = [f"--variable={name}={value}" for name, value in (CACHES | variables).items()]
     return subprocess.run(
         [f"{TOOLS}/gitlab-ci-local", "--state-dir", state, *settings, *arguments],
         capture_output=True, text=True, check=False, cwd=ROOT, timeout=280,

@@ -97,7 +97,6 @@ def test_pods_of_dev_stay_restricted(rendered):
 def test_debug_waits_with_a_debugger_in_http_processes(rendered):
     deployments = {item["metadata"]["name"]: item for item in of_kind(rendered("debug"), "Deployment")}
     for forward in diagnosed("debug")["portForward"]:
-        # Deployments of a library chart's services: the name of the release, then the service's and the process.
         container = deployments[forward["resourceName"]]["spec"]["template"]["spec"]["containers"][0]
         assert {"name": "DEBUGPY", "value": "1"} in container["env"]
         assert forward["port"] == 5678
