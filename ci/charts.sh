@@ -6,11 +6,12 @@ set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
-CHARTS=(gateway operator platform)
+CHARTS=(gateway operator)
 for project in "$REPO"/services/*/pyproject.toml; do
   service=$(basename "$(dirname "$project")")
   [ "$service" = chassis ] || CHARTS+=("$service")
 done
+CHARTS+=(platform) # last: it takes the others as they are then, with what they depend on
 
 # Versions and registry are written into a copy: the checkout stays as it was tagged.
 stage() {

@@ -55,6 +55,7 @@ load() {
 }
 load_archive() { docker save "$@" | docker exec -i "$CLUSTER-control-plane" ctr -n k8s.io images import -; }
 
+version() { [[ ${1:-} =~ ^v?[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "'${1:-}' is no version to release. Name one: VERSION=v1.2.3"; }
 registry() { [ -n "${1:-}" ] || die "no registry. Name the one that images go to: REGISTRY=registry.example.org/shop"; }
 
 push() {
@@ -77,7 +78,6 @@ pull() {
 # The images that were tested, under a second name: nothing is built for a release.
 release() {
   local version=${1#v} target=$REPO/build/release name image
-  [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "'$1' is no version to release. Name one: VERSION=v1.2.3"
   mkdir -p "$target"; : >"$target/images.txt"
   for name in "${IMAGES[@]}"; do
     image=$2/slipway/$name:$version
@@ -96,6 +96,6 @@ case ${1:-} in
   tag) echo "$TAG" ;;
   push) registry "${2:-}"; build; push "$2" ;;
   pull) registry "${2:-}"; pull "$2" ;;
-  release) registry "${3:-}"; pull "$3" 2>/dev/null || build; release "$2" "$3" ;;
+  release) version "${2:-}"; registry "${3:-}"; pull "$3"; release "$2" "$3" ;;
   *) sed -n '2,7p' "$0"; exit 2 ;;
 esac

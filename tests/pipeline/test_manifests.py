@@ -9,10 +9,10 @@ import yaml
 from apiserver import ApiServer
 from charts.conftest import KUBERNETES_VERSION, TOOLS, WITH_DATA, render
 from conftest import ROOT
-from inventory.bootstrap import service as inventory
-from orders.bootstrap import service as orders
+from inventory.bootstrap import SERVICE as INVENTORY
+from orders.bootstrap import SERVICE as ORDERS
 from slipway_chassis.events.dead_letters import dead_letter_topic, retry_topic
-from users.bootstrap import service as users
+from users.bootstrap import SERVICE as USERS
 
 pytestmark = pytest.mark.integration
 K8S = ROOT / "k8s"
@@ -195,10 +195,9 @@ def test_images_of_examples_can_be_named_anew(run_folder):
 
 def test_topics_are_those_of_the_services():
     wanted = set()
-    for service in (users, orders, inventory):
-        wanted |= {stream.topic for stream in service.publishes}
-        for read in service.consumes:
-            topic = read.stream.topic if hasattr(read, "stream") else read.topic
+    for service in (USERS, ORDERS, INVENTORY):
+        wanted |= {stream.topic for stream in service.publishes.values()}
+        for topic in (source.topic for source in service.consumes):
             wanted |= {topic, dead_letter_topic(topic, service.name), retry_topic(topic, service.name)}
     topics = named("KafkaTopic", "kafka")
     assert set(topics) == wanted

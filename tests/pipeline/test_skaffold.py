@@ -8,11 +8,13 @@ import subprocess
 import pytest
 import yaml
 
-from charts.conftest import SERVICES, TOOLS, of_kind, pods
+from charts.conftest import CHARTS, TOOLS, of_kind, pods
 from conftest import ROOT
 
 pytestmark = pytest.mark.integration
 PROFILES = ["dev", "debug", "ci", "blue-green"]
+PLATFORM = [each["name"] for each in yaml.safe_load((CHARTS / "platform/Chart.yaml").read_text())["dependencies"]]
+SERVICES = sorted(set(PLATFORM) - {"gateway", "operator"})
 IMAGES = [*SERVICES, "gateway"]
 BUILT = {
     "PYTHON_IMAGE": "python:3.11",
