@@ -10,7 +10,14 @@ include ci/versions.env
 SERVICES := $(filter-out chassis,$(patsubst services/%/pyproject.toml,%,$(wildcard services/*/pyproject.toml)))
 PACKAGES := services/chassis $(addprefix services/,$(SERVICES)) operator
 SOURCES := $(addsuffix /src,$(PACKAGES))
+LINTED := services operator tests k8s ci
 TESTS ?= tests
+# REPORTS=folder: results for JUnit readers, and the coverage of what was tested.
+REPORT_NAME = $(subst /,-,$(firstword $(or $(T),$@)))
+JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$(REPORT_NAME).junit.xml)
+COVERAGE = $(JUNIT) $(if $(REPORTS),$(addprefix --cov=,$(SOURCES)) --cov-report=term --cov-report=xml:$(REPORTS)/coverage.xml)
+REGISTRY ?=
+VERSION ?= Unreleased
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help
@@ -82,17 +89,59 @@ deploy: charts ## Build, load and install the platform on the kind cluster
 	@ci/images.sh load
 	@ci/deploy.sh
 
+.PHONY: diagnose
+diagnose: ## Write what the kind cluster's objects, events and logs say to REPORTS (default: build/reports)
+	@ci/diagnose.sh $(or $(REPORTS),build/reports)
+
+.PHONY: dev
+dev: ## Run the platform on kind and bring every saved Python file into its pods (PROFILE=debug: with debuggers)
+	@ci/skaffold.sh dev $(addprefix --profile=,$(PROFILE))
+
+# --- pipeline
+.PHONY: push
+push: ## Build the images and push them, named by the hash of their sources, to REGISTRY
+	@ci/images.sh push "$(REGISTRY)"
+
+.PHONY: pull
+pull: ## Pull the images of these sources from REGISTRY, to be loaded instead of built
+	@ci/images.sh pull "$(REGISTRY)"
+
+.PHONY: review
+review: charts ## Install the pushed images as an environment of its own: NAME=branch REGISTRY=... (cluster: KUBE_CONTEXT)
+	@ci/review.sh up "$(NAME)" "$(REGISTRY)"
+
+.PHONY: review-stop
+review-stop: ## Remove the environment NAME with its data
+	@ci/review.sh stop "$(NAME)"
+
+.PHONY: promote
+promote: setup ## Let the waiting version of SERVICE in NAMESPACE have the requests (cluster: KUBE_CONTEXT)
+	@ci/promote.sh "$(SERVICE)" "$(NAMESPACE)"
+
+.PHONY: changelog
+changelog: ## Write the changelog's entry of VERSION (default: Unreleased) to build/release; none is an error
+	@ci/changelog.sh "$(VERSION)"
+
+.PHONY: release-images
+release-images: ## Push the images as VERSION to REGISTRY, each with the list of its parts (SBOM)
+	@ci/images.sh release "$(VERSION)" "$(REGISTRY)"
+
+.PHONY: release-charts
+release-charts: charts ## Package the charts as VERSION, bound to the images in REGISTRY, and push them there
+	@ci/charts.sh release "$(VERSION)" "$(REGISTRY)"
+
 # --- checks
 .PHONY: format
 format: setup ## Format the code
-	@$(BIN)/ruff format -q services operator tests k8s
-	@$(BIN)/ruff check -q --fix-only services operator tests k8s
+	@$(BIN)/ruff format -q $(LINTED)
+	@$(BIN)/ruff check -q --fix-only $(LINTED)
 
 .PHONY: lint
-lint: setup ## Lint code, shell scripts and YAML
-	@$(BIN)/ruff format -q --check services operator tests k8s || { echo "error: run 'make format'" >&2; exit 1; }
-	@$(BIN)/ruff check -q services operator tests k8s
-	@$(BIN)/shellcheck -x -P SCRIPTDIR ci/*.sh ci/*/*.sh ci/airgap/runc-without-sys-resource .ci/run
+lint: setup ## Lint code, shell scripts, Dockerfiles and YAML
+	@$(BIN)/ruff format -q --check $(LINTED) || { echo "error: run 'make format'" >&2; exit 1; }
+	@$(BIN)/ruff check -q $(LINTED)
+	@$(BIN)/shellcheck -x -P SCRIPTDIR ci/*.sh ci/*/*.sh ci/airgap/runc-without-sys-resource services/dev.sh .ci/run
+	@$(BIN)/hadolint services/Dockerfile operator/Dockerfile operator/gateway.Dockerfile
 	@$(BIN)/yamllint -s .
 
 .PHONY: types
@@ -113,12 +162,13 @@ contracts: setup ## Compare what the services promise with an earlier commit (AG
 
 .PHONY: unit
 unit: setup charts ## Run the tests that need no server (T=path for some)
-	@$(BIN)/pytest -q -m "not integration and not demo and not e2e" $(or $(T),$(TESTS))
+	@ci/tools/install.sh gitlab-ci-local
+	@$(BIN)/pytest -q -m "not integration and not demo and not e2e" $(COVERAGE) $(or $(T),$(TESTS))
 
 .PHONY: integration
 integration: setup ## Run the tests against real PostgreSQL, Kafka, Envoy and kube-apiserver, kills and the demo included
-	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl
-	@$(BIN)/pytest -q -m "integration or demo" $(or $(T),$(TESTS))
+	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold registry
+	@$(BIN)/pytest -q -m "integration or demo" $(COVERAGE) $(or $(T),$(TESTS))
 
 .PHONY: test
 test: lint types imports proto contracts unit integration ## Run everything that needs no cluster
@@ -132,7 +182,7 @@ e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstal
 	@ci/images.sh load
 	@ci/deploy.sh --fresh
 	@ci/tools/install.sh helm4
-	@$(BIN)/pytest -q -s -m e2e $(or $(T),tests/e2e tests/compose)
+	@$(BIN)/pytest -q -s -m e2e $(JUNIT) $(or $(T),tests/e2e tests/compose)
 
 .PHONY: compose
 compose: ## Run the shop with docker compose (ci/compose.sh down: stop it and remove its data)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs or upgrades the platform on the kind cluster. Usage: deploy.sh [--fresh] [--managed] [HELM OPTIONS...]
+# Installs or upgrades the platform on the kind cluster, or on that of KUBE_CONTEXT.
+# Usage: deploy.sh [--fresh] [--managed] [HELM OPTIONS...]
 #   --fresh   remove the namespace first, with all that an earlier release left in it
 #   --managed the operator releases the services: charts/platform/ci/managed-values.yaml
 set -euo pipefail
@@ -7,11 +8,12 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
 NAMESPACE=${NAMESPACE:-shop}
-CONTEXT=kind-$CLUSTER
+CONTEXT=${KUBE_CONTEXT:-kind-$CLUSTER}
 
-kubectl --context "$CONTEXT" get --raw /readyz >/dev/null 2>&1 || die "the cluster $CLUSTER does not answer. Create it first: make kind-up"
+kubectl --context "$CONTEXT" get --raw /readyz >/dev/null 2>&1 || die "the cluster ${CONTEXT#kind-} does not answer. Create it first: make kind-up"
 options=(--values "$REPO/charts/platform/ci/kind-values.yaml" --set "global.imageTag=$("$REPO/ci/images.sh" tag)")
-if [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
+# On kind without an image registry the databases' images are built here as well.
+if [[ $CONTEXT = kind-* ]] && [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
   eval "$("$REPO/ci/airgap/build.sh" --names)"
   options+=(--set "postgresql.image=$POSTGRESQL_IMAGE" --set "kafka.image=$KAFKA_IMAGE")
 fi

@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
-# Builds the images of the services, of the gateway and of the operator, and brings them into the kind cluster. Usage: images.sh build | load | tag
-# The tag is a hash of what the images are made of: what did not change is neither built nor loaded.
+# The images of the services, of the gateway and of the operator. The tag is a hash of what they are made of: what did
+# not change is neither built nor loaded. Usage:
+#   images.sh build | load | tag          load: into the kind cluster
+#   images.sh push REGISTRY               build and push what the registry lacks; the names are in build/images.txt
+#   images.sh pull REGISTRY               what was pushed, to be loaded instead of built
+#   images.sh release VERSION REGISTRY    push as VERSION; build/release gets digests and the parts of each (CycloneDX)
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -51,9 +55,47 @@ load() {
 }
 load_archive() { docker save "$@" | docker exec -i "$CLUSTER-control-plane" ctr -n k8s.io images import -; }
 
+version() { [[ ${1:-} =~ ^v?[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "'${1:-}' is no version to release. Name one: VERSION=v1.2.3"; }
+registry() { [ -n "${1:-}" ] || die "no registry. Name the one that images go to: REGISTRY=registry.example.org/shop"; }
+
+push() {
+  mkdir -p "$REPO/build"; : >"$REPO/build/images.txt"
+  for name in "${IMAGES[@]}"; do
+    docker tag "slipway/$name:$TAG" "$1/slipway/$name:$TAG"
+    step "push $1/slipway/$name:$TAG" docker push -q "$1/slipway/$name:$TAG"
+    echo "$1/slipway/$name:$TAG" >>"$REPO/build/images.txt"
+  done
+}
+
+pull() {
+  for name in "${IMAGES[@]}"; do
+    docker image inspect "slipway/$name:$TAG" >/dev/null 2>&1 && continue
+    step "pull $1/slipway/$name:$TAG" docker pull -q "$1/slipway/$name:$TAG"
+    docker tag "$1/slipway/$name:$TAG" "slipway/$name:$TAG"
+  done
+}
+
+# The images that were tested, under a second name: nothing is built for a release.
+release() {
+  local version=${1#v} target=$REPO/build/release name image
+  mkdir -p "$target"; : >"$target/images.txt"
+  for name in "${IMAGES[@]}"; do
+    image=$2/slipway/$name:$version
+    docker tag "slipway/$name:$TAG" "$image"
+    step "push $image" docker push -q "$image"
+    docker image inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$image" | grep -F "$2/slipway/$name@" | head -1 >>"$target/images.txt"
+    step "list the parts of $name" parts "$image" "$target/$name.cdx.json"
+  done
+}
+# Asked inside of the image, which has no tool for it: Python reads its packages, dpkg those of the system.
+parts() { docker run --rm -i --network none --entrypoint python "$1" - "$1" <"$REPO/ci/sbom.py" >"$2"; }
+
 case ${1:-} in
   build) build ;;
   load) build; load ;;
   tag) echo "$TAG" ;;
-  *) sed -n '2,3p' "$0"; exit 2 ;;
+  push) registry "${2:-}"; build; push "$2" ;;
+  pull) registry "${2:-}"; pull "$2" ;;
+  release) version "${2:-}"; registry "${3:-}"; pull "$3"; release "$2" "$3" ;;
+  *) sed -n '2,7p' "$0"; exit 2 ;;
 esac

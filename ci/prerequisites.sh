@@ -11,8 +11,11 @@ want git git
 want jq jq
 want java openjdk-17-jre-headless
 want mvn maven
+want npm npm
+want rsync rsync
 want chromium chromium
 want chromedriver chromium-driver
+python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 if [ ${#packages[@]} -gt 0 ]; then
   { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; } || die "missing: ${packages[*]}. Install these packages."
   step "install ${packages[*]}" bash -c "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq ${packages[*]}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the pinned tools from their Go modules, so that any machine with Go and a module proxy has
-# the same ones. Usage: install.sh [--path] [TOOL...]   (default: the tools of the Makefile)
+# Builds the pinned tools from their Go modules (one from npm), so that any machine with Go and a module
+# proxy has the same ones. Usage: install.sh [--path] [TOOL...]   (default: the tools of the Makefile)
 #   --path   print the folder that holds them and stop; the folder's name changes with the pins
 # A tool that is there already costs nothing; an interrupted build is taken up again.
 set -euo pipefail
@@ -59,6 +59,14 @@ build_docker_compose() {
     -o "$OUT/docker-compose" github.com/docker/compose/v2/cmd
 }
 
+# A Node program with a lock of its own, which has hashes and no addresses.
+build_gitlab_ci_local() {
+  need npm "Install Node.js 18 or newer with npm (Debian: apt-get install npm)."
+  cp "$REPO"/ci/tools/gitlab-ci-local/package*.json "$OUT/"
+  npm ci --prefix "$OUT" --ignore-scripts --no-audit --no-fund
+  ln -sf node_modules/.bin/gitlab-ci-local "$OUT/gitlab-ci-local"
+}
+
 build_etcd() {
   own_module go.etcd.io/etcd/server/v3 "$ETCD_VERSION"
   cat > main.go <<'GO'
@@ -106,6 +114,8 @@ recipe() {
     buf) echo "$BUF_VERSION published github.com/bufbuild/buf@v$BUF_VERSION github.com/bufbuild/buf/cmd/buf" ;;
     docker-compose) echo "$DOCKER_COMPOSE_VERSION build_docker_compose" ;;
     skaffold) echo "$SKAFFOLD_VERSION build_skaffold" ;;
+    gitlab-ci-local) echo "$(jq -r .dependencies[] "$REPO/ci/tools/gitlab-ci-local/package.json") build_gitlab_ci_local" ;;
+    registry) echo "$REGISTRY_VERSION published github.com/distribution/distribution/v3@v$REGISTRY_VERSION github.com/distribution/distribution/v3/cmd/registry" ;;
     etcd) echo "$ETCD_VERSION build_etcd" ;;
     kubectl|kube-apiserver|kube-controller-manager|kube-scheduler|kube-proxy|kubelet|kubeadm) echo "$KUBERNETES_VERSION build_kubernetes $1" ;;
     *) die "no recipe for the tool '$1'" ;;
@@ -118,7 +128,7 @@ for tool in "$@"; do
   [ -n "$version" ] || exit 1
   OUT=$CACHE/tools/$tool-$version-$(printf '%s' "$command" | sha256sum | cut -c1-6) WORK=$CACHE/tools/work/$tool
   if [ ! -x "$OUT/$tool" ]; then
-    need go "Install Go 1.24 or newer (Debian: apt-get install golang; https://go.dev/dl): the pinned tools are built with it."
+    [ "$tool" = gitlab-ci-local ] || need go "Install Go 1.24 or newer (Debian: apt-get install golang; https://go.dev/dl): the pinned tools are built with it."
     need jq "Install it (Debian: apt-get install jq)."
     mkdir -p "$OUT"
     # shellcheck disable=SC2086 # a recipe is words

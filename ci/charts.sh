@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Packages the charts of a version and pushes them as OCI artifacts. Usage: charts.sh release VERSION [REGISTRY]
+# The platform's package holds all others; the operator and each service have one of their own too. Their images are
+# those of `images.sh release` in the same registry. Without REGISTRY nothing is pushed: build/release/charts has them.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
+CHARTS=(gateway operator)
+for project in "$REPO"/services/*/pyproject.toml; do
+  service=$(basename "$(dirname "$project")")
+  [ "$service" = chassis ] || CHARTS+=("$service")
+done
+CHARTS+=(platform) # last: it takes the others as they are then, with what they depend on
+
+# Versions and registry are written into a copy: the checkout stays as it was tagged.
+stage() {
+  local work=$1 version=$2 registry=$3 chart
+  cp -r "$REPO/charts" "$work/charts"
+  rm -rf "$work"/charts/*/charts "$work"/charts/*/Chart.lock
+  for chart in service "${CHARTS[@]}"; do
+    sed -i -E "s/^version: .*/version: $version/; s/^appVersion: .*/appVersion: \"$version\"/" "$work/charts/$chart/Chart.yaml"
+    # Dependencies are the folders beside it, which have this version now.
+    sed -i -E "/^dependencies:/,\$s/(version:) *[^,}]+/\1 $version/" "$work/charts/$chart/Chart.yaml"
+  done
+  [ -z "$registry" ] || sed -i -E "s|^( +repository:) slipway/|\1 $registry/slipway/|" "$work"/charts/*/values.yaml
+  for chart in "${CHARTS[@]}"; do helm dependency update "$work/charts/$chart"; done
+}
+
+release() {
+  local version=${1#v} registry=${2:-} target=$REPO/build/release/charts chart plain=()
+  [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "'$1' is no version to release. Name one: VERSION=v1.2.3"
+  [[ $registry != 127.0.0.1:* ]] || plain=(--plain-http)
+  work=$(mktemp -d); trap 'rm -rf "$work"' EXIT # not local: the trap runs after this function
+  rm -rf "$target"; mkdir -p "$target"
+  step "write version $version into the charts" stage "$work" "$version" "$registry"
+  for chart in "${CHARTS[@]}"; do
+    step "package $chart $version" helm package "$work/charts/$chart" --destination "$target"
+    [ -z "$registry" ] || step "push $chart $version" helm push "${plain[@]}" "$target/$chart-$version.tgz" "oci://$registry/charts"
+  done
+  (cd "$target" && sha256sum -- *.tgz >SHA256SUMS)
+}
+
+case ${1:-} in
+  release) release "${2:-}" "${3:-}" ;;
+  *) sed -n '2,4p' "$0"; exit 2 ;;
+esac

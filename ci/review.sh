@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# An environment for one branch: the platform in a namespace of its own. Usage: review.sh up NAME [REGISTRY] | stop NAME
+#   up     install or upgrade it with the images of this checkout, from REGISTRY if one is given
+#   stop   uninstall it and remove the namespace with its data
+# KUBE_CONTEXT names the cluster (default: the kind cluster of `make kind-up`).
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
+CONTEXT=${KUBE_CONTEXT:-kind-$CLUSTER}
+
+[ -n "${2:-}" ] || die "no name. Say which branch it is for: make review NAME=my-branch"
+[[ $2 =~ ^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$ ]] || die "'$2' is no name for an environment: lower-case letters, digits and dashes, 42 at most"
+NAMESPACE=review-$2 # a prefix of its own: stop can remove no other namespace
+
+case $1 in
+  up)
+    "$REPO/ci/tools/install.sh" helm kubectl
+    options=(--set gateway.service.type=ClusterIP --set gateway.service.nodePort=null)
+    [ -z "${3:-}" ] || options+=(--set "global.imageRegistry=$3")
+    NAMESPACE=$NAMESPACE KUBE_CONTEXT=$CONTEXT "$REPO/ci/deploy.sh" "${options[@]}"
+    echo "look at it: kubectl --context $CONTEXT -n $NAMESPACE port-forward service/slipway-gateway 8080:80" ;;
+  stop)
+    "$REPO/ci/tools/install.sh" helm kubectl
+    step "uninstall slipway from $NAMESPACE" helm --kube-context "$CONTEXT" -n "$NAMESPACE" uninstall slipway --ignore-not-found --wait
+    step "remove the namespace $NAMESPACE" kubectl --context "$CONTEXT" delete namespace "$NAMESPACE" --ignore-not-found --timeout=120s ;;
+  *) sed -n '2,5p' "$0"; exit 2 ;;
+esac

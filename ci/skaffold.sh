@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Calls skaffold for the kind cluster with what skaffold.yaml takes from the environment. Usage: skaffold.sh COMMAND...
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+[ $# -gt 0 ] || { sed -n '2p' "$0"; exit 2; }
+"$REPO/ci/tools/install.sh" helm kubectl kind skaffold
+PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
+cd "$REPO"
+
+PYTHON_IMAGE=${PYTHON_IMAGE:-python:3.11-slim-bookworm}
+POSTGRESQL_IMAGE=postgres:18-bookworm KAFKA_IMAGE=apache/kafka:4.1.2
+if [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
+  eval "$("$REPO/ci/airgap/build.sh" --names)"
+fi
+TAG=$("$REPO/ci/images.sh" tag)
+export PYTHON_IMAGE POSTGRESQL_IMAGE KAFKA_IMAGE UV_VERSION TAG SKAFFOLD_UPDATE_CHECK=false SKAFFOLD_INTERACTIVE=false
+case $1 in
+  dev|run|debug|deploy|apply|verify|delete) set -- "$@" --kube-context "kind-$CLUSTER" ;;
+esac
+exec skaffold "$@"

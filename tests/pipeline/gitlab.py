@@ -1,0 +1,62 @@
+"""gitlab-ci-local on this checkout: what the pipeline is made of, and its jobs run by this machine's shell."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from charts.conftest import TOOLS
+from conftest import ROOT
+
+FILES = [ROOT / ".gitlab-ci.yml", *sorted((ROOT / "ci").glob("*.gitlab-ci.yml"))]
+# A runner keeps these in the job's folder; here the machine's own ones serve.
+CACHES = {
+    "SLIPWAY_CACHE": str(Path(TOOLS).parent.parent),
+    "GOMODCACHE": subprocess.run(
+        ["go", "env", "GOMODCACHE"], capture_output=True, text=True, check=True
+    ).stdout.strip(),
+    "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv")),
+}
+
+
+def gitlab(folder, *arguments, **variables):
+    """What gitlab-ci-local says; its state is kept in ``folder``, so that runs beside each other don't meet."""
+    state = os.path.relpath(folder, ROOT)
+    settings = [f"--variable={name}={value}" for name, value in (CACHES | variables).items()]
+    return subprocess.run(
+        [f"{TOOLS}/gitlab-ci-local", "--state-dir", state, *settings, *arguments],
+        capture_output=True, text=True, check=False, cwd=ROOT, timeout=280,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "PYTEST_"))},
+    )  # fmt: skip
+
+
+def listed(folder, **variables):
+    """The jobs that a pipeline with these variables has, by name; those that never run are not among them."""
+    done = gitlab(folder, "--list-json", **variables)
+    assert done.returncode == 0, done.stderr
+    jobs = json.loads(done.stdout[done.stdout.index("[\n") :])
+    return {job["name"]: job for job in jobs if job["when"] != "never"}
+
+
+def expanded(folder):
+    """The whole pipeline with includes, extends and references resolved."""
+    done = gitlab(folder, "--preview")
+    assert done.returncode == 0, done.stderr
+    return yaml.safe_load(done.stdout)
+
+
+def jobs(pipeline):
+    words = {"stages", "workflow", "variables", "default", "include"}
+    return {name: job for name, job in pipeline.items() if name not in words and not name.startswith(".")}
+
+
+def commands(job):
+    return [line for part in ("before_script", "script", "after_script") for line in job.get(part, [])]
+
+
+def make_targets(line):
+    """The targets of a line that calls make, without its variables."""
+    return [word for word in line.split()[1:] if re.fullmatch(r"[a-z0-9-]+", word)]

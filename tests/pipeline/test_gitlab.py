@@ -1,0 +1,142 @@
+"""The GitLab pipeline: valid by GitLab's schema, bound to the Makefile, and run here as far as no server is needed."""
+
+import re
+import subprocess
+
+import pytest
+
+from charts.conftest import SERVICES
+from conftest import ROOT
+from pipeline.gitlab import FILES, commands, expanded, gitlab, jobs, listed, make_targets
+
+BRANCH = {"CI_COMMIT_BRANCH": "feature", "CI_DEFAULT_BRANCH": "main"}
+MAIN = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
+TAG = {"CI_COMMIT_TAG": "v1.2.3", "CI_COMMIT_BRANCH": "", "CI_DEFAULT_BRANCH": "main"}
+MERGE_REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_DEFAULT_BRANCH": "main", "KUBE_CONTEXT": "shop"}
+STAGES = ["lint", "unit", "charts", "build", "e2e", "release", "deploy"]
+# These are run by a test below; the rest needs Docker, a cluster or minutes, and calls the same targets as .ci/run,
+# which the last test holds to.
+LIGHT = ["import rules", "orders", "changelog"]
+
+
+@pytest.fixture(scope="module", name="state")
+def _state(run_folder):
+    return run_folder / "gitlab"
+
+
+@pytest.fixture(scope="module", name="pipeline")
+def _pipeline(state):
+    return expanded(state)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_gitlab_knows_every_key(path):
+    check = [
+        ROOT / ".venv/bin/check-jsonschema",
+        "--data-transform",
+        "gitlab-ci",
+        "--builtin-schema",
+        "vendor.gitlab-ci",
+    ]
+    done = subprocess.run([*check, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+    broken = subprocess.run(
+        [*check, "-"], input=re.sub("script:", "scripts:", path.read_text(), count=1) + "\nbad: {scripts: [x]}\n",
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert broken.returncode == 1
+
+
+def test_its_stages_are_those_of_a_release(pipeline):
+    assert [stage for stage in pipeline["stages"] if stage not in {".pre", ".post"}] == STAGES
+    assert {job["stage"] for job in jobs(pipeline).values()} == set(STAGES)
+
+
+def test_every_job_calls_targets_that_exist(pipeline):
+    lines = {line for job in jobs(pipeline).values() for line in job["script"] + job.get("after_script", [])}
+    assert lines
+    for line in lines:
+        assert line.startswith("make "), line
+        assert make_targets(line), line
+        dry = subprocess.run(["make", "-n", *make_targets(line)], capture_output=True, text=True, check=False, cwd=ROOT)
+        assert dry.returncode == 0, f"{line}: {dry.stderr}"
+
+
+def test_every_script_that_a_job_starts_with_exists(pipeline):
+    named = {line.split()[0] for job in jobs(pipeline).values() for line in commands(job) if line.startswith("ci/")}
+    assert named == {"ci/prerequisites.sh", "ci/airgap/docker.sh"}
+    assert all((ROOT / name).exists() for name in named)
+
+
+def test_each_service_has_its_job_with_its_own_files_and_the_chassis(pipeline):
+    for service in SERVICES:
+        job = jobs(pipeline)[service]
+        changes = [path for rule in job["rules"] for path in rule.get("changes", [])]
+        assert job["variables"]["PART"] == f"tests/{service}"
+        assert {f"services/{service}/**/*", f"tests/{service}/**/*", "services/chassis/**/*"} <= set(changes)
+        others = {f"services/{other}/**/*" for other in SERVICES if other != service}
+        assert not others & set(changes)
+
+
+def test_tests_report_results_and_coverage(pipeline):
+    for name in (*SERVICES, "chassis", "operator", "integration", "charts"):
+        job = jobs(pipeline)[name]
+        assert job["artifacts"]["when"] == "always"
+        assert set(job["artifacts"]["reports"]) == {"junit", "coverage_report"}
+        assert "REPORTS=$REPORTS" in job["script"][0]
+
+
+def test_main_and_tags_are_proved_whole_and_only_tags_release(state):
+    on_main, on_tag = listed(state, **MAIN), listed(state, **TAG)
+
+    proving = {*SERVICES, "lint", "type check", "import rules", "proto", "pipeline", "chassis", "operator"}
+    proving |= {"integration", "charts", "images", "e2e", "changelog"}
+    assert set(on_main) == proving
+    assert set(on_tag) == proving | {"release images", "release charts", "release page"}
+
+
+def test_a_merge_request_gets_an_environment_that_can_be_stopped(state, pipeline):
+    found = listed(state, **MERGE_REQUEST)
+
+    assert found["review"]["when"] == "on_success"
+    assert found["review stop"]["when"] == "manual"
+    review, stop = jobs(pipeline)["review"], jobs(pipeline)["review stop"]
+    assert review["environment"]["name"] == stop["environment"]["name"] == "review/$CI_COMMIT_REF_SLUG"
+    assert review["environment"]["on_stop"] == "review stop"
+    assert review["resource_group"] == stop["resource_group"]
+
+
+def test_a_promotion_is_a_persons_decision_on_main(state):
+    assert listed(state, **MAIN, KUBE_CONTEXT="shop")["promote"]["when"] == "manual"
+    assert "promote" not in listed(state, **BRANCH, KUBE_CONTEXT="shop")
+    assert "promote" not in listed(state, **MAIN)
+
+
+def test_light_jobs_run_on_this_machine(state):
+    done = gitlab(state / "run", "--force-shell-executor", *LIGHT, **MAIN, REPORTS=str(state / "reports"))
+
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    for job in LIGHT:
+        assert re.search(rf"PASS.*{job}", done.stdout), done.stdout[-2000:]
+    assert {path.name for path in (state / "reports").iterdir()} == {"tests-orders.junit.xml", "coverage.xml"}
+
+
+def test_a_failing_job_fails(state):
+    done = gitlab(state / "failing", "--force-shell-executor", "orders", **MAIN, PART="tests/not-there")
+
+    assert done.returncode != 0
+    assert re.search("FAIL.*orders", done.stdout), done.stdout[-2000:]
+
+
+def test_what_is_not_run_here_is_run_by_ci_itself(pipeline):
+    """Heavy jobs are not run twice: .ci/run calls the same targets."""
+    script = (ROOT / ".ci" / "run").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    run = set(re.findall(r"^run make (\S+)$", script, re.MULTILINE))
+    needed = re.findall(r"^(\S+): (.*?)(?: ##.*)?$", makefile, re.MULTILINE)
+    for _ in range(3):
+        run |= {word for target, words in needed if target in run for word in words.split()}
+    for name in ("lint", "type check", "import rules", "proto", "pipeline", "chassis", "integration", "charts"):
+        assert set(make_targets(jobs(pipeline)[name]["script"][0])) <= run, name
+    assert "e2e" in run

@@ -1,0 +1,107 @@
+"""A release, done for real: charts go to a registry of this test, and what comes from there is bound to its images."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from apiserver import tool
+from charts.conftest import CHARTS, helm, pods
+from conftest import ROOT
+from slipway_chassis.embedded.processes import Child, free_port, port_open
+
+integration = pytest.mark.integration
+VERSION = "1.2.3"
+RELEASED = ROOT / "build" / "release"
+
+
+def make(*arguments):
+    return subprocess.run(
+        ["make", "-s", *arguments], capture_output=True, text=True, check=False, cwd=ROOT, timeout=280
+    )
+
+
+def test_a_version_without_an_entry_in_the_changelog_is_not_released():
+    done = make("changelog", "VERSION=v99.0.0")
+    assert done.returncode != 0
+    assert "CHANGELOG.md has no entry for 99.0.0" in done.stderr
+
+
+def test_the_entry_of_a_version_is_what_stands_under_its_heading():
+    assert make("changelog").returncode == 0
+    written = (RELEASED / "changelog.md").read_text()
+    assert written.strip()
+    assert written in (ROOT / "CHANGELOG.md").read_text()
+    assert not re.search(r"^## \[", written, re.MULTILINE)
+
+
+@pytest.mark.parametrize("target", ["release-images", "release-charts"])
+@pytest.mark.parametrize("version", ["latest", "1.2", "v1.2.3-$(id)"])
+def test_what_is_no_version_is_refused_before_anything_is_pushed(target, version):
+    script = {"release-images": "ci/images.sh", "release-charts": "ci/charts.sh"}[target]
+    done = subprocess.run(
+        [script, "release", version, "127.0.0.1:1/x"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode != 0
+    assert "is no version to release" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("target", ["push", "pull", "review", "review-stop", "promote"])
+def test_a_target_without_its_argument_says_which(target):
+    done = make(target, "NAMESPACE=")
+    assert done.returncode != 0
+    assert re.search(r"error: no (registry|name|service)\..*[A-Z]+=", done.stderr + done.stdout), done.stderr
+
+
+@pytest.mark.parametrize("name", ["../shop", "Shop", "a" * 60, "-x"])
+def test_a_review_environment_has_a_name_that_a_namespace_can_have(name):
+    done = subprocess.run(["ci/review.sh", "stop", name], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode != 0
+    assert "is no name for an environment" in done.stderr
+
+
+@pytest.fixture(scope="module", name="registry")
+def _registry(run_folder):
+    folder = run_folder / "registry"
+    folder.mkdir()
+    port, debug = free_port(), free_port()
+    settings = {"version": 0.1, "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
+                "http": {"addr": f"127.0.0.1:{port}", "debug": {"addr": f"127.0.0.1:{debug}"}}}  # fmt: skip
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    server = Child("registry", [str(tool("registry")), "serve", str(folder / "config.yaml")], folder / "log",
+                   env={"PATH": "/usr/bin:/bin"})  # fmt: skip
+    server.start_and_wait(lambda: port_open(port), 30)
+    yield f"127.0.0.1:{port}"
+    server.stop()
+
+
+@integration
+def test_charts_from_the_registry_run_the_images_of_their_version(registry):
+    done = make("release-charts", f"VERSION=v{VERSION}", f"REGISTRY={registry}/shop")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    shown = helm("template", "r", f"oci://{registry}/shop/charts/platform", "--version", VERSION, "--plain-http")
+
+    assert shown.returncode == 0, shown.stderr
+    objects = [item for item in yaml.safe_load_all(shown.stdout) if item]
+    images = {each["image"] for _, spec, _ in pods(objects) for each in spec["containers"]}
+    ours = {image for image in images if "/slipway/" in image}
+    assert len(ours) >= 5
+    assert all(re.fullmatch(rf"{registry}/shop/slipway/[a-z]+:{VERSION}", image) for image in ours), ours
+    assert {image for image in images - ours if "slipway" in image} == set()
+
+
+@integration
+def test_each_package_has_its_version_and_a_checksum(registry):
+    packages = sorted((RELEASED / "charts").glob("*.tgz"))
+    assert {path.name for path in packages} == {
+        f"{path.name}-{VERSION}.tgz" for path in CHARTS.iterdir() if path.is_dir() and path.name != "service"
+    }
+    sums = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], capture_output=True, check=False, cwd=RELEASED / "charts")
+    assert sums.returncode == 0
+    for path in packages:
+        chart = yaml.safe_load(helm("show", "chart", path).stdout)
+        assert chart["version"] == chart["appVersion"] == VERSION
+    assert not [path for path in Path(CHARTS).glob("*/Chart.yaml") if VERSION in path.read_text()]
