@@ -15,6 +15,8 @@ for crd in microservices serviceversions releaseplans; do
   cp "k8s/crds/$crd.yaml" charts/operator/files/crds/ # charts can't read outside of their folder
 done
 
+.venv/bin/python k8s/schemas/crds.py k8s/schemas/slipway.dev
+
 # Each service that speaks inventory's protocol has the code for it: services share contracts, not packages.
 proto=(.venv/bin/python -m grpc_tools.protoc -I services/inventory/proto -I services/inventory/proto_vendor)
 for place in services/inventory/src/inventory/entrypoints services/storefront/src/storefront/adapters; do
