@@ -59,6 +59,18 @@ build_docker_compose() {
     -o "$OUT/docker-compose" github.com/docker/compose/v2/cmd
 }
 
+# With the manifests that its module carries beside it.
+build_argo_rollouts() {
+  local module=github.com/argoproj/argo-rollouts
+  own_module "$module" "$ARGO_ROLLOUTS_VERSION"
+  awk '/^(replace|exclude) \(/{p=1} p{print} /^\)/{p=0}' upstream.mod >> go.mod
+  grep -E '^(replace|exclude) [^(]' upstream.mod >> go.mod || true
+  import_only $module/cmd/rollouts-controller
+  go build -trimpath -ldflags "-s -w" -o "$OUT/argo-rollouts" $module/cmd/rollouts-controller
+  cp -f "$(go mod download -json "$module@v$ARGO_ROLLOUTS_VERSION" | jq -r .Dir)/manifests/install.yaml" "$OUT/argo-rollouts.yaml"
+  chmod u+w "$OUT/argo-rollouts.yaml"
+}
+
 build_etcd() {
   own_module go.etcd.io/etcd/server/v3 "$ETCD_VERSION"
   cat > main.go <<'GO'
@@ -105,6 +117,7 @@ recipe() {
     metrics-server) echo "$METRICS_SERVER_VERSION published sigs.k8s.io/metrics-server@v$METRICS_SERVER_VERSION sigs.k8s.io/metrics-server/cmd/metrics-server" ;;
     buf) echo "$BUF_VERSION published github.com/bufbuild/buf@v$BUF_VERSION github.com/bufbuild/buf/cmd/buf" ;;
     docker-compose) echo "$DOCKER_COMPOSE_VERSION build_docker_compose" ;;
+    argo-rollouts) echo "$ARGO_ROLLOUTS_VERSION build_argo_rollouts" ;;
     skaffold) echo "$SKAFFOLD_VERSION build_skaffold" ;;
     etcd) echo "$ETCD_VERSION build_etcd" ;;
     kubectl|kube-apiserver|kube-controller-manager|kube-scheduler|kube-proxy|kubelet|kubeadm) echo "$KUBERNETES_VERSION build_kubernetes $1" ;;

@@ -173,7 +173,7 @@ def install_peer():
 
 
 def build_context(binary):
-    dockerfile = b"FROM scratch\nCOPY argo-rollouts /argo-rollouts\nUSER 999\nENTRYPOINT [\"/argo-rollouts\"]\n"
+    dockerfile = b'FROM scratch\nCOPY argo-rollouts /argo-rollouts\nUSER 999\nENTRYPOINT ["/argo-rollouts"]\n'
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         described = tarfile.TarInfo("Dockerfile")

@@ -1,4 +1,4 @@
-"""Runs in a pod of the shop's network, with the chassis of its image: what the databases and Kafka hold of one customer.
+"""Runs in a pod of the shop's network, with the chassis of its image: what databases and Kafka hold of one customer.
 
 Usage: python - CUSTOMER, with the databases' URLs in ORDERS_URL and USERS_URL. Prints one JSON document. Its size must
 stay that of the answer, whatever the topic holds, since a pod has little memory.

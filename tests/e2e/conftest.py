@@ -39,8 +39,24 @@ def get(*arguments):
     return json.loads(kubectl("get", *arguments, "-o", "json"))
 
 
-@pytest.fixture(scope="session", name="cluster", autouse=True)
+def left(more=""):
+    """What is in the namespace although nothing should be."""
+    items = get(f"deploy,sts,rs,po,svc,cm,secret,sa,pvc,job,hpa,pdb,netpol{more}")["items"]
+    return [
+        f"{each['kind']}/{each['metadata']['name']}"
+        for each in items
+        if each["metadata"]["name"] not in ("kube-root-ca.crt", "default")
+    ]
+
+
+@pytest.fixture(scope="session", name="cluster")
 def _cluster():
+    if "Ready" not in kubectl("get", "nodes", check=False):
+        pytest.fail("there is no cluster; run `make e2e`, which creates it and installs the release")
+
+
+@pytest.fixture(scope="session", name="installed")
+def _installed(cluster):
     if not helm("list", "-q", "--filter", f"^{RELEASE}$").strip():
         pytest.fail("the release is not installed; run `make e2e`, which creates the cluster and installs it")
 
@@ -58,6 +74,7 @@ def _operator(cluster):
 def install_operator():
     """Two replicas, under the restricted Pod Security Standard. Returns the tag of its image."""
     tag = run(f"{ROOT}/ci/images.sh", "tag").strip()
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", ROOT / "k8s" / "crds")
     manifest = json.dumps({
         "apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": OPERATOR_NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
@@ -65,13 +82,13 @@ def install_operator():
     kubectl("apply", "-f", "-", stdin=manifest)
     helm(
         "upgrade", "--install", "slipway-operator", ROOT / "charts" / "operator", "--set", f"image.tag={tag}",
-        "--wait", "--timeout", "3m", namespace=OPERATOR_NAMESPACE,
+        "--set", "crds.install=false", "--wait", "--timeout", "5m", namespace=OPERATOR_NAMESPACE,
     )  # fmt: skip
     return tag
 
 
 @pytest.fixture(scope="session", name="auditor")
-def _auditor(cluster):
+def _auditor(managed):
     """A pod that may ask the databases and Kafka; it stands still until it is asked to."""
     pods = get("pods", "-l", "app.kubernetes.io/name=orders,app.kubernetes.io/component=consumer")["items"]
     [image] = {each["image"] for pod in pods for each in pod["spec"]["containers"]}
@@ -80,7 +97,7 @@ def _auditor(cluster):
     kubectl("apply", "-f", "-", stdin=json.dumps(auditor_pod(name, image)))
     kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
     yield name
-    kubectl("delete", "pod", name, "--grace-period=0", "--force")
+    kubectl("delete", "pod", name, "--grace-period=0", "--force", "--ignore-not-found")
 
 
 def auditor_pod(name, image):
@@ -111,4 +128,9 @@ def auditor_pod(name, image):
 
 @pytest.fixture(scope="session", name="managed")
 def _managed(operator):
-    return ["slipway-users", "slipway-orders"]
+    """The shop anew, with users and orders managed by the operator; gives the names of their Microservices."""
+    run(f"{ROOT}/ci/deploy.sh", "--fresh", "--values", ROOT / "tests" / "e2e" / "managed-values.yaml", timeout=900)
+    names = [f"{RELEASE}-users", f"{RELEASE}-orders"]
+    for name in names:
+        kubectl("wait", "--for=condition=Ready", f"microservice/{name}", "--timeout=300s", timeout=320)
+    return names

@@ -1,4 +1,4 @@
-"""Releases by the operator, on a real cluster and under load: nothing fails, nothing is lost, and it goes back by itself.
+"""Releases by the operator, on a real cluster and under load: nothing fails or is lost, and it goes back by itself.
 
 Users and orders are managed by the operator; a new version is the same image with another variable. SHARE_OF_LOAD
 (1.0) scales the offered load for machines that can't carry it beside starting pods.
@@ -17,7 +17,7 @@ import pytest
 
 from conftest import ROOT, eventually
 from e2e.api import Watch
-from e2e.conftest import CONTEXT, GATEWAY, NAMESPACE, OPERATOR_NAMESPACE, TOOLS, kubectl, run
+from e2e.conftest import CONTEXT, GATEWAY, NAMESPACE, OPERATOR_NAMESPACE, RELEASE, TOOLS, helm, kubectl, left, run
 from e2e.load import Load
 from e2e.releases import QUICK, RELEASE_SECONDS, ROLLING, Microservice, switched_at
 from shop import Customer
@@ -354,3 +354,10 @@ def ready(service):
         return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
 
     return [pod for pod in service.pods(service.active) if is_ready(pod)]
+
+
+def test_uninstall_leaves_nothing_of_managed_services(services, auditor):
+    kubectl("delete", "pod", auditor, "--grace-period=0", "--force")
+    helm("uninstall", RELEASE, "--wait", "--timeout", "5m")
+
+    eventually(lambda: not left(",microservices,serviceversions"), within=120, every=1)

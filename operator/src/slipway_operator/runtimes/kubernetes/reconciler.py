@@ -13,7 +13,7 @@ from ...planning import Plan, plan
 from ...planning.desired import desired_of
 from ...planning.observed import GroupView
 from ...planning.remembering import facts_of, status_of
-from ...planning.steps import Emit, Step
+from ...planning.steps import Emit, RecordVersion, SelectPreview, Step
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
 from .checking import Asker
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 # After an effect the next look comes on its own, even where no event tells of it.
 SETTLE = timedelta(seconds=1)
 AT_ONCE = timedelta(milliseconds=100)
+# What these do is done when it is written: the next look need not wait for an event that tells of it.
+WHOLE = (RecordVersion, SelectPreview)
 
 
 class GroupInspector(Protocol):
@@ -163,7 +165,8 @@ def _autoscaled(service: str, made: Plan) -> str:
 
 
 def _next(made: Plan, *, acted: bool) -> timedelta | None:
-    times = [each for each in (made.requeue_after, SETTLE if acted else None) if each is not None]
+    settle = timedelta() if any(isinstance(step, WHOLE) for step in made.steps) else SETTLE
+    times = [each for each in (made.requeue_after, settle if acted else None) if each is not None]
     return min(times, default=None)
 
 
