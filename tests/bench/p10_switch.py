@@ -63,7 +63,7 @@ class Contender:
 
     def release(self):
         before, began = self.selected(), time.time()
-        self.api.merge(f"{self.path}/{self.name}", self.patch(f"{began}"))
+        self.api.replace(f"{self.path}/{self.name}", *self.change(f"{began}"))
         switched = eventually(lambda: self.switched_from(before), within=120, every=0.02)
         eventually(self.settled, within=120, every=0.2)
         return switched - began
@@ -103,8 +103,8 @@ class Slipway(Contender):
             },
         }  # fmt: skip
 
-    def patch(self, mark):
-        return {"spec": {"version": mark, "components": {"http": {"template": self.labelled(mark)}}}}
+    def change(self, mark):
+        return "/spec/components/http/template", self.labelled(mark)
 
     def settled(self):
         return self.get().get("status", {}).get("phase") == "Released" and len(self.pods()) == 2
@@ -129,8 +129,8 @@ class Argo(Contender):
         }  # fmt: skip
         return {"apiVersion": "v1", "kind": "List", "items": [service, rollout]}
 
-    def patch(self, mark):
-        return {"spec": {"template": self.labelled(mark)}}
+    def change(self, mark):
+        return "/spec/template", self.labelled(mark)
 
     def settled(self):
         return self.get().get("status", {}).get("phase") == "Healthy" and len(self.pods()) == 2

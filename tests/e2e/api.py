@@ -43,8 +43,10 @@ class Api:
         answer.raise_for_status()
         return answer.text
 
-    def merge(self, path, patch):
-        headers = {"Content-Type": "application/merge-patch+json"}
+    def replace(self, path, pointer, value):
+        """One field of an object, and nothing else; returns the object."""
+        patch = [{"op": "replace", "path": pointer, "value": value}]
+        headers = {"Content-Type": "application/json-patch+json"}
         answer = self.session.patch(self.server + path, json.dumps(patch), headers=headers, timeout=TIMEOUT)
         assert answer.ok, answer.text
         return answer.json()

@@ -256,10 +256,12 @@ def test_versions_that_are_no_good_go_back_by_themselves(users, orders):
 # --- people and machines in the middle of it
 def test_a_rollback_takes_seconds(users, switches):
     """To a version that is still up, and to one that was scaled down."""
-    down, former = users.active, None
+    down = users.active
     with traffic():
-        former = released(users)
-        newest = released(users, scaleDownDelaySeconds=120)
+        former = users.wait(users.release(**QUICK))["activeVersion"]
+        generation = users.release(**QUICK | {"scaleDownDelaySeconds": 120})
+        users.reaches(generation, "Draining")
+        newest = users.active
         for name, version in (("still up", former), ("scaled down", down)):
             began = time.time()
             generation = users.change(lambda spec, version=version: spec.update(release={"activeVersion": version}))
@@ -268,13 +270,6 @@ def test_a_rollback_takes_seconds(users, switches):
             users.wait(generation)
         users.wait(users.change(lambda spec: spec.update(release={}, strategy=QUICK)))
     assert users.active == newest
-
-
-def released(service, **strategy):
-    """The new version, when it has all requests and its watch is over."""
-    generation = service.release(**QUICK | strategy)
-    service.reaches(generation, "Draining", "Contracting", "")
-    return service.active
 
 
 def node():
