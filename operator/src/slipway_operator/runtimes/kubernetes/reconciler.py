@@ -99,7 +99,7 @@ class Reconciler:
         for step in made.steps:
             log.info("%s: %s", key, step)
             await self._execute(step, scene)
-        return _next(made, acted=acted or bool(made.steps))
+        return next_look(made, acted=acted or bool(made.steps))
 
     async def _execute(self, step: Step, scene: Scene) -> None:
         """What the API server refuses (a template that is no pod) is told where people look, as it was said."""
@@ -164,7 +164,7 @@ def _autoscaled(service: str, made: Plan) -> str:
     return ",".join(f"{name}={value}" for name, value in labels.items())
 
 
-def _next(made: Plan, *, acted: bool) -> timedelta | None:
+def next_look(made: Plan, *, acted: bool) -> timedelta | None:
     settle = timedelta() if any(isinstance(step, WHOLE) for step in made.steps) else SETTLE
     times = [each for each in (made.requeue_after, settle if acted else None) if each is not None]
     return min(times, default=None)
