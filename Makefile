@@ -174,7 +174,7 @@ integration: setup ## Run the tests against real PostgreSQL, Kafka, Envoy and ku
 test: lint types imports proto contracts unit integration ## Run everything that needs no cluster
 
 .PHONY: bench
-bench: setup ## Measure against bare Flask, kafka-python and SQL by hand (ONLY=name for one); writes build/bench.json
+bench: setup ## Measure against bare Flask, kafka-python and SQL by hand (ONLY=name for one, ONLY=switch against Argo Rollouts on kind); writes build/bench.json
 	@$(BIN)/python tests/bench/run.py $(ONLY)
 
 .PHONY: e2e

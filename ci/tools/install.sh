@@ -67,6 +67,18 @@ build_gitlab_ci_local() {
   ln -sf node_modules/.bin/gitlab-ci-local "$OUT/gitlab-ci-local"
 }
 
+# With the manifests that its module carries beside it.
+build_argo_rollouts() {
+  local module=github.com/argoproj/argo-rollouts
+  own_module "$module" "$ARGO_ROLLOUTS_VERSION"
+  awk '/^(replace|exclude) \(/{p=1} p{print} /^\)/{p=0}' upstream.mod >> go.mod
+  grep -E '^(replace|exclude) [^(]' upstream.mod >> go.mod || true
+  import_only $module/cmd/rollouts-controller
+  go build -trimpath -ldflags "-s -w" -o "$OUT/argo-rollouts" $module/cmd/rollouts-controller
+  cp -f "$(go mod download -json "$module@v$ARGO_ROLLOUTS_VERSION" | jq -r .Dir)/manifests/install.yaml" "$OUT/argo-rollouts.yaml"
+  chmod u+w "$OUT/argo-rollouts.yaml"
+}
+
 build_etcd() {
   own_module go.etcd.io/etcd/server/v3 "$ETCD_VERSION"
   cat > main.go <<'GO'
@@ -113,6 +125,7 @@ recipe() {
     metrics-server) echo "$METRICS_SERVER_VERSION published sigs.k8s.io/metrics-server@v$METRICS_SERVER_VERSION sigs.k8s.io/metrics-server/cmd/metrics-server" ;;
     buf) echo "$BUF_VERSION published github.com/bufbuild/buf@v$BUF_VERSION github.com/bufbuild/buf/cmd/buf" ;;
     docker-compose) echo "$DOCKER_COMPOSE_VERSION build_docker_compose" ;;
+    argo-rollouts) echo "$ARGO_ROLLOUTS_VERSION build_argo_rollouts" ;;
     skaffold) echo "$SKAFFOLD_VERSION build_skaffold" ;;
     gitlab-ci-local) echo "$(jq -r .dependencies[] "$REPO/ci/tools/gitlab-ci-local/package.json") build_gitlab_ci_local" ;;
     registry) echo "$REGISTRY_VERSION published github.com/distribution/distribution/v3@v$REGISTRY_VERSION github.com/distribution/distribution/v3/cmd/registry" ;;

@@ -8,11 +8,11 @@ import uuid
 import pytest
 
 from conftest import ROOT, eventually
-from e2e.conftest import GATEWAY, NAMESPACE, RELEASE, get, helm, kubectl, run
+from e2e.conftest import GATEWAY, NAMESPACE, RELEASE, get, helm, kubectl, left, run
 from e2e.load import Load
 from shop import Customer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.usefixtures("installed")]
 
 
 TEA = {"item": "tea", "quantity": 1, "unit_price_cents": 350}
@@ -180,14 +180,5 @@ def upgraded_image(service):
 
 def test_uninstall_leaves_nothing():
     helm("uninstall", RELEASE, "--wait", "--timeout", "5m")
-
-    def left():
-        kinds = "deploy,sts,rs,po,svc,cm,secret,sa,pvc,job,hpa,pdb,netpol"
-        items = get(kinds)["items"]
-        return [
-            f"{i['kind']}/{i['metadata']['name']}"
-            for i in items
-            if i["metadata"]["name"] not in ("kube-root-ca.crt", "default")
-        ]
 
     eventually(lambda: not left(), within=120, every=1)

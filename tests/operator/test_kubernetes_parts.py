@@ -18,7 +18,10 @@ from slipway_operator.errors import (
     Refused,
     Unreachable,
 )
+from slipway_operator.planning import Plan
+from slipway_operator.planning.facts import Facts
 from slipway_operator.planning.observed import GateState
+from slipway_operator.planning.steps import RecordVersion, ScaleServing, SelectPreview
 from slipway_operator.runtimes.kubernetes.access import Access, from_kubeconfig, in_cluster
 from slipway_operator.runtimes.kubernetes.checking import Answer, checked, preview_url
 from slipway_operator.runtimes.kubernetes.client import Client, NoFence
@@ -26,6 +29,7 @@ from slipway_operator.runtimes.kubernetes.kinds import DEPLOYMENT, EVENT, LEASE,
 from slipway_operator.runtimes.kubernetes.leading import Leadership
 from slipway_operator.runtimes.kubernetes.looking import Key
 from slipway_operator.runtimes.kubernetes.queue import WorkQueue
+from slipway_operator.runtimes.kubernetes.reconciler import SETTLE, next_look
 from slipway_operator.spec.gates import Gate
 from slipway_operator.spec.microservice import ServicePort
 
@@ -153,6 +157,20 @@ def test_an_end_that_comes_together_with_an_event_is_an_end(turns):
         assert done
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("steps", "again"),
+    [
+        ((), None),
+        ((RecordVersion("v1", 1),), timedelta()),
+        ((SelectPreview("v1"),), timedelta()),
+        ((ScaleServing("v1", "http", 2),), SETTLE),
+    ],
+    ids=["nothing was done", "a record", "the preview", "pods take their time"],
+)
+def test_what_is_done_when_it_is_written_waits_for_no_event(steps, again):
+    assert next_look(Plan(steps, Facts(), shown=None), acted=bool(steps)) == again
 
 
 class Server:

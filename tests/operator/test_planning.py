@@ -7,6 +7,7 @@ import pytest
 
 from release_world import START, TICK, Nature, World, running, version_desired
 from slipway_operator.planning import decisions, plan
+from slipway_operator.planning.desired import GateWish
 from slipway_operator.planning.facts import Facts, Stage
 from slipway_operator.planning.observed import ANY, GateState, Noted, Observed
 from slipway_operator.planning.remembering import facts_of, status_of
@@ -100,6 +101,23 @@ class TestBlueGreen:
         assert world.ready("v1") == 8
         world.settle()
         assert world.versions["v2"].serving["http"].wanted == 2
+
+    @pytest.mark.parametrize(
+        ("changes", "sizes"),
+        [
+            ({"gates": ()}, [2]),
+            ({"gates": (GateWish("errors", after_promotion=True),)}, [2]),
+            ({}, [1, 2]),
+            ({"gates": (), "auto_promote": False, "promote": "v2"}, [1, 2]),
+        ],
+        ids=["nobody looks", "only afterwards", "a gate looks", "a person looks"],
+    )
+    def test_all_pods_start_at_once_where_nobody_looks_first(self, changes, sizes):
+        world = running()
+        world.release("v2", **changes)
+        until(world, lambda: world.active == "v2")
+
+        assert [step.replicas for step in told(world, ScaleServing) if step.version == "v2"] == sizes
 
     def test_an_autoscaler_changes_both_in_the_middle_of_a_release(self):
         world = running()

@@ -68,7 +68,11 @@ class Situation:
 
     @property
     def preview_size(self) -> int:
-        return min(self.desired.preview_replicas, self.full_size)
+        """Few pods are enough where gates or people look first; where nobody does, a second wave of starts is time."""
+        looked_at = not self.desired.auto_promote or any(not gate.after_promotion for gate in self.desired.gates)
+        if looked_at or self.desired.rolling:
+            return min(self.desired.preview_replicas, self.full_size)
+        return self.full_size
 
     def enough(self, version: str | None) -> bool:
         """Ready for all requests; where nobody answers at all, one ready endpoint is enough."""

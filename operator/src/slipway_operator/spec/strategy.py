@@ -57,8 +57,12 @@ class Strategy(Model):
         True, description="false: a version that passed its gates waits for release.promote to name it."
     )
     preview_replicas: int = Field(
-        1, ge=1, le=100, description="Pods of each serving component while the gates look at the candidate."
-    )
+        1,
+        ge=1,
+        le=100,
+        description="Pods of each serving component while gates or people look at the candidate. Where none do, "
+        "BlueGreen starts all pods at once.",
+    )  # fmt: skip
     scale_down_delay_seconds: Seconds = Field(
         30, description="How long the former version stays up after the release, for an instant way back."
     )

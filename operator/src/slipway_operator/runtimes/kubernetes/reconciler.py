@@ -14,7 +14,7 @@ from ...planning import Plan, plan
 from ...planning.desired import desired_of
 from ...planning.observed import Observed
 from ...planning.remembering import facts_of, stalled, status_of
-from ...planning.steps import Emit, Step
+from ...planning.steps import Emit, RecordVersion, SelectPreview, Step
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
 from .adopting import Adopter
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 # After an effect the next look comes on its own, even where no event tells of it.
 SETTLE = timedelta(seconds=1)
 AT_ONCE = timedelta(milliseconds=100)
+# What these do is done when it is written: the next look need not wait for an event that tells of it.
+WHOLE = (RecordVersion, SelectPreview)
 # No event tells that somebody joined a consumer group, or left it.
 GROUP_AGAIN = timedelta(seconds=1)
 
@@ -107,7 +109,7 @@ class Reconciler:
         refused = [await self._execute(step, scene) for step in made.steps]
         for error in (each for each in refused if each):
             raise error
-        return _next(made, acted=acted or bool(made.steps), asks=saw.group is not None)
+        return next_look(made, acted=acted or bool(made.steps), asks=saw.group is not None)
 
     async def _execute(self, step: Step, scene: Scene) -> Refused | None:
         """What the API server refuses (a template that is no pod) is told where people look, as it was said.
@@ -199,11 +201,13 @@ def _autoscaled(service: str, made: Plan) -> str:
     return ",".join(f"{name}={value}" for name, value in labels.items())
 
 
-def _next(made: Plan, *, acted: bool, asks: bool) -> timedelta | None:
+def next_look(made: Plan, *, acted: bool, asks: bool = False) -> timedelta | None:
+    """``asks``: the consumer group is asked as long as it is handed over."""
     waits = asks and any(
         each.type == "ConsumersHandedOver" and each.status == "False" for each in made.shown.conditions
     )
-    times = [made.requeue_after, SETTLE if acted else None, GROUP_AGAIN if waits else None]
+    settle = timedelta() if any(isinstance(step, WHOLE) for step in made.steps) else SETTLE
+    times = [made.requeue_after, settle if acted else None, GROUP_AGAIN if waits else None]
     return min([each for each in times if each is not None], default=None)
 
 
