@@ -38,7 +38,7 @@ setup: $(VENV)/.installed ## Create .venv with everything that is pinned (JAVA=1
 
 .PHONY: lock
 lock: $(BIN)/uv ## Pin packages in requirements.lock (UPGRADE=1: the newest of all)
-	@$(UV) compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra local --extra gateway --extra kubernetes --extra embedded --extra confluent --extra new --group dev --universal \
+	@$(UV) compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra local --extra gateway --extra kubernetes --extra kubectl --extra embedded --extra confluent --extra new --group dev --universal \
 	  --python-version 3.11 --generate-hashes --no-annotate --no-header $(if $(UPGRADE),--upgrade) \
 	  $(addprefix --no-emit-package slipway-,chassis operator $(SERVICES)) -o requirements.lock
 
@@ -74,7 +74,7 @@ charts: ## Fetch the charts' dependencies (all of them are in this repository)
 	@for chart in $(SERVICES) gateway operator platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done
 
 .PHONY: generate
-generate: setup ## Write files that are made from others: values.schema.json, gRPC code, the gateway's descriptors
+generate: setup ## Write files that are made from others: values.schema.json, gRPC code, descriptors, contracts
 	@ci/generate.sh
 
 .PHONY: deploy
@@ -107,17 +107,21 @@ imports: setup ## Check who may import whom
 proto: ## Lint the protobuf files and look for breaking changes (AGAINST=a commit; default: where this branch began)
 	@ci/proto.sh $(AGAINST)
 
+.PHONY: contracts
+contracts: setup ## Compare what the services promise with an earlier commit (AGAINST=...; default: where this branch began)
+	@ci/contracts.sh $(AGAINST)
+
 .PHONY: unit
 unit: setup charts ## Run the tests that need no server (T=path for some)
 	@$(BIN)/pytest -q -m "not integration and not demo and not e2e" $(or $(T),$(TESTS))
 
 .PHONY: integration
 integration: setup ## Run the tests against real PostgreSQL, Kafka, Envoy and kube-apiserver, kills and the demo included
-	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager
+	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl
 	@$(BIN)/pytest -q -m "integration or demo" $(or $(T),$(TESTS))
 
 .PHONY: test
-test: lint types imports proto unit integration ## Run everything that needs no cluster
+test: lint types imports proto contracts unit integration ## Run everything that needs no cluster
 
 .PHONY: bench
 bench: setup ## Measure against bare Flask, kafka-python and SQL by hand (ONLY=name for one); writes build/bench.json
@@ -127,6 +131,7 @@ bench: setup ## Measure against bare Flask, kafka-python and SQL by hand (ONLY=n
 e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstall (ends what `make deploy` installed)
 	@ci/images.sh load
 	@ci/deploy.sh --fresh
+	@ci/tools/install.sh helm4
 	@$(BIN)/pytest -q -s -m e2e $(or $(T),tests/e2e tests/compose)
 
 .PHONY: compose

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs or upgrades the platform on the kind cluster. Usage: deploy.sh [--fresh] [HELM OPTIONS...]
 #   --fresh   remove the namespace first, with all that an earlier release left in it
+# For services that the operator releases: --values charts/platform/ci/managed-values.yaml
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -24,5 +25,7 @@ if [ "${1:-}" = --fresh ]; then
   step "remove the old namespace $NAMESPACE" kubectl --context "$CONTEXT" delete namespace "$NAMESPACE" --ignore-not-found --timeout=120s
 fi
 step "namespace $NAMESPACE" namespace
+# Helm takes an object only when its definition is there, so those come first, whoever brings the operator.
+step "definitions of the operator" kubectl --context "$CONTEXT" apply --server-side --force-conflicts -f "$REPO/k8s/crds"
 step "helm upgrade --install slipway" helm --kube-context "$CONTEXT" -n "$NAMESPACE" upgrade --install slipway \
   "$REPO/charts/platform" "${options[@]}" --wait --wait-for-jobs --timeout 5m "$@"

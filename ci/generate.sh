@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes files that are made from others: values.schema.json of the charts, gRPC code, the gateway's descriptors.
+# Writes files that are made from others: values.schema.json of the charts, gRPC code, the gateway's descriptors,
+# and the contracts of the services.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,6 +16,8 @@ for crd in microservices serviceversions releaseplans; do
   cp "k8s/crds/$crd.yaml" charts/operator/files/crds/ # charts can't read outside of their folder
 done
 
+.venv/bin/python k8s/schemas/crds.py k8s/schemas/slipway.dev
+
 # Each service that speaks inventory's protocol has the code for it: services share contracts, not packages.
 proto=(.venv/bin/python -m grpc_tools.protoc -I services/inventory/proto -I services/inventory/proto_vendor)
 for place in services/inventory/src/inventory/entrypoints services/storefront/src/storefront/adapters; do
@@ -29,3 +32,10 @@ for place in services/inventory/src/inventory/entrypoints services/storefront/sr
 done
 mkdir -p charts/gateway/files
 "${proto[@]}" --include_imports --descriptor_set_out=charts/gateway/files/inventory.binpb inventory/v1/inventory.proto
+
+# Committed, so that a change of what others rely on is seen in review, and compared without running old code.
+for project in services/*/pyproject.toml; do
+  service=$(basename "$(dirname "$project")")
+  [ "$service" != chassis ] || continue
+  .venv/bin/slipway contracts export "$service" --to "services/$service/contracts" --project "$project" >/dev/null
+done

@@ -2,7 +2,8 @@
 # The kind cluster of this project. Usage: kind.sh up | down | mode | name
 #   up     stock kind where Docker can pull its node image; else the node image of ci/airgap
 #   mode   print "stock" or "airgap"
-# SLIPWAY_AIRGAP=always|never overrides the choice, KIND_CLUSTER the name (default: slipway).
+# SLIPWAY_AIRGAP=always|never overrides the choice, KIND_CLUSTER the name (default: slipway), and KIND_GATEWAY_PORT
+# the port of this machine that the gateway has (default: 30080; 0: any free one, for a second cluster).
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -34,6 +35,11 @@ refuse_unknown_services() {
   docker exec "$CLUSTER-control-plane" iptables -I FORWARD -d "$SERVICE_SUBNET" -j REJECT
 }
 
+create() {
+  sed "s/hostPort: 30080/hostPort: ${KIND_GATEWAY_PORT:-30080}/" "$2" |
+    kind create cluster --name "$CLUSTER" --image "$1" --config - --wait 180s
+}
+
 metrics_api() {
   local address
   retry 60 kube apply -f "$REPO/ci/airgap/metrics-server.yaml"
@@ -60,7 +66,7 @@ up() {
     if healthy; then say "  the cluster $CLUSTER is running"; return; fi
     step "remove the broken cluster $CLUSTER" kind delete cluster --name "$CLUSTER"
   fi
-  step "create the cluster $CLUSTER" kind create cluster --name "$CLUSTER" --image "$node" --config "$config" --wait 180s
+  step "create the cluster $CLUSTER" create "$node" "$config"
   [ "$chosen" = stock ] || refuse_unknown_services
   step "wait for its DNS" cluster_ready
   [ "$chosen" = stock ] || step "install the metrics API" metrics_api
@@ -73,5 +79,5 @@ case ${1:-} in
   down) down ;;
   mode) mode ;;
   name) echo "$CLUSTER" ;;
-  *) sed -n '2,5p' "$0"; exit 2 ;;
+  *) sed -n '2,6p' "$0"; exit 2 ;;
 esac

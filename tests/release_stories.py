@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from release_world import Broken, Nature, World, random_nature, version_desired
+from slipway_operator.planning.desired import PlanWish
 from slipway_operator.planning.facts import Stage
-from slipway_operator.planning.observed import ANY, JobState
+from slipway_operator.planning.observed import ANY, JobState, Noted
+from slipway_operator.planning.steps import RunGate, ScaleServing, ScaleWorkers, SelectPreview
 
 
 def push(world, chance):
@@ -73,6 +75,14 @@ def retry(world, chance):
     world.desired = replace(world.desired, fingerprint=f"retry{chance.random()}")
 
 
+def plan_says(world, chance):
+    """A ReleasePlan begins, goes on, fails, or is deleted."""
+    order = chance.choice(["Hold", "Wait", "Go", "Go", "Return", None])
+    former = world.desired.wish
+    came_from = former.came_from if former and chance.random() < 0.8 else world.facts.stable or ""
+    world.desired = replace(world.desired, wish=PlanWish("shop", order, came_from, "a test") if order else None)
+
+
 def lose_service(world, chance):
     world.active, world.selected, world.behind = None, None, {}
 
@@ -85,22 +95,36 @@ def lose_status(world, chance):
     world.facts = type(world.facts)()
 
 
+def lose_record(world, chance):
+    """Somebody deletes a record: what runs goes on running."""
+    if world.versions:
+        name = chance.choice(list(world.versions))
+        view = world.versions[name]
+        for key in [key for key in world.gates if key[0] == name]:
+            del world.gates[key]
+        world.lost.add(name)
+        view.recorded, view.retired, view.noted = False, "", Noted()
+        if not any(pods.wanted or pods.alive for pods in [*view.serving.values(), *view.workers.values()]):
+            del world.versions[name]
+
+
 def wait(world, chance):
     """Time passes while the operator is down."""
     world.tick(chance.choice([1, 2, 9]))
 
 
 def work(world, chance):
-    """The operator goes on for a while, and is killed at some step."""
+    """The operator goes on for a while, is killed at some step, and some steps are refused."""
     for _ in range(chance.choice([1, 1, 2, 4])):
-        world.round(killed_after=chance.choice([None, None, 0, 1, 2, 3]))
+        refused = chance.choice([(), (), (), ScaleServing, ScaleWorkers, RunGate, SelectPreview])
+        world.round(killed_after=chance.choice([None, None, 0, 1, 2, 3]), refused=refused)
         if chance.random() < 0.8:
             world.tick()
 
 
 THINGS = [
     push, push, push, autoscale, lose_pods, change_nature, promote, roll_back, unpin, pause, edit_strategy, retry,
-    lose_service, lose_broker, lose_status, wait,
+    plan_says, lose_service, lose_broker, lose_status, lose_record, wait,
 ]  # fmt: skip
 
 
@@ -128,7 +152,7 @@ def story(world, chance):
 def a_good_version_gets_through(world):
     """No state is a dead end, whatever is broken: a fix can be released from it."""
     name = f"good{len(world.natures)}"
-    world.release(name, Nature(), auto_promote=True, paused=False)
+    world.release(name, Nature(), auto_promote=True, paused=False, wish=None)
     world.settle()
     if (world.active, world.facts.stable, world.facts.release) != (name, name, None):
         world.fail(f"{name} did not get through: {world.shown}")
@@ -142,7 +166,7 @@ def at_rest(world):
         return
     if active == ANY and not (facts.release and facts.release.kind == "Install"):
         world.fail("at rest, the active Service selects all versions")
-    wanted = desired.pinned if desired.pinned in world.versions else desired.version
+    wanted = desired.back_to if desired.back_to in world.versions else desired.version
     release = facts.release
     if release is None and active != wanted:
         reason = world.shown.blocked_by
@@ -157,10 +181,11 @@ def nothing_left(world):
     """Only the active version, the stable one and the candidate have pods; workers only the active one."""
     release = world.facts.release
     may = {world.active, world.facts.stable, release.version if release else None}
+    may.add(world.desired.wish.came_from if world.desired.wish else None)
     for name, view in world.versions.items():
         if name not in may and any(pods.wanted or pods.alive for pods in view.serving.values()):
             world.fail(f"{name} was left running")
-        owner = world.active if not release or world.active is not None else release.version
+        owner = world.active or world.facts.stable or (release.version if release else None)
         moving = release and name == release.version and release.reached >= Stage.HANDING_OVER
         # Relays overlap: the former one sends on until its successor is ready.
         workers = [pods for component, pods in view.workers.items() if not (release and component == "relay")]

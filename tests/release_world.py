@@ -19,6 +19,7 @@ from slipway_operator.planning.observed import (
     GroupView,
     JobState,
     JobView,
+    Noted,
     Observed,
     Problem,
     VersionView,
@@ -87,6 +88,8 @@ class Version:
     workers: dict
     draining: bool = False
     retired: str = ""
+    recorded: bool = True
+    noted: Noted = field(default_factory=Noted)
 
 
 @dataclass
@@ -138,6 +141,7 @@ class World:
     shown: object = None
     requeue: object = None
     allowed: set = field(default_factory=set)
+    lost: set = field(default_factory=set)  # versions whose record was deleted
     story: list = field(default_factory=list)
     events: list = field(default_factory=list)
 
@@ -190,19 +194,25 @@ class World:
             problem=Problem("ImagePullBackOff", "image not found", START) if failing else None,
             draining=view.draining,
             retired=view.retired,
+            recorded=view.recorded,
+            noted=view.noted,
         )
 
     # --- the operator
     def plan(self):
         return plan(self.observe(), self.desired, self.now)
 
-    def round(self, *, killed_after=None):
-        """One look of the operator; it may be killed after so many effects, the first of which is the status."""
+    def round(self, *, killed_after=None, refused=()):
+        """One look of the operator; it may be killed after so many effects, the first of which is the status.
+
+        Steps of a kind that is refused have no effect, and the others go on.
+        """
         made = self.plan()
         desired = self.desired
-        if desired.auto_promote or desired.promote == desired.version:
+        promoted = desired.auto_promote or desired.promote == desired.version
+        if desired.wish.order == "Go" if desired.wish else promoted:
             self.allowed.add(desired.version)
-        self.allowed.add(desired.pinned)  # a person named it
+        self.allowed.add(desired.back_to)  # a person named it, or the plan that it belongs to
         if desired.paused:
             self.check_pause(made.steps)
         if killed_after == 0:
@@ -211,7 +221,8 @@ class World:
         for done, step in enumerate(made.steps, start=1):
             if killed_after is not None and done >= killed_after:
                 break
-            self.carry_out(step)
+            if not isinstance(step, refused):
+                self.carry_out(step)
         return made
 
     def carry_out(self, step):
@@ -240,16 +251,28 @@ class World:
             return
         # A spec that is edited while pods are replaced one by one asks no gate again: requests are there already.
         stale = gate and gate.attempt != release.attempt and self.active != ANY
+        if self.active == ANY and version in self.lost:  # nor does one whose results were deleted meanwhile
+            return
         if gate is None or gate.state is not GateState.PASSED or stale:
             self.fail(f"{version} becomes active without its gate: {gate}")
         if release.kind == "Release" and version not in self.allowed:
             self.fail(f"{version} becomes active and nobody promoted it")
+
+    def check_way_back(self, version):
+        """While a plan is open, its service can be sent back."""
+        wish = self.desired.wish
+        if wish and wish.open and version == wish.came_from:
+            self.fail(f"{version} goes, and plan {wish.plan} may need it")
 
     def fail(self, why):
         lines = "\n".join(str(each) for each in self.story[-60:])
         raise Broken(f"{why}\n{lines}\n{self.facts}\n{self.versions}")
 
     def _RecordVersion(self, step):
+        if step.version in self.versions:  # it runs, and its record was deleted
+            assert not self.versions[step.version].recorded
+            self.versions[step.version].recorded = True
+            return
         serving = {"http": Pods(), "grpc": Pods()} if "g" in step.version else {"http": Pods()}
         workers = {} if "w" in step.version else {"consumer": Pods(), "relay": Pods()}
         self.versions[step.version] = Version(step.revision, serving, workers)
@@ -300,11 +323,18 @@ class World:
     def _RetireVersion(self, step):
         if step.version == self.active:
             self.fail("the active version is retired")
+        self.check_way_back(step.version)
         self.versions[step.version].retired = step.because
+
+    def _NoteActivity(self, step):
+        if step.noted == self.versions[step.version].noted:
+            self.fail(f"{step} changes nothing")
+        self.versions[step.version].noted = step.noted
 
     def _ForgetVersion(self, step):
         if any(p.alive for p in self.versions[step.version].serving.values()):
             self.fail("a running version is forgotten")
+        self.check_way_back(step.version)
         del self.versions[step.version]
         for each in (self.jobs, self.gates):
             for key in [key for key in each if key[0] == step.version]:

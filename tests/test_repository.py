@@ -98,7 +98,7 @@ def test_all_services_have_the_same_files_in_the_same_places(service):
     assert files >= wanted
     tops = {name.partition("/")[0] for name in files}
     assert tops <= {"domain", "application", "adapters", "entrypoints", "migrations", "proto", "proto_vendor",
-                    "pyproject.toml", "__init__.py", "py.typed", "bootstrap.py", "errors.py",
+                    "contracts", "pyproject.toml", "__init__.py", "py.typed", "bootstrap.py", "errors.py",
                     "settings.py"}  # fmt: skip
     if service != "storefront":
         asked = {name.split("/")[1].removesuffix(".py") for name in files if name.startswith("entrypoints/")}

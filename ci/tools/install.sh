@@ -34,6 +34,13 @@ helm_defaults() {
   done
 }
 
+# Helm 4 beside Helm 3: the charts have to work with both.
+build_helm4() {
+  published "helm.sh/helm/v4@v$HELM4_VERSION" helm.sh/helm/v4/cmd/helm \
+    -X "helm.sh/helm/v4/internal/version.version=v$HELM4_VERSION"
+  mv "$OUT/helm" "$OUT/helm4"
+}
+
 build_skaffold() {
   own_module github.com/GoogleContainerTools/skaffold/v2 "$SKAFFOLD_VERSION"
   awk '/^(replace|exclude) \(/{p=1} p{print} /^\)/{p=0}' upstream.mod >> go.mod
@@ -90,6 +97,7 @@ build_kubernetes() {
 recipe() {
   case $1 in
     helm) echo "$HELM_VERSION published helm.sh/helm/v3@v$HELM_VERSION helm.sh/helm/v3/cmd/helm $(helm_defaults)" ;;
+    helm4) echo "$HELM4_VERSION build_helm4" ;;
     kubeconform) echo "$KUBECONFORM_VERSION published github.com/yannh/kubeconform@v$KUBECONFORM_VERSION github.com/yannh/kubeconform/cmd/kubeconform" ;;
     kind) echo "$KIND_VERSION published sigs.k8s.io/kind@v$KIND_VERSION sigs.k8s.io/kind" ;;
     coredns) echo "$COREDNS_VERSION published github.com/coredns/coredns@v$COREDNS_VERSION github.com/coredns/coredns" ;;

@@ -57,10 +57,21 @@ def of_kind(objects, *kinds):
     return [item for item in objects if item["kind"] in kinds]
 
 
-def pods(objects):
-    """(name, pod spec, pod labels) of everything that makes pods."""
+def pod_templates(objects):
+    """(name, process, template) of everything that makes pods, a Microservice's processes and migration included."""
     for item in of_kind(objects, "Deployment", "StatefulSet", "Job"):
         template = item["spec"]["template"]
-        yield f"{item['kind']}/{item['metadata']['name']}", template["spec"], template["metadata"]["labels"]
+        yield f"{item['kind']}/{item['metadata']['name']}", template["spec"]["containers"][0]["name"], template
+    for item in of_kind(objects, "Microservice"):
+        made = {process: each["template"] for process, each in item["spec"]["components"].items()}
+        made |= {"migrate": item["spec"]["migrations"]["expand"]} if "migrations" in item["spec"] else {}
+        for process, template in made.items():
+            yield f"Microservice/{item['metadata']['name']}/{process}", process, template
+
+
+def pods(objects):
+    """(name, pod spec, pod labels) of everything that makes pods."""
+    for name, _, template in pod_templates(objects):
+        yield name, template["spec"], template["metadata"]["labels"]
     for item in of_kind(objects, "Pod"):
         yield f"Pod/{item['metadata']['name']}", item["spec"], item["metadata"]["labels"]

@@ -17,6 +17,7 @@ from charts.conftest import (
     case_id,
     helm,
     of_kind,
+    pod_templates,
     pods,
     render,
 )
@@ -31,7 +32,10 @@ from storefront.settings import StorefrontSettings
 from users.settings import UsersSettings
 
 pytestmark = pytest.mark.charts
-SCHEMAS = f"{ROOT}/k8s/schemas/{{{{.NormalizedKubernetesVersion}}}}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+SCHEMAS = [
+    f"{ROOT}/k8s/schemas/{folder}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+    for folder in ("{{.NormalizedKubernetesVersion}}", "slipway.dev")
+]
 
 
 def test_it_lints_strictly(case):
@@ -39,13 +43,24 @@ def test_it_lints_strictly(case):
     assert done.returncode == 0, done.stdout
 
 
+def as_workloads(objects):
+    """A Microservice's pods, as its definition alone does not look into them: it keeps fields it does not know."""
+    for name, process, template in pod_templates(of_kind(objects, "Microservice")):
+        made = {"metadata": {"name": name.lower().replace("/", "-")}, "spec": {"template": template}}
+        if process == "migrate":
+            yield made | {"apiVersion": "batch/v1", "kind": "Job"}
+        else:
+            made["spec"]["selector"] = {"matchLabels": template["metadata"]["labels"]}
+            yield made | {"apiVersion": "apps/v1", "kind": "Deployment"}
+
+
 def test_kubernetes_knows_every_field(objects):
     done = subprocess.run(
         [
             f"{TOOLS}/kubeconform", "-strict", "-summary", "-kubernetes-version", KUBERNETES_VERSION,
-            "-schema-location", SCHEMAS,
+            *(part for location in SCHEMAS for part in ("-schema-location", location)),
         ],
-        input=yaml.safe_dump_all(objects), capture_output=True, text=True, check=False,
+        input=yaml.safe_dump_all([*objects, *as_workloads(objects)]), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     assert "Skipped: 0" in done.stdout
@@ -53,9 +68,14 @@ def test_kubernetes_knows_every_field(objects):
 
 def test_a_wrong_field_would_be_found(objects):
     """The check above can fail."""
-    broken = json.loads(json.dumps(of_kind(objects, "Deployment")[0]))
+    broken = json.loads(json.dumps(of_kind(objects, "Deployment", "Microservice")[0]))
     broken["spec"]["replcas"] = 2
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="replcas"):
+        test_kubernetes_knows_every_field([broken])
+    del broken["spec"]["replcas"]
+    _, _, template = next(pod_templates([broken]))
+    template["spec"]["serviceAccount_Name"] = "r"
+    with pytest.raises(AssertionError, match="serviceAccount_Name"):
         test_kubernetes_knows_every_field([broken])
 
 
@@ -97,13 +117,15 @@ def test_images_are_fixed(objects):
 
 
 def test_long_running_containers_are_probed_on_named_ports(objects):
-    for item in of_kind(objects, "Deployment", "StatefulSet"):
-        [container] = item["spec"]["template"]["spec"]["containers"]
+    for name, process, template in pod_templates(of_kind(objects, "Deployment", "StatefulSet", "Microservice")):
+        if process == "migrate":
+            continue
+        [container] = template["spec"]["containers"]
         ports = {port["name"] for port in container["ports"]}
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             check = container[probe].get("httpGet") or container[probe].get("tcpSocket")
             assert not check or check["port"] in ports
-        if item["kind"] == "Deployment":
+        if not name.startswith("StatefulSet"):
             assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
             assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
 
@@ -117,13 +139,13 @@ def test_a_pod_goes_only_after_its_successor_is_ready(objects):
 
 
 def test_there_is_time_to_drain(objects):
-    for item in of_kind(objects, "Deployment"):
-        spec = item["spec"]["template"]["spec"]
+    for name, process, template in pod_templates(of_kind(objects, "Deployment", "Microservice")):
+        spec = template["spec"]
         [container] = spec["containers"]
         command = container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ["0"])[-1]
-        if container["name"] == "operator":
+        if process in {"operator", "migrate"}:
             continue  # whatever it is doing, another one goes on with
-        if "gateway" in item["metadata"]["name"]:
+        if "gateway" in name:
             assert spec["terminationGracePeriodSeconds"] >= int(command) + 5 + 5  # --wait is the last of the command
             continue
         pre_stop = int(command.split()[-1])

@@ -36,11 +36,12 @@ def test_shells_get_their_completion(shell):
 
 
 def test_contracts_are_exported(tmp_path):
-    done = slipway("contracts", "export", "orders", "--to", str(tmp_path), "--version", "1.2.3", "--output", "json")
+    done = slipway("contracts", "export", "orders", "--to", str(tmp_path), "--output", "json")
 
     written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert written == {
-        "openapi.json",
+        "index.json",
+        "openapi.v1.json",
         "asyncapi.json",
         *(
             f"events/orders.Order{what}.v1.schema.json"
@@ -49,7 +50,7 @@ def test_contracts_are_exported(tmp_path):
     }
     assert {row["file"] for row in json.loads(done.output)} == {str(tmp_path / name) for name in written}
     document = json.loads((tmp_path / "asyncapi.json").read_text())
-    assert document["info"] == {"title": "orders", "version": "1.2.3"}
+    assert document["info"] == {"title": "orders", "version": "1"}
     assert document["operations"]["send orders.order.v1"]["action"] == "send"
     assert document["operations"]["receive users.user.v1"]["action"] == "receive"
     schema = json.loads((tmp_path / "events" / "orders.OrderPlaced.v1.schema.json").read_text())

@@ -1,10 +1,13 @@
 """gRPC with what HTTP has, on a real server and a real channel; the service is made from a proto here."""
 
 import importlib
+import socket
+import struct
 import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -18,7 +21,8 @@ from slipway_chassis.auth import Verifier
 from slipway_chassis.auth.keys import Keys
 from slipway_chassis.auth.scopes import principal_of_call
 from slipway_chassis.config import GrpcSettings
-from slipway_chassis.contracts import PROTOBUF, contracts_of
+from slipway_chassis.contracts.bundle import PROTOBUF
+from slipway_chassis.contracts.exporting import contracts_of
 from slipway_chassis.errors import DatabaseUnavailable, DeadlineExceeded, UpstreamUnavailable
 from slipway_chassis.grpc.client import guarded_channel
 from slipway_chassis.grpc.server import GrpcServer, GrpcService
@@ -68,7 +72,7 @@ def _declared(stubs):
             if request.name == "slow":
                 time.sleep(1)
             assert principal_of_call.get() is None or principal_of_call.get().subject == "ada"
-            words = (current_request_id(), current_traceparent(), deadline.remaining(), id(self))
+            words = (current_request_id(), current_traceparent(), deadline.remaining(), id(self), context.peer())
             return messages.Level(count=7, note=" ".join(str(word) for word in words))
 
         def Watch(self, request, context):
@@ -84,14 +88,14 @@ def _declared(stubs):
     )
 
 
-def serve(declared, verifier=None):
+def serve(declared, verifier=None, *, host="127.0.0.1", port=0):
     server = GrpcServer(
         [declared],
         Standing(verifier=verifier),
         settings=GrpcSettings(),
         problems={OutOfStock: 404},
     )
-    return server, server.start("127.0.0.1", 0)
+    return server, server.start(host, port)
 
 
 @pytest.fixture(name="port")
@@ -109,7 +113,7 @@ def _stub(port, stubs):
 
 def test_trace_request_id_and_deadline_go_along(stub, stubs):
     with request_id_of("mine"), span("x") as _, deadline.until(time.time() + 1.5):
-        request_id, traceparent, left, _ = stub.Query(stubs[0].Item(name="tea")).note.split()
+        request_id, traceparent, left, *_ = stub.Query(stubs[0].Item(name="tea")).note.split()
         ours = current_traceparent()
 
     assert request_id == "mine"
@@ -196,7 +200,7 @@ def test_calls_are_spread_over_all_addresses_and_a_dead_one_costs_nothing(declar
         stub = stubs[1].StockStub(channel)
 
         def who():
-            return stub.Query(stubs[0].Item(name="tea")).note.split()[-1]
+            return stub.Query(stubs[0].Item(name="tea")).note.split()[3]
 
         first = who()
         eventually(lambda: who() != first)  # both connections are there
@@ -205,7 +209,76 @@ def test_calls_are_spread_over_all_addresses_and_a_dead_one_costs_nothing(declar
         for _ in range(20):
             assert stub.Query(stubs[0].Item(name="tea")).count == 7
     servers[1][0].drain(1)
-    assert sorted(Counter(answered).values()) == [20, 20]
+    assert min(Counter(answered).values()) > 12  # while one is being connected anew, the other has the calls
+
+
+def ask_until(stubs, target, enough):
+    """Calls that are not tried again, until ``enough`` says so of (server, client's address) of all answers."""
+    seen = []
+    with guarded_channel("stock", target, timeout=20) as channel:
+        stub = stubs[1].StockStub(channel)
+        end = time.monotonic() + 60
+        while not enough(seen) and time.monotonic() < end:
+            *_, server, peer = stub.Query(stubs[0].Item(name="tea")).note.split()
+            seen.append((server, peer))
+    assert enough(seen)
+
+
+def test_connections_are_made_anew_all_the_time_and_no_call_is_lost(stubs, port):
+    """12 clients lose their connection 8 times each."""
+
+    def often(seen):
+        return len({peer for _, peer in seen}) > 8
+
+    with ThreadPoolExecutor(12) as pool:
+        done = [pool.submit(ask_until, stubs, f"127.0.0.1:{port}", often) for _ in range(12)]
+        for each in done:
+            each.result()
+
+
+class Names:
+    """A name server of one name."""
+
+    def __init__(self, addresses):
+        self.addresses = addresses
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        threading.Thread(target=self._serve, name="names", daemon=True).start()
+
+    def _serve(self):
+        while True:
+            question, asker = self._socket.recvfrom(512)
+            end = question.index(b"\0", 12) + 5
+            found = self.addresses if question[end - 4 : end - 2] == b"\0\1" else []  # an A record is asked for
+            head = question[:2] + b"\x85\x80\0\1" + struct.pack(">H", len(found)) + b"\0\0\0\0"
+            record = b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4"  # the name of the question, A, IN, no time to live
+            records = b"".join(record + socket.inet_aton(address) for address in found)
+            self._socket.sendto(head + question[12:end] + records, asker)
+
+
+def test_calls_follow_a_name_to_another_version_and_none_is_lost(declared, stubs, monkeypatch):
+    old, port = serve(declared, host="127.0.0.2")
+    new, _ = serve(declared, host="127.0.0.3", port=port)
+    names = Names(["127.0.0.2"])
+    plain = grpc.insecure_channel
+    monkeypatch.setattr(
+        grpc,
+        "insecure_channel",
+        lambda target, **rest: plain(target.replace("dns:///", f"dns://127.0.0.1:{names.port}/"), **rest),
+    )
+    switched = []
+
+    def followed(seen):
+        if len(seen) > 200 and not switched:
+            names.addresses = ["127.0.0.3"]
+            switched.append(time.monotonic())
+        found = list(dict.fromkeys(server for server, _ in seen))
+        return len(found) == 2 and [server for server, _ in seen][-200:] == [found[1]] * 200
+
+    ask_until(stubs, f"stock.test:{port}", followed)
+    for server in (old, new):
+        server.drain(1)
 
 
 def test_a_drain_lets_the_call_in_flight_finish(declared, stubs):
@@ -225,7 +298,7 @@ def test_a_drain_lets_the_call_in_flight_finish(declared, stubs):
 
 
 def test_the_descriptors_are_part_of_the_contract(declared):
-    files = contracts_of(service("stock", grpc=[declared]), "1")
+    files = contracts_of(service("stock", grpc=[declared])).files
 
     [described] = FileDescriptorSet.FromString(files[PROTOBUF]).file
     assert described.package == "stock.v1"

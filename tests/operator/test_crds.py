@@ -429,7 +429,7 @@ def test_a_whole_status_is_accepted_and_comes_back(api, made):
     while not (world.facts.release and world.facts.release.promoted_at):
         seen = world.round()
         world.tick()
-    status = status_of(seen, MicroserviceStatus(), service="orders", generation=7, now=world.now)
+    status = status_of(seen, MicroserviceStatus(), selector="pods", generation=7, now=world.now)
     assert facts_of(status) == seen.facts
     body = {"status": status.model_dump(by_alias=True, mode="json", exclude_none=True)}
     merge = "application/merge-patch+json"

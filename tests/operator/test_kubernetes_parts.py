@@ -136,6 +136,25 @@ def test_a_plan_names_the_time_of_the_next_look():
     queued(story, again=timedelta(milliseconds=1))
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_an_end_that_comes_together_with_an_event_is_an_end(turns):
+    """An operator that missed it would keep its Lease until it is killed."""
+
+    async def story():
+        queue = WorkQueue(Worked())
+        queue.add(A, 60)
+        running = asyncio.create_task(queue.run())
+        await asyncio.sleep(0.01)
+        queue.add(B, 50)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        done, _ = await asyncio.wait([running], timeout=5)
+        assert done
+
+    asyncio.run(story())
+
+
 class Server:
     """The storage of one Lease, as the API server would guard it."""
 
@@ -464,7 +483,6 @@ def vector(*values):
         (PROMETHEUS, Answer(200, "<html>"), GateState.INCONCLUSIVE, "no data"),
         (PROMETHEUS, Answer(400, ""), GateState.INCONCLUSIVE, "Prometheus answered 400"),
         (PROMETHEUS, None, GateState.INCONCLUSIVE, "Prometheus did not answer"),
-        ({"name": "c", "type": "contracts"}, None, GateState.INCONCLUSIVE, "compares no contracts"),
     ],
 )
 def test_what_a_gate_finds(gate, answer, state, said):

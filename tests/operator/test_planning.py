@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from release_world import START, TICK, Nature, World, running, version_desired
-from slipway_operator.planning import plan
+from slipway_operator.planning import decisions, plan
 from slipway_operator.planning.facts import Facts, Stage
-from slipway_operator.planning.observed import ANY, GateState, Observed
+from slipway_operator.planning.observed import ANY, GateState, Noted, Observed
 from slipway_operator.planning.remembering import facts_of, status_of
 from slipway_operator.planning.steps import (
     Emit,
     ForgetVersion,
     MarkDraining,
+    NoteActivity,
     RecordVersion,
     RunGate,
     ScaleServing,
@@ -64,7 +65,7 @@ class TestBlueGreen:
         world.release("v2", contract=True)
         world.settle()
 
-        steps = [step for step in world.story if not isinstance(step, (str, Emit))]
+        steps = [step for step in world.story if not isinstance(step, (str, Emit, NoteActivity))]
         assert steps == [
             RecordVersion("v2", 2),
             StartMigration("v2", "expand", 2),
@@ -563,6 +564,18 @@ class TestPeersBugs:
 
         assert world.active == "v2"
 
+    def test_requests_are_rescued_before_anything_is_scaled(self):
+        """A Deployment that the API server refuses would else keep requests without an answer until the deadline."""
+        world = running()
+        world.release("v2", auto_promote=False)
+        world.settle()
+        world.active, world.behind = None, {}  # somebody deleted the active Service
+        world.versions["v2"].serving["http"].scale(0)
+        made = world.plan()
+
+        # And the consumers of the stable version go on, whatever happened to a Service.
+        assert made.steps == (SwitchActive("v1"), ScaleServing("v2", "http", 1))
+
     @pytest.mark.parametrize("way", ["deadline", "abort"])
     def test_argo_rollouts_4128_an_image_that_can_not_be_pulled_ends_a_release(self, way):
         """Abort and deadline did nothing while pods were in ImagePullBackOff."""
@@ -649,31 +662,31 @@ class TestStatus:
             if number == 70:
                 world.release("cccccccc", Nature(watched=GateState.FAILED))
             made = world.round()
-            status = status_of(made, status, service="orders", generation=1, now=world.now)
+            status = status_of(made, status, selector="pods", generation=1, now=world.now)
             assert facts_of(status) == made.facts
             world.facts = facts_of(MicroserviceStatus.model_validate_json(status.model_dump_json(by_alias=True)))
             world.tick()
 
         assert [each.result for each in status.history] == ["Succeeded", "Succeeded", "Failed"]
         assert status.active_version == status.stable_version == "bbbbbbbb"
-        assert status.selector == "slipway.dev/service=orders,slipway.dev/version=bbbbbbbb"
+        assert status.selector == "pods"
         assert (status.readiness, status.consumers) == ("5/5", "1/1 of bbbbbbbb")
 
     def test_at_rest_nothing_is_written(self):
         world = running("aaaaaaaa")
-        before = status_of(world.plan(), MicroserviceStatus(), service="orders", generation=1, now=world.now)
+        before = status_of(world.plan(), MicroserviceStatus(), selector="pods", generation=1, now=world.now)
         world.now += timedelta(hours=1)
         made = world.plan()
 
         assert made.steps == ()
-        assert status_of(made, before, service="orders", generation=1, now=world.now) == before
+        assert status_of(made, before, selector="pods", generation=1, now=world.now) == before
 
     def test_a_condition_keeps_the_time_of_its_last_change(self):
         world = running("aaaaaaaa")
-        before = status_of(world.plan(), MicroserviceStatus(), service="orders", generation=1, now=world.now)
+        before = status_of(world.plan(), MicroserviceStatus(), selector="pods", generation=1, now=world.now)
         world.now += timedelta(hours=1)
         world.release("bbbbbbbb")
-        after = status_of(world.plan(), before, service="orders", generation=2, now=world.now)
+        after = status_of(world.plan(), before, selector="pods", generation=2, now=world.now)
         since = {each.type: each.last_transition_time for each in after.conditions}
 
         assert since["Ready"] == since["Reconciling"] == world.now
@@ -711,6 +724,121 @@ class TestDrift:
 
         assert world.facts.stable == "v1"
         assert world.facts.history == ()
+
+    def test_a_record_that_is_deleted_at_rest_is_made_again_and_nothing_else_happens(self):
+        world = running()
+        world.versions["v1"].recorded = False
+        made = world.round()
+
+        assert [type(step) for step in made.steps] == [RecordVersion]
+        assert world.shown.phase == "Released"
+        world.settle()
+        assert world.facts.history[1:] == ()
+
+    def test_an_active_version_whose_record_is_deleted_serves_until_its_successor_does(self):
+        """Its consumers too: without a record they would have stood in the way of the new ones for ever."""
+        world = running()
+        world.release("v2")
+        world.versions["v1"].recorded = False
+        until(world, lambda: world.active == "v2")
+        assert world.ready("v1") == 2
+        world.settle()
+
+        assert world.consuming() == {"v2"}
+        assert "v1" not in world.versions
+        assert world.facts.stable == "v2"
+
+    def test_a_failed_release_goes_back_to_a_version_whose_record_was_deleted(self):
+        world = running()
+        world.release("v2", Nature(gate=GateState.FAILED))
+        world.versions["v1"].recorded = False
+        world.settle()
+
+        assert world.active == world.facts.stable == "v1"
+
+    def test_a_person_can_not_go_back_to_a_version_whose_record_was_deleted(self):
+        world = running(scale_down_delay=timedelta(hours=1))
+        world.release("v2")
+        until(world, lambda: world.facts.stable == "v2")
+        world.versions["v1"].recorded = False
+        world.desired = replace(world.desired, pinned="v1")
+        found = decisions.target(world.observe(), world.desired, "v2")
+
+        assert found.version == "v2"
+        assert found.refused == "release.activeVersion names v1, which is not kept; kept: v2"
+
+
+class TestNotes:
+    """What `kubectl get sv` tells of each version."""
+
+    def test_they_tell_who_took_over_and_when(self):
+        world = running()
+        world.release("v2")
+        world.settle()
+        old, new = world.versions["v1"].noted, world.versions["v2"].noted
+
+        assert new.active_until is None
+        assert old.active_from < old.active_until == new.active_from
+        assert old.because == "v2 (v2) took over"
+        assert len(told(world, NoteActivity)) == 3  # one for the first version, two for a release
+
+    def test_they_tell_why_a_version_failed_that_was_never_active(self):
+        world = running()
+        world.release("v2", Nature(gate=GateState.FAILED))
+        world.settle()
+
+        assert world.versions["v2"].noted == Noted(because="gate smoke failed")
+        assert world.versions["v1"].noted.active_until is None
+
+    def test_they_tell_why_a_version_failed_while_it_was_watched(self):
+        world = running()
+        world.release("v2", Nature(watched=GateState.FAILED))
+        world.settle()
+
+        assert world.versions["v2"].noted.because == "gate errors failed"
+        assert world.versions["v2"].noted.active_from < world.versions["v2"].noted.active_until
+        assert world.versions["v1"].noted.active_until is None
+
+    def test_a_version_that_comes_back_begins_anew(self):
+        world = running()
+        world.release("v2")
+        world.settle()
+        before = world.versions["v1"].noted
+        world.desired = replace(world.desired, pinned="v1")
+        world.settle()
+
+        assert world.versions["v1"].noted.active_from > before.active_until
+        assert world.versions["v1"].noted.active_until is None
+
+
+class TestConfiguration:
+    def test_what_is_missing_is_named_and_waited_for(self):
+        world = running()
+        world.release("v2")
+        seen = replace(world.observe(), missing="ConfigMap orders does not exist")
+        made = plan(seen, world.desired, world.now)
+
+        assert made.steps == (Emit("ReleaseStarted", "Release of v2 begins"),)
+        assert "ConfigMap orders does not exist" in made.shown.blocked_by
+        assert made.requeue_after <= timedelta(seconds=5)
+
+        facts = made.facts
+        late = world.now + world.desired.progress_deadline
+        made = plan(replace(seen, facts=facts), world.desired, late)
+        assert made.facts.held.message == "Recording took too long: ConfigMap orders does not exist"
+
+    @pytest.mark.parametrize("lost", [False, True])
+    def test_no_pod_starts_before_its_configuration_is_copied(self, lost):
+        world = running()
+        world.release("v2")
+        world.round()
+        views = world.observe().versions
+        views["v2"] = replace(views["v2"], configured=False, lost=lost)
+        made = plan(replace(world.observe(), versions=views), world.desired, world.now)
+
+        # A record of what can't be copied any more is made anew, with what is there now.
+        assert made.steps == ((ForgetVersion("v2"),) if lost else ())
+        assert made.shown.step == "Recording"
 
 
 class TestPurity:

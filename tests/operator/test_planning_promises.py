@@ -17,6 +17,7 @@ from release_stories import stories, story
 from release_world import Broken, World, random_nature, version_desired
 from slipway_operator.planning import decisions, gating, handover, planner, sizes, stages
 from slipway_operator.planning.situation import Situation
+from slipway_operator.planning.steps import NoteActivity
 
 STORIES = 100_000
 WORLDS = 1000  # each lives through a hundred stories, one after the other
@@ -53,9 +54,17 @@ def test_a_plan_depends_on_no_clock_but_the_given_one(chance, shift):
         if number == 20:
             world.release("v2")
             later.release("v2")
-        assert world.round().steps == later.round().steps
+        assert world.round().steps == tuple(shifted(step, -shift) for step in later.round().steps)
         world.tick()
         later.tick()
+
+
+def shifted(step, shift):
+    if not isinstance(step, NoteActivity):
+        return step
+    noted = step.noted
+    times = {name: getattr(noted, name) for name in ("active_from", "active_until")}
+    return replace(step, noted=replace(noted, **{name: each and each + shift for name, each in times.items()}))
 
 
 # What a careless planner would do; each must be noticed, or the checks above prove nothing.
@@ -86,5 +95,5 @@ def test_the_stories_notice_a_careless_planner(monkeypatch, where):
     monkeypatch.setattr(module, name, instead)
 
     with pytest.raises(Broken):
-        for seed in range(100):
+        for seed in range(300):
             stories(seed, 20)

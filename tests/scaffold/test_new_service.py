@@ -46,4 +46,4 @@ def test_its_contract_can_be_exported(workspace):
     run(workspace, ".venv/bin/slipway", "contracts", "export", "parcels")
 
     written = {path.name for path in (workspace / "contracts").rglob("*.json")}
-    assert written == {"openapi.json", "asyncapi.json", "parcels.ParcelCreated.v1.schema.json"}
+    assert written == {"index.json", "openapi.v1.json", "asyncapi.json", "parcels.ParcelCreated.v1.schema.json"}

@@ -14,7 +14,7 @@ from schemathesis import GenerationMode, checks
 from conftest import eventually
 from orders.bootstrap import SERVICE as ORDERS
 from shop import Customer
-from slipway_chassis.contracts import openapi
+from slipway_chassis.contracts.exporting import openapi
 from storefront.bootstrap import SERVICE as STOREFRONT
 from users.bootstrap import SERVICE as USERS
 

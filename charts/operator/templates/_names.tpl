@@ -75,10 +75,10 @@ seccompProfile: {type: RuntimeDefault}
 {{/* The rules of what the operator may do to services. No wildcards, and nothing about Secrets. */}}
 {{- define "operator.rules" -}}
 - apiGroups: [slipway.dev]
-  resources: [microservices]
+  resources: [microservices, releaseplans]
   verbs: [get, list, watch]
 - apiGroups: [slipway.dev]
-  resources: [microservices/status, serviceversions/status]
+  resources: [microservices/status, releaseplans/status, serviceversions/status]
   verbs: [patch]
 - apiGroups: [slipway.dev]
   resources: [serviceversions]
@@ -89,6 +89,9 @@ seccompProfile: {type: RuntimeDefault}
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, create] # each version keeps a copy of its configuration
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, delete]

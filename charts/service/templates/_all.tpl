@@ -8,21 +8,11 @@
 {{ include "service.serviceaccount" $ctx }}
 {{ include "service.configmap" $ctx }}
 {{- range $components }}
-{{ include "service.deployment" (list $ctx .) }}
 {{ include "service.networkpolicy" (list $ctx .) }}
 {{- end }}
-{{- range list "http" "grpc" }}
-{{- if (index $ctx.Values .).enabled }}
-{{ include "service.pdb" (list $ctx .) }}
-{{- end }}
-{{- end }}
+{{ include "service.workloads" (list $ctx $components) }}
 {{- if $ctx.Values.http.enabled }}
-{{ include "service.service" $ctx }}
 {{ include "service.hpa" $ctx }}
 {{ include "service.tests" $ctx }}
 {{- end }}
-{{- if $ctx.Values.grpc.enabled }}
-{{ include "service.pods" $ctx }}
-{{- end }}
-{{ include "service.migration-job" $ctx }}
 {{- end -}}

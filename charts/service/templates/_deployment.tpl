@@ -14,24 +14,14 @@ spec:
   replicas: {{ $options.replicas }}
   {{- end }}
   revisionHistoryLimit: 3
-  progressDeadlineSeconds: 300
-  strategy: {{- include "service.strategy" . | nindent 4 }}
+  progressDeadlineSeconds: {{ $ctx.Values.release.progressDeadlineSeconds }}
+  # A pod goes only after its successor is ready, so capacity never falls.
+  strategy:
+    type: RollingUpdate
+    rollingUpdate:
+      maxUnavailable: 0
+      maxSurge: 1
   selector:
     matchLabels: {{- include "service.selector" (list $ctx $component) | nindent 6 }}
-  template:
-    metadata:
-      labels:
-        {{- include "service.labels" (list $ctx $component) | nindent 8 }}
-        {{- with $ctx.Values.podLabels }}{{ toYaml . | nindent 8 }}{{ end }}
-      annotations:
-        checksum/config: {{ include "service.settings" $ctx | sha256sum }}
-        {{- with $ctx.Values.podAnnotations }}{{ toYaml . | nindent 8 }}{{ end }}
-    spec:
-      {{- include "service.podspec" (list $ctx $component $options) | nindent 6 }}
-      topologySpreadConstraints:
-      - maxSkew: 1
-        topologyKey: kubernetes.io/hostname
-        whenUnsatisfiable: ScheduleAnyway
-        labelSelector:
-          matchLabels: {{- include "service.selector" (list $ctx $component) | nindent 12 }}
+  template: {{- include "service.pod" (list $ctx $component $options) | nindent 4 }}
 {{- end -}}

@@ -7,10 +7,7 @@ metadata:
   name: {{ include "service.fullname" . }}
   labels: {{- include "service.labels" (list . "http") | nindent 4 }}
 spec:
-  scaleTargetRef:
-    apiVersion: apps/v1
-    kind: Deployment
-    name: {{ include "service.fullname" . }}-http
+  scaleTargetRef: {{- include "service.scaleTarget" . | nindent 4 }}
   minReplicas: {{ .Values.autoscaling.minReplicas }}
   maxReplicas: {{ .Values.autoscaling.maxReplicas }}
   metrics:

@@ -5,22 +5,17 @@ the schema is there, so the order needs no help. The name carries a hash: a Job 
 */}}
 {{- define "service.migration-job" -}}
 {{- if .Values.migration.enabled }}
-{{- $pod := include "service.podspec" (list . "migrate" .Values.migration) }}
+{{- $pod := include "service.pod" (list . "migrate" .Values.migration) }}
 ---
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ include "service.fullname" . }}-migrate-{{ list $pod (include "service.settings" .) (include "service.labels" (list . "migrate")) .Values.migration | toJson | sha256sum | trunc 8 }}
+  name: {{ include "service.fullname" . }}-migrate-{{ list $pod .Values.migration | toJson | sha256sum | trunc 8 }}
   labels: {{- include "service.labels" (list . "migrate") | nindent 4 }}
 spec:
   backoffLimit: 6
   activeDeadlineSeconds: {{ .Values.migration.activeDeadlineSeconds }}
   ttlSecondsAfterFinished: {{ .Values.migration.ttlSecondsAfterFinished }}
-  template:
-    metadata:
-      labels: {{- include "service.labels" (list . "migrate") | nindent 8 }}
-    spec:
-      restartPolicy: OnFailure
-      {{- $pod | nindent 6 }}
+  template: {{- $pod | nindent 4 }}
 {{- end }}
 {{- end -}}

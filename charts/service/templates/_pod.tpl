@@ -1,4 +1,32 @@
-{{/* The pod of one process. Usage: include "service.podspec" (list $ctx "http" $ctx.Values.http) */}}
+{{/*
+The pod of one process, as a template: a Deployment's, a Job's and a Microservice's are the same one.
+Usage: include "service.pod" (list $ctx "http" $ctx.Values.http)
+*/}}
+{{- define "service.pod" -}}
+{{- $ctx := index . 0 -}}
+{{- $process := index . 1 -}}
+metadata:
+  labels:
+    {{- include "service.labels" (list $ctx $process) | nindent 4 }}
+    {{- with $ctx.Values.podLabels }}{{ toYaml . | nindent 4 }}{{ end }}
+  annotations:
+    checksum/config: {{ include "service.settings" $ctx | sha256sum }} # other settings are another version
+    {{- with $ctx.Values.podAnnotations }}{{ toYaml . | nindent 4 }}{{ end }}
+spec:
+  {{- include "service.podspec" . | nindent 2 }}
+  {{- if eq $process "migrate" }}
+  restartPolicy: OnFailure
+  {{- else }}
+  topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- include "service.selector" (list $ctx $process) | nindent 8 }}
+  {{- end }}
+{{- end -}}
+
+{{/* Usage: include "service.podspec" (list $ctx "http" $ctx.Values.http) */}}
 {{- define "service.podspec" -}}
 {{- $ctx := index . 0 -}}
 {{- $process := index . 1 -}}

@@ -12,6 +12,7 @@ OperatorError (a ChassisError, so that the command line shows it as one sentence
 │   ├── Outdated          409: somebody was faster; look again
 │   ├── Missing           404: the object or its kind does not exist
 │   ├── Refused           any other 4xx: the same request will be refused again
+│   ├── Unreadable        an object says what this release does not understand, or may not be read at all
 │   ├── NotLeading        the Lease is not held (any more), so nothing may be written
 │   ├── WatchesEnded      nobody tells of changes any more: the process must be started anew
 │   └── AccessUnknown     neither a service account nor a kubeconfig says how to reach the API server
@@ -68,6 +69,10 @@ class Missing(KubernetesError):
 
 
 class Refused(KubernetesError):
+    pass
+
+
+class Unreadable(KubernetesError):
     pass
 
 

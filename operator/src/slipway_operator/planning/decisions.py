@@ -24,15 +24,17 @@ class Target:
 
 
 def target(observed: Observed, desired: Desired, stable: str | None) -> Target:
-    if desired.pinned is None:
+    back_to = desired.back_to
+    if back_to is None:
         return Target(desired.version)
-    view = observed.versions.get(desired.pinned)
-    if view is None:
-        kept = ", ".join(sorted(observed.versions)) or "none"
-        return Target(stable, f"release.activeVersion names {desired.pinned}, which is not kept; kept: {kept}")
-    if view.retired and desired.pinned != stable:
-        return Target(stable, f"release.activeVersion names {desired.pinned}, which can't come back: {view.retired}")
-    return Target(desired.pinned)
+    who = "release.activeVersion" if desired.pinned or not desired.wish else f"plan {desired.wish.plan}"
+    view = observed.versions.get(back_to)
+    if view is None or not (view.recorded or back_to in {stable, desired.version}):
+        kept = ", ".join(sorted(each.version for each in observed.versions.values() if each.recorded)) or "none"
+        return Target(stable, f"{who} names {back_to}, which is not kept; kept: {kept}")
+    if view.retired and back_to != stable:
+        return Target(stable, f"{who} names {back_to}, which can't come back: {view.retired}")
+    return Target(back_to)
 
 
 def remembered(observed: Observed, desired: Desired, now: datetime) -> Facts:
@@ -44,6 +46,11 @@ def remembered(observed: Observed, desired: Desired, now: datetime) -> Facts:
         facts = replace(facts, stable=_found(observed, desired))
     if facts.held and facts.held.fingerprint != desired.fingerprint:
         facts = replace(facts, held=None)
+    wish = desired.wish
+    if wish and not wish.open and desired.version != wish.came_from and not facts.held:
+        # It stays back when the plan is deleted, until its spec changes.
+        message = f"plan {wish.plan} sent it back: {wish.because}"
+        facts = replace(facts, held=Held(desired.version, "PlanFailed", message, desired.fingerprint, now))
     if facts.kept_size and facts.kept_size.replicas != desired.replicas:
         facts = replace(facts, kept_size=None)
     if facts.paused:
@@ -100,7 +107,7 @@ def _kind(observed: Observed, desired: Desired, facts: Facts, goal: str | None) 
     if facts.stable is None:
         return "Install"
     if goal != facts.stable:
-        return "Rollback" if desired.pinned == goal else "Release"
+        return "Rollback" if desired.back_to == goal else "Release"
     if observed.active != goal or observed.active_split:
         return "Undo"
     job = observed.migrations.get((goal, "contract"))
@@ -186,7 +193,7 @@ def gives_up(situation: Situation, release: OpenRelease, found: Standing) -> Fai
         return None
     if problem and hopeless and Stage.STARTING <= found.stage <= Stage.WATCHING:
         return Failure(problem.reason, f"{release.version} does not start: {problem.message}")
-    ends = deadline(situation, release, found.stage)
+    ends = None if found.by_person else deadline(situation, release, found.stage)
     patient = release.kind == "Rollback" and found.stage >= Stage.SWITCHING
     if ends is None or situation.now < ends or patient or _moved_on(release, found):
         return None

@@ -8,6 +8,7 @@ from ..spec.fields import SERVING
 from ..spec.gates import Gate
 from ..spec.hashing import hash_of, spec_fingerprint, version_hash
 from ..spec.microservice import MicroserviceSpec
+from ..spec.releaseplan import Order
 from ..spec.strategy import PromotionWindow
 
 
@@ -18,6 +19,21 @@ class GateWish:
     dry_run: bool = False
     timeout: timedelta = timedelta(seconds=300)
     interval: timedelta = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanWish:
+    """What a ReleasePlan says to the version that this service shall get."""
+
+    plan: str
+    order: Order
+    came_from: str = ""  # the version that was active when the plan began
+    because: str = ""  # why it waits, or goes back
+
+    @property
+    def open(self) -> bool:
+        """The plan may still send this service back: nothing that a way back needs may go."""
+        return self.order != "Return"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +59,16 @@ class Desired:
     promote: str | None = None
     pinned: str | None = None  # release.activeVersion
     paused: bool = False
+    wish: PlanWish | None = None
+
+    @property
+    def back_to(self) -> str | None:
+        """The version that shall be active whatever the spec describes. People go before plans."""
+        returns = self.wish.came_from if self.wish and not self.wish.open else ""
+        return self.pinned or returns or None
 
 
-def desired_of(spec: MicroserviceSpec, generation: int) -> Desired:
+def desired_of(spec: MicroserviceSpec, generation: int, wish: PlanWish | None = None) -> Desired:
     strategy, release = spec.strategy, spec.release
     return Desired(
         version=version_hash(spec),
@@ -73,6 +96,7 @@ def desired_of(spec: MicroserviceSpec, generation: int) -> Desired:
         promote=hash_of(release.promote) if release.promote else None,
         pinned=hash_of(release.active_version) if release.active_version else None,
         paused=release.paused,
+        wish=wish,
     )
 
 

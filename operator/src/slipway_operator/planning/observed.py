@@ -33,8 +33,17 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """What its record says of the time in which it was active."""
+
+    active_from: datetime | None = None
+    active_until: datetime | None = None
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class VersionView:
-    """A recorded version with all its components, running or not."""
+    """A version with all its components, running or not."""
 
     version: str
     revision: int
@@ -44,6 +53,10 @@ class VersionView:
     problem: Problem | None = None
     draining: bool = False  # its pods were told to close kept-alive connections
     retired: str = ""  # why it can't become active any more
+    recorded: bool = True  # False: it runs, and somebody deleted its record
+    configured: bool = True  # False: copies of its configuration are still missing
+    lost: bool = False  # and can't be made any more: what they were made of has changed
+    noted: Noted = Noted()
 
     @property
     def endpoints(self) -> int:
@@ -112,3 +125,4 @@ class Observed:
     migrations: Mapping[tuple[str, MigrationKind], JobView] = field(default_factory=dict)
     gates: Mapping[tuple[str, str], GateView] = field(default_factory=dict)
     group: GroupView | None = None  # None: no version has a consumer
+    missing: str = ""  # what the spec's version can't be recorded without, as a sentence

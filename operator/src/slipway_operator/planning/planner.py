@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from . import decisions, handover, sizes, stages
+from . import decisions, handover, noting, sizes, stages
 from .desired import Desired
 from .facts import Facts, Stage
 from .handover import Handover
@@ -98,7 +98,8 @@ def _workers(situation: Situation, found: Standing | None) -> Handover:
         return handover.hand_over(situation, release.version, forward=True)
     if situation.current:
         return handover.hand_over(situation, situation.current, forward=False)
-    if situation.rolling and situation.facts.stable:
+    if situation.facts.stable:
+        # Several versions get requests (Rolling), or the active Service was deleted: that stops no worker.
         return handover.hand_over(situation, situation.facts.stable, forward=False)
     return Handover(tuple(_stray_workers(situation)))
 
@@ -116,13 +117,25 @@ def _stray_workers(situation: Situation) -> list[ScaleWorkers]:
 def _steps(situation: Situation, found: Standing | None, moved: Handover) -> list[Step]:
     more, fewer = sizes.serving_steps(situation, found.stage if found else None)
     staged = [step for step in found.steps if not isinstance(step, ScaleWorkers)] if found else []
-    steps: list[Step] = [*more, *_rescue(situation, staged), *staged, *moved.steps]
+    # Switches wait for nothing: a Deployment that the runtime can't make must not keep requests from an answer.
+    switches = [*_rescue(situation, staged), *(step for step in staged if isinstance(step, SwitchActive))]
+    others = [step for step in staged if not isinstance(step, SwitchActive)]
+    steps: list[Step] = [*switches, *more, *others, *moved.steps]
     steps += stages.drain_marks(situation, staged)
     steps += _preview(situation)
     steps += fewer
     if situation.release is None:
+        steps += _recorded_again(situation)
         steps += sizes.forget_steps(situation)
+    steps += noting.steps(situation)
     return steps
+
+
+def _recorded_again(situation: Situation) -> tuple[Step, ...]:
+    """Its record was deleted by hand, and the spec still has what was in it."""
+    view = situation.view(situation.desired.version)
+    found = stages.recording(situation, view.version, view) if view and not view.recorded else None
+    return found.steps if found else ()
 
 
 def _rescue(situation: Situation, staged: Sequence[Step]) -> list[Step]:

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from ..spec.fields import GROUP
 from ..spec.status import (
     Condition,
     Draining,
@@ -13,25 +12,25 @@ from ..spec.status import (
     ReleaseRecord,
 )
 from . import facts as f
+from .observed import ANY
 from .planner import Plan
 from .showing import Condition as Said
 
-SERVICE_LABEL = f"{GROUP}/service"
-VERSION_LABEL = f"{GROUP}/version"
-
 
 def status_of(
-    made: Plan, former: MicroserviceStatus, *, service: str, generation: int, now: datetime
+    made: Plan, former: MicroserviceStatus, *, selector: str, generation: int, now: datetime
 ) -> MicroserviceStatus:
-    """The status to write. Equal to the former one while nothing changes, so that nothing is written."""
+    """The status to write. Equal to the former one while nothing changes, so that nothing is written.
+
+    ``selector`` finds the active version's pods for autoscalers; which labels pods have, the runtime knows alone.
+    """
     facts, shown = made.facts, made.shown
-    active = shown.active if shown.active != "*" else ""
     return MicroserviceStatus(
         observed_generation=generation,
         phase=shown.phase,
         step=shown.step,
         blocked_by=shown.blocked_by,
-        active_version=active,
+        active_version=shown.active if shown.active != ANY else "",
         stable_version=facts.stable or "",
         candidate_version=shown.candidate,
         preview_version=shown.preview,
@@ -44,9 +43,24 @@ def status_of(
         readiness=shown.readiness,
         consumers=shown.consumers,
         replicas=shown.replicas,
-        selector=f"{SERVICE_LABEL}={service},{VERSION_LABEL}={active}" if active else "",
-        conditions=_conditions(shown.conditions, former, generation, now),
+        selector=selector,
+        conditions=conditions(shown.conditions, former.conditions, generation, now),
         history=tuple(_record(each) for each in facts.history),
+    )
+
+
+def stalled(
+    former: MicroserviceStatus, *, reason: str, message: str, generation: int, now: datetime
+) -> MicroserviceStatus:
+    """The status of a service that can't even be planned: what was known stays, so that it goes on where it stood."""
+    said = (Said("Ready", "False", reason, message), Said("Stalled", "True", reason, message))
+    return former.model_copy(
+        update={
+            "observed_generation": generation,
+            "phase": "Blocked",
+            "blocked_by": message[:1024],
+            "conditions": conditions(said, former.conditions, generation, now),
+        }
     )
 
 
@@ -64,11 +78,11 @@ def facts_of(status: MicroserviceStatus) -> f.Facts:
     )
 
 
-def _conditions(
-    said: tuple[Said, ...], former: MicroserviceStatus, generation: int, now: datetime
+def conditions(
+    said: tuple[Said, ...], former: tuple[Condition, ...], generation: int, now: datetime
 ) -> tuple[Condition, ...]:
     """A condition keeps the time of its last change of status, as kstatus and people expect."""
-    before = {each.type: each for each in former.conditions}
+    before = {each.type: each for each in former}
     made = []
     for each in said:
         old = before.get(each.type)

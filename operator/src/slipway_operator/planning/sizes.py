@@ -89,6 +89,9 @@ def _may_stop(situation: Situation, view: VersionView) -> bool:
         return False
     if situation.blackout and view.version == situation.facts.stable:
         return False  # the only one that could answer
+    wish = situation.desired.wish
+    if wish and wish.open and view.version == wish.came_from and not situation.desired.rolling:
+        return False  # the plan may send this service back
     ends = drain_end(situation, view.version)
     # A Service that selects all versions must not find this one.
     return ends is None or situation.now >= ends or (_rolls_now(situation))
@@ -107,10 +110,14 @@ def drain_end(situation: Situation, version: str) -> datetime | None:
 
 
 def forget_steps(situation: Situation) -> Iterator[Step]:
-    """The oldest records beyond those that are kept. Only at rest: a release may still need them."""
+    """The oldest records beyond those that are kept. Only at rest: a release may still need them.
+
+    Of a version whose record was deleted nothing is worth keeping.
+    """
     desired, facts = situation.desired, situation.facts
-    needed = {facts.stable, situation.current, situation.goal, desired.version, desired.pinned}
+    needed = {facts.stable, situation.current, situation.goal, desired.version, desired.back_to}
     needed.add(facts.held.version if facts.held else None)
+    needed.add(desired.wish.came_from if desired.wish else None)
     idle = [
         view
         for view in situation.observed.versions.values()
@@ -120,5 +127,8 @@ def forget_steps(situation: Situation) -> Iterator[Step]:
         and not any(each.wanted or each.pods for each in view.workers.values())
     ]
     idle.sort(key=lambda view: view.revision)
-    for view in idle[: max(0, len(idle) - desired.history)]:
-        yield ForgetVersion(view.version)
+    recorded = [view for view in idle if view.recorded]
+    kept = recorded[max(0, len(recorded) - desired.history) :]
+    for view in idle:
+        if view not in kept:
+            yield ForgetVersion(view.version)

@@ -12,6 +12,7 @@ from .facts import OpenRelease, Stage
 from .observed import ANY, JobState, JobView, MigrationKind, VersionView
 from .situation import Situation
 from .steps import (
+    ForgetVersion,
     MarkDraining,
     RecordVersion,
     RetireVersion,
@@ -24,6 +25,8 @@ from .steps import (
 
 # A registry or a configuration that comes a moment later is forgiven for so long.
 PROBLEM_GRACE = timedelta(seconds=60)
+# What is waited for, and nothing tells of.
+LOOK_AGAIN = timedelta(seconds=5)
 # People and clocks decide how long these take.
 UNHURRIED = {Stage.PROMOTING, Stage.WATCHING, Stage.DRAINING, Stage.CONTRACTING}
 
@@ -54,9 +57,10 @@ Check = Callable[[Situation, OpenRelease, VersionView], Standing | None]
 
 def standing(situation: Situation, release: OpenRelease) -> Standing:
     view = situation.view(release.version)
-    if view is None:
-        revision = 1 + max((each.revision for each in situation.observed.versions.values()), default=0)
-        return Standing(Stage.RECORDING, "its record is made", (RecordVersion(release.version, revision),))
+    found = recording(situation, release.version, view)
+    if found is not None:
+        return found
+    assert view  # noqa: S101 # it is recorded
     for check in _FORWARD if release.careful else _BACK:
         found = check(situation, release, view)
         if found is not None:
@@ -64,8 +68,33 @@ def standing(situation: Situation, release: OpenRelease) -> Standing:
     return Standing(Stage.CONTRACTING, verified=True, accepted=True, over=True)
 
 
+def recording(situation: Situation, version: str, view: VersionView | None) -> Standing | None:
+    """A version that runs without a record, because somebody deleted it, is recorded again where the spec has it."""
+    of_spec = version == situation.desired.version
+    if view is None or (not view.recorded and of_spec):
+        if of_spec and situation.observed.missing:
+            # Nobody tells when it comes.
+            return Standing(Stage.RECORDING, situation.observed.missing, again_at=situation.now + LOOK_AGAIN)
+        revision = 1 + max((each.revision for each in situation.observed.versions.values()), default=0)
+        return Standing(Stage.RECORDING, "its record is made", (RecordVersion(version, revision),))
+    if view.configured or not of_spec or view.pods:
+        return None
+    # Nothing of it has run yet: a record of configuration that is gone is worth nothing.
+    steps = (ForgetVersion(version),) if view.lost else ()
+    return Standing(Stage.RECORDING, "its configuration is copied", steps, again_at=situation.now + LOOK_AGAIN)
+
+
 def _has_traffic(situation: Situation, release: OpenRelease) -> bool:
     return situation.switched or (situation.rolling and release.reached >= Stage.ROLLING)
+
+
+def _held_back(situation: Situation, release: OpenRelease, _: VersionView) -> Standing | None:
+    """A plan begins it when the services are released without which it can't even be checked."""
+    wish = situation.desired.wish
+    begun = release.reached > Stage.RECORDING or _has_traffic(situation, release)
+    if release.kind == "Install" or begun or not wish or wish.order != "Hold":
+        return None
+    return Standing(Stage.RECORDING, f"plan {wish.plan} begins it later: {wish.because}", by_person=True)
 
 
 def _migrating(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
@@ -147,7 +176,10 @@ def _promoting(situation: Situation, release: OpenRelease, view: VersionView) ->
     past = release.reached > Stage.PROMOTING
     if release.kind == "Install" or past or _has_traffic(situation, release):
         return None
-    if not desired.auto_promote and view.version not in {desired.promote, desired.pinned}:
+    wish = desired.wish
+    if wish and wish.order in {"Hold", "Wait"}:
+        return Standing(Stage.PROMOTING, f"plan {wish.plan} promotes it later: {wish.because}", by_person=True)
+    if not (desired.auto_promote or wish) and view.version not in {desired.promote, desired.pinned}:
         return Standing(
             Stage.PROMOTING, f"it waits for release.promote to name {view.version}", by_person=True
         )  # fmt: skip
@@ -245,6 +277,10 @@ def _returning(situation: Situation, release: OpenRelease, view: VersionView) ->
 
 
 def _draining(situation: Situation, _: OpenRelease, view: VersionView) -> Standing | None:
+    wish = situation.desired.wish
+    if wish and wish.open and situation.view(wish.came_from) and view.version != wish.came_from:
+        waiting = f"plan {wish.plan} has not ended: {wish.came_from} is kept for the way back"
+        return Standing(Stage.DRAINING, waiting, verified=True)
     left = [each for each in situation.others(view.version) if each.wanted or each.pods]
     if not left:
         return None
@@ -286,7 +322,7 @@ def drain_marks(situation: Situation, staged: Sequence[Step]) -> tuple[Step, ...
 
 
 _FORWARD: tuple[Check, ...] = (
-    _migrating, _starting, _previewing, _checking, _scaling, _promoting, _handing_over, _rolling,
+    _held_back, _migrating, _starting, _previewing, _checking, _scaling, _promoting, _handing_over, _rolling,
     _switching, _verifying, _watching, _draining, _contracting,
 )  # fmt: skip
 _BACK: tuple[Check, ...] = (_switching, _verifying, _returning)

@@ -6,11 +6,13 @@ A step is justified by what was observed, never by the step before it. So any pr
 from dataclasses import dataclass
 from typing import Literal
 
-from .observed import MigrationKind
+from .observed import MigrationKind, Noted
 
 
 @dataclass(frozen=True, slots=True)
 class RecordVersion:
+    """With copies of its configuration."""
+
     version: str
     revision: int
 
@@ -79,6 +81,14 @@ class RetireVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteActivity:
+    """Writes into its record when it was active, and why it no longer is: for people, nothing rests on it."""
+
+    version: str
+    noted: Noted
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetVersion:
     version: str
 
@@ -103,6 +113,7 @@ Step = (
     | MarkDraining
     | UnmarkDraining
     | RetireVersion
+    | NoteActivity
     | ForgetVersion
     | Emit
 )

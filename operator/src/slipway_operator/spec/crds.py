@@ -90,11 +90,15 @@ RESOURCES = (
         "ReleasePlan",
         "releaseplans",
         "rp",
-        "Several services that are released in waves; nothing acts on it yet.",
+        "Several services that are released in waves: all get their new version, or all go back.",
         ReleasePlanSpec,
         ReleasePlanStatus,
-        columns=(("Phase", "string", ".status.phase"), ("Wave", "string", ".status.wave")),
-        wide=(("Blocked-By", "string", ".status.blockedBy"),),
+        columns=(
+            ("Phase", "string", ".status.phase"),
+            ("Wave", "string", ".status.wave"),
+            ("Released", "integer", ".status.released"),
+        ),
+        wide=(("Blocked-By", "string", ".status.blockedBy"), ("Failure", "string", ".status.failure")),
         rules=(_NAME,),
     ),
 )

@@ -9,6 +9,9 @@ from .fields import COMPONENTS, Hash, Model, Name, Sentence, rules
 from .microservice import ServicePort
 from .templates import PodTemplate
 
+# Each version that is kept has its own copies.
+MOST_CONFIG_MAPS = 20
+
 
 class ServiceVersionSpec(Model):
     model_config = ConfigDict(
@@ -31,8 +34,11 @@ class ServiceVersionSpec(Model):
     group: str = Field("", max_length=249, description="Consumer group.")
     expand: PodTemplate | None = Field(None, description="Migration before the version starts.")
     contract: PodTemplate | None = Field(None, description="Migration after the former version is gone.")
-    contracts: Mapping[str, str] = Field(
-        {}, max_length=100, description="Digest of each API and event schema the version promises."
+    config_maps: Mapping[str, str] | None = Field(
+        None,
+        max_length=MOST_CONFIG_MAPS,
+        description="Digest of each ConfigMap that the templates name; the version's pods use copies of them. "
+        "Empty: it is optional, and did not exist.",
     )
 
 
@@ -40,6 +46,9 @@ class ServiceVersionStatus(Model):
     active_from: datetime | None = Field(None, description="When it last became active.")
     active_until: datetime | None = Field(None, description="When it last stopped being active.")
     ended_because: Sentence = Field("", description="Why it stopped being active.")
+    contracts: Mapping[str, str] = Field(
+        {}, max_length=100, description="SHA-256 of each contract that the version showed when its gate asked."
+    )
     retired: Sentence = Field("", description="Why it can't become active any more; empty: it can.")
 
 

@@ -36,6 +36,10 @@ class ProcessSettings(BaseModel):
     drain_file: Path | None = Field(
         default=None, description="while this file exists the process is draining; a pod's preStop makes it"
     )
+    closing_file: Path = Field(
+        default=Path("/run/slipway/draining"),
+        description="while this file says true, connections are closed after each answer; the operator's",
+    )
     admin_port: Port = Field(default=9100, description="health and metrics, never reachable from outside")
 
 

@@ -17,6 +17,7 @@ ChassisError
 ├── PublishFailed           one event was refused; ``retriable`` says whether time can help
 ├── InvalidEvent            this record can never be processed: dead letter
 │   └── UnknownEventVersion
+├── UnreadableContracts      the contracts of a version are missing, too large, or not what their digests say
 └── EmbeddedError           a child process for laptop or test could not be started; says the cure
 
 ``retriable`` is an attribute, so that policies read it instead of listing classes (the idea is
@@ -96,6 +97,10 @@ class InvalidEvent(ChassisError):
 
 class UnknownEventVersion(InvalidEvent):
     reason = "unknown_version"
+
+
+class UnreadableContracts(ChassisError):
+    pass
 
 
 class EmbeddedError(ChassisError):

@@ -1,14 +1,18 @@
-"""How a process waits and how it stops: one Stop per process, set by SIGTERM or SIGINT."""
+"""How a process waits, how it stops, how it lets go of its clients: one Stop, set by SIGTERM or SIGINT."""
 
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 from .errors import DependencyUnavailable
 
 log = logging.getLogger(__name__)
+# A look costs 20 microseconds; the kubelet itself needs some 0.3 s to write the file.
+LOOK_SECONDS = 0.2
 
 
 class Stop:
@@ -37,6 +41,39 @@ class Stop:
     def wait(self, seconds: float) -> bool:
         """Sleeps, but wakes up at once when a stop is requested; returns whether it was."""
         return self._event.wait(seconds)
+
+
+class Closing:
+    """True while ``file`` says ``true``: others get the new requests, and this process stays up for a way back.
+
+    So kept-alive connections shall end and streams come to an end, and nothing else changes: it is as ready as
+    before. The file is opened by its name at each look, since the kubelet replaces it by a symbolic link.
+    """
+
+    def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._file = file
+        self._clock = clock
+        self._looked: float | None = None
+        self._said = False
+
+    def __call__(self) -> bool:
+        now = self._clock()
+        if self._looked is None or now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            self._hear(self._read() == b"true")
+        return self._said
+
+    def _read(self) -> bytes:
+        try:
+            with self._file.open("rb") as file:
+                return file.read(8).strip()
+        except OSError:  # no such file: nobody manages this process
+            return b""
+
+    def _hear(self, said: bool) -> None:  # noqa: FBT001 # the one thing that is heard
+        if said != self._said:
+            log.info("connections are closed from now on" if said else "connections are kept again")
+        self._said = said
 
 
 def wait_for(what: str, ready: Callable[[], object], stop: Stop, *, retry_seconds: float = 1.0) -> bool:

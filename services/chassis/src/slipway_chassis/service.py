@@ -223,6 +223,7 @@ def ground_of(
     *,
     pool_size: int,
     health_of: Callable[[dict[str, Check]], Health],
+    closing: Callable[[], bool],
 ) -> Ground:
     """Builds it in the process that will use it: after a fork, not before."""
     checks: dict[str, Check] = {}
@@ -244,7 +245,12 @@ def ground_of(
     if keys:
         checks["issuer"] = keys.usable
     health = health_of(checks)
-    standing = Standing(database=database, verifier=verifier, settings=settings.own, draining=lambda: health.draining)
+    standing = Standing(
+        database=database,
+        verifier=verifier,
+        settings=settings.own,
+        draining=lambda: health.draining or closing(),
+    )
     return Ground(standing=standing, health=health)
 
 

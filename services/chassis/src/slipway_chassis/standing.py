@@ -11,8 +11,8 @@ from .database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """``settings`` are the service's own. While ``draining`` says so the process is on its way out: what streams
-    should come to an end.
+    """``settings`` are the service's own. While ``draining`` says so the process is on its way out, or others
+    get the requests: what streams should come to an end.
     """
 
     database: Database | None = None

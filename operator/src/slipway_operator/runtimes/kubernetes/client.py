@@ -92,22 +92,21 @@ class Client:
             "PATCH", kind.path(namespace, metadata["name"], subresource), body, query=query, content=APPLY
         )
 
-    async def merge(self, kind: Kind, namespace: str, name: str, patch: Manifest) -> None:
+    async def merge(self, kind: Kind, namespace: str, name: str, patch: Manifest, *, subresource: str = "") -> None:
         """For a label or an annotation on an object that is not ours to apply. One that is gone needs none."""
         try:
             query = {"fieldManager": self._manager}
-            await self._write("PATCH", kind.path(namespace, name), patch, query=query, content=MERGE)
+            await self._write("PATCH", kind.path(namespace, name, subresource), patch, query=query, content=MERGE)
         except Missing:
             return
 
-    async def create(self, kind: Kind, namespace: str | None, manifest: Manifest) -> bool:
-        """Whether it is new: an object of that name is left as it is."""
+    async def create(self, kind: Kind, namespace: str | None, manifest: Manifest) -> Manifest | None:
+        """What was made; None: an object of that name is left as it is."""
         body = {"apiVersion": kind.api_version, "kind": kind.name, **manifest}
         try:
-            await self._write("POST", kind.path(namespace), body, query={"fieldManager": self._manager})
+            return await self._write("POST", kind.path(namespace), body, query={"fieldManager": self._manager})
         except Outdated:
-            return False
-        return True
+            return None
 
     async def replace(self, kind: Kind, namespace: str, manifest: Manifest) -> Manifest:
         """Of exactly the resourceVersion that the manifest carries."""

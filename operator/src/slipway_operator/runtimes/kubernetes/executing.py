@@ -1,30 +1,28 @@
 """The steps of a plan, each as the writes it needs. Every one may be repeated, and stops at its first error."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from ...errors import Refused
 from ...planning import steps as s
-from ...planning.observed import ANY, GateView, Observed
+from ...planning.observed import ANY, GateState, GateView, Noted, Observed
 from ...spec.fields import SERVING
-from ...spec.gates import Gate
+from ...spec.gates import ContractsGate, Gate
 from ...spec.hashing import version_name
 from ...spec.microservice import MicroserviceSpec, ServicePort
-from . import objects
+from ...spec.serviceversion import ServiceVersionSpec
+from . import configuration, objects
 from .checking import Asker, checked, preview_url
 from .client import Client, Manifest
 from .kinds import (
     ATTEMPT,
     COMPONENT_LABEL,
+    CONFIG_MAP,
     DEPLOYMENT,
     DRAINING_LABEL,
-    EVENT,
     GATE,
     JOB,
-    MANAGER,
     MICROSERVICE,
     POD,
     ROLE_LABEL,
@@ -36,6 +34,8 @@ from .kinds import (
 )
 from .looking import Key, Seen
 from .observing import GATE_RESULT, kept_result
+from .promises import compared
+from .telling import post_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +76,27 @@ class Executor:
             case s.UnmarkDraining():
                 await self._mark(step.version, scene, None)
             case s.RetireVersion():
-                await self._retire(step, scene)
+                await self._record_status(step.version, {"retired": step.because}, scene)
+            case s.NoteActivity():
+                await self._record_status(step.version, _shown(step.noted), scene)
             case s.ForgetVersion():
                 await self._forget(step, scene)
             case s.Emit():
                 await self._emit(step, scene)
 
     async def _record(self, step: s.RecordVersion, scene: Scene) -> None:
-        record = objects.service_version(scene.owner, scene.spec, step.version, step.revision)
+        """The record fixes which configuration is the version's; copies that are missing then are the Mender's."""
+        found = scene.seen.config_maps
+        digests = configuration.digests(scene.spec, found)
+        manifest = objects.service_version(scene.owner, scene.spec, step.version, step.revision, digests)
         # Created, never applied: a record that exists is right, and can't be changed.
-        await self._client.create(SERVICE_VERSION, scene.key.namespace, record)
+        made = await self._client.create(SERVICE_VERSION, scene.key.namespace, manifest)
+        record = ServiceVersionSpec.model_validate(manifest["spec"])
+        for name in configuration.copies(record) if made else ():
+            original = found[name]
+            if made and original:
+                copied = configuration.copy_of(record, made["metadata"]["uid"], name, original)
+                await self._client.create(CONFIG_MAP, scene.key.namespace, copied)
 
     async def _migrate(self, step: s.StartMigration, scene: Scene) -> None:
         record, deadline = scene.seen.records[step.version], scene.spec.migrations.deadline_seconds
@@ -93,7 +104,11 @@ class Executor:
         await self._client.create(JOB, scene.key.namespace, job)
 
     async def _scale(self, step: s.ScaleServing | s.ScaleWorkers, scene: Scene) -> None:
-        record, namespace = scene.seen.records[step.version], scene.key.namespace
+        record, namespace = scene.seen.records.get(step.version), scene.key.namespace
+        if record is None:  # deleted by hand: what is there can still be given another size
+            full = objects.deployment_name(scene.key.name, step.version, step.component)
+            await self._client.merge(DEPLOYMENT, namespace, full, {"spec": {"replicas": step.replicas}})
+            return
         name = version_name(scene.key.name, step.version)
         if step.component in SERVING and step.replicas and name not in scene.seen.services:
             await self._client.apply(SERVICE, namespace, objects.version_service(scene.owner, record))
@@ -127,10 +142,12 @@ class Executor:
                 patch = {"metadata": {"labels": {DRAINING_LABEL: mark}}}
                 await self._client.merge(POD, scene.key.namespace, pod["metadata"]["name"], patch)
 
-    async def _retire(self, step: s.RetireVersion, scene: Scene) -> None:
-        name = version_name(scene.key.name, step.version)
-        made = {"metadata": {"name": name}, "status": {"retired": step.because}}
-        await self._client.apply(SERVICE_VERSION, scene.key.namespace, made, subresource="status")
+    async def _record_status(self, version: str, changes: Manifest, scene: Scene) -> None:
+        """Merged, not applied: each writer leaves the fields of the other one alone."""
+        name = version_name(scene.key.name, version)
+        await self._client.merge(
+            SERVICE_VERSION, scene.key.namespace, name, {"status": changes}, subresource="status"
+        )  # fmt: skip
 
     async def _forget(self, step: s.ForgetVersion, scene: Scene) -> None:
         """The record goes last: while it is there, what is left of the version is found again."""
@@ -154,14 +171,31 @@ class Executor:
         if gate.job:
             await self._gate_job(step, gate, scene)
             return
-        former = scene.observed.gates.get((step.version, step.gate))
+        if gate.type == "contracts":
+            await self._gate_contracts(step, gate, scene)
+            return
         started = self._clock()
         http_port = gate.http.port if gate.http else ""
         preview = preview_url(scene.key.name, scene.key.namespace, ports_of(scene, step.version), http_port)
         state, message = await checked(gate, self._asker, version=step.version, preview=preview)
+        await self._keep(step, state, message, started, scene)
+
+    async def _gate_contracts(self, step: s.RunGate, gate: Gate, scene: Scene) -> None:
+        started = self._clock()
+        found = await compared(
+            self._client, self._asker, gate.contracts or ContractsGate(), scene.key,
+            pods=scene.seen.pods, active=scene.observed.active or "", candidate=step.version,
+        )  # fmt: skip
+        if found.digests:
+            await self._record_status(step.version, {"contracts": dict(found.digests)}, scene)
+        await self._keep(step, found.state, found.message, started, scene)
+
+    async def _keep(self, step: s.RunGate, state: GateState, message: str, started: datetime, scene: Scene) -> None:
+        """A result counts when it is written down."""
+        former = scene.observed.gates.get((step.version, step.gate))
         first = former.first_started if former and former.attempt == step.attempt else started
         view = GateView(state, step.attempt, step.run, started, first, self._clock(), message[:500])
-        patch = {"metadata": {"annotations": {GATE_RESULT + gate.name: kept_result(view)}}}
+        patch = {"metadata": {"annotations": {GATE_RESULT + step.gate: kept_result(view)}}}
         name = version_name(scene.key.name, step.version)
         await self._client.merge(SERVICE_VERSION, scene.key.namespace, name, patch)
 
@@ -187,31 +221,19 @@ class Executor:
 
     # --- Events
     async def _emit(self, step: s.Emit, scene: Scene) -> None:
-        """The name is made of the words and the release, so that a repeated Event is the same one."""
-        words = f"{scene.owner.uid}/{scene.attempts}/{step.reason}/{step.message}"
-        short = hashlib.sha256(words.encode()).hexdigest()[:16]
-        event = {
-            "metadata": {"name": f"{scene.key.name}.{short}"},
-            "eventTime": self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "reportingController": f"slipway.dev/{MANAGER}",
-            "reportingInstance": self._identity[:128],
-            "action": "Release",
-            "reason": step.reason,
-            "note": step.message[:1024],
-            "type": step.kind,
-            "regarding": {
-                "apiVersion": MICROSERVICE.api_version,
-                "kind": MICROSERVICE.name,
-                "name": scene.key.name,
-                "namespace": scene.key.namespace,
-                "uid": scene.owner.uid,
-            },
-        }
-        try:
-            await self._client.create(EVENT, scene.key.namespace, event)
-        except Refused:
-            # A namespace that is full, or closes, must not keep a release from going on or back.
-            return
+        await self.tell(step, scene.seen.microservice, scene.attempts)
+
+    async def tell(self, step: s.Emit, microservice: Manifest, attempts: int) -> None:
+        at, of = self._clock(), str(attempts)
+        await post_event(self._client, MICROSERVICE, microservice, step, of=of, by=self._identity, at=at)
+
+
+def _shown(noted: Noted) -> Manifest:
+    return {
+        "activeFrom": noted.active_from.isoformat() if noted.active_from else None,
+        "activeUntil": noted.active_until.isoformat() if noted.active_until else None,
+        "endedBecause": noted.because,
+    }
 
 
 def _earlier_run(job: Manifest, step: s.RunGate) -> bool:

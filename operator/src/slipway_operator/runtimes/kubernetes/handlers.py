@@ -15,7 +15,7 @@ import kopf
 
 from ...errors import WatchesEnded
 from .access import Access
-from .kinds import CHILDREN, MICROSERVICE, SERVICE_LABEL
+from .kinds import CHILDREN, MICROSERVICE, RELEASE_PLAN, SERVICE_LABEL
 from .looking import Key
 
 log = logging.getLogger(__name__)
@@ -67,6 +67,13 @@ def registry(access: Access, add: Callable[[Key], None], forget: Callable[[Key],
         else:
             add(key)
 
+    @kopf.on.event(RELEASE_PLAN.group, RELEASE_PLAN.version, RELEASE_PLAN.plural, registry=made)
+    async def plan_changed(event: Any, name: str, namespace: str | None, spec: Any, **_: Any) -> None:
+        key = Key(namespace or "", name, RELEASE_PLAN)
+        (forget if event["type"] == "DELETED" else add)(key)
+        for service in _planned(spec):  # a plan that is new, or gone, says something to each of them
+            add(Key(namespace or "", service))
+
     for kind in CHILDREN:
 
         @kopf.on.event(kind.group, kind.version, kind.plural, registry=made, id=f"{kind.plural}-changed")
@@ -76,6 +83,10 @@ def registry(access: Access, add: Callable[[Key], None], forget: Callable[[Key],
                 add(Key(namespace or "", labels[SERVICE_LABEL]))
 
     return made
+
+
+def _planned(spec: Any) -> list[str]:
+    return [service["name"] for wave in spec.get("waves", ()) for service in wave.get("services", ())]
 
 
 async def watch(

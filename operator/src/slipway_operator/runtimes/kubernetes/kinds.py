@@ -19,7 +19,7 @@ ATTEMPT = f"{GROUP}/attempt"
 RUN = f"{GROUP}/run"
 GATE = f"{GROUP}/gate"
 FIRST_STARTED = f"{GROUP}/first-started"
-RETIRED = f"{GROUP}/retired"
+COPY_OF = f"{GROUP}/copy-of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,14 @@ class Kind:
 
 MICROSERVICE = Kind(GROUP, VERSION, "Microservice", "microservices")
 SERVICE_VERSION = Kind(GROUP, VERSION, "ServiceVersion", "serviceversions")
+RELEASE_PLAN = Kind(GROUP, VERSION, "ReleasePlan", "releaseplans")
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 POD = Kind("", "v1", "Pod", "pods")
 SERVICE = Kind("", "v1", "Service", "services")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
 JOB = Kind("batch", "v1", "Job", "jobs")
 DISRUPTION_BUDGET = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
+CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 EVENT = Kind("events.k8s.io", "v1", "Event", "events")
 

@@ -88,7 +88,8 @@ class Leadership:
         lease = await client.get(LEASE, self._namespace, self._name)
         if lease is None:
             spec = self._spec({}, changes=True)
-            return await client.create(LEASE, self._namespace, {"metadata": {"name": self._name}, "spec": spec})
+            made = await client.create(LEASE, self._namespace, {"metadata": {"name": self._name}, "spec": spec})
+            return bool(made)
         spec = lease.get("spec") or {}
         mine = spec.get("holderIdentity") == self._identity
         if not mine and spec.get("holderIdentity") and not self._ended(lease, now):

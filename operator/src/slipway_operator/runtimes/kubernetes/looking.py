@@ -1,12 +1,19 @@
 """Reads everything about one service, as the storage has it now: a plan from an old picture would be a wrong one."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
+
+from ...errors import Refused, Unreadable
+from ...spec.hashing import version_hash
+from ...spec.microservice import MicroserviceSpec
 from ...spec.serviceversion import ServiceVersionSpec
+from . import configuration
 from .client import Client
 from .kinds import (
+    CONFIG_MAP,
     DEPLOYMENT,
     DISRUPTION_BUDGET,
     ENDPOINT_SLICE,
@@ -16,6 +23,7 @@ from .kinds import (
     SERVICE,
     SERVICE_LABEL,
     SERVICE_VERSION,
+    VERSION_LABEL,
     Kind,
 )
 
@@ -24,11 +32,14 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Key:
+    """What is looked at: a service, or a plan for several."""
+
     namespace: str
     name: str
+    kind: Kind = MICROSERVICE
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+        return f"{'' if self.kind is MICROSERVICE else f'{self.kind.name} '}{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,8 @@ class Seen:
     pods: list[Manifest]
     slices: list[Manifest]
     jobs: list[Manifest]
+    config_maps: dict[str, Manifest | None] = field(default_factory=dict)  # that were asked for; None: there is none
+    missing: str = ""  # what the spec's version can't be recorded without
 
 
 async def look(client: Client, key: Key) -> Seen | None:
@@ -59,7 +72,7 @@ async def look(client: Client, key: Key) -> Seen | None:
     versions, deployments, services, budgets, pods, slices, jobs = await asyncio.gather(
         *map(children, (SERVICE_VERSION, DEPLOYMENT, SERVICE, DISRUPTION_BUDGET, POD, ENDPOINT_SLICE, JOB))
     )
-    records = [ServiceVersionSpec.model_validate(each["spec"]) for each in versions]
+    records = [readable(ServiceVersionSpec, SERVICE_VERSION, each) for each in versions]
     return Seen(
         microservice=microservice,
         versions={record.hash: each for record, each in zip(records, versions, strict=True)},
@@ -70,6 +83,55 @@ async def look(client: Client, key: Key) -> Seen | None:
         pods=pods,
         slices=slices,
         jobs=jobs,
+    )
+
+
+Parsed = TypeVar("Parsed", bound=BaseModel)
+
+
+def readable(model: type[Parsed], kind: Kind, manifest: Manifest) -> Parsed:
+    """The spec of an object. Where the definitions are of another release than the operator, it may be none."""
+    try:
+        return model.model_validate(manifest["spec"])
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(each) for each in ("spec", *first["loc"]))
+        name = manifest["metadata"]["name"]
+        raise Unreadable(
+            f"{kind.name} {name} can't be read by this release of the operator: {place}: {first['msg']}. "
+            "Install the operator and its definitions of one release"
+        ) from None
+
+
+async def look_at_configuration(client: Client, key: Key, seen: Seen, spec: MicroserviceSpec) -> Seen:
+    """ConfigMaps by their names: of the version that is wanted, and the copies of those that run."""
+    wanted = version_hash(spec)
+    found: dict[str, Manifest | None] = {}
+
+    async def ask(names: set[str]) -> None:
+        asked = sorted(names - found.keys())
+        found.update(zip(asked, await asyncio.gather(*map(one, asked)), strict=True))
+
+    async def one(name: str) -> Manifest | None:
+        try:
+            return await client.get(CONFIG_MAP, key.namespace, name)
+        except Refused as error:
+            raise Unreadable(f"ConfigMap {name} can't be read: {error}") from None
+
+    used = [record for version, record in seen.records.items() if version == wanted or _runs(seen, version)]
+    copied = {copy: name for record in used for name, copy in configuration.copies(record).items()}
+    await ask(set(copied))
+    await ask({name for copy, name in copied.items() if found[copy] is None})
+    if wanted in seen.records:
+        return replace(seen, config_maps=found)
+    await ask(set(configuration.named(spec)))
+    return replace(seen, config_maps=found, missing=configuration.missing(spec, found))
+
+
+def _runs(seen: Seen, version: str) -> bool:
+    return any(
+        each["metadata"]["labels"].get(VERSION_LABEL) == version and each["spec"].get("replicas")
+        for each in seen.deployments.values()
     )
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from ...planning.observed import ANY, Observed
 from ...spec.fields import SERVING
 from ...spec.hashing import version_name
-from . import objects
+from . import configuration, objects
 from .client import Client, Manifest
 from .executing import Scene, ports_of, wants_pods_service
-from .kinds import DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Kind
+from .kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Kind
 
 Wanted = tuple[Kind, Manifest, Manifest | None]
 
@@ -39,7 +39,19 @@ class Mender:
             made = await self._client.apply(kind, scene.key.namespace, wanted)
             self._applied[place] = (digest, _state(made))
             mended = mended or there is None or _state(made) != _state(there)
+        mended = await self._copy(scene) or mended
         return await self._drop_budget(scene) or mended
+
+    async def _copy(self, scene: Scene) -> bool:
+        """Copies of configuration that were deleted, or not made yet, while what they are made of is the same."""
+        made = False
+        for version, record in scene.seen.records.items():
+            for name, original in configuration.to_copy(record, scene.seen.config_maps).items():
+                if original:
+                    uid = scene.seen.versions[version]["metadata"]["uid"]
+                    copied = configuration.copy_of(record, uid, name, original)
+                    made = bool(await self._client.create(CONFIG_MAP, scene.key.namespace, copied)) or made
+        return made
 
     async def _drop_budget(self, scene: Scene) -> bool:
         name = objects.active_name(scene.key.name)

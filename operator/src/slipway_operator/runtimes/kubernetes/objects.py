@@ -17,6 +17,7 @@ from ...spec.hashing import version_name
 from ...spec.microservice import MicroserviceSpec, ServicePort
 from ...spec.serviceversion import ServiceVersionSpec
 from ...spec.templates import PodTemplate
+from . import configuration
 from .kinds import (
     ATTEMPT,
     COMPONENT_LABEL,
@@ -121,7 +122,13 @@ def _metadata(owner: Owner, name: str, labels: Mapping[str, str], annotations: M
     }
 
 
-def service_version(owner: Owner, spec: MicroserviceSpec, version: str, revision: int) -> Manifest:
+def service_version(
+    owner: Owner,
+    spec: MicroserviceSpec,
+    version: str,
+    revision: int,
+    config_maps: Mapping[str, str] | None = None,
+) -> Manifest:
     migrations = spec.migrations
     recorded: Manifest = {
         "service": owner.name,
@@ -136,6 +143,8 @@ def service_version(owner: Owner, spec: MicroserviceSpec, version: str, revision
     for kind, template in (("expand", migrations.expand), ("contract", migrations.contract)):
         if template:
             recorded[kind] = template.as_given()
+    if config_maps is not None:
+        recorded["configMaps"] = dict(config_maps)
     return {
         "metadata": _metadata(owner, version_name(owner.name, version), {VERSION_LABEL: version}),
         "spec": recorded,
@@ -151,6 +160,7 @@ def deployment(owner: Owner, record: ServiceVersionSpec, component: str, replica
     serving = component in SERVING
     labels = {VERSION_LABEL: record.hash, COMPONENT_LABEL: component}
     template = _labelled(record.components[component], selector | ({SERVING_LABEL: "true"} if serving else {}))
+    configuration.redirect(template["spec"], record)
     if serving:
         _show_draining(template["spec"])
     return {
@@ -237,6 +247,7 @@ def migration_job(
     assert template  # noqa: S101 # the planner asks for migrations that exist
     name = migration_name(owner.name, record.hash, kind, attempt)
     made = _job(owner, name, record.hash, kind, template=template, annotations={ATTEMPT: str(attempt)})
+    configuration.redirect(made["spec"]["template"]["spec"], record)
     made["spec"] |= {"backoffLimit": MIGRATION_TRIES, "activeDeadlineSeconds": deadline_seconds}
     return made
 

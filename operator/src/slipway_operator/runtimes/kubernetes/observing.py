@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from ...planning.observed import (
     JobState,
     JobView,
     MigrationKind,
+    Noted,
     Observed,
     Problem,
     VersionView,
@@ -22,7 +24,8 @@ from ...planning.observed import (
 )
 from ...spec.fields import SERVING
 from ...spec.hashing import version_name
-from ...spec.serviceversion import ServiceVersionSpec
+from ...spec.serviceversion import ServiceVersionSpec, ServiceVersionStatus
+from . import configuration
 from .kinds import ATTEMPT, COMPONENT_LABEL, DRAINING_LABEL, FIRST_STARTED, GATE, ROLE_LABEL, RUN, VERSION_LABEL
 from .looking import Seen
 from .objects import NOTHING, active_name, deployment_name, pods_name, preview_name, selected
@@ -49,20 +52,19 @@ def observed(seen: Seen, facts: Facts, group: GroupView | None) -> Observed:
     service = seen.microservice["metadata"]["name"]
     active = _selected(seen, active_name(service), service)
     preview = _selected(seen, preview_name(service), service)
-    wanted = facts.release.version if facts.release else None
+    asked = {active, facts.release.version if facts.release else None}
+    versions = _versions(seen, service, asked)
     return Observed(
         facts=facts,
-        versions={
-            version: _version(seen, record, service, asked=version in {active, wanted})
-            for version, record in sorted(seen.records.items(), key=lambda item: item[1].revision)
-        },
+        versions=versions,
         active=active,
         active_split=_split(seen, service, active),
         behind=_behind(seen, service),
         preview=None if preview == NOTHING else preview,
         migrations=dict(_migrations(seen.jobs)),
         gates={**_results(seen), **_gate_jobs(seen.jobs)},
-        group=group if any("consumer" in record.components for record in seen.records.values()) else None,
+        group=group if any("consumer" in view.workers for view in versions.values()) else None,
+        missing=seen.missing,
     )
 
 
@@ -103,28 +105,67 @@ def _ready_pods(seen: Seen, services: set[str]) -> Iterator[Manifest]:
 
 
 # --- versions
-def _version(seen: Seen, record: ServiceVersionSpec, service: str, *, asked: bool) -> VersionView:
-    version = record.hash
+def _versions(seen: Seen, service: str, asked: set[str | None]) -> dict[str, VersionView]:
+    """Recorded ones by age, and before them those that run although somebody deleted their record."""
+    recorded = sorted(seen.records.values(), key=lambda record: record.revision)
+    unrecorded = _unrecorded(seen)
+    return {
+        **{
+            version: _running(seen, service, version, components, asked=version in asked)
+            for version, components in unrecorded.items()
+        },
+        **{record.hash: _recorded(seen, service, record, asked=record.hash in asked) for record in recorded},
+    }
+
+
+def _unrecorded(seen: Seen) -> dict[str, list[str]]:
+    """The components by version. A Deployment that only carries our labels is somebody else's."""
+    found: dict[str, list[str]] = {}
+    for deployment in seen.deployments.values():
+        metadata = deployment["metadata"]
+        owners = {each.get("uid") for each in metadata.get("ownerReferences") or []}
+        version, component = (metadata["labels"].get(label) for label in (VERSION_LABEL, COMPONENT_LABEL))
+        if version and component and version not in seen.records and seen.microservice["metadata"]["uid"] in owners:
+            found.setdefault(version, []).append(component)
+    return dict(sorted(found.items()))
+
+
+def _recorded(seen: Seen, service: str, record: ServiceVersionSpec, *, asked: bool) -> VersionView:
+    status = ServiceVersionStatus.model_validate(seen.versions[record.hash].get("status") or {})
+    to_copy = configuration.to_copy(record, seen.config_maps)
+    return replace(
+        _running(seen, service, record.hash, list(record.components), asked=asked),
+        revision=record.revision,
+        label=record.label,
+        recorded=True,
+        retired=status.retired,
+        configured=not to_copy,
+        lost=None in to_copy.values(),
+        noted=Noted(status.active_from, status.active_until, status.ended_because),
+    )
+
+
+def _running(seen: Seen, service: str, version: str, components: list[str], *, asked: bool) -> VersionView:
     pods = [pod for pod in seen.pods if pod["metadata"]["labels"].get(VERSION_LABEL) == version]
     endpoints = list(_ready_pods(seen, {version_name(service, version)}))
+    deployments = {name: seen.deployments.get(deployment_name(service, version, name)) for name in components}
     workloads = {
         component: _workload(
-            seen.deployments.get(deployment_name(service, version, component)),
+            deployments[component],
             of_component(pods, component),
             len(of_component(endpoints, component)) if component in SERVING else 0,
         )
-        for component in record.components
+        for component in components
     }
-    status = seen.versions[version].get("status") or {}
     return VersionView(
         version=version,
-        revision=record.revision,
-        label=record.label,
+        revision=0,
+        label="",
         serving={name: each for name, each in workloads.items() if name in SERVING},
         workers={name: each for name, each in workloads.items() if name not in SERVING},
-        problem=_problem(seen, record, service, pods),
+        problem=_problem(deployments, pods),
         draining=_draining(pods, asked=asked),
-        retired=status.get("retired", ""),
+        recorded=False,
     )
 
 
@@ -164,15 +205,10 @@ def _draining(pods: list[Manifest], *, asked: bool) -> bool:
     return any(marks) if asked else bool(marks) and all(marks)
 
 
-def _problem(seen: Seen, record: ServiceVersionSpec, service: str, pods: list[Manifest]) -> Problem | None:
+def _problem(deployments: Mapping[str, Manifest | None], pods: list[Manifest]) -> Problem | None:
     found = [
-        *(each for name in record.components for pod in of_component(pods, name) for each in _of_pod(pod)),
-        *(
-            each
-            for name in record.components
-            if (deployment := seen.deployments.get(deployment_name(service, record.hash, name)))
-            for each in _of_deployment(deployment)
-        ),
+        *(each for name in deployments for pod in of_component(pods, name) for each in _of_pod(pod)),
+        *(each for deployment in deployments.values() if deployment for each in _of_deployment(deployment)),
     ]
     return min(found, key=lambda problem: problem.since, default=None)
 

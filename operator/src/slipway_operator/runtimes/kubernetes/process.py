@@ -1,6 +1,7 @@
 """The operator's process: the Lease, the watches, the queue, the resync, probes and metrics, in one event loop."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import time
@@ -46,7 +47,9 @@ class Operator:
         """Until it is cancelled, or one of its parts ends, which none should."""
         lease_client = Client(self._access, NoFence(), timeout=5)
         async with lease_client, Client(self._access, self.leadership) as client:
-            reconciler = Reconciler(client, HttpAsker(), identity=self._settings.pod_name, metrics=self._metrics)
+            reconciler = Reconciler(
+                client, HttpAsker(), identity=self._settings.pod_name, metrics=self._metrics, add=self._add
+            )
             self._queue = WorkQueue(reconciler.reconcile, at_once=self._settings.at_once)
             self._metrics.watch(self._queue.age_seconds, self._event_age, lambda: self.leadership.held)
             async with asyncio.TaskGroup() as parts:
@@ -77,10 +80,9 @@ class Operator:
             except KubernetesError as error:
                 log.warning("the services could not be listed: %s", error)
                 pause = RETRY_SECONDS
-            try:
-                await asyncio.wait_for(self._resync_now.wait(), pause)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._resync_now.wait()
 
     async def _serve(self) -> None:
         await serve(self._settings.bind_host, self._settings.admin_port, self.sick, self._metrics.registry)

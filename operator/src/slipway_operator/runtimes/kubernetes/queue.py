@@ -5,6 +5,7 @@ that grows for that service alone.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -72,10 +73,10 @@ class WorkQueue:
         ahead = [due for key, due in self._due.items() if key not in self._running]
         # With all hands busy, the next look begins when one of them ends, which sets the event.
         timeout = max(0.0, min(ahead) - now) if ahead and len(self._running) < self._at_once else None
-        try:
-            await asyncio.wait_for(self._changed.wait(), timeout)
-        except TimeoutError:
-            return
+        # Not wait_for: on Python 3.11 it loses a cancellation that comes together with the event.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._changed.wait()
 
     async def _one(self, key: Key) -> None:
         try:

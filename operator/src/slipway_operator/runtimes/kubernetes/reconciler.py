@@ -8,23 +8,24 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from ...errors import KubernetesError, NotLeading, Outdated, Refused
+from ...errors import KubernetesError, NotLeading, Outdated, Refused, Unreadable
 from ...planning import Plan, plan
 from ...planning.desired import desired_of
 from ...planning.observed import GroupView
-from ...planning.remembering import facts_of, status_of
+from ...planning.remembering import facts_of, stalled, status_of
 from ...planning.steps import Emit, Step
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
 from .checking import Asker
 from .client import Client
 from .executing import Executor, Scene
-from .kinds import MICROSERVICE
-from .looking import Key, Seen, look
+from .kinds import MICROSERVICE, RELEASE_PLAN
+from .looking import Key, Seen, look, look_at_configuration, readable
 from .mending import Mender
 from .metrics import Metrics
 from .objects import Owner, active_selector
 from .observing import observed
+from .plans import PlanReconciler, plans_of, wish_from
 
 log = logging.getLogger(__name__)
 
@@ -59,25 +60,33 @@ class Reconciler:
         metrics: Metrics | None = None,
         inspector: GroupInspector | None = None,
         clock: Callable[[], datetime] = utc_now,
+        add: Callable[[Key], None] = lambda _: None,
     ) -> None:
+        """``add``: something else must be looked at, since this look may have changed what it sees."""
         self._client = client
         self._executor = Executor(client, asker, identity=identity, clock=clock)
         self._mender = Mender(client)
         self._inspector = inspector or PodsAreEnough()
         self._metrics = metrics or Metrics()
         self._clock = clock
+        self._add = add
+        self._plans = PlanReconciler(client, identity=identity, tell=add, clock=clock)
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """When to look again, if nothing happens before; None: no need."""
         try:
-            return await self._reconcile(key)
+            return await (self._plans.reconcile(key) if key.kind is RELEASE_PLAN else self._reconcile(key))
         except NotLeading:
             # Another replica acts; this one looks again when it leads.
             return None
         except Outdated:
             # Somebody wrote what this look rests on, as autoscalers do: no error, only too late.
             return AT_ONCE
-        except (KubernetesError, ValidationError):
+        except Unreadable as error:
+            self._metrics.errors.inc()
+            await self._stall(key, str(error))
+            return None
+        except KubernetesError:
             self._metrics.errors.inc()
             raise
 
@@ -86,26 +95,50 @@ class Reconciler:
         if seen is None:
             return None
         metadata = seen.microservice["metadata"]
-        spec = MicroserviceSpec.model_validate(seen.microservice["spec"])
+        spec = readable(MicroserviceSpec, MICROSERVICE, seen.microservice)
+        seen = await look_at_configuration(self._client, key, seen, spec)
         status = _status(seen.microservice)
         now = self._clock()
+        plans = await plans_of(self._client, key.namespace, key.name)
         saw = observed(seen, facts_of(status), await self._group(spec, seen))
-        made = plan(saw, desired_of(spec, metadata["generation"]), now)
+        made = plan(saw, desired_of(spec, metadata["generation"], wish_from(plans, key.name, spec)), now)
         scene = Scene(key, Owner(key.name, metadata["uid"]), spec, seen, saw, made.facts.attempts)
         acted = await self._remember(key, seen, status, made, now)
         acted = await self._mend(scene) or acted
-        for step in made.steps:
-            log.info("%s: %s", key, step)
-            await self._execute(step, scene)
+        for each in plans:
+            self._add(Key(key.namespace, each["metadata"]["name"], RELEASE_PLAN))
+        refused = [await self._execute(step, scene) for step in made.steps]
+        for error in (each for each in refused if each):
+            raise error
         return _next(made, acted=acted or bool(made.steps))
 
-    async def _execute(self, step: Step, scene: Scene) -> None:
-        """What the API server refuses (a template that is no pod) is told where people look, as it was said."""
+    async def _execute(self, step: Step, scene: Scene) -> Refused | None:
+        """What the API server refuses (a template that is no pod) is told where people look, as it was said.
+
+        It keeps no other step from its effect: none rests on an earlier one of the same plan.
+        """
+        log.info("%s: %s", scene.key, step)
         try:
             await self._executor.execute(step, scene)
         except Refused as error:
             await self._executor.execute(Emit("StepRefused", str(error), "Warning"), scene)
-            raise
+            return error
+        return None
+
+    async def _stall(self, key: Key, why: str) -> None:
+        """Said once: where the status says it already, nothing is written."""
+        microservice = await self._client.get(MICROSERVICE, key.namespace, key.name)
+        if microservice is None:
+            return
+        metadata, before = microservice["metadata"], _status(microservice)
+        after = stalled(
+            before, reason="Unreadable", message=why, generation=metadata["generation"], now=self._clock()
+        )  # fmt: skip
+        if after == before:
+            return
+        log.warning("%s: %s", key, why)
+        await self._write_status(key, metadata["resourceVersion"], after)
+        await self._executor.tell(Emit("Unreadable", why, "Warning"), microservice, before.attempts)
 
     async def _group(self, spec: MicroserviceSpec, seen: Seen) -> GroupView | None:
         group = next((record.group for record in seen.records.values() if record.group), "")
@@ -115,19 +148,23 @@ class Reconciler:
     async def _remember(self, key: Key, seen: Seen, before: MicroserviceStatus, made: Plan, now: datetime) -> bool:
         """Writes the status, before anything is done; and nothing when nothing changed."""
         metadata = seen.microservice["metadata"]
-        after = status_of(made, before, service=key.name, generation=metadata["generation"], now=now)
-        after = after.model_copy(update={"selector": _autoscaled(key.name, made)})
+        after = status_of(
+            made, before, selector=_autoscaled(key.name, made), generation=metadata["generation"], now=now
+        )  # fmt: skip
         if after == before and seen.microservice.get("status"):
             return False
-        manifest = {
-            # Facts rest on what was seen: were the object another one by now, they would be wrong.
-            "metadata": {"name": key.name, "resourceVersion": metadata["resourceVersion"]},
-            # Under server-side apply, what is left out is taken away.
-            "status": after.model_dump(mode="json", by_alias=True, exclude_none=True),
-        }
-        await self._client.apply(MICROSERVICE, key.namespace, manifest, subresource="status")
+        await self._write_status(key, metadata["resourceVersion"], after)
         self._tell(key, before, after, made, now)
         return True
+
+    async def _write_status(self, key: Key, version: str, status: MicroserviceStatus) -> None:
+        manifest = {
+            # Facts rest on what was seen: were the object another one by now, they would be wrong.
+            "metadata": {"name": key.name, "resourceVersion": version},
+            # Under server-side apply, what is left out is taken away.
+            "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
+        }
+        await self._client.apply(MICROSERVICE, key.namespace, manifest, subresource="status")
 
     def _tell(self, key: Key, before: MicroserviceStatus, after: MicroserviceStatus, made: Plan, now: datetime) -> None:
         self._metrics.ended(facts_of(before), made.facts)
@@ -168,7 +205,8 @@ def _next(made: Plan, *, acted: bool) -> timedelta | None:
 
 
 async def resync(client: Client, namespaces: list[str | None], add: Callable[[Key], None]) -> None:
-    """Every service is looked at, whether or not an event told of it."""
-    lists = await asyncio.gather(*(client.list(MICROSERVICE, namespace) for namespace in namespaces))
-    for each in (item for found in lists for item in found):
-        add(Key(each["metadata"]["namespace"], each["metadata"]["name"]))
+    """Every service and plan is looked at, whether or not an event told of it."""
+    for kind in (MICROSERVICE, RELEASE_PLAN):
+        lists = await asyncio.gather(*(client.list(kind, namespace) for namespace in namespaces))
+        for each in (item for found in lists for item in found):
+            add(Key(each["metadata"]["namespace"], each["metadata"]["name"], kind))

@@ -36,6 +36,8 @@ def applied(state: ServiceState, step: s.Step, now: datetime) -> ServiceState:  
         case s.RetireVersion():
             retired = state.versions[step.version].model_copy(update={"retired": step.because})
             return _with(state, step.version, retired)
+        case s.NoteActivity():
+            return _with(state, step.version, state.versions[step.version].model_copy(update={"noted": step.noted}))
         case s.ForgetVersion():
             return _forgotten(state, step.version)
         case s.Emit():

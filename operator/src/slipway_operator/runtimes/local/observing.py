@@ -113,6 +113,7 @@ def _view(version: Version, kept: Kept, seen: Seen) -> VersionView:
         problem=_problem(version, mine),
         draining=kept.draining,
         retired=kept.retired,
+        noted=kept.noted,
     )
 
 

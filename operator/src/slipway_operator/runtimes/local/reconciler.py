@@ -169,7 +169,7 @@ class Reconciler:
     def _remember(self, made: Plan, now: datetime) -> MicroserviceStatus:
         """Facts are written before what they speak of is done. Returns the former status."""
         before = self.status
-        after = status_of(made, before, service=self.service.name, generation=self.wish.generation, now=now)
+        after = status_of(made, before, selector="", generation=self.wish.generation, now=now)
         if after != before:
             self._files.write_status(after)
             self.status = after

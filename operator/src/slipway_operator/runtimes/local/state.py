@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ...planning.observed import GateState, JobState, MigrationKind
+from ...planning.observed import GateState, JobState, MigrationKind, Noted
 from ...spec.status import MicroserviceStatus
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -21,12 +21,13 @@ class _Model(BaseModel):
 
 
 class Kept(_Model):
-    """A version as the release knows it. ``wanted``: processes of each component."""
+    """A version as the release knows it. ``wanted``: processes of each component. ``noted``: for people."""
 
     revision: int
     wanted: Mapping[str, int] = {}
     draining: bool = False
     retired: str = ""
+    noted: Noted = Noted()
 
 
 class Migration(_Model):

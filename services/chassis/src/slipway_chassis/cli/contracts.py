@@ -1,12 +1,19 @@
-"""``slipway contracts``: what a service promises, as files."""
+"""``slipway contracts``: what a service promises, as files, and whether a change keeps the promise."""
 
+import json
+import sys
 from pathlib import Path
 
 import click
 
-from ..contracts import export as export_files
+from ..contracts.checking import Report, check
+from ..contracts.consumes import consumes_of
+from ..contracts.findings import Severity
+from ..contracts.tree import at_commit, in_folder, without_contracts
+from ..errors import UnreadableContracts
 from .output import output_option, show
-from .run import find_service
+
+SHOWN = {Severity.BREAKING: "breaking", Severity.WARNING: "warning", Severity.SAFE: "safe"}
 
 
 @click.group()
@@ -17,15 +24,71 @@ def contracts() -> None:
 @contracts.command()
 @click.argument("module")
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), default="contracts", show_default=True)
-@click.option("--version", default="dev", show_default=True, help="The version written into the files.")
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="The pyproject.toml whose [tool.slipway.consumes] says what the service relies on.",
+)
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 if the files there are not these.")
 @output_option
-def export(module: str, to: Path, version: str, output: str) -> None:
+def export(module: str, to: Path, project: Path | None, output: str, *, only_check: bool) -> None:
     """Write OpenAPI, AsyncAPI, the JSON Schemas of events and protobuf descriptors of the service in MODULE.
 
     \b
-    Example:
-      slipway contracts export orders --to build/contracts
+    Examples:
+      slipway contracts export orders --to services/orders/contracts --project services/orders/pyproject.toml
+      slipway contracts export orders --to services/orders/contracts --check
     """  # noqa: D301
-    written = export_files(find_service(module), version, to)
-    rows = [{"file": str(path), "bytes": path.stat().st_size} for path in written]
-    show(rows, ["file", "bytes"], output=output, empty=f"{module} promises nothing: no API, no events")
+    # What reads a whole service is not needed to compare files.
+    from ..contracts.exporting import contracts_of, stale  # noqa: PLC0415
+    from ..contracts.exporting import export as write  # noqa: PLC0415
+    from .run import find_service  # noqa: PLC0415
+
+    made = contracts_of(find_service(module), consumes_of(project) if project else None)
+    if only_check:
+        old = stale(made, to)
+        if old:
+            raise UnreadableContracts(f"{to / old[0]} is not what {module} promises now. Export it again")
+        return
+    rows = [{"file": str(path), "bytes": path.stat().st_size} for path in write(made, to)]
+    show(rows, ["file", "bytes"], output=output, empty="")
+
+
+@contracts.command(name="check")
+@click.option("--against", required=True, help="A commit, or a folder with the same tree.")
+@click.option("--root", type=click.Path(path_type=Path, file_okay=False, exists=True), default=".", show_default=True)
+@click.option("--services", default="services", show_default=True, help="Where the services lie, below the root.")
+@click.option("--all", "everything", is_flag=True, help="Show what is safe, too.")
+@output_option
+def check_command(against: str, root: Path, services: str, output: str, *, everything: bool) -> None:
+    """Compare the contracts of all services with earlier ones, and with what each service declared to rely on.
+
+    Reads the committed files in SERVICES/*/contracts; nothing of the earlier tree is run. Exit code 1: something
+    breaks.
+
+    \b
+    Examples:
+      slipway contracts check --against main
+      slipway contracts check --against ../release-1.4 --output json
+    """  # noqa: D301
+    new = in_folder(root, services)
+    old = in_folder(Path(against), services) if Path(against).is_dir() else at_commit(root, against, services)
+    report = check(old, new)
+    if output == "json":
+        click.echo(json.dumps(report.data(), indent=2, ensure_ascii=False))
+    else:
+        _tell(report, everything=everything)
+        for name in without_contracts(root, services, new):
+            click.echo(f"{name}: has no contracts; write them: slipway contracts export {name}", err=True)
+        click.echo(f"{len(new)} services compared with {against}: {'nothing breaks' if report.ok else 'this breaks'}")
+    sys.exit(0 if report.ok else 1)
+
+
+def _tell(report: Report, *, everything: bool) -> None:
+    for name, verdict in report.verdicts.items():
+        said = [one for one in verdict.findings if everything or one.severity is not Severity.SAFE]
+        if said:
+            click.echo(name)
+        for one in said:
+            click.echo(f"  {SHOWN[one.severity]}{' (undecided)' if one.undecided else ''}: {one.sentence}")
+            click.echo(f"    {one.rule} at {one.place}")

@@ -36,7 +36,8 @@ def asyncapi(service: str, version: str, *, publishes: Iterable[Stream], consume
         "components": {"messages": {}},
     }
     for stream in publishes:
-        _add(document, "send", stream.topic, stream.events, "serialization")
+        key = {"type": "string", "title": f"{stream.aggregate} id"}
+        _add(document, "send", stream.topic, stream.events, "serialization", key=key)
     for source in consumes:
         events = {kind: reaction.event for kind, reaction in source.reactions.items()}
         _add(document, "receive", source.topic, events, "validation")
@@ -44,7 +45,13 @@ def asyncapi(service: str, version: str, *, publishes: Iterable[Stream], consume
 
 
 def _add(
-    document: dict[str, Any], action: str, topic: str, events: Mapping[str, type[Any]], mode: JsonSchemaMode
+    document: dict[str, Any],
+    action: str,
+    topic: str,
+    events: Mapping[str, type[Any]],
+    mode: JsonSchemaMode,
+    *,
+    key: Mapping[str, Any] | None = None,
 ) -> None:
     names = sorted(events)
     document["channels"][topic] = {
@@ -62,6 +69,7 @@ def _add(
             "name": name,
             "contentType": "application/json",
             "headers": _HEADERS,
+            **({"bindings": {"kafka": {"key": key, "bindingVersion": "0.5.0"}}} if key else {}),
             "payload": {
                 "schemaFormat": "application/schema+json;version=draft-2020-12",
                 "schema": event_schema(name, events[name], mode=mode),

@@ -19,7 +19,9 @@ from ..resilience import Guard
 from ..telemetry.correlation import outgoing_headers, span
 
 AWAY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED}
-RESOLVE_AGAIN_MS = 5_000  # pods come and go; the default of 30 s is a long time to call a dead one
+# Pods come and go, and versions take over: with each new connection the name is asked again, once a second at most.
+# The default of 30 s is a long time to call a dead one.
+RESOLVE_AGAIN_MS = 1_000
 
 
 def guarded_channel(
@@ -38,7 +40,6 @@ def guarded_channel(
         target if target.startswith("ipv4:") else f"dns:///{target}",
         options=[
             ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
-            ("grpc.enable_retries", 0),  # the guard's retries have a budget
             ("grpc.dns_min_time_between_resolutions_ms", RESOLVE_AGAIN_MS),
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 5_000),

@@ -4,7 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..config import GrpcSettings, ProcessSettings, TraceSettings, load_or_exit
-from ..lifecycle import Stop
+from ..lifecycle import Closing, Stop
 from ..service import GroundSettings, ground_of
 from ..telemetry import traces
 from ..telemetry.admin import serve_admin
@@ -36,6 +36,7 @@ def run_grpc(declared: "Service") -> None:
         "grpc",
         pool_size=settings.grpc_threads + 2,
         health_of=lambda checks: Health(checks, settings.drain_file),
+        closing=Closing(settings.closing_file),
     )
     ground.health.drain_when(lambda: stop.requested)
     serve_admin(settings.bind_host, settings.admin_port, ground.health)

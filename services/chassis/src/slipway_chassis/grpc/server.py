@@ -24,9 +24,12 @@ from ..config import GrpcSettings
 from ..standing import Standing
 from .edge import GrpcEdge
 
-# A connection stays with one pod: without an end, new pods would get no calls from old clients.
-CONNECTION_AGE_MS = 300_000
-CONNECTION_GRACE_MS = 30_000
+# A connection stays with one pod: without an end, other pods would get no calls from old clients, and a version that
+# took over none at all. The age can't be changed later, and a server that is stopped for the sake of its GOAWAY loses
+# calls (ADR 13), so it is always short; a new connection costs a millisecond.
+CONNECTION_AGE_MS = 1_000
+# Streams go on after it; their handlers end them, and nothing else should.
+CONNECTION_GRACE_MS = 330_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

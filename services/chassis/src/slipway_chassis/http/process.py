@@ -6,6 +6,7 @@ from flask import Flask
 from prometheus_client import REGISTRY
 
 from ..config import TraceSettings, load_or_exit
+from ..lifecycle import Closing
 from ..service import GroundSettings, ground_of
 from ..telemetry import traces
 from ..telemetry.health import Health
@@ -26,6 +27,8 @@ def run_http(declared: "Service") -> None:
     ground_settings = GroundSettings.of(declared)
     configure_logs(declared.name, process="http", version=settings.service_version, level=settings.log_level)
 
+    closing = Closing(settings.closing_file)
+
     def build() -> tuple[Flask, Health]:
         traces.configure(declared.name, settings.service_version, settings)
         ground = ground_of(
@@ -34,6 +37,7 @@ def run_http(declared: "Service") -> None:
             "http",
             pool_size=settings.http_threads + 2,  # and the nudge, and the readiness check
             health_of=lambda checks: Health(checks, settings.drain_file),
+            closing=closing,
         )
         app = declared.app(
             ground.standing,
@@ -44,4 +48,4 @@ def run_http(declared: "Service") -> None:
         )
         return app, ground.health
 
-    serve(build, settings)
+    serve(build, settings, closing)

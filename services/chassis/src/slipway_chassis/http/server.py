@@ -11,11 +11,11 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.http.message import Request
-from gunicorn.workers.base import Worker
 
 from ..config import HttpSettings, ProcessSettings
 from ..telemetry.admin import serve_admin
 from ..telemetry.health import Health
+from .worker import Worker
 
 log = logging.getLogger(__name__)
 MEMORY_FOLDER = "/dev/shm"  # noqa: S108 # private to the pod; not there on macOS
@@ -40,10 +40,15 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
         return app
 
 
-def serve(build: Callable[[], tuple[Flask, Health]], settings: WebSettings) -> None:
-    """Serves until SIGTERM, then finishes what is in flight. ``build`` runs in the worker, after the fork."""
+def serve(
+    build: Callable[[], tuple[Flask, Health]], settings: WebSettings, closing: Callable[[], bool] = lambda: False
+) -> None:
+    """Serves until SIGTERM, then finishes what is in flight. ``build`` runs in the worker, after the fork. While
+    ``closing`` says so, no connection is kept.
+    """
 
     def start_admin(worker: Worker) -> None:
+        worker.closing = closing
         server.health.drain_when(lambda: not worker.alive)
         port = serve_admin(settings.bind_host, settings.admin_port, server.health)
         # What is loaded by now stays: without this, each full collection walks all of it again.
@@ -53,7 +58,7 @@ def serve(build: Callable[[], tuple[Flask, Health]], settings: WebSettings) -> N
 
     def close_when_draining(_worker: Worker, request: Request) -> None:
         # A kept-alive connection would go on to this pod until it is gone: answer and close it.
-        if server.health.draining:
+        if closing() or server.health.draining:
             request.force_close()
 
     def when_ready(arbiter: Arbiter) -> None:
@@ -71,7 +76,7 @@ def serve(build: Callable[[], tuple[Flask, Health]], settings: WebSettings) -> N
         build,
         {
             "bind": f"{settings.bind_host}:{settings.http_port}",
-            "worker_class": "gthread",
+            "worker_class": Worker,
             # One worker with threads: metrics need no multiprocess mode then; scale by pods.
             "workers": 1,
             "threads": settings.http_threads,

@@ -1,4 +1,5 @@
-"""The admin port: ``/healthz``, ``/readyz`` and ``/metrics`` of any process, for kubelet and Prometheus.
+"""The admin port: ``/healthz``, ``/readyz`` and ``/metrics`` of any process, for kubelet and Prometheus; and what this
+version promises (``/contracts``), for the operator.
 
 A thread of its own on a port of its own, so that workers without HTTP have probes too and metrics are
 never served where users can reach them.
@@ -6,14 +7,22 @@ never served where users can reach them.
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
+from ..contracts.bundle import INDEX
+from ..contracts.shelf import contracts_in
 from .health import Health
+
+CONTRACTS = Path("/contracts")  # where the image has them
+
+
+JSON = "application/json"
 
 
 class _Silent(WSGIRequestHandler):
@@ -21,11 +30,14 @@ class _Silent(WSGIRequestHandler):
         """Probes every few seconds are not worth a line each."""
 
 
-def admin_app(health: Health, registry: CollectorRegistry = REGISTRY) -> WSGIApplication:
+def admin_app(
+    health: Health, registry: CollectorRegistry = REGISTRY, contracts: Mapping[str, bytes] = {}
+) -> WSGIApplication:
+    """``contracts``: files by their path below /contracts."""
     metrics = make_wsgi_app(registry)
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO")
+        path = str(environ.get("PATH_INFO"))
         if path == "/metrics":
             return metrics(environ, start_response)  # type: ignore[no-any-return]
         if path == "/healthz":
@@ -33,18 +45,29 @@ def admin_app(health: Health, registry: CollectorRegistry = REGISTRY) -> WSGIApp
         if path == "/readyz":
             ready, body = health.readiness()
             return _answer(start_response, "200 OK" if ready else "503 Service Unavailable", body)
+        if environ.get("REQUEST_METHOD") == "GET" and (content := _contract(contracts, path)) is not None:
+            start_response("200 OK", [("Content-Type", "application/octet-stream" if path.endswith("pb") else JSON)])
+            return [content]
         return _answer(start_response, "404 Not Found", {"title": "Not Found", "status": 404})
 
     return app
 
 
+def _contract(contracts: Mapping[str, bytes], path: str) -> bytes | None:
+    """Looked up by its name among the files that were read at start: no path reaches the disk."""
+    place = "" if path == "/contracts" else path.removeprefix("/contracts/")
+    return contracts.get(place or INDEX) if path.startswith("/contracts") and place != path else None
+
+
 def _answer(start_response: StartResponse, status: str, body: dict[str, object]) -> list[bytes]:
-    start_response(status, [("Content-Type", "application/json")])
+    start_response(status, [("Content-Type", JSON)])
     return [json.dumps(body).encode()]
 
 
-def serve_admin(host: str, port: int, health: Health) -> int:
+def serve_admin(host: str, port: int, health: Health, contracts: Path = CONTRACTS) -> int:
     """Serves the admin port from a daemon thread; returns the port (useful when 0 was asked for)."""
-    server = make_server(host, port, admin_app(health), ThreadingWSGIServer, handler_class=_Silent)
+    server = make_server(
+        host, port, admin_app(health, contracts=contracts_in(contracts)), ThreadingWSGIServer, handler_class=_Silent
+    )
     threading.Thread(target=server.serve_forever, name="admin", daemon=True).start()
     return int(server.server_port)

@@ -1,0 +1,74 @@
+{{/*
+All that runs of a managed service, for the operator. Usage: include "service.microservice" (list $ctx $components)
+What people decide about a release (release.promote and so on) is rendered only where it is set: else the field is
+theirs, who use kubectl slipway.
+*/}}
+{{- define "service.microservice" }}
+{{- $ctx := index . 0 -}}
+{{- $values := $ctx.Values -}}
+{{- $release := $values.release }}
+---
+apiVersion: slipway.dev/v1alpha1
+kind: Microservice
+metadata:
+  name: {{ include "service.fullname" $ctx }}
+  labels: {{- include "service.labels" (list $ctx "release") | nindent 4 }}
+spec:
+  version: {{ include "service.version" $ctx | quote }}
+  {{- if not (and $values.http.enabled $values.autoscaling.enabled) }}
+  replicas: {{ ternary $values.http.replicas $values.grpc.replicas $values.http.enabled }}
+  {{- end }}
+  strategy: {{- include "service.microservice.strategy" $release | nindent 4 }}
+  watchSeconds: {{ $release.watchSeconds }}
+  history: {{ $release.history }}
+  ports:
+  {{- if $values.http.enabled }}
+  - {name: http, port: 80}
+  {{- end }}
+  {{- if $values.grpc.enabled }}
+  - {name: grpc, port: {{ $values.grpc.port }}, appProtocol: kubernetes.io/h2c}
+  {{- end }}
+  {{- if $values.consumer.enabled }}
+  events:
+    group: {{ $release.consumerGroup | default $ctx.Chart.Name }}
+    handover: {{ get (dict "exclusive" "Exclusive" "overlap" "Overlap") $release.handover }}
+  {{- end }}
+  {{- with $release.gates }}
+  gates: {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- $decided := dict }}
+  {{- range list "promote" "activeVersion" "paused" "retry" }}
+  {{- $value := index $release . }}
+  {{- if not (kindIs "invalid" $value) }}{{ $_ := set $decided . $value }}{{ end }}
+  {{- end }}
+  {{- with $decided }}
+  release: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- if $values.migration.enabled }}
+  migrations:
+    deadlineSeconds: {{ $values.migration.activeDeadlineSeconds }}
+    expand: {{- include "service.pod" (list $ctx "migrate" $values.migration) | nindent 6 }}
+  {{- end }}
+  components:
+    {{- range $component := index . 1 }}
+    {{- $options := index $values $component }}
+    {{ $component }}:
+      {{- if has $component (list "consumer" "relay") }}
+      replicas: {{ $options.replicas }}
+      {{- end }}
+      template: {{- include "service.pod" (list $ctx $component $options) | nindent 8 }}
+    {{- end }}
+{{- end -}}
+
+{{- define "service.microservice.strategy" -}}
+type: {{ get (dict "rolling" "Rolling" "blueGreen" "BlueGreen") .strategy }}
+autoPromote: {{ .autoPromote }}
+previewReplicas: {{ .previewReplicas }}
+{{- if eq .strategy "blueGreen" }}
+scaleDownDelaySeconds: {{ .scaleDownDelaySeconds }}
+{{- end }}
+progressDeadlineSeconds: {{ .progressDeadlineSeconds }}
+{{- with .promotionWindow }}
+promotionWindow: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,222 @@
+"""What people decide, as a change of spec.release; or why it would have no effect. Pure.
+
+A decision names versions by their hash, so that one which comes too late hits nothing else.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..planning.facts import OpenRelease, Stage
+from ..planning.windows import closed_because
+from ..spec.hashing import version_name
+from .errors import NotPossible
+from .picture import Kept, Picture
+
+# Known tools that write specs, by the manager's name in managedFields.
+_TOOLS = {
+    "helm": "Helm", "helm-controller": "Flux", "kustomize-controller": "Flux", "argocd-controller": "Argo CD",
+    "argocd-application-controller": "Argo CD", "skaffold": "Skaffold",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    release: Mapping[str, Any]  # fields of spec.release to set; None removes one
+    said: str
+    version: str = ""  # the version that shall be active at the end; empty: none in particular
+    notes: tuple[str, ...] = ()  # what else is good to know
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def patch(self) -> dict[str, Any]:
+        return {"spec": {"release": dict(self.release)}}
+
+
+def promote(picture: Picture) -> Decision:
+    _must_be_seen(picture)
+    release = _forward(picture, "promoted")
+    title = picture.title(release.version)
+    stage = Stage.of(picture.status.step)
+    if picture.status.phase == "Paused":
+        raise NotPossible(f"{picture.name} is paused: first {picture.command(f'resume {picture.name}')}")
+    if release.kind == "Rollback":
+        raise NotPossible(f"a rollback to {title} is going on, which nobody has to promote")
+    if picture.desired.auto_promote and stage is not Stage.PROMOTING:
+        raise NotPossible(f"{title} is promoted by itself, since strategy.autoPromote is true; it is at {stage.title}")
+    if release.reached > Stage.PROMOTING:
+        raise NotPossible(f"{title} was promoted already; it is at {stage.title}")
+    closed = closed_because(picture.desired.window, picture.now)
+    named = release.version in {picture.desired.promote, picture.desired.pinned} or picture.desired.auto_promote
+    if named:
+        raise NotPossible(f"{title} may be promoted already" + (f": {closed}" if closed else ""))
+    notes = [f"{title} is at {stage.title} and takes over when that and its gates are done"] * (stage < Stage.PROMOTING)
+    notes += [f"promotion is allowed, and {closed}"] * bool(closed)
+    return _decided(picture, {"promote": release.version}, f"{title} may take over", release.version, notes=notes)
+
+
+def abort(picture: Picture) -> Decision:
+    _must_be_seen(picture)
+    status = picture.status
+    release = _forward(picture, "aborted")
+    stable = status.stable_version
+    if not stable or release.kind == "Install":
+        raise NotPossible(f"{picture.title(release.version)} is the first version: there is none to stay with")
+    given_up = picture.title(release.version)
+    said = f"{given_up} is given up; {picture.title(stable)} stays active until release.activeVersion is removed"
+    return _back(picture, stable, said)
+
+
+def rollback(picture: Picture, wanted: str = "") -> Decision:
+    _must_be_seen(picture)
+    status = picture.status
+    target = _named(picture, wanted) if wanted else _former(picture)
+    title = picture.title(target.version)
+    if target.retired:
+        raise NotPossible(f"{title} can't come back: {target.retired}. {_choices(picture)}")
+    held = status.held_version
+    if held and held.version == target.version:
+        raise NotPossible(f"{title} is held after a failure ({held.message}). {_choices(picture)}")
+    release = picture.facts.release
+    busy = release is not None and not release.accepted_at and release.kind != "Undo"
+    if busy and release and release.version == target.version:
+        raise NotPossible(f"{title} is being released right now: {picture.command(f'status {picture.name}')}")
+    if target.version == status.active_version and not busy:
+        raise NotPossible(f"{title} is active already. {_choices(picture)}")
+    if target.version == status.stable_version and busy:
+        raise NotPossible(f"{title} is what a release goes back to: {picture.command(f'abort {picture.name}')}")
+    return _back(picture, target.version, f"{title} becomes active again, until release.activeVersion is removed")
+
+
+def _back(picture: Picture, version: str, said: str) -> Decision:
+    """One write: in an emergency nobody lifts a pause first, and lets the release go on by that."""
+    desired = picture.desired
+    change: dict[str, Any] = {"activeVersion": version}
+    change |= {"paused": None} if desired.paused else {}
+    # Left standing, a promotion would let the next try of the same version through without a person.
+    change |= {"promote": None} if desired.promote else {}
+    notes = ["the pause is lifted, since nothing goes back while it stands"] * desired.paused
+    notes.append(f"to release what the spec says: {picture.command(f'retry {picture.name}')}")
+    return _decided(picture, change, said, version, notes=notes)
+
+
+def pause(picture: Picture) -> Decision:
+    if picture.desired.paused:
+        raise NotPossible(f"{picture.name} is paused already: {picture.command(f'resume {picture.name}')}")
+    notes = []
+    if picture.status.step == Stage.HANDING_OVER.title:
+        notes.append("consumers are being handed over: they go back to the version that gets requests")
+    return _decided(picture, {"paused": True}, f"{picture.name} stands still, and what runs goes on", warnings=notes)
+
+
+def resume(picture: Picture) -> Decision:
+    if not picture.desired.paused:
+        raise NotPossible(f"{picture.name} is not paused")
+    return _decided(picture, {"paused": None}, f"{picture.name} goes on")
+
+
+def retry(picture: Picture, now: datetime) -> Decision:
+    """What the spec says is released again: after a failure, a rollback or an abort."""
+    _must_be_seen(picture)
+    desired, held = picture.desired, picture.status.held_version
+    title = picture.title(desired.version)
+    change: dict[str, Any] = {}
+    if held and held.version == desired.version:
+        change["retry"] = f"{now:%Y-%m-%dT%H:%M:%SZ}"
+    if desired.pinned and (desired.pinned != desired.version or picture.status.phase == "Blocked"):
+        change["activeVersion"] = None
+    if not change:
+        raise NotPossible(
+            f"nothing is held or pinned: {picture.command(f'explain {picture.name}')} says where it stands"
+        )
+    return _decided(picture, change, f"{title} is released again", desired.version)
+
+
+# --- which version is meant
+def _must_be_seen(picture: Picture) -> None:
+    if picture.status.observed_generation < 0:
+        raise NotPossible(f"the operator has not looked at {picture.name} yet: does it run?")
+    if not picture.seen:
+        late = f"the operator has not looked at the latest change of {picture.name} yet"
+        raise NotPossible(f"{late}, so where it stands is not known: try again in a moment")
+
+
+def _forward(picture: Picture, what: str) -> OpenRelease:
+    """The release that is going on and could still be decided about."""
+    status, release = picture.status, picture.facts.release
+    active = picture.title(status.active_version) if status.active_version else "no version"
+    if status.phase == "Failed" and status.held_version:
+        held, cure = picture.title(status.held_version.version), picture.command(f"retry {picture.name}")
+        raise NotPossible(f"nothing can be {what}: {held} is held after a failure; to try it again: {cure}")
+    if release is None:
+        raise NotPossible(f"nothing can be {what}: no release is going on, and {active} is active")
+    if release.kind == "Undo":
+        raise NotPossible(f"nothing can be {what}: it goes back to {picture.title(release.version)} already")
+    if release.accepted_at:
+        cure = picture.command(f"rollback {picture.name}")
+        raise NotPossible(f"nothing can be {what}: {picture.title(release.version)} is released; to go back: {cure}")
+    return release
+
+
+def _named(picture: Picture, wanted: str) -> Kept:
+    """By hash, name of the ServiceVersion, or label."""
+    word = wanted.rpartition("/")[2]
+    for kept in picture.kept.values():
+        if word in {kept.version, version_name(picture.name, kept.version)}:
+            return kept
+    labelled = [kept for kept in picture.kept.values() if kept.label == word]
+    if len(labelled) > 1:
+        named = ", ".join(f"{kept.version} (revision {kept.revision})" for kept in labelled)
+        raise NotPossible(f"several versions are called {word}: name one by its hash: {named}")
+    if labelled:
+        return labelled[0]
+    raise NotPossible(f"version {word[:64]} is not kept. {_choices(picture)}")
+
+
+def _former(picture: Picture) -> Kept:
+    """The version that was released with success before the active one, if it can come back."""
+    active = picture.status.active_version
+    held = picture.status.held_version
+    for record in reversed(picture.status.history):
+        kept = picture.kept.get(record.version)
+        good = record.result in {"Succeeded", "ContractFailed"} and record.version != active
+        if good and kept and not kept.retired and not (held and held.version == kept.version):
+            return kept
+    raise NotPossible(f"the history names no former version that could come back. {_choices(picture)}")
+
+
+def _choices(picture: Picture) -> str:
+    names = [picture.title(kept.version) for kept in _possible(picture)]
+    return f"Kept: {', '.join(names)}: choose with --to" if names else "No other version is kept"
+
+
+def _possible(picture: Picture) -> Iterator[Kept]:
+    held = picture.status.held_version
+    for kept in sorted(picture.kept.values(), key=lambda each: -each.revision):
+        gone = kept.retired or kept.version == picture.status.active_version
+        if not gone and not (held and held.version == kept.version):
+            yield kept
+
+
+def possible(picture: Picture) -> list[Kept]:
+    """Versions a rollback can name, newest first."""
+    return list(_possible(picture))
+
+
+# --- who else writes it
+def _decided(
+    picture: Picture,
+    release: Mapping[str, Any],
+    said: str,
+    version: str = "",
+    *,
+    warnings: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Decision:
+    foreign = [
+        f"release.{name} was set by {_TOOLS.get(manager, manager)}, which may set it back: change it there as well"
+        for name, manager in picture.owners.items()
+        if name in release
+    ]
+    return Decision(release, said, version, tuple(notes), (*warnings, *foreign))

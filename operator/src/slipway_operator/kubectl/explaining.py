@@ -1,0 +1,355 @@
+"""Why a service stands where it stands: what must be so, what is not, until when, and what a person can do. Pure.
+
+All of it comes from the spec, the status and what runs. Deadlines are the planner's own.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..planning.decisions import deadline
+from ..planning.facts import OpenRelease, Stage
+from ..planning.observed import GateState, GateView, JobState
+from ..planning.sizes import drain_end
+from ..planning.stages import PROBLEM_GRACE
+from ..planning.windows import closed_because
+from .picture import Picture
+from .words import ago, clean, plural, span, until
+
+# An operator that is late by more than this has probably ended; it looks at everything every five minutes.
+OVERDUE = timedelta(seconds=30)
+_MINUTES_OF_A_WEEK = 7 * 24 * 60 + 1
+OPERATOR = "kubectl get pods -A -l app.kubernetes.io/part-of=slipway,app.kubernetes.io/component=operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    headline: str
+    points: tuple[tuple[str, str], ...]  # a word and its sentence
+    next: tuple[tuple[str, str], ...]  # a command and what it does
+
+
+def explain(picture: Picture) -> Explanation:
+    points = [*_stale(picture), *_points(picture), *_pinned(picture)]
+    return Explanation(
+        clean(_headline(picture)),
+        tuple((word, clean(sentence)) for word, sentence in points if sentence),
+        tuple(dict.fromkeys(_next(picture))),
+    )
+
+
+# --- the headline
+def _headline(picture: Picture) -> str:
+    status, release, name = picture.status, picture.status.release, picture.name
+    if status.observed_generation < 0:
+        return f"{name} has not been looked at by the operator yet"
+    if picture.status.phase == "Paused":
+        return f"{name} is paused"
+    if release is None:
+        return _at_rest(picture)
+    title = picture.title(release.version)
+    since = span(picture.now - release.since)
+    if release.kind == "Undo":
+        return f"{name} goes back to {title}: step {status.step} for {since}"
+    if release.accepted_at:
+        return f"{name} has released {title} and finishes: step {status.step} for {since}"
+    verb = {"Rollback": "is rolled back to", "Install": "installs"}.get(release.kind, "releases")
+    doing = {"Waiting": f"waits to release {title}", "Watching": f"watches {title}"}.get(
+        status.phase, f"{verb} {title}"
+    )
+    return f"{name} {doing}: step {status.step} for {since}"
+
+
+def _at_rest(picture: Picture) -> str:
+    status, name = picture.status, picture.name
+    if status.phase == "Failed" and status.held_version:
+        held = status.held_version
+        ended = "has released" if held.reason == "ContractFailed" else "gave up"
+        return f"{name} {ended} {picture.title(held.version)} {ago(held.at, picture.now)}: {held.reason}"
+    if status.phase == "Blocked":
+        return f"{name} can't do what release.activeVersion says"
+    if not status.active_version:
+        return f"{name} has no active version"
+    return f"{name} waits for nothing: {picture.title(status.active_version)} is active"
+
+
+# --- what is so, and what is not
+def _stale(picture: Picture) -> Iterator[tuple[str, str]]:
+    seen = picture.status.observed_generation
+    if picture.seen:
+        return
+    if seen >= 0:
+        said = f"the spec was changed (generation {picture.generation}), and the status speaks of generation {seen}"
+        yield "note", f"{said}; the operator looks within a second, where it runs"
+    else:
+        yield "why", "no operator has written its status: it has to run, and to watch this namespace"
+
+
+def _points(picture: Picture) -> Iterator[tuple[str, str]]:
+    status, release = picture.status, picture.facts.release
+    if status.observed_generation < 0:
+        return
+    if status.phase == "Paused":
+        yield "why", "release.paused is true: steps stand still, sizes are followed, and no deadline passes"
+        if release:
+            title = picture.title(release.version)
+            yield "standing", f"the {_noun(release)} of {title} had reached {release.reached.title}"
+    elif release:
+        yield from _of_release(picture, release)
+    else:
+        yield from _resting(picture)
+    yield "meanwhile", _meanwhile(picture)
+
+
+def _noun(release: OpenRelease) -> str:
+    return {"Install": "installation", "Undo": "way back"}.get(release.kind, release.kind.lower())
+
+
+def _of_release(picture: Picture, release: OpenRelease) -> Iterator[tuple[str, str]]:
+    stage = Stage.of(picture.status.step)
+    yield "condition", condition(picture, release, stage)
+    yield "unmet", _unmet(picture)
+    yield from _details(picture, release, stage)
+    yield "deadline", _deadline_sentence(picture, release, stage)
+
+
+def _unmet(picture: Picture) -> str:
+    return picture.unmet or "nothing: the operator is at it"
+
+
+def condition(picture: Picture, release: OpenRelease, stage: Stage) -> str:
+    """What must be so for the step to end."""
+    situation, version = picture.situation, picture.title(release.version)
+    full = f"{plural(situation.full_size, 'ready pod')} of {version}"
+    first = situation.preview_size if release.careful else situation.full_size
+    before = [gate.name for gate in picture.desired.gates if not gate.after_promotion]
+    exclusive = "the former consumers have ended, then all" if picture.desired.exclusive else "all"
+    return {
+        Stage.RECORDING: f"the record of {version} exists",
+        Stage.MIGRATING: "the expand migration has succeeded, and no other migration runs",
+        Stage.STARTING: f"{plural(first, 'ready pod')} of {version}",
+        Stage.PREVIEWING: f"the preview Service selects {version}",
+        Stage.CHECKING: f"all gates before promotion have passed: {', '.join(before)}",
+        Stage.SCALING: full,
+        Stage.PROMOTING: _permission(picture, release),
+        Stage.HANDING_OVER: f"{exclusive} consumers and relays of {version} run",
+        Stage.ROLLING: f"pods are replaced one by one, until there are {full}",
+        Stage.SWITCHING: f"the active Service selects {version}, which has {situation.full_size} ready pods",
+        Stage.VERIFYING: f"only pods of {version} are behind the active Service",
+        Stage.WATCHING: f"{version} stays healthy for {span(picture.desired.watch)} with all requests",
+        Stage.RETURNING: f"consumers and relays of {version} run, and no others",
+        Stage.DRAINING: "former versions are scaled down, after scaleDownDelaySeconds",
+        Stage.CONTRACTING: "the contract migration has ended",
+    }[stage]
+
+
+def _permission(picture: Picture, release: OpenRelease) -> str:
+    window = " in the promotion window" if picture.desired.window else ""
+    if picture.desired.auto_promote or release.version in {picture.desired.promote, picture.desired.pinned}:
+        return f"the time of the promotion is{window or ' now'}"
+    return f"a person promotes it{window}, since strategy.autoPromote is false"
+
+
+def _details(picture: Picture, release: OpenRelease, stage: Stage) -> Iterator[tuple[str, str]]:
+    """What the children say about it."""
+    observed = picture.observed
+    if observed is None:
+        return
+    view = observed.versions.get(release.version)
+    if view and view.problem:
+        said = f"{view.problem.message}, " if view.problem.message not in picture.unmet else ""
+        yield "pods", f"{said}in trouble for {span(picture.now - view.problem.since)}: {view.problem.reason}"
+    for gate in picture.desired.gates:
+        found = observed.gates.get((release.version, gate.name))
+        asked = (
+            gate.after_promotion if stage is Stage.WATCHING else stage is Stage.CHECKING and not gate.after_promotion
+        )
+        if asked and found and found.attempt == release.attempt and found.state is not GateState.PASSED:
+            yield "gate", f"{gate.name}: {_gate(found, picture.now)}"
+    if stage is Stage.PROMOTING and picture.desired.window and closed_because(picture.desired.window, picture.now):
+        opens = window_opens(picture)
+        yield "window", f"it opens at {until(opens, picture.now)}" if opens else "it does not open within a week"
+
+
+def _gate(view: GateView, now: datetime) -> str:
+    said = f": {view.message}" if view.message else ""
+    return f"{view.state.value.lower()}, try {view.run}, since {ago(view.started, now)}{said}"
+
+
+def window_opens(picture: Picture) -> datetime | None:
+    """The next minute at which the promotion window is open; None: not within a week."""
+    start = picture.now.replace(second=0, microsecond=0)
+    for minutes in range(1, _MINUTES_OF_A_WEEK):
+        when = start + timedelta(minutes=minutes)
+        if not closed_because(picture.desired.window, when):
+            return when
+    return None
+
+
+def gives_up_at(picture: Picture, release: OpenRelease, stage: Stage) -> datetime | None:
+    """When the planner ends the release if nothing changes; None: not by time."""
+    if release.kind in {"Undo", "Install"} or release.accepted_at:
+        return _gate_ends(picture, release, stage) if release.kind == "Install" else None
+    if release.kind == "Rollback" and stage >= Stage.SWITCHING:
+        return None
+    ends = [deadline(picture.situation, release, stage), _gate_ends(picture, release, stage)]
+    view = picture.observed.versions.get(release.version) if picture.observed else None
+    if view and view.problem and Stage.STARTING <= stage <= Stage.WATCHING:
+        ends.append(max(view.problem.since, release.since) + PROBLEM_GRACE)
+    return min([each for each in ends if each], default=None)
+
+
+def _gate_ends(picture: Picture, release: OpenRelease, stage: Stage) -> datetime | None:
+    """When the first gate without a result has failed."""
+    if picture.observed is None or stage not in {Stage.CHECKING, Stage.WATCHING}:
+        return None
+    ends = []
+    for gate in picture.desired.gates:
+        view = picture.observed.gates.get((release.version, gate.name))
+        if gate.dry_run or gate.after_promotion is (stage is Stage.CHECKING) or view is None:
+            continue
+        if view.attempt == release.attempt and view.state in {GateState.RUNNING, GateState.INCONCLUSIVE}:
+            again = gate.after_promotion and view.state is GateState.RUNNING
+            ends.append((view.started if again else view.first_started) + gate.timeout)
+    return min(ends, default=None)
+
+
+def _deadline_sentence(picture: Picture, release: OpenRelease, stage: Stage) -> str:
+    now, stable = picture.now, picture.status.stable_version
+    ends = gives_up_at(picture, release, stage)
+    if ends:
+        back = f"it goes back to {picture.title(stable)}" if stable and stable != release.version else "it is held"
+        late = now - ends
+        if late > OVERDUE:
+            return f"{until(ends, now)}, and nothing was done: the operator does not seem to run"
+        return f"{until(ends, now)}; then {back}"
+    if stage is Stage.DRAINING:
+        times = [drain_end(picture.situation, each.version) for each in picture.status.draining]
+        ends = min([each for each in times if each], default=None)
+        return f"none; scaled down at {until(ends, now)}" if ends else "none"
+    if stage is Stage.WATCHING and release.promoted_at:
+        return f"none; the watch ends at {until(release.promoted_at + picture.desired.watch, now)}"
+    return _patience(release, stage)
+
+
+def _patience(release: OpenRelease, stage: Stage) -> str:
+    if release.kind == "Undo":
+        return "none: a way back is never given up"
+    if release.kind == "Install":
+        return "none: there is no version to go back to, so it goes on trying"
+    if stage is Stage.PROMOTING:
+        return "none: people and windows decide"
+    return (
+        "none: requests are on the new version already" if release.accepted_at or stage >= Stage.SWITCHING else "none"
+    )
+
+
+def _resting(picture: Picture) -> Iterator[tuple[str, str]]:
+    status = picture.status
+    if status.phase == "Failed" and status.held_version:
+        held = status.held_version
+        yield "why", held.message
+        yield "held", "the same spec is not tried again: a changed spec, or a new release.retry, ends that"
+        yield from _held_details(picture, held.version)
+    elif status.phase == "Blocked":
+        yield "why", status.blocked_by
+        yield "kept", ", ".join(picture.title(each.version) for each in picture.kept.values() if not each.retired)
+    elif status.blocked_by:
+        yield "unmet", status.blocked_by
+    else:
+        ready = next((each for each in status.conditions if each.type == "Ready"), None)
+        if ready and ready.status != "True":
+            yield "unmet", f"{status.readiness} pods are ready: {ready.message}"
+
+
+def _held_details(picture: Picture, version: str) -> Iterator[tuple[str, str]]:
+    if picture.observed is None:
+        return
+    for (whose, gate), view in picture.observed.gates.items():
+        if whose == version and view.state is GateState.FAILED:
+            yield (
+                "gate",
+                f"{gate}: failed {ago(view.finished or view.started, picture.now)}: {view.message or 'no message'}",
+            )
+    for (whose, kind), job in picture.observed.migrations.items():
+        if whose == version and job.state is JobState.FAILED:
+            yield "migration", f"{kind}: {job.message or 'failed'}"
+
+
+def _meanwhile(picture: Picture) -> str:
+    status = picture.status
+    if status.phase == "Released" and not status.blocked_by:
+        return ""
+    if not status.active_version:
+        return "" if status.release else "no version gets requests"
+    consumers = f", consumers {status.consumers}" if status.consumers else ""
+    return f"{picture.title(status.active_version)} gets all requests ({status.readiness} ready{consumers})"
+
+
+def _pinned(picture: Picture) -> Iterator[tuple[str, str]]:
+    """A rollback stays until somebody ends it; what is pushed meanwhile is not released."""
+    pinned, version = picture.desired.pinned, picture.desired.version
+    if pinned and pinned != version and picture.status.phase != "Blocked":
+        spec = picture.title(version)
+        yield (
+            "pinned",
+            f"release.activeVersion names {picture.title(pinned)}; {spec} of the spec waits until it is removed",
+        )
+
+
+# --- what to do next
+def _next(picture: Picture) -> Iterator[tuple[str, str]]:
+    status, release, name = picture.status, picture.facts.release, picture.name
+    if status.observed_generation < 0 or _overdue(picture):
+        yield OPERATOR, "see whether the operator runs"
+        return
+    if status.phase == "Paused":
+        yield picture.command(f"resume {name}"), "go on"
+    elif release:
+        yield from _next_in_release(picture, release)
+    elif status.phase == "Failed" and status.held_version:
+        yield picture.command(f"retry {name}"), f"try {picture.title(status.held_version.version)} once more"
+        yield picture.command(f"history {name}"), "see what was released before"
+    elif status.phase == "Blocked":
+        yield picture.command(f"rollback {name} --to VERSION"), "name a version that is kept"
+        yield picture.command(f"retry {name}"), "take the rollback back and release what the spec says"
+    elif picture.desired.pinned and picture.desired.pinned != picture.desired.version:
+        yield picture.command(f"retry {name}"), f"release {picture.title(picture.desired.version)} of the spec"
+
+
+def _overdue(picture: Picture) -> bool:
+    release = picture.facts.release
+    if release is None or picture.status.phase == "Paused":
+        return False
+    ends = gives_up_at(picture, release, Stage.of(picture.status.step))
+    return ends is not None and picture.now - ends > OVERDUE
+
+
+def _next_in_release(picture: Picture, release: OpenRelease) -> Iterator[tuple[str, str]]:
+    status, desired, name = picture.status, picture.desired, picture.name
+    stage = Stage.of(status.step)
+    stable = status.stable_version
+    person = not desired.auto_promote and release.version not in {desired.promote, desired.pinned}
+    if stage is Stage.PROMOTING and person:
+        yield picture.command(f"promote {name}"), f"let {picture.title(release.version)} take over"
+    yield from _commands_of_children(picture, release, stage)
+    if release.kind != "Undo" and not release.accepted_at and stable and stable != release.version:
+        yield picture.command(f"abort {name}"), f"give it up and stay with {picture.title(stable)}"
+
+
+def _commands_of_children(picture: Picture, release: OpenRelease, stage: Stage) -> Iterator[tuple[str, str]]:
+    """Where the cause can be read."""
+    flag = f"-n {picture.namespace}"
+    if stage in {Stage.MIGRATING, Stage.CONTRACTING} and picture.observed:
+        kind = "expand" if stage is Stage.MIGRATING else "contract"
+        for (whose, each), job in picture.observed.migrations.items():
+            if job.state is not JobState.SUCCEEDED and (whose == release.version) is (each == kind):
+                yield f"kubectl logs job/{picture.name}-{whose}-{each}-{job.attempt} {flag}", "read the migration's log"
+    waiting = [
+        pod for pod in picture.pods if pod.version == release.version and not pod.ready and pod.state != "Ending"
+    ]
+    serving = [pod for pod in waiting if pod.component not in {"gate", "expand", "contract"}]
+    if serving:
+        pod = min(serving, key=lambda each: (each.state in {"Running", "Pending"}, each.name))
+        verb = "logs" if pod.state in {"Running", "CrashLoopBackOff", "Error"} else "describe pod"
+        yield f"kubectl {verb} {pod.name} {flag}", "see why this pod is not ready"

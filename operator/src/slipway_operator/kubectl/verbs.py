@@ -1,0 +1,196 @@
+"""The commands that decide: they write fields of spec.release, which GitOps can write as well."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import click
+
+from ..errors import KubernetesError
+from ..spec.status import MicroserviceStatus
+from . import deciding
+from .arguments import Command, Duration, Version, cluster_options, service_argument, target_of
+from .cluster import Cluster
+from .deciding import Decision
+from .errors import NotPossible
+from .picture import Picture
+from .screen import Screen, Teller
+from .views import LOOK_SECONDS, looked
+from .waiting import outcome
+from .words import present, span
+
+# The operator sees a change at once; a promotion right after `kubectl apply` need not fail for that.
+SEEN_SECONDS = 5
+STILL_SECONDS = 15
+INTERRUPTED = 130  # what shells say of a command that Ctrl-C ended
+
+
+def _wait_options(command: Command) -> Command:
+    wait = click.option("--wait", is_flag=True, help="Wait until it has come true or failed.")
+    timeout = click.option(
+        "--timeout", type=Duration(), default="10m", show_default=True, help="How long --wait waits, for example 90s."
+    )
+    return wait(timeout(command))
+
+
+@click.command(short_help="Let the version that waits take over.")
+@service_argument
+@_wait_options
+@cluster_options
+@click.pass_context
+def promote(context: click.Context, name: str, timeout: timedelta, *, wait: bool) -> None:
+    """Let the version that waits take over (spec.release.promote).
+
+    \b
+    Example:
+      kubectl slipway promote orders --wait
+    """  # noqa: D301
+    _decide(context, name, deciding.promote, timeout if wait else None, forward=True)
+
+
+@click.command(short_help="Give the running release up.")
+@service_argument
+@_wait_options
+@cluster_options
+@click.pass_context
+def abort(context: click.Context, name: str, timeout: timedelta, *, wait: bool) -> None:
+    """Give the running release up and stay with the version before it (spec.release.activeVersion).
+
+    \b
+    Example:
+      kubectl slipway abort orders --wait
+    """  # noqa: D301
+    _decide(context, name, deciding.abort, timeout if wait else None)
+
+
+@click.command(short_help="Make a kept version active again.")
+@service_argument
+@click.option("--to", type=Version(), help="Hash or label of a kept version; default: the one before.")
+@_wait_options
+@cluster_options
+@click.pass_context
+def rollback(context: click.Context, name: str, to: str | None, timeout: timedelta, *, wait: bool) -> None:
+    """Make a kept version active again (spec.release.activeVersion).
+
+    \b
+    Examples:
+      kubectl slipway rollback orders --wait
+      kubectl slipway rollback orders --to 1.4.2
+    """  # noqa: D301
+    _decide(context, name, lambda picture: deciding.rollback(picture, to or ""), timeout if wait else None)
+
+
+@click.command(short_help="Let a release stand still.")
+@service_argument
+@cluster_options
+@click.pass_context
+def pause(context: click.Context, name: str) -> None:
+    """Let the release stand still; what runs goes on (spec.release.paused).
+
+    \b
+    Example:
+      kubectl slipway pause orders
+    """  # noqa: D301
+    _decide(context, name, deciding.pause, None)
+
+
+@click.command(short_help="Let a paused release go on.")
+@service_argument
+@cluster_options
+@click.pass_context
+def resume(context: click.Context, name: str) -> None:
+    """Let a paused release go on.
+
+    \b
+    Example:
+      kubectl slipway resume orders
+    """  # noqa: D301
+    _decide(context, name, deciding.resume, None)
+
+
+@click.command(short_help="Release again what the spec says.")
+@service_argument
+@cluster_options
+@click.pass_context
+def retry(context: click.Context, name: str) -> None:
+    """Release what the spec says again: after a failure, an abort or a rollback.
+
+    \b
+    Example:
+      kubectl slipway retry orders
+    """  # noqa: D301
+    _decide(context, name, lambda picture: deciding.retry(picture, picture.now), None)
+
+
+def _decide(
+    context: click.Context,
+    name: str,
+    decide: Callable[[Picture], Decision],
+    timeout: timedelta | None,
+    *,
+    forward: bool = False,
+) -> None:
+    screen = Screen()
+    cluster = Cluster(target_of(context), screen.note)
+    picture = _fresh(cluster, name, screen)
+    decision = decide(picture)
+    for warning in decision.warnings:
+        screen.warn(warning)
+    written = cluster.patch(name, picture.namespace, decision.patch)
+    screen.say(f"{name}: {decision.said}")
+    for note in decision.notes:
+        screen.note(note)
+    if timeout is None:
+        return
+    cluster.target.namespace = picture.namespace
+    generation = int(written["metadata"]["generation"])
+    try:
+        with screen.progress() as tell:
+            took = _until(cluster, picture, (generation, decision.version), timeout, tell, forward=forward)
+    except KeyboardInterrupt:
+        screen.note(f"no longer waiting; the decision stands: {picture.command(f'status {name}')}")
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    screen.say(f"{picture.title(decision.version)} is active, after {span(took)}")
+
+
+def _fresh(cluster: Cluster, name: str, screen: Screen) -> Picture:
+    """Of the present spec, where the operator comes to look at it in time."""
+    ends = present() + timedelta(seconds=SEEN_SECONDS)
+    picture = looked(cluster, name, whole=False)
+    if not picture.seen:
+        screen.note("waiting for the operator to look at the latest change ...")
+    while not picture.seen and present() < ends:
+        time.sleep(LOOK_SECONDS)
+        picture = looked(cluster, name, whole=False)
+    return picture
+
+
+def _until(
+    cluster: Cluster, picture: Picture, wanted: tuple[int, str], timeout: timedelta, tell: Teller, *, forward: bool
+) -> timedelta:
+    """How long it took. An API server that does not answer for a while ends no wait."""
+    began = present()
+    line, told = "", began
+    while True:
+        try:
+            found = cluster.microservice(picture.name)
+        except KubernetesError as error:
+            if not error.retriable or present() - began >= timeout:
+                raise
+            line = str(error)
+        else:
+            status = MicroserviceStatus.model_validate(found.get("status") or {})
+            stands = outcome(status, wanted[0], wanted[1], forward=forward)
+            if stands.done:
+                return present() - began
+            if stands.failed:
+                raise NotPossible(f"{picture.title(wanted[1])} did not become active: {stands.failed}")
+            line = stands.line
+        now = present()
+        if now - began >= timeout:
+            cure = picture.command(f"explain {picture.name}")
+            raise NotPossible(f"not within {span(timeout)}; the decision stands. It is at {line}. Why: {cure}")
+        if now - told >= timedelta(seconds=STILL_SECONDS):
+            line, told = f"{line} (for {span(now - began)})", now
+        tell(line)
+        time.sleep(LOOK_SECONDS)

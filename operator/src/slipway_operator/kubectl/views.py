@@ -1,0 +1,162 @@
+"""The commands that look: get, status, explain, history."""
+
+import time
+from collections.abc import Iterator
+
+import click
+
+from ..errors import Overloaded, Unreachable
+from . import reports, tree
+from .arguments import ServiceName, cluster_options, output_option, service_argument, target_of
+from .cluster import PARTS, VERSIONS, Cluster
+from .explaining import explain as explained
+from .picture import Picture, picture_of
+from .screen import Screen, data
+from .words import clean, clock, present
+
+LOOK_SECONDS = 1.0
+
+
+def looked(cluster: Cluster, name: str, *, whole: bool = True) -> Picture:
+    return picture_of(cluster.read(name, PARTS if whole else (VERSIONS,)), present())
+
+
+@click.command(short_help="List services, and what blocks them.")
+@click.argument("name", type=ServiceName(), required=False)
+@click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Services of all namespaces.")
+@output_option(default="table")
+@cluster_options
+@click.pass_context
+def get(context: click.Context, name: str | None, output: str, *, everywhere: bool) -> None:
+    """List services: which version is active, which one comes, and what blocks it.
+
+    \b
+    Examples:
+      kubectl slipway get
+      kubectl slipway get -A
+      kubectl slipway get orders -o json
+    """  # noqa: D301
+    if name and everywhere:
+        raise click.UsageError("a NAME belongs to one namespace: leave out -A")
+    screen, target = Screen(), target_of(context)
+    target.everywhere = everywhere
+    cluster = Cluster(target, screen.note)
+    found, records = cluster.microservices()
+    if name:
+        found = [one for one in found if one["metadata"]["name"] == name] or [cluster.microservice(name)]
+    rows = reports.services(found, records, present())
+    if output != "table":
+        data(rows[0] if name else rows, output)
+    elif not rows:
+        where = "any namespace" if everywhere else f"namespace {cluster.namespace()}"
+        screen.note(f"no Microservices in {where}" + ("" if everywhere else ": kubectl slipway get -A lists all"))
+    else:
+        screen.table(*reports.service_table(rows, namespaces=everywhere))
+
+
+@click.command(short_help="Show one service as a tree.")
+@service_argument
+@click.option("-w", "--watch", is_flag=True, help="Look again every second, until Ctrl-C.")
+@output_option(default="tree")
+@cluster_options
+@click.pass_context
+def status(context: click.Context, name: str, output: str, *, watch: bool) -> None:
+    """Show one service as a tree: versions, pods, migrations, gates, consumers.
+
+    \b
+    Examples:
+      kubectl slipway status orders
+      kubectl slipway status orders --watch
+    """  # noqa: D301
+    if watch and output != "tree":
+        raise click.UsageError(f"--watch draws a tree: leave out -o {output}")
+    screen = Screen()
+    cluster = Cluster(target_of(context), screen.note)
+    if not watch:
+        picture = looked(cluster, name)
+        if output == "tree":
+            screen.lines(tree.lines(tree.tree(picture), screen.drawing))
+        else:
+            data(reports.service(picture), output)
+        return
+    try:
+        _watch_live(cluster, name, screen) if screen.out.is_terminal else _watch_plain(cluster, name, screen)
+    except KeyboardInterrupt:
+        return  # that is how a watch ends
+
+
+def _looks(cluster: Cluster, name: str) -> Iterator[tuple[Picture | None, str]]:
+    """A picture every second, or why there is none: an API server that is away for a while ends no watch."""
+    while True:
+        try:
+            yield looked(cluster, name), ""
+        except (Unreachable, Overloaded) as error:
+            yield None, clean(str(error))
+        time.sleep(LOOK_SECONDS)
+
+
+def _watch_live(cluster: Cluster, name: str, screen: Screen) -> None:
+    with screen.live() as live:
+        drawn: list[tree.Line] = []
+        for picture, away in _looks(cluster, name):
+            if picture:
+                drawn = tree.lines(tree.tree(picture), screen.drawing)
+            live.show(drawn, f"{away or clock(present(), present())} · Ctrl-C ends")
+
+
+def _watch_plain(cluster: Cluster, name: str, screen: Screen) -> None:
+    """Into a file or a pipe: the tree again when something but the time has changed."""
+    before: object = None
+    for picture, away in _looks(cluster, name):
+        now = (picture.status, picture.observed, picture.pods, picture.generation) if picture else away
+        if now != before and picture is None:
+            screen.note(away)
+        elif now != before and picture:
+            screen.say(clock(picture.now, picture.now))
+            screen.lines(tree.lines(tree.tree(picture), screen.drawing))
+        before = now
+
+
+@click.command(short_help="Say why a service waits.")
+@service_argument
+@output_option(default="text")
+@cluster_options
+@click.pass_context
+def explain(context: click.Context, name: str, output: str) -> None:
+    """Say why a service waits: what is not as it must be, until when, and what to do.
+
+    \b
+    Example:
+      kubectl slipway explain orders
+    """  # noqa: D301
+    screen = Screen()
+    picture = looked(Cluster(target_of(context), screen.note), name)
+    said = explained(picture)
+    if output == "text":
+        screen.explanation(said)
+    else:
+        data(reports.explanation(said), output)
+
+
+@click.command(short_help="List the last releases.")
+@service_argument
+@output_option(default="table")
+@cluster_options
+@click.pass_context
+def history(context: click.Context, name: str, output: str) -> None:
+    """List the last releases, newest first, and whether one can be gone back to.
+
+    \b
+    Example:
+      kubectl slipway history orders
+    """  # noqa: D301
+    screen = Screen()
+    picture = looked(Cluster(target_of(context), screen.note), name, whole=False)
+    if output != "table":
+        data(reports.history(picture), output)
+        return
+    rows, moods = reports.history_rows(picture)
+    if rows:
+        screen.table(reports.HISTORY_COLUMNS, rows, moods)
+    else:
+        screen.note(f"no release of {name} has ended yet")

@@ -1,0 +1,45 @@
+"""JSON Schemas of events, as a registry compares them: backward, forward, full; with one or all earlier versions.
+
+>>> old = {"type": "object", "properties": {"id": {"type": "integer"}}, "additionalProperties": False}
+>>> new = {**old, "properties": {"id": {"type": "integer"}, "note": {"type": "string"}}}
+>>> [one.rule for one in compare_schemas(old, new, Mode.BACKWARD)]
+[]
+>>> [one.rule for one in compare_schemas(old, new, Mode.FORWARD)]
+['event-closed-widened']
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .findings import Finding, Mode
+from .schema import Reading, gaps
+from .wording import Direction, findings_of
+
+# Confluent's two policies. Events of the chassis hold what their class declares and nothing else, so it asks LENIENT.
+STRICT = Reading(undeclared=True, defaults=True)
+LENIENT = Reading(undeclared=False, defaults=True)
+
+
+def compare_schemas(
+    old: Any, new: Any, mode: Mode, *, reading: Reading = STRICT, where: str = "the event", place: Sequence[str] = ()
+) -> list[Finding]:
+    """``mode`` as the registry has it: BACKWARD, the new schema reads what the old one wrote; FORWARD, the reverse."""
+    found: list[Finding] = []
+    if mode is not Mode.FORWARD:
+        narrowed = gaps(old, new, old, new, reading)
+        found += findings_of(narrowed, scope="event", direction=Direction.NARROWED, where=where, place=tuple(place))
+    if mode is not Mode.BACKWARD:
+        widened = gaps(new, old, new, old, reading)
+        found += findings_of(widened, scope="event", direction=Direction.WIDENED, where=where, place=tuple(place))
+    return found
+
+
+def compare_transitively(
+    earlier: Mapping[str, Any], new: Any, mode: Mode, *, reading: Reading = STRICT
+) -> list[Finding]:
+    """With every earlier version, by its name: a topic keeps events of all of them. Each finding is said once."""
+    found: dict[tuple[str, str, str], Finding] = {}
+    for name, old in earlier.items():
+        for one in compare_schemas(old, new, mode, reading=reading, where=f"the event, compared with {name}"):
+            found.setdefault((one.rule, one.place, repr(one.before)), one)
+    return list(found.values())

@@ -1,0 +1,74 @@
+"""What a comparison says: findings, by the rule that was broken and the place where."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Severity(StrEnum):
+    BREAKING = "breaking"  # somebody who kept to the old contract fails
+    WARNING = "warning"  # somebody may fail, or it can't be decided
+    SAFE = "safe"  # nobody fails; said for the changelog
+
+
+class Kind(StrEnum):
+    OPENAPI = "openapi"
+    EVENT = "event"
+    ASYNCAPI = "asyncapi"
+    PROTOBUF = "protobuf"
+
+
+class Mode(StrEnum):
+    """Who must understand whom: Confluent's names, and their meaning."""
+
+    BACKWARD = "backward"  # the new schema reads what was written with the old one
+    FORWARD = "forward"  # the old schema reads what is written with the new one
+    FULL = "full"  # both
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One change, judged.
+
+    Attributes:
+        rule: its name in the table of docs/contracts.md.
+        place: where, as a JSON pointer into the document, or a full name in protobuf.
+        before: what stood there in the old contract, None for nothing.
+        after: what stands there in the new one.
+        sentence: what happened, to whom it matters, and the cure.
+        undecided: the rules can't tell whether this breaks anybody: a person must.
+    """
+
+    rule: str
+    place: str
+    before: Any
+    after: Any
+    severity: Severity
+    sentence: str
+    undecided: bool = False
+
+    def data(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "rule": self.rule,
+            "place": self.place,
+            "before": self.before,
+            "after": self.after,
+            "severity": str(self.severity),
+            "undecided": self.undecided,
+            "sentence": self.sentence,
+        }
+
+
+def breaking(findings: Iterable[Finding]) -> list[Finding]:
+    return [one for one in findings if one.severity is Severity.BREAKING]
+
+
+def pointer(*tokens: str | int) -> str:
+    """RFC 6901.
+
+    >>> pointer("paths", "/v1/orders", "get")
+    '/paths/~1v1~1orders/get'
+    """
+    return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)

@@ -1,0 +1,106 @@
+"""Answers: statuses, their bodies and headers."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..findings import Finding, Severity
+from .description import Pair, covering, media_types
+
+
+def compare_answers(pair: Pair) -> Iterator[Finding]:
+    olds, news = (_answers(side.own.get("responses")) for side in (pair.old, pair.new))
+    for status, old in olds.items():
+        counterpart = _covering(status, news)
+        if counterpart is None:
+            yield _removed(pair, status)
+        else:
+            yield from _answer(
+                pair, status, pair.old.description.resolve(old), pair.new.description.resolve(counterpart)
+            )
+    for status, new in news.items():
+        if status not in olds:
+            yield pair.say(
+                "response-status-added", Severity.SAFE, f" may answer {status} now.", at=("responses", status),
+                after=status,
+            )  # fmt: skip
+            known = _covering(status, olds)
+            if known is not None:
+                yield from _answer(pair, status, pair.old.description.resolve(known), pair.new.description.resolve(new))
+
+
+def _answers(responses: Any) -> dict[str, Any]:
+    return {str(status).upper(): one for status, one in responses.items()} if isinstance(responses, Mapping) else {}
+
+
+def _covering(status: str, known: Mapping[str, Any]) -> Any:
+    for candidate in (status, f"{status[0]}XX", "DEFAULT"):
+        if candidate in known:
+            return known[candidate]
+    return None
+
+
+def _removed(pair: Pair, status: str) -> Finding:
+    if status.startswith("2"):
+        return pair.say(
+            "response-success-status-removed", Severity.BREAKING,
+            f" no longer answers {status}. Keep the status, or publish the change as a new major version.",
+            at=("responses", status), before=status,
+        )  # fmt: skip
+    return pair.say(
+        "response-status-removed",
+        Severity.SAFE,
+        f" no longer answers {status}.",
+        at=("responses", status),
+        before=status,
+    )
+
+
+def _answer(pair: Pair, status: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Finding]:
+    olds, news = media_types(old), media_types(new)
+    where = f"answer {status}"
+    for name, before in olds.items():
+        at = ("responses", status, "content", name)
+        after = covering(name, news)
+        if after is None:
+            yield pair.say(
+                "response-media-type-removed", Severity.BREAKING,
+                f", {where}: is no longer available as {name}. Keep it, or publish the change as a new major version.",
+                at=at, before=name, after=sorted(news),
+            )  # fmt: skip
+        else:
+            yield from pair.given(
+                before.get("schema", True), after.get("schema", True), "response", where, (*at, "schema")
+            )
+    yield from _headers(
+        pair, status, _header_map(pair.old.description.resolve, old), _header_map(pair.new.description.resolve, new)
+    )
+
+
+def _header_map(resolve: Any, answer: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    headers = answer.get("headers")
+    if not isinstance(headers, Mapping):
+        return {}
+    return {name.lower(): resolve(one) for name, one in headers.items() if name.lower() != "content-type"}
+
+
+def _headers(
+    pair: Pair, status: str, olds: Mapping[str, Mapping[str, Any]], news: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Finding]:
+    for name, old in olds.items():
+        where, at = f"answer {status}, header {name}", ("responses", status, "headers", name)
+        promised = old.get("required") is True
+        if name not in news:
+            yield pair.say(
+                "response-header-removed" if promised else "response-optional-header-removed",
+                Severity.BREAKING if promised else Severity.WARNING,
+                f", {where}: is gone. Keep sending it until nobody reads it.", at=at, before=name,
+            )  # fmt: skip
+            continue
+        new = news[name]
+        if promised and new.get("required") is not True:
+            yield pair.say(
+                "response-header-became-optional", Severity.BREAKING,
+                f", {where}: is no longer always there. Keep sending it always, or publish a new major version.",
+                at=at, before=True, after=False,
+            )  # fmt: skip
+        yield from pair.given(old.get("schema", True), new.get("schema", True), "header", where, (*at, "schema"))

@@ -1,0 +1,97 @@
+"""Bodies of requests."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..canonical import canonical
+from ..findings import Finding, Severity
+from .description import Description, Pair, covering, media_types
+
+MAX_DEPTH = 8
+
+
+def compare_bodies(pair: Pair) -> Iterator[Finding]:
+    old, new = (side.description.resolve(side.own.get("requestBody", {})) for side in (pair.old, pair.new))
+    at = ("requestBody",)
+    if old and not new:
+        yield pair.say(
+            "request-body-removed", Severity.BREAKING,
+            ", request body: is gone. Keep accepting it, or publish the change as a new major version.",
+            at=at, before=sorted(media_types(old)),
+        )  # fmt: skip
+    elif new and not old:
+        yield from _added(pair, new)
+    elif new:
+        if new.get("required") is True and old.get("required") is not True:
+            yield pair.say(
+                "request-body-became-required", Severity.BREAKING,
+                ", request body: is now required. Keep it optional, or publish the change as a new major version.",
+                at=(*at, "required"), before=False, after=True,
+            )  # fmt: skip
+        yield from _media_types(pair, media_types(old), media_types(new))
+
+
+def _added(pair: Pair, new: Mapping[str, Any]) -> Iterator[Finding]:
+    names = sorted(media_types(new))
+    if new.get("required") is True:
+        yield pair.say(
+            "request-body-required-added", Severity.BREAKING,
+            ", request body: is new and required. Make it optional, or publish the change as a new major version.",
+            at=("requestBody",), after=names,
+        )  # fmt: skip
+    else:
+        yield pair.say(
+            "request-body-added",
+            Severity.SAFE,
+            ", request body: is new and optional.",
+            at=("requestBody",),
+            after=names,
+        )
+
+
+def _media_types(pair: Pair, olds: dict[str, Any], news: dict[str, Any]) -> Iterator[Finding]:
+    for name, old in olds.items():
+        at = ("requestBody", "content", name)
+        new = covering(name, news)
+        if new is None:
+            yield pair.say(
+                "request-media-type-removed", Severity.BREAKING,
+                f", request body: {name} is no longer accepted. Keep it, or publish the change as a new major version.",
+                at=at, before=name, after=sorted(news),
+            )  # fmt: skip
+        else:
+            before, after = old.get("schema", True), new.get("schema", True)
+            yield from pair.taken(before, after, "request", "request body", (*at, "schema"))
+            yield from _defaults(pair, before, after, (*at, "schema"))
+    for name in news.keys() - olds.keys():
+        yield pair.say(
+            "request-media-type-added", Severity.SAFE, f", request body: {name} is accepted as well.",
+            at=("requestBody", "content", name), after=name,
+        )  # fmt: skip
+
+
+def _defaults(pair: Pair, old: Any, new: Any, at: tuple[str | int, ...]) -> Iterator[Finding]:
+    """Of properties that have the same name; those who leave one out get something else."""
+    if len(at) > MAX_DEPTH * 2:
+        return
+    before, after = _properties(pair.old.description, old), _properties(pair.new.description, new)
+    for name in sorted(before.keys() & after.keys()):
+        place = (*at, "properties", name)
+        values = [canonical(one["default"]) if _has_default(one) else None for one in (before[name], after[name])]
+        if values[0] != values[1]:
+            yield pair.say(
+                "request-default-changed", Severity.WARNING,
+                f", request body: {name} means {values[1] or 'nothing'} where it is left out, and meant "
+                f"{values[0] or 'nothing'}. Keep the default.",
+                at=(*place, "default"), before=values[0], after=values[1],
+            )  # fmt: skip
+        yield from _defaults(pair, before[name], after[name], place)
+
+
+def _has_default(schema: Any) -> bool:
+    return isinstance(schema, Mapping) and "default" in schema
+
+
+def _properties(description: Description, schema: Any) -> Mapping[str, Any]:
+    found = description.resolve(schema).get("properties")
+    return found if isinstance(found, Mapping) else {}

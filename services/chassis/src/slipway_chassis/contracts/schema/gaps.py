@@ -1,0 +1,73 @@
+"""Where one schema accepts what another refuses."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Code(StrEnum):
+    """What the narrower schema asks that the wider one does not. Rules are named after it."""
+
+    TYPE = "type"
+    ENUM = "enum"
+    BOUND = "bound"
+    MULTIPLE = "multiple-of"
+    LENGTH = "length"
+    PATTERN = "pattern"
+    FORMAT = "format"
+    REQUIRED = "required"
+    CLOSED = "closed"
+    UNDECLARED = "undeclared-property"
+    SILENT = "silently-closed"
+    DROPPED = "property-dropped"
+    ADDED = "property-added"
+    PROPERTY_COUNT = "property-count"
+    PROPERTY_NAMES = "property-names"
+    DEPENDENT = "dependent-required"
+    ITEM_COUNT = "item-count"
+    UNIQUE = "unique-items"
+    CONTAINS = "contains"
+    UNION = "union"
+    NOT = "not"
+    CONDITION = "condition"
+    FALSE = "nothing-accepted"
+    UNDECIDED = "undecided"
+
+
+# Said without a value at hand that is refused: they decide nothing.
+NOTICES = frozenset({Code.SILENT, Code.DROPPED, Code.ADDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """``wide`` stands in the schema that accepts more, ``narrow`` in the one that accepts less, at ``path``."""
+
+    code: Code
+    path: tuple[str | int, ...]
+    wide: Any
+    narrow: Any
+
+    def under(self, *tokens: str | int) -> "Gap":
+        return Gap(self.code, (*tokens, *self.path), self.wide, self.narrow)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a schema is read where JSON Schema and practice differ.
+
+    Attributes:
+        undeclared: True: where additionalProperties says nothing, any further property may come (JSON Schema,
+            Confluent's STRICT); False: nobody sends what is not declared (OpenAPI's practice, Confluent's LENIENT).
+        defaults: a property that is required and has a default may be missing in older data.
+        exclusive: False: that a value fits two alternatives of a oneOf is nobody's concern, as in answers.
+        ignore: properties with this mark are not there: ``readOnly`` in requests, ``writeOnly`` in responses.
+    """
+
+    undeclared: bool = True
+    defaults: bool = False
+    exclusive: bool = True
+    ignore: str = ""
+
+
+class Undecided(Exception):  # an answer, not an error: caught where the schema was opened
+    """These rules can't tell; the text says why."""

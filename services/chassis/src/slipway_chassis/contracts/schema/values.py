@@ -1,0 +1,164 @@
+"""Gaps between numbers, strings and arrays."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from .flattening import item
+from .gaps import Code, Gap, Undecided
+from .reading import Flat, matches
+
+if TYPE_CHECKING:
+    from .subsets import Comparison
+
+NUMBERS = frozenset({"integer", "fraction"})
+EVERY_TEXT = {"", ".*", "^.*$", "^", "$"}
+# A format within another one.
+INSIDE = {("int32", "int64"), ("float", "double")}
+UNLIMITED = 10**9  # where no upper bound is given
+
+
+def gaps(comparison: Comparison, source: Flat, target: Flat, shared: frozenset[str]) -> list[Gap]:
+    found: list[Gap] = []
+    if shared & NUMBERS:
+        found += _number_gaps(source, target, whole="fraction" not in shared)
+    if "string" in shared:
+        found += _counted(source, target, "Length", Code.LENGTH)
+        found += [
+            Gap(Code.PATTERN, ("pattern",), _one(source.patterns), pattern) for pattern in _new_patterns(source, target)
+        ]
+    if shared & (NUMBERS | {"string"}):
+        found += _format_gaps(source, target)
+    if "array" in shared:
+        found += _array_gaps(comparison, source, target)
+    return found
+
+
+def _number_gaps(source: Flat, target: Flat, *, whole: bool) -> list[Gap]:
+    found = []
+    for name, have, want, sign in (("minimum", source.low, target.low, 1), ("maximum", source.high, target.high, -1)):
+        if want is not None and (have is None or _tighter(want, have, sign, whole=whole)):
+            found.append(Gap(Code.BOUND, (name,), _bound(have), _bound(want)))
+    for multiple in target.multiples:
+        steps = {Fraction(str(one)) for one in source.multiples} | ({Fraction(1)} if whole else set())
+        if not any(step % Fraction(str(multiple)) == 0 for step in steps):
+            found.append(Gap(Code.MULTIPLE, ("multipleOf",), _one(source.multiples), multiple))
+    return found
+
+
+def _tighter(one: tuple[float, bool], other: tuple[float, bool], sign: int, *, whole: bool) -> bool:
+    first, second = (_edge(bound, sign, whole=whole) for bound in (one, other))
+    return first > second
+
+
+def _edge(bound: tuple[float, bool], sign: int, *, whole: bool) -> tuple[float, bool]:
+    """Comparable; for whole numbers the first one that is accepted."""
+    value, excluded = bound[0] * sign, bound[1]
+    if whole:
+        return (math.floor(value) + 1 if excluded else math.ceil(value)), False
+    return value, excluded
+
+
+def _bound(bound: tuple[float, bool] | None) -> Any:
+    if bound is None:
+        return None
+    return f"{bound[0]} (excluded)" if bound[1] else bound[0]
+
+
+def _counted(source: Flat, target: Flat, noun: str, code: Code, *, least: int = 0, most: int = UNLIMITED) -> list[Gap]:
+    """``least`` and ``most`` follow from other keywords of the source."""
+    found = []
+    low, high = f"min{noun}", f"max{noun}"
+    if target.counts.get(low, 0) > max(source.counts.get(low, 0), least):
+        found.append(Gap(code, (low,), source.counts.get(low), target.counts[low]))
+    if high in target.counts and target.counts[high] < min(source.counts.get(high, UNLIMITED), most):
+        found.append(Gap(code, (high,), source.counts.get(high), target.counts[high]))
+    return found
+
+
+def _new_patterns(source: Flat, target: Flat) -> list[str]:
+    return sorted(target.patterns - source.patterns - EVERY_TEXT)
+
+
+def _format_gaps(source: Flat, target: Flat) -> list[Gap]:
+    missing = {
+        wanted
+        for wanted in target.formats - source.formats
+        if not any((known, wanted) in INSIDE for known in source.formats)
+    }
+    return [Gap(Code.FORMAT, ("format",), _one(source.formats), wanted) for wanted in sorted(missing)]
+
+
+def _array_gaps(comparison: Comparison, source: Flat, target: Flat) -> list[Gap]:
+    longest = len(source.prefix) if source.items is False else UNLIMITED
+    longest = min(longest, source.counts.get("maxItems", UNLIMITED))
+    found = _counted(source, target, "Items", Code.ITEM_COUNT, most=longest)
+    if target.unique and not source.unique and longest > 1:
+        found.append(Gap(Code.UNIQUE, ("uniqueItems",), None, True))
+    places = max(len(source.prefix), len(target.prefix))
+    for number in range(min(places, longest)):
+        found += [
+            gap.under("prefixItems", number) for gap in comparison.gaps(item(source, number), item(target, number))
+        ]
+    if longest > places:
+        found += [gap.under("items") for gap in comparison.gaps(source.items, target.items)]
+    return found + _contains_gaps(comparison, source, target)
+
+
+def _contains_gaps(comparison: Comparison, source: Flat, target: Flat) -> list[Gap]:
+    def known(schema: Any, least: int, most: int | None) -> bool:
+        for own, own_least, own_most in source.contains:
+            at_least = own_least >= least and comparison.accepts(own, schema)
+            at_most = most is None or (
+                own_most is not None and own_most <= most and comparison.turned().accepts(schema, own)
+            )
+            if at_least and at_most:
+                return True
+        return least == 0 and most is None
+
+    return [
+        Gap(Code.CONTAINS, ("contains",), [one[0] for one in source.contains] or None, wanted[0])
+        for wanted in target.contains
+        if not known(*wanted)
+    ]
+
+
+def scalar_gaps(value: Any, source: Flat, target: Flat) -> list[Gap]:
+    """Of one value; ``source`` has the patterns and formats it is known to satisfy."""
+    if isinstance(value, str):
+        return _text_gaps(value, source, target)
+    if isinstance(value, bool) or value is None:
+        return []
+    exact = Flat(low=(value, False), high=(value, False), multiples=frozenset({value}) if value else frozenset())
+    found = _number_gaps(exact, target if value else _without_multiples(target), whole=False)
+    return [Gap(gap.code, gap.path, value, gap.narrow) for gap in found] + _format_gaps(source, target)
+
+
+def _without_multiples(flat: Flat) -> Flat:
+    """Zero is a multiple of everything."""
+    return Flat(low=flat.low, high=flat.high)
+
+
+def _text_gaps(value: str, source: Flat, target: Flat) -> list[Gap]:
+    sized = Flat(counts={"minLength": len(value), "maxLength": len(value)})
+    found = [Gap(gap.code, gap.path, value, gap.narrow) for gap in _counted(sized, target, "Length", Code.LENGTH)]
+    for pattern in _new_patterns(source, target):
+        try:
+            if not matches(pattern, value):
+                found.append(Gap(Code.PATTERN, ("pattern",), value, pattern))
+        except Undecided as why:
+            found.append(Gap(Code.UNDECIDED, ("pattern",), value, str(why)))
+    return found + _format_gaps(source, target)
+
+
+def counted_properties(source: Flat, target: Flat) -> list[Gap]:
+    closed = source.additional is False and not source.pattern_properties
+    most = len(source.properties) if closed else UNLIMITED
+    return _counted(source, target, "Properties", Code.PROPERTY_COUNT, least=len(source.required), most=most)
+
+
+def _one(known: frozenset[Any]) -> Any:
+    found = sorted(known, key=str)
+    return found[0] if len(found) == 1 else found or None

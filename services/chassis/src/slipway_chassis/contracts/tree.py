@@ -1,0 +1,57 @@
+"""The contracts of all services of a repository: in its working tree, in a folder, or at a commit."""
+
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..errors import UnreadableContracts
+from .bundle import INDEX, Contracts
+
+FOLDER = "contracts"  # beside a service's pyproject.toml
+
+
+def in_folder(root: Path, services: str = "services") -> dict[str, Contracts]:
+    """By the name of the service's folder."""
+    found = {}
+    for index in sorted((root / services).glob(f"*/{FOLDER}/{INDEX}")):
+        found[index.parent.parent.name] = Contracts.read(_reading(index.parent))
+    return found
+
+
+def at_commit(root: Path, commit: str, services: str = "services") -> dict[str, Contracts]:
+    """As they are committed there: nothing of that commit is run."""
+    listed = _git(root, "ls-tree", "-r", "--name-only", "-z", "--full-tree", commit, "--", services).decode()
+    prefix = f"{services}/"
+    names = {
+        path.removeprefix(prefix).split("/")[0]
+        for path in listed.split("\0")
+        if path.startswith(prefix) and path.endswith(f"/{FOLDER}/{INDEX}")
+    }
+    return {name: Contracts.read(_showing(root, commit, f"{services}/{name}/{FOLDER}")) for name in sorted(names)}
+
+
+def without_contracts(root: Path, services: str, known: Mapping[str, Contracts]) -> list[str]:
+    """Services of the working tree that committed none."""
+    there = [path.parent.name for path in (root / services).glob("*/pyproject.toml")]
+    return sorted(name for name in there if name not in known and (root / services / name / "src" / name).is_dir())
+
+
+def _reading(folder: Path) -> Callable[[str], bytes]:
+    def fetch(path: str) -> bytes:
+        try:
+            return (folder / path).read_bytes()
+        except OSError as error:
+            raise UnreadableContracts(f"{folder / path} can't be read: {error.strerror}") from None
+
+    return fetch
+
+
+def _showing(root: Path, commit: str, folder: str) -> Callable[[str], bytes]:
+    return lambda path: _git(root, "show", f"{commit}:{folder}/{path}")
+
+
+def _git(root: Path, *arguments: str) -> bytes:
+    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)  # noqa: S607
+    if done.returncode:
+        raise UnreadableContracts(done.stderr.decode(errors="replace").strip().splitlines()[-1])
+    return done.stdout

@@ -1,0 +1,255 @@
+"""Connections follow the switch: a version that gets no new requests lets go of its clients and goes on answering.
+
+A real process of a service, as `slipway run` starts it, and its file as the kubelet writes it.
+"""
+
+import http.client
+import json
+import os
+import socket
+import sys
+import threading
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from conftest import eventually
+from slipway_chassis.embedded.processes import Child, free_port
+from slipway_operator.gateway.binary import envoy_binary
+from slipway_operator.gateway.cli import write
+from slipway_operator.gateway.reading import checked
+from slipway_operator.gateway.settings import Listen
+
+pytestmark = pytest.mark.integration
+PINGER = """
+import time
+from flask import Blueprint, Response
+from slipway_chassis.http import Api, Output, Standing, current_parts
+from slipway_chassis.service import service
+
+api, pages = Api("v1"), Blueprint("pages", __name__)
+
+class Pong(Output):
+    name: str
+
+@api.get("/v1/ping")
+def ping() -> Pong:
+    return Pong(name="pinger")
+
+@api.post("/v1/ping")
+def again() -> Pong:
+    return Pong(name="pinger")
+
+@pages.get("/stream")
+def stream() -> Response:
+    draining = current_parts(Standing).draining
+    def written():
+        while not draining():
+            yield "still here\\n"
+            time.sleep(0.1)
+    return Response(written(), mimetype="text/plain")
+
+PINGER = service("pinger", apis=[api], pages=[pages], parts=lambda standing: standing)
+"""
+
+
+class ReleaseFolder:
+    """A downward API volume: the files lie in a folder of their own, and a symbolic link is replaced at once."""
+
+    def __init__(self, path):
+        self._path = path
+        self._count = 0
+        path.mkdir()
+        self.write("")
+        (path / "draining").symlink_to(Path("..data") / "draining")
+
+    def write(self, value):
+        self._count += 1
+        data = self._path / f"..{self._count}"
+        data.mkdir()
+        (data / "draining").write_text(value)
+        (self._path / "..data_tmp").symlink_to(data.name)
+        (self._path / "..data_tmp").rename(self._path / "..data")
+
+    @property
+    def file(self):
+        return self._path / "draining"
+
+
+@dataclass
+class Pinger:
+    port: int
+    admin_port: int
+    release: ReleaseFolder
+    child: Child
+
+    def established(self):
+        """The client's ports of connections that are open, as the operating system has them."""
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        mine = f"0100007F:{self.port:04X}"
+        return {int(row[2].rpartition(":")[2], 16) for row in rows if row[1] == mine and row[3] == "01"}
+
+    def ready(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=10)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+
+@pytest.fixture(name="pinger")
+def _pinger(tmp_path):
+    (tmp_path / "pinger.py").write_text(PINGER)
+    port, admin_port, release = free_port(), free_port(), ReleaseFolder(tmp_path / "release")
+    environment = {"PATH": os.environ["PATH"], "HTTP_PORT": str(port), "ADMIN_PORT": str(admin_port)}
+    environment |= {"CLOSING_FILE": str(release.file), "PYTHONPATH": str(tmp_path)}
+    argv = [sys.executable, "-m", "slipway_chassis", "run", "pinger", "http"]
+    child = Child("pinger", argv, tmp_path / "log", environment)
+    pinger = Pinger(port, admin_port, release, child)
+    child.start_and_wait(pinger.ready, 60)
+    yield pinger
+    child.stop()
+
+
+class Load:
+    """Clients that keep their connection and never try a request twice."""
+
+    def __init__(self, port, *, pauses):
+        self._pools = [urllib3.HTTPConnectionPool("127.0.0.1", port, maxsize=1, retries=False) for _ in pauses]
+        self._threads = [
+            threading.Thread(target=self._ask, args=(pool, pause), name=f"client {pause}", daemon=True)
+            for pool, pause in zip(self._pools, pauses, strict=True)
+        ]
+        self._end = threading.Event()
+        self.answers = []  # (status, Connection header)
+        self.failures = []
+
+    def _ask(self, pool, pause):
+        while not self._end.is_set():
+            for method in ("GET", "POST"):
+                try:
+                    answer = pool.request(method, "/v1/ping", json={} if method == "POST" else None, timeout=20)
+                    self.answers.append((answer.status, answer.headers.get("connection", "")))
+                except urllib3.exceptions.HTTPError as error:
+                    self.failures.append((method, pause, error))
+            self._end.wait(pause)
+
+    def wait_for(self, count):
+        """Until so many more requests were answered."""
+        already = len(self.answers)
+        eventually(lambda: len(self.answers) > already + count)
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        for thread in self._threads:
+            thread.join(30)
+        for pool in self._pools:
+            pool.close()
+
+
+def test_clients_under_load_are_let_go_and_taken_back_without_a_failed_request(pinger):
+    with Load(pinger.port, pauses=[0, 0, 0.05, 0.3, 0.5, 3]) as load:
+        for _ in range(4):
+            load.wait_for(100)
+            before = pinger.established()
+            assert len(before) >= 4  # they keep their connections
+
+            pinger.release.write("true")
+            eventually(lambda before=before: not before & pinger.established(), within=10)
+            assert pinger.ready()
+            load.wait_for(50)
+            closed = load.answers[-20:]
+
+            pinger.release.write("")
+            eventually(lambda: load.answers[-1][1] != "close", within=10)
+            assert {connection for _, connection in closed} == {"close"}
+
+    assert not load.failures
+    assert {status for status, _ in load.answers} == {200, 201}
+
+
+def test_an_idle_connection_is_closed_and_one_that_never_asked_as_well(pinger):
+    with (
+        socket.create_connection(("127.0.0.1", pinger.port)) as silent,
+        socket.create_connection(("127.0.0.1", pinger.port)) as idle,
+    ):
+        idle.sendall(b"GET /v1/ping HTTP/1.1\r\nHost: pinger\r\n\r\n")
+        assert idle.recv(4096).startswith(b"HTTP/1.1 200")
+        assert len(pinger.established()) == 2
+
+        pinger.release.write("true")
+
+        silent.settimeout(20)  # for its first five seconds, gthread has a thread wait for the first request
+        idle.settimeout(20)
+        assert (idle.recv(1), silent.recv(1)) == (b"", b"")
+
+
+def test_a_stream_comes_to_its_end(pinger):
+    with urllib3.HTTPConnectionPool("127.0.0.1", pinger.port) as pool:
+        stream = pool.request("GET", "/stream", preload_content=False, timeout=20)
+        assert stream.read(11) == b"still here\n"
+
+        pinger.release.write("true")
+
+        while stream.read(1024):
+            pass
+
+
+@contextmanager
+def gateway(folder, port):
+    """The gateway, with the service as its one upstream."""
+    listen = Listen(port=free_port(), tls_port=free_port(), metrics_port=free_port(), admin_port=free_port())
+    settings = checked(
+        {
+            "listen": listen,
+            "upstreams": {"pinger": {"address": "127.0.0.1", "port": port}},
+            "routes": [{"prefix": "/v1/ping", "upstream": "pinger", "public": True}],
+            "rateLimit": {"perClient": {"requests": 100_000, "seconds": 1}},
+        }
+    )
+    config = folder / "envoy.json"
+    write(settings, config)
+    argv = [envoy_binary(), "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "-l", "warning"]
+    child = Child("gateway", argv, folder / "envoy.log", {"SERVICE_VERSION": "1"})
+
+    def answers():
+        try:
+            with urllib3.HTTPConnectionPool("127.0.0.1", listen.port, retries=False) as pool:
+                return pool.request("GET", "/v1/ping").status == 200
+        except urllib3.exceptions.HTTPError:
+            return False
+
+    child.start_and_wait(answers, 60)
+    try:
+        yield listen.port
+    finally:
+        child.stop()
+
+
+def test_the_gateway_is_let_go_like_any_client_and_fails_no_request(pinger, tmp_path):
+    with ExitStack() as stack:
+        port = stack.enter_context(gateway(tmp_path, pinger.port))
+        load = stack.enter_context(Load(port, pauses=[0, 0, 0.3, 3]))
+        for _ in range(4):
+            load.wait_for(100)
+            before = pinger.established()
+            assert before
+
+            pinger.release.write("true")
+            eventually(lambda before=before: not before & pinger.established(), within=10)
+            load.wait_for(50)
+            pinger.release.write("")
+
+    assert not load.failures
+    assert {status for status, _ in load.answers} == {200, 201}, json.dumps(load.answers[-5:])
