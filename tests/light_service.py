@@ -17,7 +17,6 @@ from pathlib import Path
 BAD = os.environ.get("BAD", "")
 FOLDER = Path(os.environ["LIGHT_FOLDER"])
 VERSION = os.environ["SERVICE_VERSION"]
-DRAIN_FILE = Path(os.environ.get("DRAIN_FILE", "/nowhere/file"))
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -25,9 +24,7 @@ class Answers(BaseHTTPRequestHandler):
 
     def do_GET(self):
         status, body = 200, {"version": VERSION}
-        if self.path == "/readyz" and DRAIN_FILE.exists():
-            status, body = 503, {"status": "draining", "checks": {}}
-        elif self.path == "/check" and BAD == "gate":
+        if self.path == "/check" and BAD == "gate":
             status = 500
         text = json.dumps(body).encode()
         self.send_response(status)

@@ -1,7 +1,6 @@
 """The processes of one service: started, watched and ended, so that they are what is wanted. The thin edge."""
 
 import http.client
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from ...errors import PortInUse
 from ...spec.fields import SERVING
 from .layout import SLOTS, Layout, ServicePorts
 from .observing import MIGRATIONS, Process
-from .state import ServiceState
+from .state import ServiceState, replace_file
 from .system import Service
 from .versions import Version
 
@@ -153,7 +152,7 @@ class Processes:
         if admin:
             environment["ADMIN_PORT"] = str(admin)
         if component in SERVING:
-            environment["DRAIN_FILE"] = str(self._drain_file(version.hash, component))
+            environment["CLOSING_FILE"] = str(self._closing_file(version.hash, component))
         log = self.layout.data / "logs" / f"{self.service.name}-{component}.log"
         name = f"{self.service.name} {component}"
         child = Child(name, version.argv(self.service.name, process), log, environment)
@@ -181,16 +180,16 @@ class Processes:
         yield from {"http": ports.http, "grpc": ports.grpc}.values()
 
     # --- draining
-    def _drain_file(self, version: str, component: str) -> Path:
-        return self.layout.releases(self.service.name) / f"draining-{version}-{component}"
+    def _closing_file(self, version: str, component: str) -> Path:
+        return self.layout.releases(self.service.name) / f"closing-{version}-{component}"
 
     def _mark(self, state: ServiceState) -> None:
         for version, kept in state.versions.items():
             for component in SERVING:
                 if (version, component) in self._running:
-                    file = self._drain_file(version, component)
+                    file = self._closing_file(version, component)
                     if kept.draining and not file.exists():
-                        file.touch(mode=0o600)
+                        replace_file(file, "true")
                     elif not kept.draining:
                         file.unlink(missing_ok=True)
 
@@ -230,16 +229,12 @@ def _last_line(child: Child) -> str:
 
 
 def probe(admin_port: int) -> bool:
-    """Whether work can be sent there. A process that only drains could take work again at once, and counts."""
+    """Whether work can be sent there."""
     connection = http.client.HTTPConnection("127.0.0.1", admin_port, timeout=PROBE_SECONDS)
     try:
         connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        if answer.status == HTTPStatus.OK:
-            return True
-        body = json.loads(answer.read(64 * 1024))
-        return body.get("status") == "draining" and all(check["ok"] for check in body.get("checks", {}).values())
-    except (OSError, http.client.HTTPException, ValueError, AttributeError, KeyError, TypeError):
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()

@@ -21,7 +21,7 @@ class _Model(BaseModel):
 
 
 class Kept(_Model):
-    """A version as the release knows it. ``wanted``: processes of each component."""
+    """A version as the release knows it. ``wanted``: processes of each component. ``noted``: for people."""
 
     revision: int
     wanted: Mapping[str, int] = {}
