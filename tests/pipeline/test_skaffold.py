@@ -100,7 +100,7 @@ def test_debug_waits_with_a_debugger_in_http_processes(rendered):
     deployments = {item["metadata"]["name"]: item for item in of_kind(rendered("debug"), "Deployment")}
     for forward in diagnosed("debug")["portForward"]:
         container = deployments[forward["resourceName"]]["spec"]["template"]["spec"]["containers"][0]
-        assert {"name": "DEBUGPY", "value": "1"} in container["env"]
+        assert {"name": "DEBUGPY", "value": "on-5678"} in container["env"]
         assert forward["port"] == 5678
     assert "0.0.0.0:5678" in (ROOT / "services" / "dev.sh").read_text()
 
