@@ -9,6 +9,8 @@ from release_world import Broken, Nature, World, random_nature, version_desired
 from slipway_operator.planning.facts import Stage
 from slipway_operator.planning.observed import ANY, JobState
 
+GATES = version_desired("any").gates
+
 
 def push(world, chance):
     known = [*world.versions, world.desired.version]
@@ -27,6 +29,7 @@ def shape(chance):
         "contract": chance.random() < 0.2,
         "replicas": chance.choice([1, 2, 2, 4]),
         "scale_down_delay": timedelta(seconds=chance.choice([0, 30, 30, 90])),
+        "gates": chance.choice([(), GATES, GATES, GATES]),
     }
 
 
