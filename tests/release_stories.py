@@ -11,6 +11,8 @@ from slipway_operator.planning.facts import Stage
 from slipway_operator.planning.observed import ANY, JobState, Noted
 from slipway_operator.planning.steps import RunGate, ScaleServing, ScaleWorkers, SelectPreview
 
+GATES = version_desired("any").gates
+
 
 def push(world, chance):
     known = [*world.versions, world.desired.version]
@@ -29,6 +31,7 @@ def shape(chance):
         "contract": chance.random() < 0.2,
         "replicas": chance.choice([1, 2, 2, 4]),
         "scale_down_delay": timedelta(seconds=chance.choice([0, 30, 30, 90])),
+        "gates": chance.choice([(), GATES, GATES, GATES]),
     }
 
 

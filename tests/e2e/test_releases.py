@@ -242,7 +242,7 @@ def test_versions_that_are_no_good_go_back_by_themselves(users, orders):
     with traffic(), ThreadPoolExecutor(2) as pool:
         runs = [
             pool.submit(
-                one_after_the_other, users, (crashes, "CrashLoopBackOff"), (fails_to_migrate, "MigrationFailed")
+                one_after_the_other, users, (crashes, "CrashLoopBackOff"), (fails_to_migrate, "ProgressDeadlineExceeded")
             ),
             pool.submit(
                 one_after_the_other, orders, (has_no_image, "ErrImageNeverPull"),
