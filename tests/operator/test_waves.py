@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -53,7 +54,8 @@ class Fleet:
                 self.worlds[service.name] = world
         for name, world in self.worlds.items():
             self.look()
-            world.release("v2", dict(natures).get(name, Nature()))
+            # An operator that is killed all the time is slow, which is no reason to fail.
+            world.release("v2", dict(natures).get(name, Nature()), progress_deadline=timedelta(minutes=20))
         self.served = {name: ["v1"] for name in self.worlds}
 
     def view(self, name):
@@ -252,7 +254,7 @@ class TestBack:
         fleet.settle(kills=True)
 
         good = all(each == Nature() for each in natures.values())
-        assert fleet.status.phase == ("Succeeded" if good else "Failed")
+        assert fleet.status.phase == ("Succeeded" if good else "Failed"), (natures, fleet.status.failure)
         assert set(fleet.active.values()) == {"v2" if good else "v1"}
 
 

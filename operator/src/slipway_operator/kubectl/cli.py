@@ -11,6 +11,7 @@ from click.shell_completion import get_completion_class
 
 from slipway_chassis.errors import ChassisError
 
+from .adoption import adopt, orphan
 from .arguments import cluster_options
 from .verbs import abort, pause, promote, resume, retry, rollback
 from .views import explain, get, history, status
@@ -47,7 +48,7 @@ def completion(shell: str) -> None:
     click.echo(made(cli, {}, "kubectl-slipway", COMPLETE_VARIABLE).source())
 
 
-for command in (get, status, explain, history, promote, abort, rollback, pause, resume, retry):
+for command in (get, status, explain, history, promote, abort, rollback, pause, resume, retry, adopt, orphan):
     cli.add_command(command)
 
 
