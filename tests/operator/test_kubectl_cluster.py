@@ -16,7 +16,8 @@ from conftest import ROOT
 from kubernetes_api import KUBECONFIG, NEEDS, Cluster
 from operator_stories import hash_of, shop, spec
 from slipway_operator.runtimes.kubernetes.client import Client, NoFence
-from slipway_operator.runtimes.kubernetes.kinds import MICROSERVICE, Kind
+from slipway_operator.runtimes.kubernetes.kinds import MICROSERVICE, RELEASE_PLAN, Kind
+from slipway_operator.runtimes.kubernetes.looking import Key
 
 LACKING = [*NEEDS, *(["kubectl"] if tool("kubectl") is None else [])]
 pytestmark = [
@@ -116,6 +117,35 @@ def test_a_release_is_seen_explained_promoted_and_taken_back(cluster):
             rows = (await terminal.says("history", "orders")).splitlines()
             assert [row.split()[3] for row in rows[1:]] == ["Release", "Rollback", "Release", "Install"]
             assert rows[1].split()[6] == "Superseded"
+
+    asyncio.run(story())
+
+
+def test_a_plan_is_shown_promoted_and_aborted(cluster):
+    async def story():
+        async with shop(cluster, "plan") as world, world.operator() as operator:
+            terminal, key = Terminal(cluster.kubeconfig, "plan"), Key("plan", "shop", RELEASE_PLAN)
+
+            async def until_shown(words):
+                async with asyncio.timeout(PATIENCE):
+                    while words not in (said := await terminal.says("plan", "show", "rp/shop")):
+                        await operator.reconciler.reconcile(key)
+                return said
+
+            await world.released(spec("1.0"))
+            assert "no ReleasePlan shop" in await terminal.says("plan", "show", "shop", code=1)
+            waves = [{"name": "first", "services": [{"name": "orders", "version": ">=2, <3"}]}]
+            manifest = {"metadata": {"name": "shop"}, "spec": {"waves": waves, "paused": True}}
+            await world.client.apply(RELEASE_PLAN, "plan", manifest)
+            assert "the operator has not looked at it yet" in await terminal.says("plan", "show", "shop")
+            await world.want(spec("2.0"))
+            assert "orders >=2, <3  Prepared" in await until_shown("Prepared")
+            assert await world.selected() == hash_of(spec("1.0"))
+
+            assert "goes on" in await terminal.says("plan", "promote", "shop")
+            assert "plan shop: Succeeded, 1 of 1 released" in await until_shown("Succeeded")
+            assert await world.selected() == hash_of(spec("2.0"))
+            assert "carried out once" in await terminal.says("plan", "abort", "shop", code=1)
 
     asyncio.run(story())
 

@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from ..errors import OperatorError
 from ..spec.fields import GROUP, LONGEST_NAME
-from .cluster import VERSIONS, Cluster, Target
+from .cluster import MICROSERVICES, RELEASE_PLANS, VERSIONS, Cluster, Target
 
 _NAME = re.compile(
     rf"^(?:(?:ms|microservices?(?:\.{re.escape(GROUP)})?)/)?([a-z](?:[a-z0-9-]{{0,{LONGEST_NAME - 2}}}[a-z0-9])?)$"
@@ -32,11 +32,14 @@ def _asking(context: click.Context) -> Cluster:
 
 class ServiceName(click.ParamType[str]):
     name = "service"
+    pattern = _NAME
+    example = "orders, or ms/orders"
+    kind = MICROSERVICES
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        found = _NAME.match(str(value))
+        found = self.pattern.match(str(value))
         if not found:
-            self.fail(f"{value!r} is no name of a service: give one like orders, or ms/orders", param, ctx)
+            self.fail(f"{value!r} is no name of a {self.name}: give one like {self.example}", param, ctx)
         return found[1]
 
     def shell_complete(
@@ -45,10 +48,19 @@ class ServiceName(click.ParamType[str]):
         """Names in the namespace that was chosen so far; a cluster that does not answer completes nothing."""
         kind, slash, _ = incomplete.rpartition("/")
         try:
-            names = [each.rpartition("/")[2] for each in _asking(ctx).names()]
+            names = [each.rpartition("/")[2] for each in _asking(ctx).names(self.kind)]
         except OperatorError:
             return []
         return [CompletionItem(kind + slash + name) for name in names if (kind + slash + name).startswith(incomplete)]
+
+
+class PlanName(ServiceName):
+    name = "plan"
+    pattern = re.compile(
+        rf"^(?:(?:rp|releaseplans?(?:\.{re.escape(GROUP)})?)/)?([a-z](?:[a-z0-9-]{{0,{LONGEST_NAME - 2}}}[a-z0-9])?)$"
+    )
+    example = "shop, or rp/shop"
+    kind = RELEASE_PLANS
 
 
 class Version(click.ParamType[str]):

@@ -13,6 +13,7 @@ from slipway_chassis.errors import ChassisError
 
 from .adoption import adopt, orphan
 from .arguments import cluster_options
+from .plan_verbs import plan
 from .verbs import abort, pause, promote, resume, retry, rollback
 from .views import explain, get, history, status
 from .words import clean
@@ -48,7 +49,7 @@ def completion(shell: str) -> None:
     click.echo(made(cli, {}, "kubectl-slipway", COMPLETE_VARIABLE).source())
 
 
-for command in (get, status, explain, history, promote, abort, rollback, pause, resume, retry, adopt, orphan):
+for command in (get, status, explain, history, promote, abort, rollback, pause, resume, retry, adopt, orphan, plan):
     cli.add_command(command)
 
 

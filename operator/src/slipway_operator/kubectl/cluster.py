@@ -21,6 +21,7 @@ Manifest = dict[str, Any]
 MANAGER = "kubectl-slipway"
 MICROSERVICES = f"microservices.{GROUP}"
 VERSIONS = f"serviceversions.{GROUP}"
+RELEASE_PLANS = f"releaseplans.{GROUP}"
 PARTS = (VERSIONS, "deployments.apps", "pods", "services", "endpointslices.discovery.k8s.io", "jobs.batch")
 SERVICE_LABEL = f"{GROUP}/microservice"
 
@@ -84,9 +85,12 @@ class Cluster:
     def microservice(self, name: str) -> Manifest:
         return self._object("get", MICROSERVICES, name, "--show-managed-fields=true", "--output=json")
 
-    def names(self) -> list[str]:
-        """For completion: of services."""
-        return self._run("get", MICROSERVICES, "--output=name").stdout.split()
+    def plan(self, name: str) -> Manifest:
+        return self._object("get", RELEASE_PLANS, name, "--output=json")
+
+    def names(self, kind: str = MICROSERVICES) -> list[str]:
+        """For completion."""
+        return self._run("get", kind, "--output=name").stdout.split()
 
     def namespace(self) -> str:
         if self.target.namespace:
@@ -98,6 +102,10 @@ class Cluster:
         """JSON merge patch of the spec; null removes a field."""
         flags = [f"--field-manager={MANAGER}", "--type=merge", f"--patch={json.dumps(patch)}", "--output=json"]
         return self._object("patch", MICROSERVICES, name, *flags, f"--namespace={namespace}")
+
+    def patch_plan(self, name: str, patch: Manifest) -> None:
+        flags = [f"--field-manager={MANAGER}", "--type=merge", f"--patch={json.dumps(patch)}", "--output=json"]
+        self._object("patch", RELEASE_PLANS, name, *flags)
 
     # --- kubectl
     def _list(self, kinds: Sequence[str], *flags: str, needs: str = "") -> tuple[list[Manifest], list[str]]:
@@ -194,8 +202,10 @@ def _from_server(reason: str, message: str, target: Target) -> KubernetesError:
         named = re.search(r'"([^"]+)" not found', message)
         if named and message.startswith("namespaces"):
             return Missing(f"there is no namespace {named[1]}")
-        service = f"no Microservice {named[1]}" if named else "no such Microservice"
-        return Missing(f"there is {service} {where}: kubectl slipway get -A lists all")
+        kind = "ReleasePlan" if message.startswith("releaseplans") else "Microservice"
+        what = f"no {kind} {named[1]}" if named else f"no such {kind}"
+        all_of_them = "kubectl get releaseplans" if kind == "ReleasePlan" else "kubectl slipway get"
+        return Missing(f"there is {what} {where}: {all_of_them} -A lists all")
     if reason == "Forbidden":
         return Refused(f"not allowed: {message}. docs/kubectl-slipway.md has the Role that is needed")
     if reason == "Conflict":

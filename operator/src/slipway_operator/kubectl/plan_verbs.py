@@ -1,0 +1,122 @@
+"""`kubectl slipway plan show|promote|abort`: several services that are released together."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import click
+
+from .arguments import Duration, PlanName, cluster_options, output_option, target_of
+from .cluster import Cluster
+from .errors import NotPossible
+from .planned import PlanDecision, PlanPicture, abort_plan, plan_lines, plan_picture, promote_plan
+from .screen import Screen, data
+from .views import LOOK_SECONDS
+from .words import clean, present
+
+plan_argument = click.argument("name", type=PlanName(), metavar="NAME")
+
+
+@click.group(short_help="Show and decide a ReleasePlan.")
+@cluster_options
+def plan() -> None:
+    """Show and decide a ReleasePlan: several services that all get their new version, or all go back.
+
+    NAME is a ReleasePlan, as shop or rp/shop.
+    """
+
+
+def _look(cluster: Cluster, name: str) -> PlanPicture:
+    return plan_picture(cluster.plan(name), present())
+
+
+@plan.command(short_help="Show waves and services.")
+@plan_argument
+@output_option(default="tree")
+@cluster_options
+@click.pass_context
+def show(context: click.Context, name: str, output: str) -> None:
+    """Show the waves of a plan, and how far each service is.
+
+    \b
+    Example:
+      kubectl slipway plan show shop
+    """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
+    screen = Screen()
+    cluster = Cluster(target_of(context), screen.note)
+    if output != "tree":
+        data(cluster.plan(name), output)
+        return
+    for line in plan_lines(_look(cluster, name)):
+        click.echo(clean(line, 1200))
+
+
+def _wait(command: Callable[..., None]) -> Callable[..., None]:
+    wait = click.option("--wait", is_flag=True, help="Wait until the plan has ended.")
+    timeout = click.option(
+        "--timeout", type=Duration(), default="30m", show_default=True, help="How long --wait waits, for example 10m."
+    )
+    return wait(timeout(command))
+
+
+@plan.command(short_help="Let a paused plan go on.")
+@plan_argument
+@_wait
+@cluster_options
+@click.pass_context
+def promote(context: click.Context, name: str, timeout: timedelta, *, wait: bool) -> None:
+    """Let a plan that was made paused go on (spec.paused).
+
+    \b
+    Example:
+      kubectl slipway plan promote shop --wait
+    """  # noqa: D301
+    _decide(context, name, promote_plan, timeout if wait else None, wanted="Succeeded")
+
+
+@plan.command(short_help="Take all services of a plan back.")
+@plan_argument
+@_wait
+@cluster_options
+@click.pass_context
+def abort(context: click.Context, name: str, timeout: timedelta, *, wait: bool) -> None:
+    """Take all services of a plan back to the versions they came from (spec.abort).
+
+    \b
+    Example:
+      kubectl slipway plan abort shop --wait
+    """  # noqa: D301
+    _decide(context, name, abort_plan, timeout if wait else None, wanted="Failed")
+
+
+def _decide(
+    context: click.Context,
+    name: str,
+    decide: Callable[[PlanPicture], PlanDecision],
+    timeout: timedelta | None,
+    *,
+    wanted: str,
+) -> None:
+    screen = Screen()
+    cluster = Cluster(target_of(context), screen.note)
+    decision = decide(_look(cluster, name))
+    if decision.patch:
+        cluster.patch_plan(name, dict(decision.patch))
+    click.echo(clean(decision.said, 1200))
+    if timeout is not None:
+        _until_over(screen, cluster, name, timeout, wanted)
+
+
+def _until_over(screen: Screen, cluster: Cluster, name: str, timeout: timedelta, wanted: str) -> None:
+    ends, said = time.monotonic() + timeout.total_seconds(), ""
+    while not (picture := _look(cluster, name)).over:
+        line = clean(f"{picture.status.phase} {picture.status.wave}: {picture.status.blocked_by}", 300)
+        if line != said:
+            screen.note(line)
+            said = line
+        if picture.status.phase == "Blocked" or time.monotonic() > ends:
+            raise NotPossible(f"plan {name} has not ended: {line}")
+        time.sleep(LOOK_SECONDS)
+    if picture.status.phase != wanted:
+        raise NotPossible(f"plan {name} ended as {picture.status.phase}: {picture.status.failure or 'see plan show'}")
+    click.echo(f"plan {name}: {picture.status.phase}")

@@ -1,0 +1,92 @@
+"""What `kubectl slipway plan` says and decides about a ReleasePlan. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..planning.waves import refusal
+from ..spec.releaseplan import ReleasePlanSpec, ReleasePlanStatus
+from .errors import NotPossible
+from .words import span
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPicture:
+    name: str
+    spec: ReleasePlanSpec
+    status: ReleasePlanStatus
+    current: bool  # the operator has seen this spec
+    now: datetime
+
+    @property
+    def over(self) -> bool:
+        return self.current and self.status.ended is not None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDecision:
+    said: str
+    patch: Mapping[str, Any] = field(default_factory=dict)
+
+
+def plan_picture(manifest: Mapping[str, Any], now: datetime) -> PlanPicture:
+    metadata = manifest["metadata"]
+    try:
+        spec = ReleasePlanSpec.model_validate(manifest["spec"])
+        status = ReleasePlanStatus.model_validate(manifest.get("status") or {})
+    except ValidationError:
+        raise NotPossible(
+            f"plan {metadata['name']} is of another release than this program: install both anew"
+        ) from None
+    return PlanPicture(metadata["name"], spec, status, status.observed_generation == metadata["generation"], now)
+
+
+def plan_lines(picture: PlanPicture) -> list[str]:
+    """One line for the plan, one for what blocks it, and one per service below its wave."""
+    status, spec = picture.status, picture.spec
+    count = sum(len(wave.services) for wave in spec.waves)
+    began = f"for {span(picture.now - status.started)}" if status.started and not status.ended else ""
+    ended = f"{span(picture.now - status.ended)} ago" if status.ended else ""
+    head = [f"plan {picture.name}: {status.phase}", f"{status.released} of {count} released", ended or began]
+    lines = [", ".join(part for part in head if part)]
+    for label, words in (("because", status.failure), ("waits", status.blocked_by)):
+        lines += [f"  {label}: {words}"] if words else []
+    if not picture.current:
+        lines.append("  the operator has not looked at it yet")
+    told = {each.name: each for each in status.services}
+    for wave in spec.waves:
+        lines.append(f"  wave {wave.name}" + (" (now)" if wave.name == status.wave and not status.ended else ""))
+        for service in wave.services:
+            one = told.get(service.name)
+            state = f"{one.state}" if one else "not looked at yet"
+            said = f": {one.message}" if one and one.message and one.state not in {"Released", "Back"} else ""
+            lines.append(f"    {service.name} {service.version}  {state}{said}")
+    return lines
+
+
+def promote_plan(picture: PlanPicture) -> PlanDecision:
+    _refuse_if_over(picture)
+    why = refusal(picture.spec)
+    if why:
+        raise NotPossible(f"plan {picture.name} can never be carried out: {why}")
+    if not picture.spec.paused:
+        return PlanDecision(f"plan {picture.name} goes on by itself: nothing has to be promoted")
+    return PlanDecision(f"plan {picture.name} goes on", {"spec": {"paused": False}})
+
+
+def abort_plan(picture: PlanPicture) -> PlanDecision:
+    _refuse_if_over(picture)
+    if picture.status.failure:
+        return PlanDecision(f"plan {picture.name} is on its way back already: {picture.status.failure}")
+    return PlanDecision(f"plan {picture.name} is aborted: all its services go back", {"spec": {"abort": True}})
+
+
+def _refuse_if_over(picture: PlanPicture) -> None:
+    if picture.over:
+        cure = "roll services back one by one (kubectl slipway rollback), or make a plan with another name"
+        raise NotPossible(
+            f"plan {picture.name} has ended ({picture.status.phase}), and a plan is carried out once: {cure}"
+        )
