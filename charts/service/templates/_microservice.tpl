@@ -31,6 +31,9 @@ spec:
   {{- if $values.consumer.enabled }}
   events:
     group: {{ $release.consumerGroup | default $ctx.Chart.Name }}
+    {{- with tpl $release.bootstrapServers $ctx }}
+    bootstrapServers: {{ . | quote }}
+    {{- end }}
     handover: {{ get (dict "exclusive" "Exclusive" "overlap" "Overlap") $release.handover }}
   {{- end }}
   {{- with $release.gates }}
