@@ -166,7 +166,7 @@ unit: setup charts ## Run the tests that need no server (T=path for some)
 	@$(BIN)/pytest -q -m "not integration and not demo and not e2e" $(COVERAGE) $(or $(T),$(TESTS))
 
 .PHONY: integration
-integration: setup ## Run the tests against real PostgreSQL, Kafka, Envoy and kube-apiserver, kills and the demo included
+integration: setup charts ## Run the tests against real PostgreSQL, Kafka, Envoy and kube-apiserver, kills and the demo included
 	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold registry
 	@$(BIN)/pytest -q -m "integration or demo" $(COVERAGE) $(or $(T),$(TESTS))
 

@@ -9,7 +9,7 @@ want() { command -v "$1" >/dev/null 2>&1 || packages+=("$2"); }
 want make make
 want git git
 want jq jq
-want java openjdk-17-jre-headless
+want java default-jre-headless
 want mvn maven
 want npm npm
 want rsync rsync

@@ -214,7 +214,7 @@ def a_bad_version_is_refused(shop, slipway, placed):
         ended = slipway.run("release", "orders", "--version", number, "--from", folder)
     if not ended:
         raise OSError("the bad version was released")
-    print("  no request ever reached it: the gate asked it first, on a port that nobody else knows")
+    print("  no request ever reached it: what it promises was compared first, by rules, and with who relies on it")
     order = shop.ask("GET", f"/v1/orders/{placed}")
     print(f"  GET  /v1/orders/{{id}}            → {order['status']}: what was there before goes on answering")
 

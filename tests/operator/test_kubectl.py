@@ -31,7 +31,7 @@ def picture_of(world, *, generation=1, **changes):
     """What the plugin reads when the operator has looked a moment ago."""
     made = world.plan()
     former = MicroserviceStatus()
-    status = status_of(made, former, service="orders", generation=generation, now=world.now)
+    status = status_of(made, former, selector="", generation=generation, now=world.now)
     observed = replace(world.observe(), facts=facts_of(status))
     kept = {
         name: Kept(name, LABELS.get(name, name), view.revision, view.retired) for name, view in world.versions.items()

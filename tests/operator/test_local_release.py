@@ -1,12 +1,14 @@
 """The pure parts of the local runtime: what is seen, what a step changes, what a version is, what is told."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import ValidationError
 
+from conftest import ROOT
 from slipway_operator.errors import LocalRuntimeError, NotRunning
 from slipway_operator.gateway.envoy import envoy_config
 from slipway_operator.gateway.inner import Inner, endpoints
@@ -27,6 +29,7 @@ from slipway_operator.runtimes.local.observing import (
     observed,
     wanted_endpoints,
 )
+from slipway_operator.runtimes.local.promises import compared
 from slipway_operator.runtimes.local.releasing import Controls
 from slipway_operator.runtimes.local.state import Files, GateRun, Kept, Migration, ServiceState, Wish
 from slipway_operator.runtimes.local.system import Releasing, Service, System
@@ -271,13 +274,17 @@ def test_a_gate_judges_status_and_content_and_no_answer_is_no_judgement(monkeypa
     monkeypatch.setattr(checking, "asked", lambda *_: answer)
     gate = Gate.model_validate({"name": "a", "type": "http", "http": {"path": "/check", "contains": "all"}})
 
-    assert checking.checked(gate, {"http": 1}) == result
+    assert checking.checked(gate, {"http": 1}, never) == result
 
 
-def test_contracts_are_not_compared_yet_and_that_is_no_pass():
+def never():
+    raise AssertionError("an http gate compares no contracts")
+
+
+def test_contracts_that_nobody_can_judge_are_no_pass():
     gate = Gate.model_validate({"name": "a", "type": "contracts"})
 
-    assert checking.checked(gate, {"http": 1})[0] is GateState.INCONCLUSIVE
+    assert checking.checked(gate, {"http": 1}, lambda: (GateState.INCONCLUSIVE, ""))[0] is GateState.INCONCLUSIVE
 
 
 def test_endpoints_are_replaced_only_where_they_differ(tmp_path):
@@ -338,3 +345,24 @@ def test_nobody_releases_where_nothing_runs(tmp_path):
 
     with pytest.raises(NotRunning, match="slipway up"):
         Controls(layout, system, "orders")
+
+
+@pytest.mark.parametrize(
+    ("path", "state", "said"),
+    [("/pay", GateState.PASSED, ""), ("/payment", GateState.FAILED, "/v1/orders/{order_id}/pay")],
+)
+def test_the_code_of_a_version_tells_what_it_promises(tmp_path, path, state, said):
+    """Each in a process of its own; the storefront's pyproject.toml says that it calls /pay."""
+    code = tmp_path / "orders"
+    shutil.copytree(ROOT / "services" / "orders" / "src" / "orders", code)
+    api = code / "entrypoints" / "http.py"
+    api.write_text(api.read_text().replace('/pay"', f'{path}"'))
+    dev = working_tree(Service(name="orders"))
+    other = dev.model_copy(update={"hash": "0a1b2c3d", "label": "2", "source": str(tmp_path)})
+
+    found = compared("orders", dev, other, ["users", "inventory", "storefront"])
+
+    assert found[0] is state
+    assert said in found[1]
+    if state is GateState.FAILED:
+        assert "storefront calls" in compared("orders", None, other, ["storefront"])[1]

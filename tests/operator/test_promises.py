@@ -215,3 +215,48 @@ def test_a_major_goes_when_nobody_calls_it_any_more(calls, state):
         assert found.state is state, found.message
         if state is GateState.FAILED:
             assert "v1 is gone, and was called 3 times lately" in found.message
+
+
+@pytest.mark.parametrize("text", ['http_api_requests_total{version="v1"} +Inf', "no metrics at all {"])
+def test_counters_that_can_not_be_read_prove_nothing(text, monkeypatch):
+    with _namespace() as shop:
+        shop.microservice("users", OLD)
+        shop.pod("users", OLD, contracts("users"), calls={"v1": 3})
+        shop.pod("users", NEW, contracts("users", dropped))
+        asked = HttpAsker.fetch
+
+        async def fetch(self, url, most):
+            return (200, text.encode()) if url.endswith("/metrics") else await asked(self, url, most)
+
+        monkeypatch.setattr(HttpAsker, "fetch", fetch)
+
+        assert shop.judged("users").state is GateState.INCONCLUSIVE
+
+
+def test_the_active_versions_broken_contracts_hold_up_no_fix(shop):
+    shop.pods = [each for each in shop.pods if each["metadata"]["name"] != f"orders-{OLD}"]
+    shop.pod("orders", OLD, contracts("orders") | {"asyncapi.json": b"{}"})
+    shop.pod("orders", NEW, contracts("orders"))
+
+    assert shop.judged().state is GateState.PASSED
+
+
+def test_anothers_broken_declaration_is_its_own_fault(shop):
+    broken = {"consumes.json": b'{"calls": 7}'}
+    made = Contracts("users", broken)
+    shop.microservice("users", OLD)
+    shop.pod("users", OLD, broken | {"index.json": made.index()})
+    shop.pod("orders", NEW, contracts("orders"))
+
+    assert shop.judged().state is GateState.INCONCLUSIVE
+    assert shop.judged(allow_breaking=True).state is GateState.PASSED
+
+
+def test_documents_that_upset_the_rules_are_the_candidates_failure(shop):
+    def upset(files):
+        document = json.loads(files["asyncapi.json"])
+        document["operations"] = dict.fromkeys(document["operations"], 7)
+        files["asyncapi.json"] = json.dumps(document).encode()
+
+    shop.pod("orders", NEW, contracts("orders", upset))
+    assert shop.judged().state is GateState.FAILED

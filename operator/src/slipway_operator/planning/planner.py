@@ -126,8 +126,9 @@ def _steps(situation: Situation, found: Standing | None, moved: Handover) -> lis
     steps += fewer
     if situation.release is None:
         steps += _recorded_again(situation)
-        steps += sizes.forget_steps(situation)
     steps += noting.steps(situation)
+    if situation.release is None:
+        steps += sizes.forget_steps(situation)
     return steps
 
 

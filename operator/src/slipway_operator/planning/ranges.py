@@ -28,7 +28,8 @@ def impossible(wanted: str) -> bool:
     specifiers = _specifiers(wanted)
     if specifiers is None:
         return True
-    bounds = ["0", *(each.version.removesuffix(".*") for each in specifiers)]
+    bounds = ["0", "99999", *(each.version.removesuffix(".*") for each in specifiers)]
+    bounds += [Version(bound).base_version for bound in bounds]
     return not any(fits(bound + more, wanted) for bound in bounds for more in _A_LITTLE_MORE)
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from ..spec.releaseplan import Order, PlannedService, PlanPhase, ReleasePlanSpec, ReleasePlanStatus, ServiceProgress
 from ..spec.status import MicroserviceStatus
-from .desired import PlanWish
+from .desired import PLAN_FAILED, PlanWish
 from .facts import Stage
 from .ranges import fits, impossible
 
@@ -39,9 +39,18 @@ class ServiceView:
 
 
 def view_of(
-    label: str, version: str, pinned: str | None, status: MicroserviceStatus, taken_by: str = ""
+    label: str,
+    version: str,
+    pinned: str | None,
+    status: MicroserviceStatus,
+    *,
+    taken_by: str = "",
+    observed: bool = True,
 ) -> ServiceView:
+    """``observed``: the status is about the present spec; a hold of the time before may be over."""
     release, held = status.release, status.held_version
+    # What an earlier plan sent back is free for this one.
+    holds = observed and held is not None and held.version == version and held.reason != PLAN_FAILED
     waiting = release is not None and release.version == version and status.step == Stage.PROMOTING.title
     return ServiceView(
         label=label,
@@ -50,12 +59,18 @@ def view_of(
         active=status.active_version,
         waiting=waiting,
         moving=release is not None,
-        held=held.message or held.reason if held and held.version == version else "",
+        held=(held.message or held.reason) if held and holds else "",
         pinned=pinned is not None and pinned != version,
-        refused=status.blocked_by if status.phase == "Blocked" else "",
+        refused=status.blocked_by if _refused(version, status) else "",
         message=status.blocked_by,
         taken_by=taken_by,
     )
+
+
+def _refused(version: str, status: MicroserviceStatus) -> bool:
+    """It can't go where it shall: the version it is sent back to is not kept, or has failed to come up."""
+    held = status.held_version
+    return status.phase == "Blocked" or (status.phase == "Failed" and held is not None and held.version != version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +154,7 @@ class _Look:
     def failure(self) -> str:
         if self.spec.abort:
             return "it was aborted by a person"
-        begun = any(each.order == "Go" for each in self.before.values())
+        begun = any(map(_moved, self.before.values()))
         for service in self.planned():
             view = self.views.get(service.name)
             if view and view.held and self.has_version(service):
@@ -166,7 +181,7 @@ class _Look:
         opens = wave is not None and not missing and not self.spec.paused
         opens = opens and all(map(self.prepared, wave.services if wave else ()))
         # Before the first promotion all must be ready; after it, only those whose turn it is.
-        begun = any(self.told_to_go(each) for each in self.planned())
+        begun = any(self.told_to_go(each) and _moved(self.before[each.name]) for each in self.planned())
         opens = opens and (begun or unprepared is None)
         made = tuple(
             self.progress(service, self.order(service, opens=opens and each is wave))
@@ -233,6 +248,8 @@ class _Look:
         view, origin = self.views.get(service.name), self.origin(service)
         if view is None or not origin or view.taken_by or not self.has_version(service):
             return True
+        if view.pinned:  # people go before plans: it is where they sent it
+            return not view.moving
         return view.active == origin and view.stable == origin and not view.moving
 
     # --- what is written down
@@ -273,6 +290,13 @@ class _Look:
         if depends:
             return f"After {depends}"[:64]
         return "Prepared" if self.prepared(service) else "Preparing"
+
+
+def _moved(told: ServiceProgress) -> bool:
+    """Whether the plan has promoted it: a service that had its version before the plan, or its first one, tells nothing
+    of that.
+    """
+    return told.order == "Go" and told.came_from not in {"", told.version}
 
 
 def wish_of(

@@ -77,7 +77,10 @@ class Adopter:
         acted = False
         for each in _consumers(scene.seen):
             notes, now = each["metadata"].get("annotations") or {}, each["spec"].get("replicas", 1)
-            wanted = 0 if moving else int(notes.get(KEPT_REPLICAS, now))
+            kept = notes.get(KEPT_REPLICAS, "")
+            wanted = 0 if moving else int(kept) if kept.isdecimal() else now
+            if wanted > now and _consumes(scene):
+                continue  # not beside the consumers of a version that was given up
             if wanted == now:
                 continue
             patch: Manifest = {"spec": {"replicas": wanted}}
@@ -90,6 +93,11 @@ class Adopter:
 
 def _consumers(seen: Seen) -> list[Manifest]:
     return [each for each in adopted(seen) if each["metadata"]["labels"].get(_CHART_COMPONENT) == CONSUMER]
+
+
+def _consumes(scene: Scene) -> bool:
+    workers = (view.workers.get(CONSUMER) for view in scene.observed.versions.values())
+    return any(each.wanted or each.pods for each in workers if each)
 
 
 def _owned(manifest: Manifest, owner: Owner) -> bool:

@@ -26,13 +26,23 @@ _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 
 def _references(pod: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Each place in a pod that names a ConfigMap."""
-    for volume in pod.get("volumes") or []:
-        sources = (volume.get("projected") or {}).get("sources") or []
-        yield from (each["configMap"] for each in [volume, *sources] if each.get("configMap"))
-    for container in (each for kind in _CONTAINERS for each in pod.get(kind) or []):
-        yield from (each["configMapRef"] for each in container.get("envFrom") or [] if each.get("configMapRef"))
-        values = [each.get("valueFrom") or {} for each in container.get("env") or []]
-        yield from (each["configMapKeyRef"] for each in values if each.get("configMapKeyRef"))
+    for volume in _mappings(pod, "volumes"):
+        yield from _named([volume, *_mappings(volume.get("projected"), "sources")], "configMap")
+    for container in (each for kind in _CONTAINERS for each in _mappings(pod, kind)):
+        yield from _named(_mappings(container, "envFrom"), "configMapRef")
+        values = [each.get("valueFrom") for each in _mappings(container, "env")]
+        yield from _named([each for each in values if isinstance(each, dict)], "configMapKeyRef")
+
+
+def _mappings(parent: Any, key: str) -> list[dict[str, Any]]:
+    """What is no list of objects is left to the API server, which refuses the pod and says why."""
+    listed = parent.get(key) if isinstance(parent, Mapping) else None
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def _named(sources: list[dict[str, Any]], key: str) -> Iterator[dict[str, Any]]:
+    found = (each.get(key) for each in sources)
+    yield from (each for each in found if isinstance(each, dict) and isinstance(each.get("name", ""), str))
 
 
 def named(spec: MicroserviceSpec) -> dict[str, bool]:

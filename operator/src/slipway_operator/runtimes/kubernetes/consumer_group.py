@@ -74,16 +74,24 @@ def handing_over(saw: Observed) -> bool:
     return bool(consumers) and (len(running) != 1 or bool(lingering))
 
 
-def membership(seen: Seen, spec: MicroserviceSpec, brokers: str) -> Membership:
+def _group_of(seen: Seen, saw: Observed) -> str:
+    """A version's group is part of it: on the way back, consumers join the group of that time."""
+    release = saw.facts.release
+    record = seen.records.get((release.version if release else saw.active) or "")
+    return record.group if record else ""
+
+
+def membership(seen: Seen, saw: Observed, spec: MicroserviceSpec, brokers: str) -> Membership:
     """How members are told apart. The chassis puts the pod's name into the client's."""
     service = seen.microservice["metadata"]["name"]
     return Membership(
         brokers=brokers,
-        group=spec.events.group if spec.events else "",
+        group=_group_of(seen, saw) or (spec.events.group if spec.events else ""),
         names={deployment_name(service, version, CONSUMER): version for version in seen.records},
         addresses={
             address["ip"]: pod["metadata"]["labels"][VERSION_LABEL]
             for pod in of_component(seen.pods, CONSUMER)
+            if VERSION_LABEL in pod["metadata"]["labels"]
             for address in pod.get("status", {}).get("podIPs") or []
         },
     )

@@ -92,6 +92,10 @@ class Executor:
         manifest = objects.service_version(scene.owner, scene.spec, step.version, step.revision, digests)
         # Created, never applied: a record that exists is right, and can't be changed.
         made = await self._client.create(SERVICE_VERSION, scene.key.namespace, manifest)
+        if made is None:  # it is there, and was not seen: somebody took its label away
+            found_again = {name: manifest["metadata"][name] for name in ("labels", "ownerReferences")}
+            name = manifest["metadata"]["name"]
+            await self._client.merge(SERVICE_VERSION, scene.key.namespace, name, {"metadata": found_again})
         record = ServiceVersionSpec.model_validate(manifest["spec"])
         for name in configuration.copies(record) if made else ():
             original = found[name]

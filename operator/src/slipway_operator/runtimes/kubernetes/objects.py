@@ -6,12 +6,13 @@ added that the release does not need: labels, and for pods that serve a file tha
 
 import copy
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...planning.observed import ANY, MigrationKind
-from ...spec.fields import API_VERSION, SERVING
+from ...spec.fields import API_VERSION, HASH, SERVING
 from ...spec.gates import JobGate
 from ...spec.hashing import version_name
 from ...spec.microservice import MicroserviceSpec, ServicePort
@@ -108,6 +109,8 @@ def workload_selector(service: str, version: str, component: str) -> dict[str, s
 def selected(service: str, selector: Mapping[str, str], *, grpc: bool = False) -> str:
     """The version a Service selects, or ANY; "?" where the selector is none of ours."""
     version = selector.get(VERSION_LABEL, ANY)
+    if version not in {ANY, NOTHING} and not re.fullmatch(HASH, version):
+        return "?"  # it selects nothing, whatever else it says
     ours = pods_selector(service, version) if grpc else active_selector(service, version)
     return version if dict(selector) == ours else "?"
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -267,7 +268,7 @@ def _migrations(jobs: list[Manifest]) -> Iterator[tuple[tuple[str, MigrationKind
     """The latest attempt of each: earlier ones come first, and are replaced in the mapping."""
     for job in sorted(jobs, key=_attempt):
         role: MigrationKind | None = _migration_kind(job["metadata"]["labels"].get(ROLE_LABEL))
-        if role:
+        if role and VERSION_LABEL in job["metadata"]["labels"]:
             state, message, _ = _job_state(job)
             yield (job["metadata"]["labels"][VERSION_LABEL], role), JobView(state, _attempt(job), message)
 
@@ -279,7 +280,13 @@ def _migration_kind(role: str | None) -> MigrationKind | None:
 
 
 def _attempt(job: Manifest) -> int:
-    return int((job["metadata"].get("annotations") or {}).get(ATTEMPT, 0))
+    return _number(job, ATTEMPT)
+
+
+def _number(job: Manifest, name: str) -> int:
+    """0 where somebody has written something else."""
+    value = str((job["metadata"].get("annotations") or {}).get(name, ""))
+    return int(value) if value.isdecimal() else 0
 
 
 def _job_state(job: Manifest) -> tuple[JobState, str, str | None]:
@@ -299,14 +306,14 @@ def _gate_jobs(jobs: list[Manifest]) -> dict[tuple[str, str], GateView]:
         JobState.FAILED: GateState.FAILED,
     }
     found = {}
-    gates = [job for job in jobs if job["metadata"]["labels"].get(ROLE_LABEL) == "gate"]
-    for job in sorted(gates, key=lambda each: (_attempt(each), int(each["metadata"]["annotations"][RUN]))):
+    gates = [job for job in jobs if job["metadata"]["labels"].get(ROLE_LABEL) == "gate" and _is_ours(job)]
+    for job in sorted(gates, key=lambda each: (_attempt(each), _number(each, RUN))):
         notes = job["metadata"]["annotations"]
         state, message, ended = _job_state(job)
         found[job["metadata"]["labels"][VERSION_LABEL], notes[GATE]] = GateView(
             state=states[state],
             attempt=_attempt(job),
-            run=int(notes[RUN]),
+            run=_number(job, RUN),
             started=moment(job["metadata"]["creationTimestamp"]),
             first_started=moment(notes[FIRST_STARTED]),
             finished=moment(ended) if ended else None,
@@ -315,13 +322,20 @@ def _gate_jobs(jobs: list[Manifest]) -> dict[tuple[str, str], GateView]:
     return found
 
 
+def _is_ours(job: Manifest) -> bool:
+    notes = job["metadata"].get("annotations") or {}
+    return VERSION_LABEL in job["metadata"]["labels"] and {GATE, FIRST_STARTED} <= notes.keys()
+
+
 def _results(seen: Seen) -> dict[tuple[str, str], GateView]:
-    return {
-        (version, name.removeprefix(GATE_RESULT)): gate_view(json.loads(value))
-        for version, manifest in seen.versions.items()
-        for name, value in (manifest["metadata"].get("annotations") or {}).items()
-        if name.startswith(GATE_RESULT)
-    }
+    """A result that can't be read is none: the gate is asked again."""
+    found = {}
+    for version, manifest in seen.versions.items():
+        for name, value in (manifest["metadata"].get("annotations") or {}).items():
+            if name.startswith(GATE_RESULT):
+                with suppress(ValueError, KeyError, TypeError, AttributeError):
+                    found[version, name.removeprefix(GATE_RESULT)] = gate_view(json.loads(value))
+    return found
 
 
 def gate_view(kept: Mapping[str, Any]) -> GateView:

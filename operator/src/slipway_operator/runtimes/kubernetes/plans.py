@@ -56,8 +56,10 @@ class PlanReconciler:
         if found is None or found["metadata"].get("deletionTimestamp"):
             return None
         spec, before, now = ReleasePlanSpec.model_validate(found["spec"]), _status(found), self._clock()
-        outlook = coordinate(spec, before, await self._views(key, spec, _older(plans, found)), now)
         generation = found["metadata"]["generation"]
+        if before.ended and before.observed_generation == generation:
+            return None
+        outlook = coordinate(spec, before, await self._views(key, spec, _older(plans, found)), now)
         after = _status_of(outlook, before, generation, now)
         if after != before or not found.get("status"):
             await self._write(key, found, after)
@@ -106,9 +108,9 @@ async def plans_of(client: Client, namespace: str, service: str) -> list[Manifes
 
 
 def wish_from(plans: Sequence[Manifest], service: str, spec: MicroserviceSpec) -> PlanWish | None:
-    """The oldest plan that has something to say decides."""
+    """The oldest plan that has something to say decides; one that has ended only where no other does."""
     version = version_hash(spec)
-    for each in plans:
+    for each in sorted(plans, key=lambda plan: not _open(plan)):
         read = _read(each)
         if read is not None:
             wish = wish_of(each["metadata"]["name"], *read, service=service, label=spec.version, version=version)
@@ -125,7 +127,8 @@ def _view(microservice: Manifest, older: Sequence[Manifest]) -> ServiceView:
         status = MicroserviceStatus.model_validate(microservice.get("status") or {})
     except ValidationError:
         status = MicroserviceStatus()
-    return view_of(spec.version, version_hash(spec), pinned, status, taken)
+    current = status.observed_generation == microservice["metadata"]["generation"]
+    return view_of(spec.version, version_hash(spec), pinned, status, taken_by=taken, observed=current)
 
 
 def _read(plan: Manifest) -> tuple[ReleasePlanSpec, ReleasePlanStatus] | None:

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from slipway_chassis.contracts import Contracts, Declared, Verdict, judge
 from slipway_chassis.contracts.bundle import INDEX, MAX_BYTES, MAX_FILE_BYTES, MAX_FILES, PATH
-from slipway_chassis.contracts.findings import Finding, breaking
+from slipway_chassis.contracts.findings import breaking
 from slipway_chassis.contracts.protobuf import packages
 from slipway_chassis.contracts.relying import unmet
 from slipway_chassis.errors import ChassisError, ConfigurationError, UnreadableContracts
@@ -97,31 +97,54 @@ async def _compared(
         return Judged(GateState.FAILED, f"{candidate} shows no contracts on its admin port: {cure}", {})
     answering = _of(pods, active) if active and active != candidate else []
     # A fix must not wait for a version that is broken, and has nobody to ask.
-    old = await _shown(asker, answering) if answering else None
+    old = await _former(asker, answering)
     others = await _others(client, asker, key)
     usage = await _usage(asker, answering, old) if old and _drops(old, new) else None
-    verdict = await asyncio.to_thread(judge, old, new, list(others.declared()), usage)
-    # What the candidate relies on must be there before it gets requests.
-    unserved = [
-        finding
-        for declared in new.consumes
-        for provider in others.contracts.values()
-        if provider.service == declared.service
-        for finding in unmet(declared, provider)
-    ]
-    state, message = _said(verdict, [*verdict.findings, *unserved], others, allowed=gate.allow_breaking)
+    verdict = await asyncio.to_thread(_judged, old, new, others, usage)
+    state, message = _said(verdict, others, allowed=gate.allow_breaking)
     compared_with = "" if old or not active or active == candidate else f"; {active} showed none to compare with"
     return Judged(state, message + compared_with, new.digests())
 
 
-def _said(verdict: Verdict, findings: Sequence[Finding], others: Others, *, allowed: bool) -> tuple[GateState, str]:
+async def _former(asker: Asker, addresses: Sequence[str]) -> Contracts | None:
+    """None as well where it can't be asked, or shows what is no contract: a fix must not wait for what is broken."""
+    try:
+        return await _shown(asker, addresses) if addresses else None
+    except (Unasked, UnreadableContracts):
+        return None
+
+
+def _judged(old: Contracts | None, new: Contracts, others: Others, usage: Mapping[str, float] | None) -> Verdict:
+    """With what the candidate relies on: it must be there before the candidate gets requests."""
+    try:
+        verdict = judge(old, new, list(others.declared()), usage)
+        unserved = [
+            finding
+            for declared in new.consumes
+            for provider in others.contracts.values()
+            if provider.service == declared.service
+            for finding in unmet(declared, provider)
+        ]
+    except ChassisError:
+        raise
+    except Exception as error:
+        # Documents come from versions that nobody trusts yet; whatever they do to the rules is the candidate's failure.
+        raise UnreadableContracts(f"they can't be compared: {type(error).__name__}: {error}"[:300]) from error
+    findings = [*verdict.findings, *unserved]
+    return Verdict(ok=not breaking(findings), findings=findings, inconclusive=verdict.inconclusive)
+
+
+def _said(verdict: Verdict, others: Others, *, allowed: bool) -> tuple[GateState, str]:
+    findings = verdict.findings
     breaks = breaking(findings)
     if breaks:
         sentences = " ".join(each.sentence for each in breaks[:SAID_AT_MOST])
         more = f" And {len(breaks) - SAID_AT_MOST} more." if len(breaks) > SAID_AT_MOST else ""
         return (GateState.PASSED if allowed else GateState.FAILED), f"{sentences}{more}"
     if others.unasked:
-        return GateState.INCONCLUSIVE, f"nobody knows what {', '.join(others.unasked)} relies on: no pod answers"
+        return (
+            GateState.PASSED if allowed else GateState.INCONCLUSIVE
+        ), f"nobody knows what {', '.join(others.unasked)} relies on: no pod answers"
     if verdict.inconclusive:
         undecided = next(each for each in findings if each.undecided)
         return (GateState.PASSED if allowed else GateState.INCONCLUSIVE), undecided.sentence
@@ -203,14 +226,15 @@ async def _others(client: Client, asker: Asker, key: Key) -> Others:
 
     async def ask(name: str, version: str) -> None:
         mine = [each for each in pods if each["metadata"]["labels"].get(SERVICE_LABEL) == name]
+        if mine and not any(map(_admin_port, mine)):
+            return  # a service without the chassis declares nothing
         async with limit:
             try:
                 contracts = await _shown(asker, _of(mine, version))
+                if contracts and contracts.consumes is not None:  # read here, where it is its own fault
+                    found[name] = contracts
             except (Unasked, ChassisError):
                 unasked.append(name)
-                return
-        if contracts:
-            found[name] = contracts
 
     active = {each["metadata"]["name"]: (each.get("status") or {}).get("activeVersion", "") for each in services}
     await asyncio.gather(*(ask(name, version) for name, version in active.items() if version))
@@ -224,12 +248,16 @@ async def _usage(asker: Asker, addresses: Sequence[str], old: Contracts) -> Mapp
         answer = await asker.fetch(f"{address}/metrics", LARGEST_METRICS)
         if answer is None or answer[0] != _OK:
             return None
-        calls.update(_calls(answer[1].decode(errors="replace")))
+        counted = _calls(answer[1].decode(errors="replace"))
+        if counted is None:
+            return None
+        calls.update(counted)
     # A version that was counted nowhere was not called.
     return {name: calls[name] for name in [*old.openapis, *(packages(old.descriptors) if old.descriptors else ())]}
 
 
-def _calls(text: str) -> Counter[str]:
+def _calls(text: str) -> Counter[str] | None:
+    """None: the text can't be read, and so tells nothing."""
     calls: Counter[str] = Counter()
     try:
         for family in text_string_to_metric_families(text):
@@ -240,6 +268,6 @@ def _calls(text: str) -> Counter[str]:
                     # /inventory.v1.InventoryService/Reserve
                     service = sample.labels.get("method", "").strip("/").partition("/")[0]
                     calls[service.rpartition(".")[0]] += int(sample.value)
-    except ValueError:
-        return calls
+    except (ValueError, OverflowError):
+        return None
     return calls

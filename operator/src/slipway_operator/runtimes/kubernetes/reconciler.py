@@ -77,6 +77,13 @@ class Reconciler:
                 self._metrics.errors.inc()
                 await self._stall(key, str(error))
                 return None
+            except KubernetesError:
+                raise
+            except Exception as error:
+                # A fault of this program: it is shown where people look, and tried again.
+                self._metrics.errors.inc()
+                await self._stall(key, f"the operator failed at it: {type(error).__name__}: {error}"[:500])
+                raise
         except NotLeading:
             # Another replica acts; this one looks again when it leads.
             return None
@@ -126,6 +133,9 @@ class Reconciler:
 
     async def _stall(self, key: Key, why: str) -> None:
         """Said once: where the status says it already, nothing is written."""
+        if key.kind is not MICROSERVICE:
+            log.warning("%s: %s", key, why)
+            return
         microservice = await self._client.get(MICROSERVICE, key.namespace, key.name)
         if microservice is None:
             return
@@ -144,7 +154,7 @@ class Reconciler:
         brokers = spec.events.bootstrap_servers if spec.events else None
         if not brokers or self._inspector is None or not handing_over(saw):
             return saw
-        return replace(saw, group=await self._inspector.inspect(membership(seen, spec, brokers)))
+        return replace(saw, group=await self._inspector.inspect(membership(seen, saw, spec, brokers)))
 
     async def _remember(self, key: Key, seen: Seen, before: MicroserviceStatus, made: Plan, now: datetime) -> bool:
         """Writes the status, before anything is done; and nothing when nothing changed."""

@@ -104,6 +104,7 @@ class Platform:
                 hosts=lambda: self._endpoints.hosts(self.services),
                 groups=self._groups,
                 teller=teller,
+                others=[each.name for each in self.services if each.name != service.name],
             )
 
     def _migrate_working_trees(self) -> None:

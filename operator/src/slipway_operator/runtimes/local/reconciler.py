@@ -5,6 +5,7 @@ Everything is derived anew, and written before anything follows it: so ``slipway
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from slipway_chassis.errors import BrokerUnavailable
 from slipway_chassis.events.kafka import Groups
@@ -13,11 +14,12 @@ from ...errors import LocalRuntimeError
 from ...planning import Plan, plan
 from ...planning.remembering import facts_of, status_of
 from ...spec.status import MicroserviceStatus
-from .checking import Checks
+from .checking import Checks, Result
 from .executing import applied, resumed
 from .gateway import Endpoints
 from .observing import Process, Seen, absorbed, desired, observed, wanted_endpoints
 from .processes import Processes, utc_now
+from .promises import compared
 from .state import Files, Migration, ServiceState, Wish
 from .system import Service
 from .telling import Teller
@@ -42,8 +44,11 @@ class Reconciler:
         hosts: Hosts,
         groups: Groups | None,
         teller: Teller,
+        others: Sequence[str] = (),
     ) -> None:
+        """``others``: services that may have declared to rely on this one."""
         self.service = service
+        self._others = others
         self.processes = processes
         self._files = files
         self._versions = Versions(files.folder, service)
@@ -196,7 +201,11 @@ class Reconciler:
         for run in self.state.gates:
             if run.finished is None and run.gate in gates:
                 ports = {each.component: each.port for each in seen.processes if each.version == run.version}
-                self._checks.ask(run, gates[run.gate], ports)
+                self._checks.ask(run, gates[run.gate], ports, self._promises(run.version))
+
+    def _promises(self, candidate: str) -> Callable[[], Result]:
+        active = self._known.get(self.state.active or "")
+        return partial(compared, self.service.name, active, self._known[candidate], self._others)
 
     def close(self) -> None:
         self._checks.close()
