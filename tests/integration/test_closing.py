@@ -243,8 +243,7 @@ def test_the_gateway_is_let_go_like_any_client_and_fails_no_request(pinger, tmp_
         load = stack.enter_context(Load(port, pauses=[0, 0, 0.3, 3]))
         for _ in range(4):
             load.wait_for(100)
-            before = pinger.established()
-            assert before
+            before = eventually(pinger.established, within=30)
 
             pinger.release.write("true")
             eventually(lambda before=before: not before & pinger.established(), within=10)

@@ -91,7 +91,7 @@ def test_main_and_tags_are_proved_whole_and_only_tags_release(state):
     on_main, on_tag = listed(state, **MAIN), listed(state, **TAG)
 
     proving = {*SERVICES, "lint", "type check", "import rules", "proto", "pipeline", "chassis", "operator"}
-    proving |= {"integration", "charts", "images", "e2e", "changelog"}
+    proving |= {"contracts", "integration", "charts", "images", "e2e", "changelog"}
     assert set(on_main) == proving
     assert set(on_tag) == proving | {"release images", "release charts", "release page"}
 

@@ -235,7 +235,7 @@ def test_the_platforms_values_name_what_is_here():
 def test_who_speaks_to_kafka_is_let_in():
     """The listener's peers are the components that the charts render with Kafka's address."""
     [listener] = named("Kafka", "kafka")["shop"]["spec"]["kafka"]["listeners"]
-    [peer] = listener["networkPolicyPeers"]
+    peer, operator = listener["networkPolicyPeers"]
     let_in = set(peer["podSelector"]["matchExpressions"][0]["values"])
     workers = {
         item["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"]
@@ -244,6 +244,7 @@ def test_who_speaks_to_kafka_is_let_in():
     } - {"http", "grpc"}
     assert workers
     assert workers <= let_in
+    assert operator["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "operator"}
 
 
 @pytest.mark.parametrize("name", ["dev", "ci", "airgap"])
