@@ -182,7 +182,12 @@ e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstal
 	@ci/images.sh load
 	@ci/deploy.sh --fresh
 	@ci/tools/install.sh helm4
-	@$(BIN)/pytest -q -s -m e2e $(JUNIT) $(or $(T),tests/e2e tests/compose)
+	@$(BIN)/pytest -q -s -m "e2e and not soak" $(JUNIT) $(or $(T),tests/e2e tests/compose)
+
+.PHONY: soak
+soak: setup kind-up charts ## Releases and faults under load on kind, for a machine that has nothing else to do
+	@ci/images.sh load
+	@$(BIN)/pytest -q -s -m soak $(or $(T),tests/e2e)
 
 .PHONY: compose
 compose: ## Run the shop with docker compose (ci/compose.sh down: stop it and remove its data)

@@ -1,5 +1,15 @@
+import gc
+
+import pytest
+
 from slipway_chassis.errors import DatabaseUnavailable
 from slipway_chassis.telemetry.health import Health
+
+
+@pytest.fixture(autouse=True)
+def _breakers_of_other_tests_are_gone():
+    """They are known as long as somebody holds them, and a cycle holds on until it is collected."""
+    gc.collect()
 
 
 def _fail():

@@ -133,4 +133,6 @@ def _managed(operator):
     names = [f"{RELEASE}-users", f"{RELEASE}-orders"]
     for name in names:
         kubectl("wait", "--for=condition=Ready", f"microservice/{name}", "--timeout=300s", timeout=320)
-    return names
+    yield names
+    helm("uninstall", RELEASE, "--wait", "--timeout", "5m")
+    kubectl("delete", "namespace", NAMESPACE, "--timeout=180s")

@@ -147,8 +147,10 @@ def release_again_and_again(service, switches, strategy, times):
     return [release_and_follow(service, switches, strategy) for _ in range(times)]
 
 
-@pytest.mark.parametrize("strategy", [QUICK, ROLLING], ids=["BlueGreen", "Rolling"])
-def test_twenty_releases_under_load(strategy, services, switches, auditor):
+@pytest.mark.parametrize(
+    "strategy", [pytest.param(QUICK, id="BlueGreen"), pytest.param(ROLLING, id="Rolling", marks=pytest.mark.soak)]
+)
+def test_releases_under_load(strategy, services, switches, auditor):
     with traffic() as flowing, ThreadPoolExecutor(len(services)) as pool:
         runs = [pool.submit(release_again_and_again, each, switches, strategy, RELEASES_EACH) for each in services]
         found = [release for each in runs for release in each.result()]
@@ -164,6 +166,7 @@ def told(seconds):
     return f"{statistics.median(seconds):.1f} s (at most {max(seconds):.1f})"
 
 
+@pytest.mark.soak
 def test_requests_follow_the_switch_although_the_former_version_is_still_up(users, switches):
     """Kept-alive clients included: the former version's pods are there, and are not asked any more."""
     with traffic():
@@ -201,7 +204,7 @@ def has_no_image(spec):
 
 
 def fails_its_gate(spec):
-    serving(spec)["env"].append({"name": "RELEASED_AS", "value": "with-a-gate"})
+    serving(spec)["env"].append({"name": "WITH_A_GATE", "value": "yes"})
     spec["gates"] = [{"name": "smoke", "type": "http", "http": {"path": "/nowhere"}, "timeoutSeconds": 60}]
 
 
@@ -233,6 +236,7 @@ def goes_back(service, break_it, reason):
     assert service.active == former
 
 
+@pytest.mark.soak
 def test_versions_that_are_no_good_go_back_by_themselves(users, orders):
     """Each says why in its status and in an Event, and no request fails."""
 
@@ -244,7 +248,7 @@ def test_versions_that_are_no_good_go_back_by_themselves(users, orders):
         runs = [
             pool.submit(
                 one_after_the_other, users,
-                (crashes, "CrashLoopBackOff"), (fails_to_migrate, "ProgressDeadlineExceeded"),
+                (crashes, "CrashLoopBackOff"), (fails_to_migrate, "MigrationFailed"),
             ),
             pool.submit(
                 one_after_the_other, orders, (has_no_image, "ErrImageNeverPull"),
@@ -256,6 +260,7 @@ def test_versions_that_are_no_good_go_back_by_themselves(users, orders):
 
 
 # --- people and machines in the middle of it
+@pytest.mark.soak
 def test_a_rollback_takes_seconds(users, switches):
     """To a version that is still up, and to one that was scaled down."""
     down = users.active
@@ -288,6 +293,7 @@ def leader(api):
     return lease["spec"]["holderIdentity"]
 
 
+@pytest.mark.soak
 def test_a_killed_leader_is_replaced_in_the_middle_of_a_release(api, services):
     path = f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods"
     with traffic():
@@ -307,6 +313,7 @@ def test_a_killed_leader_is_replaced_in_the_middle_of_a_release(api, services):
             service.wait(generation)
 
 
+@pytest.mark.soak
 def test_an_api_server_that_is_killed_delays_a_release_and_fails_nothing(api, services):
     path = f"/api/v1/namespaces/kube-system/pods/kube-apiserver-{node()}"
     with traffic():
@@ -326,6 +333,7 @@ def test_an_api_server_that_is_killed_delays_a_release_and_fails_nothing(api, se
     eventually(started_anew)
 
 
+@pytest.mark.soak
 def test_a_drained_node_takes_one_pod_after_the_other(users, tmp_path):
     """The budget keeps one pod up while the node takes none; when it does again, the drain goes on."""
     before = {pod["metadata"]["uid"] for pod in users.pods(users.active)}
@@ -353,6 +361,7 @@ def ready(service):
     return [pod for pod in service.pods(service.active) if is_ready(pod)]
 
 
+@pytest.mark.soak
 def test_uninstall_leaves_nothing_of_managed_services(services, auditor):
     kubectl("delete", "pod", auditor, "--grace-period=0", "--force")
     helm("uninstall", RELEASE, "--wait", "--timeout", "5m")

@@ -64,7 +64,7 @@ def test_a_member_is_known_by_its_name_rather_than_by_an_address_that_others_may
     pod = {"metadata": {"labels": labels}, "status": {"podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}]}}
     seen = SimpleNamespace(microservice={"metadata": {"name": "orders"}}, records={OLD: None, NEW: None}, pods=[pod])
 
-    asked = membership(seen, Observed(), spec, "kafka:9092")
+    asked = membership(seen, Observed(Facts()), spec, "kafka:9092")
 
     assert (asked.brokers, asked.group) == ("kafka:9092", "orders")
     assert asked.version_of(f"orders-consumer-orders-{OLD}-consumer-6d4f-x1", "/10.0.0.1") == OLD

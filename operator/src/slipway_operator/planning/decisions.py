@@ -13,6 +13,8 @@ from .steps import Emit, ScaleWorkers
 
 # Rolling replaces a quarter of the pods at a time; each quarter has the deadline for itself.
 QUARTERS = 4
+# A Job has the migration's deadline itself, and says more when it is over.
+JOB_GRACE = timedelta(seconds=30)
 # More former versions than that do not stay up; the status has room for so many.
 MOST_DRAINING = 20
 
@@ -213,7 +215,7 @@ def deadline(situation: Situation, release: OpenRelease, stage: Stage) -> dateti
     if stage in UNHURRIED:
         return None
     if stage is Stage.MIGRATING:
-        return release.since + desired.migration_deadline
+        return release.since + desired.migration_deadline + JOB_GRACE
     allowed = desired.progress_deadline
     if stage is Stage.ROLLING:
         allowed *= QUARTERS

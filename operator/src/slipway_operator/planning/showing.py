@@ -59,7 +59,8 @@ def _phase(situation: Situation, found: Standing | None, moved: Handover, refuse
         return "Paused", "release.paused is true"
     if release and found:
         return _phase_of_release(situation, found)
-    if facts.held and facts.held.version == (situation.desired.pinned or situation.desired.version):
+    desired = situation.desired
+    if facts.held and facts.held.version in {desired.pinned or desired.version, desired.back_to}:
         held = facts.held
         return "Failed", f"{held.version} is held: {held.message}. Change the spec, or set release.retry to a new value"
     if refused:

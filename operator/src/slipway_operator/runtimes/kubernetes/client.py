@@ -20,6 +20,7 @@ TIMEOUT_SECONDS = 15
 TRIES = 4
 LONGEST_PAUSE = 10.0
 PAGE = 500
+_UNTYPED = "failed to create typed patch object"
 _CONFLICT, _NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 409, 404, 429, 500
 
 
@@ -195,6 +196,8 @@ def _error(status: int, what: str, raw: bytes, retry_after: str) -> KubernetesEr
     except ValueError:
         said = raw[:200].decode(errors="replace")
     message = f"{what}: {status} {said}"
+    if _UNTYPED in said:  # a list with the same key twice, for example: the API server calls that an error of its own
+        return Refused(message)
     if status == _TOO_MANY or status >= _SERVER_ERROR:
         error = Overloaded(message)
         error.retry_after = float(retry_after) if retry_after.isdigit() else 0.0

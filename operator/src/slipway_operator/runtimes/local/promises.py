@@ -4,7 +4,6 @@ The rules are those of the operator and of CI (docs/contracts.md). What other se
 pyproject.toml beside their packages.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -50,13 +49,12 @@ def exported(service: str, version: Version) -> Contracts:
     project = _project(service)
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "slipway_chassis", "contracts", "export", service, "--to", folder]
-        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         if version.source:
-            environment["PYTHONPATH"] = version.source
+            command = ["/usr/bin/env", f"PYTHONPATH={version.source}", *command]
         try:
             done = subprocess.run(
                 [*command, *(["--project", str(project)] if project else [])],
-                env=environment, capture_output=True, text=True, check=False, timeout=EXPORT_SECONDS,
+                capture_output=True, text=True, check=False, timeout=EXPORT_SECONDS,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise LocalRuntimeError(f"{version.label} did not tell its contracts within {EXPORT_SECONDS} s") from None
