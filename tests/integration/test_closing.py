@@ -159,11 +159,10 @@ class Load:
 
 
 def test_clients_under_load_are_let_go_and_taken_back_without_a_failed_request(pinger):
-    with Load(pinger.port, pauses=[0, 0, 0.05, 0.3, 0.5, 3]) as load:
+    with Load(pinger.port, pauses=[0, 0, 0.05, 0.3, 0.5, 6]) as load:
         for _ in range(4):
             load.wait_for(100)
-            before = pinger.established()
-            assert len(before) >= 4  # they keep their connections
+            before = eventually(lambda: len(kept := pinger.established()) >= 4 and kept, within=30)  # they keep them
 
             pinger.release.write("true")
             eventually(lambda before=before: not before & pinger.established(), within=10)
@@ -240,7 +239,7 @@ def gateway(folder, port):
 def test_the_gateway_is_let_go_like_any_client_and_fails_no_request(pinger, tmp_path):
     with ExitStack() as stack:
         port = stack.enter_context(gateway(tmp_path, pinger.port))
-        load = stack.enter_context(Load(port, pauses=[0, 0, 0.3, 3]))
+        load = stack.enter_context(Load(port, pauses=[0, 0, 0.3, 6]))
         for _ in range(4):
             load.wait_for(100)
             before = eventually(pinger.established, within=30)

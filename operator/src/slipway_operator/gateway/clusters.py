@@ -12,7 +12,8 @@ ADMIN = "gateway-admin"
 TELEMETRY = "gateway-telemetry"
 CONNECT_SECONDS = 1
 # Closed before gunicorn's keep-alive (75 s) ends them from its side, in the middle of a request.
-IDLE_SECONDS = 60
+# Less than the silence after which a version without traffic closes a connection (SILENT_SECONDS of the chassis).
+IDLE_SECONDS = 2
 RETRY_BUDGET_PERCENT = 20
 BUFFER_BYTES = 32768
 SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
