@@ -88,7 +88,7 @@ def test_once_tells_its_story_and_leaves_nothing(demo):
     ).groups()
     assert orders == reservations
     assert "version 2 answers; the release is over" in acts[1]
-    assert "gate api failed" in acts[2]
+    assert "gate contracts failed" in acts[2]
     assert "version 2 answers; 3 is held back" in acts[2]
     assert "what was there before goes on answering" in acts[2]
     memory = int(re.search(r"all of it takes (\d+) MB", done.stdout)[1])
