@@ -161,17 +161,18 @@ def _public_key(entry: Mapping[str, Any]) -> PublicKey | None:
 
 def http_fetch(url: str) -> Fetch:
     """Fetches over HTTP with a time limit and a size limit, following no redirect."""
-    pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(total=FETCH_SECONDS))
+    limit = urllib3.Timeout(total=FETCH_SECONDS)
 
     def fetch() -> tuple[bytes, float | None]:
         try:
             # A kept connection stays with whoever accepted it: one that was opened while the Service had no
             # endpoint yet (some networks answer for such an address) would give the same wrong answer for ever.
-            answer = pool.request("GET", url, redirect=False, preload_content=False, headers={"Connection": "close"})
-            try:
-                body = read_within(answer, most=LARGEST_SET + 1, seconds=FETCH_SECONDS)
-            finally:
-                answer.close()
+            with urllib3.PoolManager(retries=False, timeout=limit) as fresh:
+                answer = fresh.request("GET", url, redirect=False, preload_content=False)
+                try:
+                    body = read_within(answer, most=LARGEST_SET + 1, seconds=FETCH_SECONDS)
+                finally:
+                    answer.close()
         except (urllib3.exceptions.HTTPError, TimeoutError) as error:
             raise KeysUnavailable(f"{url}: {error}") from error
         if answer.status != 200 or len(body) > LARGEST_SET:  # noqa: PLR2004
