@@ -200,7 +200,7 @@ def test_a_first_version_never_has_fewer_pods_than_those_it_takes_over_from(clus
             await install(world)
             await people(cluster, world, adopting.adopt)
             await world.want(wanted(replicas=1))
-            async with asyncio.timeout(60):
+            async with watched(world), asyncio.timeout(60):
                 while not operator.switches:
                     deployment = await world.client.get(DEPLOYMENT, "sizes", f"orders-{hash_of(wanted())}-http")
                     size = deployment["spec"]["replicas"] if deployment else 0

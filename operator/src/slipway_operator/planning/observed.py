@@ -10,6 +10,8 @@ from .facts import Facts
 
 # The active Service selects the pods of all versions: so it is while pods are replaced one by one (Rolling).
 ANY = "*"
+# It selects what no version of ours has: a chart's pods that are taken over, or what somebody wrote by hand.
+FOREIGN = "?"
 MigrationKind = Literal["expand", "contract"]
 
 

@@ -12,7 +12,7 @@ from ..spec.status import (
     ReleaseRecord,
 )
 from . import facts as f
-from .observed import ANY
+from .observed import ANY, FOREIGN
 from .planner import Plan
 from .showing import Condition as Said
 
@@ -30,7 +30,7 @@ def status_of(
         phase=shown.phase,
         step=shown.step,
         blocked_by=shown.blocked_by,
-        active_version=shown.active if shown.active != ANY else "",
+        active_version=shown.active if shown.active not in {ANY, FOREIGN} else "",
         stable_version=facts.stable or "",
         candidate_version=shown.candidate,
         preview_version=shown.preview,

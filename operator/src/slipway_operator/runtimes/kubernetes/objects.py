@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...planning.observed import ANY, MigrationKind
+from ...planning.observed import ANY, FOREIGN, MigrationKind
 from ...spec.fields import API_VERSION, HASH, SERVING
 from ...spec.gates import JobGate
 from ...spec.hashing import version_name
@@ -107,12 +107,12 @@ def workload_selector(service: str, version: str, component: str) -> dict[str, s
 
 
 def selected(service: str, selector: Mapping[str, str], *, grpc: bool = False) -> str:
-    """The version a Service selects, or ANY; "?" where the selector is none of ours."""
+    """The version a Service selects, or ANY; FOREIGN where the selector is none of ours."""
     version = selector.get(VERSION_LABEL, ANY)
     if version not in {ANY, NOTHING} and not re.fullmatch(HASH, version):
-        return "?"  # it selects nothing, whatever else it says
+        return FOREIGN  # it selects nothing, whatever else it says
     ours = pods_selector(service, version) if grpc else active_selector(service, version)
-    return version if dict(selector) == ours else "?"
+    return version if dict(selector) == ours else FOREIGN
 
 
 # --- objects

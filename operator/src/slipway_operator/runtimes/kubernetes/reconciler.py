@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ...errors import KubernetesError, NotLeading, Outdated, Refused, Unreadable
 from ...planning import Plan, plan
 from ...planning.desired import desired_of
-from ...planning.observed import Observed
+from ...planning.observed import FOREIGN, Observed
 from ...planning.remembering import facts_of, stalled, status_of
 from ...planning.steps import Emit, RecordVersion, SelectPreview, Step
 from ...spec.microservice import MicroserviceSpec
@@ -207,7 +207,7 @@ def _status(microservice: Mapping[str, Any]) -> MicroserviceStatus:
 
 def _autoscaled(service: str, made: Plan) -> str:
     """The pods that share the requests, for autoscalers: those of workers would distort what a pod needs."""
-    labels = active_selector(service, made.shown.active) if made.shown.active else {}
+    labels = active_selector(service, made.shown.active) if made.shown.active not in {"", FOREIGN} else {}
     return ",".join(f"{name}={value}" for name, value in labels.items())
 
 
