@@ -42,6 +42,22 @@ class PrometheusGate(Model):
     max: float | None = Field(None, description="Greatest value that passes.")
 
 
+class AnalysisGate(Model):
+    address: str = Field(pattern=r"^https?://\S+$", max_length=500, description="Address of Prometheus.")
+    window_seconds: int = Field(
+        60,
+        ge=30,
+        le=3600,
+        description="Requests of so many seconds are compared; two readings of the metrics at least.",
+    )
+    max_error_increase: float = Field(
+        0.01, ge=0, le=1, description="Share of requests that may fail (5xx) more than with the former version."
+    )
+    max_latency_factor: float = Field(
+        1.5, ge=1, le=100, description="The p99 of durations may be so many times the former version's."
+    )
+
+
 class ContractsGate(Model):
     allow_breaking: bool = Field(
         False, description="true: a breaking change of an API or an event is reported, and stops nothing."
@@ -53,7 +69,7 @@ _NAMES_ITS_SETTINGS = [
         f"self.type == '{name}' ? has(self.{name}) : !has(self.{name})",
         f"A gate of type {name}, and no other, has settings under {name}: add {name} or change type.",
     )
-    for name in ("http", "job", "prometheus")
+    for name in ("http", "job", "prometheus", "analysis")
 ]
 
 
@@ -77,7 +93,7 @@ class Gate(Model):
     )
 
     name: str = Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", max_length=40, description="Name of the gate.")
-    type: Literal["http", "job", "prometheus", "contracts"] = Field(description="What is checked.")
+    type: Literal["http", "job", "prometheus", "analysis", "contracts"] = Field(description="What is checked.")
     phase: Literal["beforePromotion", "afterPromotion"] = Field(
         "beforePromotion", description="beforePromotion: on the preview; afterPromotion: again and again while watched."
     )
@@ -89,4 +105,7 @@ class Gate(Model):
     http: HttpGate | None = Field(None, description="Settings of type http.")
     job: JobGate | None = Field(None, description="Settings of type job.")
     prometheus: PrometheusGate | None = Field(None, description="Settings of type prometheus.")
+    analysis: AnalysisGate | None = Field(
+        None, description="Settings of type analysis: errors and durations beside the former version's."
+    )
     contracts: ContractsGate | None = Field(None, description="Settings of type contracts.")

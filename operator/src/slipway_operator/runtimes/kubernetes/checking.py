@@ -19,6 +19,7 @@ from .objects import preview_name
 ASK_SECONDS = 5
 LONGEST_BODY = 64 * 1024
 HTTP_PORT = 80
+OK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def preview_url(service: str, namespace: str, ports: Sequence[ServicePort], port
 async def checked(gate: Gate, asker: Asker, *, version: str, preview: str) -> Result:
     if gate.http:
         return await _http(gate.http, asker, preview)
-    assert gate.prometheus  # noqa: S101 # jobs and contracts are asked elsewhere
+    assert gate.prometheus  # noqa: S101 # the other types are asked elsewhere
     return await _prometheus(gate.prometheus, asker, version)
 
 
@@ -92,7 +93,7 @@ async def _http(gate: HttpGate, asker: Asker, preview: str) -> Result:
 async def _prometheus(gate: PrometheusGate, asker: Asker, version: str) -> Result:
     query = gate.query.replace("{{version}}", version)
     answer = await asker.ask(f"{gate.address.rstrip('/')}/api/v1/query", {"query": query})
-    if answer is None or answer.status != 200:  # noqa: PLR2004 # OK
+    if answer is None or answer.status != OK:
         said = f"answered {answer.status}" if answer else "did not answer"
         return GateState.INCONCLUSIVE, f"Prometheus {said}"
     value = _number(answer.body)

@@ -14,6 +14,7 @@ from ...spec.hashing import version_name
 from ...spec.microservice import MicroserviceSpec, ServicePort
 from ...spec.serviceversion import ServiceVersionSpec
 from . import configuration, objects
+from .analysing import Compared, analysed
 from .checking import Asker, checked, preview_url
 from .client import Client, Manifest
 from .kinds import (
@@ -180,6 +181,10 @@ class Executor:
             await self._gate_contracts(step, gate, scene)
             return
         started = self._clock()
+        if gate.analysis:
+            state, message = await analysed(gate.analysis, self._asker, scene.key, _compared(step, gate, scene))
+            await self._keep(step, state, message, started, scene)
+            return
         http_port = gate.http.port if gate.http else ""
         preview = preview_url(scene.key.name, scene.key.namespace, ports_of(scene, step.version), http_port)
         state, message = await checked(gate, self._asker, version=step.version, preview=preview)
@@ -254,6 +259,13 @@ def _shown(noted: Noted) -> Manifest:
         "activeUntil": noted.active_until.isoformat() if noted.active_until else None,
         "endedBecause": noted.because,
     }
+
+
+def _compared(step: s.RunGate, gate: Gate, scene: Scene) -> Compared:
+    facts = scene.observed.facts
+    if gate.phase == "beforePromotion" or not facts.release:
+        return Compared(step.version, facts.stable, None)
+    return Compared(step.version, facts.stable, facts.release.promoted_at)
 
 
 def _earlier_run(job: Manifest, step: s.RunGate) -> bool:
