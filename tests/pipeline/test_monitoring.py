@@ -24,13 +24,19 @@ import slipway_chassis.resilience.retry
 import slipway_chassis.timers  # noqa: F401 # metrics are made where they are counted
 from conftest import ROOT
 from slipway_chassis.telemetry.requests import RequestMetrics
+from slipway_operator.runtimes.kubernetes import analysing
+from slipway_operator.runtimes.kubernetes.looking import Key
 from slipway_operator.runtimes.kubernetes.metrics import Metrics
 
 MONITORING = ROOT / "k8s" / "monitoring"
 RULES = yaml.safe_load((MONITORING / "rules.yaml").read_text())["spec"]["groups"]
 DASHBOARDS = sorted((MONITORING / "dashboards").glob("*.json"))
 # What Prometheus and the PodMonitor put on every series.
-ADDED = {"namespace", "pod", "le", "app_kubernetes_io_name", "app_kubernetes_io_component", "app_kubernetes_io_version"}
+ADDED = {"namespace", "pod", "le"} | {
+    re.sub("[./]", "_", label)
+    for each in yaml.safe_load_all((MONITORING / "podmonitors.yaml").read_text())
+    for label in each["spec"].get("podTargetLabels", [])
+}
 
 
 def exported():
@@ -58,6 +64,7 @@ def expressions():
         for panel in json.loads(path.read_text())["panels"]:
             for target in panel["targets"]:
                 yield f"{path.stem}: {panel['title']}", target["expr"].replace("$namespace", "shop")
+    yield from (("gates of type analysis", query) for query in analysing.queries(Key("shop", "orders"), "0a1b2c3d", 60))
 
 
 def selectors(node):

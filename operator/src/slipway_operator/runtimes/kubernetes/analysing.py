@@ -40,11 +40,9 @@ class _NoDataError(Exception):
 async def analysed(gate: AnalysisGate, asker: Asker, key: Key, which: Compared) -> Result:
     prometheus = _Prometheus(gate, asker, key)
     try:
-        if not await prometheus.counts(f"up{prometheus.pods(which.candidate)}", "slipway_dev_version"):
-            return (
-                GateState.INCONCLUSIVE,
-                "Prometheus reads no pod of it: do its targets have the label slipway.dev/version?",
-            )
+        if not await prometheus.reads(which.candidate):
+            said = "Prometheus reads no pod of it: do its targets have the label slipway.dev/version?"
+            return GateState.INCONCLUSIVE, said
         candidate = await prometheus.traffic(which.candidate)
         baseline = await prometheus.traffic(which.baseline, which.baseline_until) if which.baseline else Traffic()
     except _NoDataError as error:
@@ -53,17 +51,27 @@ async def analysed(gate: AnalysisGate, asker: Asker, key: Key, which: Compared) 
     return (GateState.FAILED, found) if found else (GateState.PASSED, told(candidate, baseline))
 
 
+def queries(key: Key, version: str, seconds: int) -> tuple[str, str]:
+    """Requests by status, and by how long they took, of the last ``seconds``."""
+    words = {"pods": _pods(key, version), "seconds": seconds}
+    return _REQUESTS.format(**words), _WITHIN.format(**words)
+
+
+def _pods(key: Key, version: str) -> str:
+    return _POD.format(namespace=key.namespace, name=key.name, version=version)
+
+
 class _Prometheus:
     def __init__(self, gate: AnalysisGate, asker: Asker, key: Key) -> None:
         self._gate, self._asker, self._key = gate, asker, key
 
-    def pods(self, version: str) -> str:
-        return _POD.format(namespace=self._key.namespace, name=self._key.name, version=version)
+    async def reads(self, version: str) -> bool:
+        return bool(await self._counts(f"up{_pods(self._key, version)}", "slipway_dev_version"))
 
     async def traffic(self, version: str, until: datetime | None = None) -> Traffic:
-        words = {"pods": self.pods(version), "seconds": self._gate.window_seconds}
+        requests, durations = queries(self._key, version, self._gate.window_seconds)
         by_status, within = await asyncio.gather(
-            self.counts(_REQUESTS.format(**words), "status", until), self.counts(_WITHIN.format(**words), "le", until)
+            self._counts(requests, "status", until), self._counts(durations, "le", until)
         )
         return Traffic(
             requests=sum(by_status.values()),
@@ -71,7 +79,7 @@ class _Prometheus:
             within={float(bound): count for bound, count in within.items()},
         )
 
-    async def counts(self, query: str, label: str, until: datetime | None = None) -> Mapping[str, float]:
+    async def _counts(self, query: str, label: str, until: datetime | None = None) -> Mapping[str, float]:
         asked = {"query": query} | ({"time": until.isoformat()} if until else {})
         answer = await self._asker.ask(f"{self._gate.address.rstrip('/')}/api/v1/query", asked)
         if answer is None or answer.status != OK:
