@@ -1,37 +1,28 @@
 """Releases by the operator, on a real cluster and under load: nothing fails or is lost, and it goes back by itself.
 
-Users and orders are managed by the operator; a new version is the same image with another variable. SHARE_OF_LOAD
-(0.4) scales the offered load: two cores that also start pods carry no more than that. RELEASES_EACH (3) releases of
-each service by each strategy; SHARE_OF_LOAD=1 RELEASES_EACH=10 is what a machine of its own can do.
+Users and orders are managed by the operator; a new version is the same image with another variable. RELEASES_EACH (3)
+releases of each service by each strategy; SHARE_OF_LOAD=1 RELEASES_EACH=10 is what a machine of its own can do.
 """
 
 import copy
-import json
 import os
 import statistics
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from conftest import ROOT, eventually
 from e2e.api import Watch
-from e2e.conftest import CONTEXT, GATEWAY, NAMESPACE, OPERATOR_NAMESPACE, RELEASE, TOOLS, helm, kubectl, left, run
-from e2e.load import Load
+from e2e.conftest import CONTEXT, NAMESPACE, OPERATOR_NAMESPACE, RELEASE, TOOLS, helm, kubectl, left, run
 from e2e.releases import QUICK, RELEASE_SECONDS, ROLLING, Microservice, switched_at
-from shop import Customer
+from e2e.traffic import assert_no_event_was_lost_doubled_or_misordered, traffic
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
-SHARE = float(os.environ.get("SHARE_OF_LOAD", "0.4"))
 RELEASES_EACH = int(os.environ.get("RELEASES_EACH", "3"))
-READS = [("GET", "/v2/users/me", None), ("GET", "/v1/orders?limit=1", None)]
-ORDER = ("POST", "/v1/orders", {"item": "tea", "quantity": 1, "unit_price_cents": 350})
-MOST_LOAD_SECONDS = 900
 QUIET_SECONDS = 5
-SETTLE_SECONDS = 180
 
 
 @pytest.fixture(scope="module", name="services")
@@ -51,79 +42,10 @@ def _users(services):
     return found
 
 
-class Traffic:
-    """150 requests and 50 orders a second of one customer through the gateway, while the block runs."""
-
-    def __init__(self):
-        self.customer = Customer(GATEWAY)
-        self.reads = Load(self.customer, READS, rate=150 * SHARE, clients=12, seconds=MOST_LOAD_SECONDS)
-        self.orders = Load(self.customer, [ORDER], rate=50 * SHARE, clients=8, seconds=MOST_LOAD_SECONDS)
-
-    def __enter__(self):
-        self._began = time.monotonic()
-        with ExitStack() as stack:
-            for load in (self.reads, self.orders):
-                stack.enter_context(load)
-            self._loads = stack.pop_all()
-        return self
-
-    def __exit__(self, *error):
-        self._loads.__exit__(*error)
-        self.seconds = time.monotonic() - self._began
-
-    @property
-    def sent(self):
-        return self.reads.sent + self.orders.sent
-
-    @property
-    def failures(self):
-        return self.reads.failures + self.orders.failures
-
-    def flows(self):
-        """Waits until more requests were answered."""
-        before = self.reads.sent, self.orders.sent
-        eventually(lambda: self.reads.sent > before[0] + 100 and self.orders.sent > before[1] + 20, within=120)
-
-    def __str__(self):
-        rates = f"{self.reads.sent / self.seconds:.0f} requests/s and {self.orders.sent / self.seconds:.0f} orders/s"
-        return f"{rates} for {self.seconds:.0f} s, {len(self.failures)} failed"
-
-
-@contextmanager
-def traffic():
-    """No request of it fails."""
-    with Traffic() as flowing:
-        flowing.flows()
-        yield flowing
-        flowing.flows()
-    print(f"\n  {flowing}")
-    assert flowing.failures[:20] == []
-
-
 @pytest.fixture(scope="module", name="switches")
 def _switches(api):
     with Watch(api, f"/api/v1/namespaces/{NAMESPACE}/services") as watch:
         yield watch
-
-
-def audit(auditor, customer):
-    script = (ROOT / "tests" / "e2e" / "audit.py").read_text()
-    return json.loads(kubectl("exec", "-i", auditor, "--", "python", "-", customer.id, stdin=script))
-
-
-def assert_no_event_was_lost_doubled_or_misordered(auditor, flowing):
-    """What clients were told is what is stored, listed by the other service, and in Kafka, in order."""
-
-    def settled():
-        found = audit(auditor, flowing.customer)
-        complete = {order: status for order, (status, _) in found["orders"].items()} == found["listed"]
-        sent = all(found["published"][order] == version for order, (_, version) in found["orders"].items())
-        return not any(found["outboxes"].values()) and complete and sent and found
-
-    found = eventually(settled, within=SETTLE_SECONDS, every=2)
-    assert sorted(found["orders"]) == sorted(flowing.orders.created)
-    assert found["misordered"] == []
-    print(f"  {len(found['orders'])} orders, each in its place; {found['repeated']} events were sent twice")
 
 
 def release_and_follow(service, switches, strategy):

@@ -1,7 +1,7 @@
 """The gate that compares two versions: what Prometheus counted of the requests of both.
 
 Before promotion the candidate's requests are those of its preview, and the active version's those of the same time.
-After it, the former version's are those of the time just before the switch.
+After it, the former version's are those of the time right before the switch.
 """
 
 import asyncio
