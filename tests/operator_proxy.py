@@ -26,6 +26,7 @@ class Proxy:
         self.writes = []
         self._kill = None  # number of the write, whether it lands, the process
         self.killed = asyncio.Event()
+        self._cut = False  # nothing gets through any more
 
     async def __aenter__(self):
         self._session = aiohttp.ClientSession(
@@ -48,7 +49,7 @@ class Proxy:
 
     def kill_at(self, number, process, *, lands):
         """At the write of this number from now on, which lands or not, the process is killed without an answer."""
-        self.writes = []
+        self.count()
         self.killed.clear()
         self._kill = (number, lands, process)
 
@@ -56,11 +57,12 @@ class Proxy:
         """From now on, and nothing is killed."""
         self.writes = []
         self._kill = None
+        self._cut = False
 
     async def _pass(self, request):
         body = await request.read()
         counts = request.method in WRITES and "/leases" not in request.path
-        if self.killed.is_set() and self._kill:
+        if self._cut:
             request.transport.abort()  # what the dead process still had on its way reaches nobody
             return web.Response()
         if counts:
@@ -70,7 +72,7 @@ class Proxy:
             self._end(request)
             return web.Response()
         if dies:
-            self.killed.set()  # nothing else gets through behind it
+            self._cut = True
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
         try:
             async with self._session.request(
@@ -87,6 +89,7 @@ class Proxy:
             return web.Response()
 
     def _end(self, request):
+        self._cut = True
         os.kill(self._kill[2].pid, signal.SIGKILL)
         request.transport.abort()
         self.killed.set()

@@ -98,10 +98,10 @@ class Shop:
         return service["spec"]["selector"].get(VERSION_LABEL) if service else None
 
     @asynccontextmanager
-    async def operator(self, *, looks=True, **options):
+    async def operator(self, *, looks=True, client=Counted):
         """It looks at the service again and again: the same as events, without their order."""
-        async with Counted(self.access, NoFence(), **options) as client:
-            reconciler = Reconciler(client, self.answers, identity="test", inspector=self.inspector)
+        async with client(self.access, NoFence()) as made:
+            reconciler = Reconciler(made, self.answers, identity="test", inspector=self.inspector)
 
             async def look():
                 while True:
@@ -114,10 +114,10 @@ class Shop:
                         raise
                     await asyncio.sleep(self.pause)
 
-            client.reconciler = reconciler
+            made.reconciler = reconciler
             tasks = [asyncio.create_task(look())] if looks else []
             try:
-                yield client
+                yield made
             finally:
                 for task in tasks:
                     task.cancel()

@@ -13,9 +13,10 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import AsyncExitStack
+from functools import partial
 
 from conftest import ROOT
-from operator_stories import hash_of, pod, shop
+from operator_stories import Counted, hash_of, pod, shop
 from release_world import Nature, World, version_desired
 from slipway_chassis.embedded.processes import Child, free_port
 from slipway_operator.gateway.binary import envoy_binary
@@ -268,6 +269,28 @@ class LocalRuntime(Runtime):
         self.envoy.stop()
 
 
+class KilledOperatorError(BaseException):
+    """The operator's process is gone: nothing in it can catch that."""
+
+
+class Mortal(Counted):
+    """Its operator dies after so many writes, which the API server has then."""
+
+    def __init__(self, *arguments, dies_after=None):
+        super().__init__(*arguments)
+        self._left = dies_after
+        self.ended = False
+
+    async def _write(self, method, path, body, **options):
+        done = await super()._write(method, path, body, **options)
+        if self._left is not None:
+            self._left -= 1
+            self.ended = self._left <= 0
+            if self.ended:
+                raise KilledOperatorError
+        return done
+
+
 class KubernetesRuntime(Runtime):
     """The operator without kopf on a real API server; its loop runs in a thread."""
 
@@ -285,9 +308,10 @@ class KubernetesRuntime(Runtime):
     def _do(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE)
 
-    def _start(self, **options):
+    def _start(self, dies_after=None):
         self._do(self._operator_stack.aclose())
-        self.operator = self._do(self._operator_stack.enter_async_context(self.shop.operator(**options)))
+        client = partial(Mortal, dies_after=dies_after)
+        self.operator = self._do(self._operator_stack.enter_async_context(self.shop.operator(client=client)))
 
     def _spec(self, version, bad=""):
         image = {"start": "shop/missing", "migration": "shop/fails"}.get(bad, "shop/orders")
@@ -321,7 +345,7 @@ class KubernetesRuntime(Runtime):
         self._start(dies_after=effects)
 
     def pass_time(self):
-        if self.operator.ended.is_set():
+        if self.operator.ended:
             self._start()
         time.sleep(0.1)
 

@@ -10,6 +10,8 @@ CHARTS = ROOT / "charts"
 SERVICES = sorted(
     path.name for path in CHARTS.iterdir() if path.name not in {"service", "platform", "gateway", "operator"}
 )
+SHOP = [each["name"] for each in yaml.safe_load((CHARTS / "platform" / "Chart.yaml").read_text())["dependencies"]
+        if each["name"] in SERVICES]  # fmt: skip
 CASES = sorted(
     path
     for chart in (*SERVICES, "gateway", "operator", "platform")

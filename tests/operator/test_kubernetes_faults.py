@@ -206,7 +206,7 @@ def gate(image, **changes):
 
 BAD = {
     "crashes": ({"image": "shop/crashes:2.0"}, "CrashLoopBackOff"),
-    "is-never-ready": ({"image": "shop/never:2.0"}, "Starting took too long: 0 of 1 pods"),
+    "is-never-ready": ({"image": "shop/never:2.0"}, "Starting took too long: 0 of 2 pods"),
     "fails-a-gate": ({"gates": [gate("shop/fails:1")]}, "gate tests failed"),
     "has-a-bad-image": ({"image": "shop/missing:2.0"}, "ImagePullBackOff"),
     "cannot-migrate": (

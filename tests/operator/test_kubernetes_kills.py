@@ -95,7 +95,7 @@ class Chain:
             return False
         done.cancel()
         await asyncio.gather(done, return_exceptions=True)
-        assert self.process.child.wait(30) == -9
+        assert await asyncio.to_thread(self.process.child.wait, 30) == -9
         self.proxy.count()
         self.process.child.start()  # in the same pod: it holds the Lease still
         await self.released()
