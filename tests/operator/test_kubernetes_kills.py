@@ -121,6 +121,7 @@ class Chain:
         for number, word in ((self.number, "NEW"), (self.number - 1, "OLD")):
             text = text.replace(hash_of(version(number)), word).replace(f"{number}.0", word)
             text = text.replace(f'"VERSION": "{number}"', word).replace(f'config": "{number}"', word)
+        text = re.sub(r'(-config": )"[0-9a-f]{16}"', r"\1DIGEST", text)
         return re.sub(r"(NEW|OLD)-[0-9a-f]{8}\b", r"\1-COPY", text)  # it is named after its content
 
 
