@@ -117,12 +117,14 @@ class Chain:
                 labels = each["metadata"]["labels"]
                 place = labels[VERSION_LABEL], labels.get("slipway.dev/component")
                 found[kind.name, place] = [each.get("data"), each.get("immutable")]
-        text = json.dumps({str(place): each for place, each in found.items()}, sort_keys=True, indent=1)
+        text = json.dumps({str(place): each for place, each in found.items()})
         for number, word in ((self.number, "NEW"), (self.number - 1, "OLD")):
             text = text.replace(hash_of(version(number)), word).replace(f"{number}.0", word)
-            text = text.replace(f'"VERSION": "{number}"', word).replace(f'config": "{number}"', word)
-        text = re.sub(r'(-config": )"[0-9a-f]{16}"', r"\1DIGEST", text)
-        return re.sub(r"(NEW|OLD)-[0-9a-f]{8}\b", r"\1-COPY", text)  # it is named after its content
+            text = text.replace(f'"VERSION": "{number}"', f'"VERSION": "{word}"')
+            text = text.replace(f'config": "{number}"', f'config": "{word}"')
+        text = re.sub(r'(-config": )"[0-9a-f]{16}"', r'\1"DIGEST"', text)
+        text = re.sub(r"(NEW|OLD)-[0-9a-f]{8}\b", r"\1-COPY", text)  # it is named after its content
+        return json.dumps(json.loads(text), sort_keys=True, indent=1)  # anew: the order was that of hashes
 
 
 @contextlib.asynccontextmanager
