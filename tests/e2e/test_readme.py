@@ -22,6 +22,11 @@ def _commands(cluster):
     kubectl("delete", "namespace", NAMESPACE, "--timeout=180s")
 
 
+def _ctrl_c_is_heard():
+    """A shell that runs the tests in the background has them, and all that they start, ignore the signal."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="module", name="shell")
 def _shell(commands):
     """Runs a line with the PATH that the README sets."""
@@ -31,7 +36,7 @@ def _shell(commands):
     def say(line, *, stopped_after=None):
         process = subprocess.Popen(
             ["bash", "-c", f"{path}; exec {line}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            cwd=ROOT, env=os.environ | {"COLUMNS": "120"},
+            cwd=ROOT, env=os.environ | {"COLUMNS": "120"}, preexec_fn=_ctrl_c_is_heard,
         )  # fmt: skip
         if stopped_after:
             try:
