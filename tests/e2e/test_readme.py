@@ -22,21 +22,18 @@ def _commands(cluster):
     kubectl("delete", "namespace", NAMESPACE, "--timeout=180s")
 
 
-def _ctrl_c_is_heard():
-    """A shell that runs the tests in the background has them, and all that they start, ignore the signal."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.fixture(scope="module", name="shell")
 def _shell(commands):
     """Runs a line with the PATH that the README sets."""
+    # A shell that runs the tests in the background has them, and all that they start, ignore the signal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     [path] = [line for line in commands if line.startswith("export PATH=")]
     kubectl("config", "use-context", CONTEXT)
 
     def say(line, *, stopped_after=None):
         process = subprocess.Popen(
             ["bash", "-c", f"{path}; exec {line}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            cwd=ROOT, env=os.environ | {"COLUMNS": "120"}, preexec_fn=_ctrl_c_is_heard,
+            cwd=ROOT, env=os.environ | {"COLUMNS": "120"},
         )  # fmt: skip
         if stopped_after:
             try:
@@ -62,9 +59,11 @@ def test_the_shop_is_released_by_the_operator_and_goes_back(commands, shell):
     assert (code, f"({first}) is active" in said) == (0, True), said
 
     helm("upgrade", RELEASE, ROOT / "charts" / "platform", "--reuse-values", "--set", "orders.logLevel=DEBUG")
-    kubectl("wait", "--for=condition=Released", f"microservice/{ORDERS}", "--timeout=300s", timeout=320)
+    kubectl("wait", "--for=condition=Released", f"microservice/{ORDERS}", "--timeout=300s", timeout=320, check=False)
     second = version()
-    assert second != first
+    _, said = shell(explain)
+    assert f"({second}) is active" in said, said
+    assert second != first, said
     code, said = shell(rollback)
     assert (code, version()) == (0, first), said
 

@@ -33,7 +33,8 @@ def second_version(service, **changes):
     def edit(spec):
         spec.update(version="2.0", strategy=QUICK, **WATCH, **changes)
         [container] = spec["components"]["http"]["template"]["spec"]["containers"]
-        container.setdefault("env", []).append({"name": "RELEASED_AS", "value": "2.0"})
+        others = [each for each in container.get("env", []) if each["name"] != "RELEASED_AS"]
+        container["env"] = [*others, {"name": "RELEASED_AS", "value": "2.0"}]
 
     return service.change(edit)
 

@@ -88,6 +88,7 @@ def test_a_template_that_is_no_pod_is_told_and_given_up(cluster):
             status = await world.until(lambda status: status["phase"] == "Failed" and status, "it failed")
 
             assert status["activeVersion"] == hash_of(spec("1.0"))
+            assert "must be between 1 and 65535" in status["blockedBy"]
             assert operator.switches == [hash_of(spec("1.0"))]
             events = await world.client.list(EVENT, "no-pod")
             assert any("must be between 1 and 65535" in each.get("note", "") for each in events)

@@ -204,6 +204,8 @@ def gate(image, **changes):
             "job": {"template": pod(image)}} | changes  # fmt: skip
 
 
+NO_POD = pod("shop/orders:2.0")
+NO_POD["spec"]["containers"][0]["ports"] = [{"name": "a-port", "containerPort": 99999}]
 BAD = {
     "crashes": ({"image": "shop/crashes:2.0"}, "CrashLoopBackOff"),
     "is-never-ready": ({"image": "shop/never:2.0"}, "Starting took too long: 0 of 2 pods"),
@@ -216,14 +218,18 @@ BAD = {
     "has-a-migration-that-never-ends": (
         {"migrations": {"expand": pod("shop/hangs:2.0"), "deadlineSeconds": 10}}, "migration",
     ),
+    "names-a-variable-twice": ({"env": "TWICE"}, 'duplicate entries for key [name="TWICE"]'),
+    "has-a-migration-that-is-no-pod": ({"migrations": {"expand": NO_POD, "deadlineSeconds": 10}}, "99999"),
     "has-no-configuration": ({"template": "orders-config"}, "ConfigMap orders-config, which the pod templates name"),
 }  # fmt: skip
 
 
-def bad_spec(image=None, template=None, **changes):
+def bad_spec(image=None, template=None, env=None, **changes):
     made = spec("2.0", image, **{"strategy": {"scaleDownDelaySeconds": 0, "progressDeadlineSeconds": 10}} | changes)
+    container = made["components"]["http"]["template"]["spec"]["containers"][0]
+    if env:
+        container["env"] = [{"name": env, "value": "1"}, {"name": env, "value": "2"}]
     if template:
-        container = made["components"]["http"]["template"]["spec"]["containers"][0]
         container["envFrom"] = [{"configMapRef": {"name": template}}]
     return made
 

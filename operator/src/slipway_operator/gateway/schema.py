@@ -97,6 +97,7 @@ def _policies() -> dict[str, Any]:
             minReplicas=positive,
             maxReplicas=positive,
             targetCPUUtilizationPercentage={**positive, "maximum": 100},
+            behavior=_closed(scaleUp={"type": "object"}, scaleDown={"type": "object"}),
         ),
         "podDisruptionBudget": _closed(enabled=SWITCH, maxUnavailable=positive),
         "drain": _closed(

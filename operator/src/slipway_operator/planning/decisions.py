@@ -201,7 +201,7 @@ def gives_up(situation: Situation, release: OpenRelease, found: Standing) -> Fai
     hopeless = situation.now - begins >= PROBLEM_GRACE and not situation.enough(release.version)
     if release.kind == "Install":
         return None
-    if problem and hopeless and Stage.STARTING <= found.stage <= Stage.WATCHING:
+    if problem and hopeless and Stage.MIGRATING <= found.stage <= Stage.WATCHING:
         return Failure(problem.reason, f"{release.version} does not start: {problem.message}")
     ends = None if found.by_person else deadline(situation, release, found.stage)
     patient = release.kind == "Rollback" and found.stage >= Stage.SWITCHING

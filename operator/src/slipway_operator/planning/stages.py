@@ -108,7 +108,11 @@ def _migrating(situation: Situation, release: OpenRelease, view: VersionView) ->
     found = _job(job, view.version, "expand", release.attempt)
     if isinstance(found, Failure):
         return Standing(Stage.MIGRATING, failure=found)
-    return Standing(Stage.MIGRATING, "the expand migration runs", found) if found is not None else None
+    if found is None:
+        return None
+    refused = view.problem if job is None else None
+    said = f"the expand migration can't be started: {refused.message}" if refused else "the expand migration runs"
+    return Standing(Stage.MIGRATING, said, found)
 
 
 def _other_migration(situation: Situation, version: str) -> str:

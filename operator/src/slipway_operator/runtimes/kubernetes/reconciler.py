@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ...errors import KubernetesError, NotLeading, Outdated, Refused, Unreadable
 from ...planning import Plan, plan
 from ...planning.desired import desired_of
-from ...planning.observed import FOREIGN, Observed
+from ...planning.observed import FOREIGN, Observed, Problem
 from ...planning.remembering import facts_of, stalled, status_of
 from ...planning.steps import Emit, RecordVersion, SelectPreview, Step
 from ...spec.microservice import MicroserviceSpec
@@ -66,6 +66,8 @@ class Reconciler:
         self._metrics = metrics or Metrics()
         self._clock = clock
         self._add = add
+        # What the API server refused at the last look, by version. Not stored: each look asks for it anew.
+        self._refused: dict[Key, dict[str, Problem]] = {}
         self._plans = PlanReconciler(client, identity=identity, tell=add, clock=clock)
 
     async def reconcile(self, key: Key) -> timedelta | None:
@@ -97,6 +99,7 @@ class Reconciler:
     async def _reconcile(self, key: Key) -> timedelta | None:
         seen = await look(self._client, key)
         if seen is None:
+            self._refused.pop(key, None)
             return None
         metadata = seen.microservice["metadata"]
         spec = readable(MicroserviceSpec, MICROSERVICE, seen.microservice)
@@ -106,6 +109,7 @@ class Reconciler:
         plans = await plans_of(self._client, key.namespace, key.name)
         saw = await self._with_group(observed(seen, facts_of(status), None), spec, seen)
         saw = replace(saw, group=await self._adopter.among(saw.group, key, seen))
+        saw = with_problems(saw, self._refused.get(key, {}))
         made = plan(saw, desired_of(spec, metadata["generation"], wish_from(plans, key.name, spec)), now)
         scene = Scene(key, Owner(key.name, metadata["uid"]), spec, seen, saw, made.facts.attempts)
         acted = await self._remember(key, seen, status, made, now)
@@ -113,8 +117,9 @@ class Reconciler:
         acted = await self._adopter.take_over(scene, made) or acted
         for each in plans:
             self._add(Key(key.namespace, each["metadata"]["name"], RELEASE_PLAN))
-        refused = [await self._execute(step, scene) for step in made.steps]
-        for error in (each for each in refused if each):
+        refused = [(step, error) for step in made.steps if (error := await self._execute(step, scene))]
+        self._note_refused(key, refused, now)
+        for _, error in refused:
             raise error
         return next_look(made, acted=acted or bool(made.steps), asks=saw.group is not None)
 
@@ -130,6 +135,17 @@ class Reconciler:
             await self._executor.execute(Emit("StepRefused", str(error), "Warning"), scene)
             return error
         return None
+
+    def _note_refused(self, key: Key, refused: list[tuple[Step, Refused]], now: datetime) -> None:
+        """The next look takes it for the reason why the version does not start."""
+        before, noted = self._refused.pop(key, {}), {}
+        for step, error in refused:
+            version = getattr(step, "version", None)
+            if version:
+                since = before[version].since if version in before else now
+                noted[version] = Problem("StepRefused", str(error)[:500], since)
+        if noted:
+            self._refused[key] = noted
 
     async def _stall(self, key: Key, why: str) -> None:
         """Said once: where the status says it already, nothing is written."""
@@ -195,6 +211,14 @@ class Reconciler:
             self._metrics.errors.inc()
             log.warning("%s: a child could not be put back", scene.key, exc_info=True)
             return False
+
+
+def with_problems(saw: Observed, refused: Mapping[str, Problem]) -> Observed:
+    """What pods themselves say comes first."""
+    versions = {
+        name: replace(view, problem=view.problem or refused.get(name)) for name, view in saw.versions.items()
+    }  # fmt: skip
+    return replace(saw, versions=versions) if refused else saw
 
 
 def _status(microservice: Mapping[str, Any]) -> MicroserviceStatus:
