@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes files that are made from others: values.schema.json of the charts, gRPC code, the gateway's descriptors,
+# Writes files that are made from others: values.schema.json and README.md of the charts, gRPC code, the gateway's descriptors,
 # and the contracts of the services.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,6 +10,7 @@ for chart in services/*/; do
   sed "s/Values of a Slipway service/$chart/" charts/service/schemas/service.schema.json >"charts/$chart/values.schema.json"
 done
 [ ! -d charts/gateway ] || .venv/bin/slipway gateway schema >charts/gateway/values.schema.json
+.venv/bin/python ci/chart_readmes.py
 mkdir -p k8s/crds charts/operator/files/crds
 for crd in microservices serviceversions releaseplans; do
   .venv/bin/python -m slipway_operator.spec.crds "$crd" >"k8s/crds/$crd.yaml"

@@ -34,7 +34,7 @@ from users.settings import UsersSettings
 pytestmark = pytest.mark.charts
 SCHEMAS = [
     f"{ROOT}/k8s/schemas/{folder}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
-    for folder in ("{{.NormalizedKubernetesVersion}}", "slipway.dev")
+    for folder in ("{{.NormalizedKubernetesVersion}}", "slipway.dev", "crds")
 ]
 
 
@@ -206,6 +206,35 @@ class TestBranches:
         target = scaler["spec"]["scaleTargetRef"]["name"]
         [deployment] = [d for d in of_kind(objects, "Deployment") if d["metadata"]["name"] == target]
         assert "replicas" not in deployment["spec"]
+        assert scaler["spec"]["behavior"] == {"scaleDown": {"stabilizationWindowSeconds": 60}}
+
+    def test_consumers_that_another_scales_state_no_replicas(self, service):
+        options = ("--set", "consumer.enabled=true", "--set", "kafka.bootstrapServers=k:9092")
+        sizes = [
+            [each["spec"].get("replicas") for each in of_kind(self.objects(service, "plain", *options, *more),
+                                                              "Deployment")
+             if each["metadata"]["name"].endswith("-consumer")]
+            for more in ((), ("--set", "consumer.replicas=null"))
+        ]  # fmt: skip
+        assert sizes == [[1], [None]]
+
+    def test_volumes_and_first_containers_are_in_every_pod(self, service):
+        for name, _, template in pod_templates(self.objects(service, "full")):
+            spec = template["spec"]
+            assert [each["name"] for each in spec["volumes"]] == ["tmp", "data"], name
+            assert {"name": "data", "mountPath": "/data", "readOnly": True} in spec["containers"][0]["volumeMounts"]
+            [first] = spec["initContainers"]
+            assert first["command"][2] == "echo r > /data/name", "templates are filled in"
+
+    def test_prometheus_finds_every_process(self, service):
+        objects = self.objects(service, "full")
+        [monitor] = of_kind(objects, "PodMonitor")
+        assert monitor["metadata"]["labels"]["release"] == "prometheus"
+        [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+        assert endpoint == {"port": "admin", "path": "/metrics", "interval": "30s"}
+        for _, _, template in pod_templates(of_kind(objects, "Deployment")):
+            assert monitor["spec"]["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+        assert not of_kind(self.objects(service, "plain"), "PodMonitor")
 
     def test_a_budget_exists_only_where_an_eviction_leaves_a_pod(self, service):
         [budget] = of_kind(self.objects(service, "plain"), "PodDisruptionBudget")
@@ -251,13 +280,13 @@ class TestBranches:
             ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
             answers = policy["metadata"]["name"].endswith(("-http", "-grpc"))
             # 443 and 4318: the issuer's keys and the collector, which the values of this case name
-            assert ports == {53, 443, 4318} | data | (set() if answers else {9092})
+            assert ports == {53, 4318} | data | ({443} if answers else {9092})
 
     def test_only_what_answers_is_open_to_callers(self, service):
         for policy in of_kind(self.objects(service, "full"), "NetworkPolicy"):
             ports = {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]}
-            serving = SERVING[service]
-            assert ports == ({serving, "admin"} if policy["metadata"]["name"].endswith(f"-{serving}") else {"admin"})
+            process = policy["metadata"]["name"].rpartition("-")[2]
+            assert ports == {SERVING[service]: {SERVING[service], "admin"}, "migrate": set()}.get(process, {"admin"})
 
     def test_extra_environment_is_given(self, service):
         deployments = of_kind(self.objects(service, "full"), "Deployment")

@@ -35,13 +35,13 @@ def helm(*arguments, namespace=NAMESPACE, **options):
     return run(f"{TOOLS}/helm", "--kube-context", CONTEXT, "-n", namespace, *arguments, **options)
 
 
-def get(*arguments):
-    return json.loads(kubectl("get", *arguments, "-o", "json"))
+def get(*arguments, **options):
+    return json.loads(kubectl("get", *arguments, "-o", "json", **options))
 
 
-def left(more=""):
+def left(more="", **options):
     """What is in the namespace although nothing should be."""
-    items = get(f"deploy,sts,rs,po,svc,cm,secret,sa,pvc,job,hpa,pdb,netpol{more}")["items"]
+    items = get(f"deploy,sts,rs,po,svc,cm,secret,sa,pvc,job,hpa,pdb,netpol{more}", **options)["items"]
     return [
         f"{each['kind']}/{each['metadata']['name']}"
         for each in items

@@ -7,9 +7,10 @@
 {{- end -}}
 {{ include "service.serviceaccount" $ctx }}
 {{ include "service.configmap" $ctx }}
-{{- range $components }}
+{{- range ternary (append $components "migrate") $components $ctx.Values.migration.enabled }}
 {{ include "service.networkpolicy" (list $ctx .) }}
 {{- end }}
+{{ include "service.podmonitor" $ctx }}
 {{ include "service.workloads" (list $ctx $components) }}
 {{- if $ctx.Values.http.enabled }}
 {{ include "service.hpa" $ctx }}

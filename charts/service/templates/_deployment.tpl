@@ -10,7 +10,7 @@ metadata:
   name: {{ include "service.fullname" $ctx }}-{{ $component }}
   labels: {{- include "service.labels" (list $ctx $component) | nindent 4 }}
 spec:
-  {{- if not (and (eq $component "http") $ctx.Values.autoscaling.enabled) }}
+  {{- if not (or (and (eq $component "http") $ctx.Values.autoscaling.enabled) (kindIs "invalid" $options.replicas)) }}
   replicas: {{ $options.replicas }}
   {{- end }}
   revisionHistoryLimit: 3

@@ -14,7 +14,7 @@ spec:
   podSelector:
     matchLabels: {{- include "service.selector" (list $ctx $component) | nindent 6 }}
   policyTypes: [Ingress, Egress]
-  ingress:
+  ingress: {{- if eq $component "migrate" }} []{{ end }}
   {{- if has $component (list "http" "grpc") }}
   - ports:
     - {port: {{ $component }}, protocol: TCP}
@@ -22,9 +22,11 @@ spec:
     from: {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- end }}
+  {{- if ne $component "migrate" }}
   - ports:
     - {port: admin, protocol: TCP}
     from: {{- tpl (toYaml ($policy.metricsFrom | default (list (dict "namespaceSelector" dict)))) $ctx | nindent 4 }}
+  {{- end }}
   egress:
   - ports:
     - {port: 53, protocol: UDP}
@@ -36,7 +38,7 @@ spec:
     to: {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- end }}
-  {{- if has $component (list "consumer" "relay") }}
+  {{- if has $component (list "consumer" "relay" "migrate") }}
   - ports:
     - {port: {{ $policy.kafkaPort }}, protocol: TCP}
     {{- with tpl (toYaml $policy.kafkaTo) $ctx | fromYamlArray }}
@@ -45,7 +47,7 @@ spec:
   {{- end }}
   {{- $issuer := include "service.jwksUrl" $ctx | default (include "service.issuer" $ctx) }}
   {{- range $url, $peers := dict $issuer (list $policy.issuerTo $policy.issuerPort) $ctx.Values.telemetry.otlpEndpoint (list $policy.telemetryTo nil) }}
-  {{- if $url }}
+  {{- if and $url (or (ne $url $issuer) (has $component (list "http" "grpc"))) }}
   - ports:
     - {port: {{ index $peers 1 | default (include "service.urlPort" $url) }}, protocol: TCP}
     {{- with tpl (toYaml (index $peers 0)) $ctx | fromYamlArray }}

@@ -57,6 +57,9 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- with $values.affinity }}
 affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with $values.initContainers }}
+initContainers: {{- tpl (toYaml .) $ctx | nindent 0 }}
+{{- end }}
 containers:
 - name: {{ $process }}
   image: {{ include "service.image" $ctx }}
@@ -118,7 +121,13 @@ containers:
   {{- end }}
   volumeMounts:
   - {name: tmp, mountPath: /tmp}
+  {{- with $values.extraVolumeMounts }}
+  {{- tpl (toYaml .) $ctx | nindent 2 }}
+  {{- end }}
 volumes:
 - name: tmp
   emptyDir: {}
+{{- with $values.extraVolumes }}
+{{ tpl (toYaml .) $ctx }}
+{{- end }}
 {{- end -}}

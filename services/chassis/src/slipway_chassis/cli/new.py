@@ -50,7 +50,7 @@ def new_service(name: str, aggregate: str) -> None:
     written = [
         _write(root, path, content, words) for path, content in _templates(files("slipway_chassis") / "scaffold")
     ]
-    written.append(_schema(root, name))
+    written += [_schema(root, name), _readme(root, name)]
     _register(root / "pyproject.toml", name)
     written.append(_open(root / GATEWAY, name))
     _format(root, written)
@@ -112,6 +112,15 @@ def _schema(root: Path, name: str) -> Path:
     target = root / "charts" / name / "values.schema.json"
     target.write_text(shared.replace("Values of a Slipway service", name), encoding="utf-8")
     return target
+
+
+def _readme(root: Path, name: str) -> Path:
+    """As `make generate` makes it: the workspace's own script knows how."""
+    script = root / "ci" / "chart_readmes.py"
+    done = subprocess.run([sys.executable, str(script), name], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ConfigurationError(f"{script} failed: {done.stderr.strip() or done.stdout.strip()}")
+    return root / "charts" / name / "README.md"
 
 
 def _register(file: Path, name: str) -> None:

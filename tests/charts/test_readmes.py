@@ -1,0 +1,30 @@
+"""The README of each chart has all its values, each with its words, and is what `make generate` makes."""
+
+import runpy
+
+import pytest
+
+from charts.conftest import CHARTS, SERVICES
+from conftest import ROOT
+
+MAKING = runpy.run_path(str(ROOT / "ci" / "chart_readmes.py"))
+pytestmark = pytest.mark.charts
+
+
+@pytest.mark.parametrize("chart", [*SERVICES, "gateway", "operator", "platform"])
+def test_every_value_is_in_it_and_has_words(chart):
+    assert (CHARTS / chart / "README.md").read_text() == MAKING["readme"](chart), "run: make generate"
+    assert [key for key, _, words in MAKING["rows"](chart) if not words] == []
+
+
+def test_a_service_has_the_librarys_values_under_its_own():
+    rows = {key: default for key, default, _ in MAKING["rows"]("storefront")}
+    assert rows["relay.enabled"] == "`false`"
+    assert rows["relay.replicas"] == "`2`"
+    assert rows["image.repository"] == '`"slipway/storefront"`'
+
+
+def test_words_are_the_comment_on_the_line(tmp_path):
+    values = tmp_path / "values.yaml"
+    values.write_text('a: "#" # one\nb:\n  c: {d: 1} # two\n  e: [] #no\n# above\nf: # three\n- g\n')
+    assert MAKING["comments"](values) == {"a": "one", "b.c": "two", "f": "three"}
