@@ -20,7 +20,7 @@ CASES = sorted(
 TOOLS = subprocess.run(
     [ROOT / "ci" / "tools" / "install.sh", "--path"], capture_output=True, text=True, check=True
 ).stdout.strip()
-KUBERNETES_VERSION = "1.34.4"
+KUBERNETES_VERSIONS = ("1.30.14", "1.36.3")  # the oldest and the newest that the charts are for
 # What each service answers with, and whether it keeps data and speaks by events.
 SERVING = {service: "grpc" if service == "inventory" else "http" for service in SERVICES}
 WITH_DATA = [service for service in SERVICES if service != "storefront"]

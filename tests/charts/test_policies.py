@@ -9,7 +9,7 @@ import yaml
 from charts.conftest import (
     CASES,
     CHARTS,
-    KUBERNETES_VERSION,
+    KUBERNETES_VERSIONS,
     SERVICES,
     SERVING,
     TOOLS,
@@ -54,10 +54,11 @@ def as_workloads(objects):
             yield made | {"apiVersion": "apps/v1", "kind": "Deployment"}
 
 
-def test_kubernetes_knows_every_field(objects):
+@pytest.mark.parametrize("version", KUBERNETES_VERSIONS)
+def test_kubernetes_knows_every_field(objects, version):
     done = subprocess.run(
         [
-            f"{TOOLS}/kubeconform", "-strict", "-summary", "-kubernetes-version", KUBERNETES_VERSION,
+            f"{TOOLS}/kubeconform", "-strict", "-summary", "-kubernetes-version", version,
             *(part for location in SCHEMAS for part in ("-schema-location", location)),
         ],
         input=yaml.safe_dump_all([*objects, *as_workloads(objects)]), capture_output=True, text=True, check=False,
@@ -71,12 +72,12 @@ def test_a_wrong_field_would_be_found(objects):
     broken = json.loads(json.dumps(of_kind(objects, "Deployment", "Microservice")[0]))
     broken["spec"]["replcas"] = 2
     with pytest.raises(AssertionError, match="replcas"):
-        test_kubernetes_knows_every_field([broken])
+        test_kubernetes_knows_every_field([broken], KUBERNETES_VERSIONS[0])
     del broken["spec"]["replcas"]
     _, _, template = next(pod_templates([broken]))
     template["spec"]["serviceAccount_Name"] = "r"
     with pytest.raises(AssertionError, match="serviceAccount_Name"):
-        test_kubernetes_knows_every_field([broken])
+        test_kubernetes_knows_every_field([broken], KUBERNETES_VERSIONS[0])
 
 
 def test_pods_meet_the_restricted_standard(objects):
@@ -373,6 +374,11 @@ def test_a_chart_says_what_it_is(chart):
     assert about["apiVersion"] == "v2"
     assert about.keys() >= {"name", "description", "type", "version", "kubeVersion", "home", "sources", "maintainers"}
     assert about["annotations"].keys() >= {"artifacthub.io/license", "artifacthub.io/changes"}
+
+
+def test_the_oldest_kubernetes_is_the_one_that_charts_ask_for():
+    asked = {yaml.safe_load((path.parent.parent / "Chart.yaml").read_text())["kubeVersion"] for path in CASES}
+    assert asked == {f">={KUBERNETES_VERSIONS[0].rpartition('.')[0]}.0-0"}
 
 
 def test_every_shape_has_a_case():

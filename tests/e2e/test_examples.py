@@ -44,7 +44,8 @@ def test_each_is_released_goes_on_to_a_second_version_and_leaves_nothing(example
         if not each.get()["spec"]["strategy"].get("autoPromote", True):
             eventually(lambda each=each: each.status["phase"] == "Waiting", within=RELEASE_SECONDS)
             assert each.selected() == first[each.name]
-            generations[each.name] = each.change(lambda spec: spec.update(release={"promote": "1.1"}))
+            named = {"promote": each.status["candidateVersion"]}
+            generations[each.name] = each.change(lambda spec, named=named: spec.update(release=named))
 
     for each in examples:
         status = each.wait(generations[each.name])

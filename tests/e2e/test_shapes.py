@@ -41,7 +41,7 @@ def _tag(operator):
     for service in WITH_DATA:
         objects += [secret(f"{service}-{suffix}", uri=urls[f"{service}-url"]) for suffix in ("database", "app")]
     objects += [broker(name) for name in ("kafka", "kafka-kafka-bootstrap")]
-    objects += [secret("external-keys", **get("secret", f"{DATA}-keys", namespace=NAMESPACE)["data"])]
+    objects += [secret("platform-external-keys", **get("secret", f"{DATA}-keys", namespace=NAMESPACE)["data"])]
     manifest = {"apiVersion": "v1", "kind": "List", "items": objects}
     kubectl("apply", "-f", "-", stdin=json.dumps(manifest), namespace=NAMESPACE)
     yield operator
@@ -101,13 +101,15 @@ def test_a_shape_is_installed_and_leaves_nothing(shape, tag, tmp_path):
     mine = [path for path in CASES if path.stem == f"{shape}-values" and case_id(path) not in ELSEWHERE]
     assert mine
 
-    for path in mine:
-        install(path, tag, tmp_path)
-    for path in mine:
-        ready(case_id(path))
-        helm("test", case_id(path), "--timeout", "2m", namespace=NAMESPACE)
-    for path in mine:
-        helm("uninstall", case_id(path), namespace=NAMESPACE)
+    try:
+        for path in mine:
+            install(path, tag, tmp_path)
+        for path in mine:
+            ready(case_id(path))
+            helm("test", case_id(path), "--logs", "--timeout", "2m", namespace=NAMESPACE)
+    finally:
+        for path in mine:
+            helm("uninstall", case_id(path), "--ignore-not-found", namespace=NAMESPACE)
     for path in mine:
         eventually(lambda path=path: not of_release(case_id(path)), within=180, every=0.5)
 
@@ -115,11 +117,15 @@ def test_a_shape_is_installed_and_leaves_nothing(shape, tag, tmp_path):
 def install(path, tag, folder):
     chart = path.parent.parent.name
     values = here(chart, tag)
+    shape = yaml.safe_load(path.read_text())
     if shape_of(path) == "managed":
-        values["release"] = DECISIONS
-    for container in yaml.safe_load(path.read_text()).get("initContainers", []):
+        gates = shape["release"].get("gates", [])
+        values["release"] = DECISIONS | {"gates": [each | {"dryRun": each["type"] == "prometheus"} for each in gates]}
+    for container in shape.get("initContainers", []):
         values["initContainers"] = [container | {"image": f"slipway/{chart}:{tag}"}]
         values["podMonitor"] = {"enabled": False}  # the Prometheus operator is not here
+    if "nodePort" in shape.get("http", {}):
+        values["http"]["nodePort"] = shape["http"]["nodePort"] - 1 - SHOP.index(chart)  # side by side on one node
     if shape_of(path) == "tls":
         values["service"] = {"nodePort": 30880}  # the shop's gateway has 30080
     overlay = folder / f"{chart}.json"

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from apiserver import ApiServer
-from charts.conftest import KUBERNETES_VERSION, TOOLS, WITH_DATA, render
+from charts.conftest import KUBERNETES_VERSIONS, TOOLS, WITH_DATA, render
 from conftest import ROOT
 from inventory.bootstrap import SERVICE as INVENTORY
 from orders.bootstrap import SERVICE as ORDERS
@@ -44,7 +44,8 @@ def is_custom(item):
 
 def kubeconform(objects):
     return subprocess.run(
-        [f"{TOOLS}/kubeconform", "-strict", "-summary", "-kubernetes-version", KUBERNETES_VERSION, "-schema-location",
+        [f"{TOOLS}/kubeconform", "-strict", "-summary", "-kubernetes-version", KUBERNETES_VERSIONS[-1],
+         "-schema-location",
          SCHEMAS],
         input=yaml.safe_dump_all(objects), capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip

@@ -5,12 +5,17 @@ Usage: python -m slipway_chassis.testing.ask URL 'GET /readyz 200' ['METHOD PATH
 
 import http.client
 import sys
+import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+# A Service answers some moments after its first pod is ready: until then every proxy refuses the connection.
+PATIENCE_SECONDS = 30.0
+PAUSE_SECONDS = 0.5
+
 
 def status_of(base_url: str, method: str, path: str) -> int:
-    """The status of one answer; OSError when there is none."""
+    """The status of one answer; OSError or HTTPException when there is none."""
     address = urlsplit(base_url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=10)
     try:
@@ -20,15 +25,28 @@ def status_of(base_url: str, method: str, path: str) -> int:
         connection.close()
 
 
-def main(arguments: Sequence[str]) -> int:
+def patiently(base_url: str, method: str, path: str, patience: float) -> int | Exception:
+    """The status of the first answer; or why there was none in ``patience`` seconds."""
+    ends = time.monotonic() + patience
+    while True:
+        try:
+            return status_of(base_url, method, path)
+        except (OSError, http.client.HTTPException) as error:
+            if time.monotonic() >= ends:
+                return error
+        time.sleep(PAUSE_SECONDS)
+
+
+def main(arguments: Sequence[str], patience: float = PATIENCE_SECONDS) -> int:
     base_url, *questions = arguments
     wrong = 0
     for question in questions:
         method, path, expected = question.split()
-        answered = status_of(base_url, method, path)
+        answered = patiently(base_url, method, path, patience)
         ok = answered == int(expected)
         wrong += not ok
-        sys.stdout.write(f"{'ok    ' if ok else 'WRONG '} {method} {path} → {answered}, expected {expected}\n")
+        said = f"no answer in {patience:.0f} s: {answered}" if isinstance(answered, Exception) else answered
+        sys.stdout.write(f"{'ok    ' if ok else 'WRONG '} {method} {path} → {said}, expected {expected}\n")
     return 1 if wrong else 0
 
 
