@@ -106,7 +106,7 @@ def test_a_shape_is_installed_and_leaves_nothing(shape, tag, tmp_path):
             install(path, tag, tmp_path)
         for path in mine:
             ready(case_id(path))
-            helm("test", case_id(path), "--logs", "--timeout", "2m", namespace=NAMESPACE)
+            helm("test", case_id(path), "--timeout", "2m", namespace=NAMESPACE)
     finally:
         for path in mine:
             helm("uninstall", case_id(path), "--ignore-not-found", namespace=NAMESPACE)
@@ -125,7 +125,8 @@ def install(path, tag, folder):
         values["initContainers"] = [container | {"image": f"slipway/{chart}:{tag}"}]
         values["podMonitor"] = {"enabled": False}  # the Prometheus operator is not here
     if "nodePort" in shape.get("http", {}):
-        values["http"]["nodePort"] = shape["http"]["nodePort"] - 1 - SHOP.index(chart)  # side by side on one node
+        port = shape["http"]["nodePort"] - 1 - SHOP.index(chart)  # side by side on one node
+        values["http"] = values["http"] | {"nodePort": port}
     if shape_of(path) == "tls":
         values["service"] = {"nodePort": 30880}  # the shop's gateway has 30080
     overlay = folder / f"{chart}.json"

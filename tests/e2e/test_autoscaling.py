@@ -1,0 +1,50 @@
+"""A HorizontalPodAutoscaler follows the load, up and down, and no request fails in either direction."""
+
+import pytest
+
+from conftest import ROOT, eventually
+from e2e.conftest import GATEWAY, RELEASE, get, helm
+from e2e.load import Load
+from shop import Customer
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.usefixtures("installed")]
+SERVICE = "storefront"
+HOME = ("GET", "/v1/home", None)
+# Processor time that one pod has for itself; the load below needs a multiple of it.
+SCALED = {
+    "autoscaling.enabled": "true",
+    "autoscaling.minReplicas": "1",
+    "autoscaling.maxReplicas": "3",
+    "autoscaling.targetCPUUtilizationPercentage": "100",
+    "autoscaling.behavior.scaleDown.stabilizationWindowSeconds": "15",
+}
+
+
+@pytest.fixture(name="scaled")
+def _scaled():
+    upgrade(*(f"{SERVICE}.{key}={value}" for key, value in SCALED.items()))
+    yield
+    upgrade(f"{SERVICE}.autoscaling.enabled=false", f"{SERVICE}.autoscaling.behavior=null")
+
+
+def upgrade(*values):
+    options = [part for each in values for part in ("--set", each)]
+    helm("upgrade", RELEASE, ROOT / "charts" / "platform", "--reuse-values", *options, "--wait", "--timeout", "5m")
+
+
+def pods_ready():
+    return get("deployment", f"{RELEASE}-{SERVICE}-http")["status"].get("readyReplicas", 0)
+
+
+def test_pods_come_and_go_with_the_load_and_no_request_fails(scaled):
+    customer = Customer(GATEWAY)
+    with Load(customer, [HOME], rate=5, clients=4, seconds=800) as steady:
+        eventually(lambda: pods_ready() == 1, within=240, every=1)
+        with Load(customer, [HOME], rate=60, clients=12, seconds=400) as heavy:
+            eventually(lambda: pods_ready() == 3, within=300, every=1)
+        before = steady.sent
+        eventually(lambda: pods_ready() == 1, within=300, every=1)
+        assert steady.sent > before
+
+    print(f"\n  1 → 3 → 1 pods; {steady.sent + heavy.sent} requests, {len(steady.failures + heavy.failures)} failed")
+    assert steady.failures + heavy.failures == []

@@ -1,0 +1,81 @@
+"""`make dev` on a copy of this repository: a saved Python file shows up in the answers; Ctrl-C takes all away again."""
+
+import json
+import re
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from conftest import ROOT, eventually
+from e2e.conftest import GATEWAY, kubectl, left
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200), pytest.mark.usefixtures("cluster")]
+SOURCE = "services/storefront/src/storefront/entrypoints/http.py"
+PLACE = "    partial: bool\n"
+
+
+@pytest.fixture(name="workspace")
+def _workspace(tmp_path):
+    """Files of the repository alone; edits here touch nobody's work."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.splitlines()
+    files = [name for name in listed if (ROOT / name).is_file()]
+    packed = subprocess.run(["tar", "cf", "-", *files], cwd=ROOT, capture_output=True, check=True).stdout
+    subprocess.run(["tar", "xf", "-"], cwd=tmp_path, input=packed, check=True)
+    return tmp_path
+
+
+@pytest.fixture(name="dev")
+def _dev(workspace):
+    """`make dev`, once it follows the sources; ended by Ctrl-C, as a person ends it."""
+    kubectl("delete", "namespace", "shop", "--ignore-not-found", "--timeout=180s")
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # heard also where a shell runs the tests in the background
+    log = workspace / "dev.log"
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            ["make", "dev"], cwd=workspace, stdout=written, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+
+        def follows():
+            assert process.poll() is None, log.read_text()[-3000:]
+            return "Watching for changes" in log.read_text()
+
+        eventually(follows, within=600, every=0.5)
+        yield log
+    finally:
+        subprocess.run(["kill", "-INT", f"-{process.pid}"], check=False)
+        process.wait(240)
+    eventually(lambda: not left(), within=180, every=1)
+    kubectl("delete", "namespace", "shop", "--timeout=180s")
+
+
+def home():
+    try:
+        with urllib.request.urlopen(f"{GATEWAY}/v1/home", timeout=5) as answer:
+            return json.load(answer)
+    except (urllib.error.URLError, OSError, ValueError):
+        return {}
+
+
+def test_a_saved_file_shows_up_in_the_answer(dev, workspace):
+    eventually(lambda: "partial" in home(), within=120)
+    took = []
+    for number in (1, 2):
+        field = f"greeting_{number}"
+        path = workspace / SOURCE
+        path.write_text(path.read_text().replace(PLACE, f'{PLACE}    {field}: str = "hello"\n'))
+        saved = time.monotonic()
+        eventually(lambda field=field: home().get(field) == "hello", within=120, every=0.05)
+        took.append(time.monotonic() - saved)
+
+    print(f"\n  a saved file was answered after {', '.join(f'{each:.1f}' for each in took)} s")
+    assert len(re.findall(r"Syncing \d+ files? for slipway/storefront", dev.read_text())) >= len(took)
+    assert "Update initiated" not in dev.read_text()
