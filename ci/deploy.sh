@@ -35,7 +35,10 @@ if [ "${1:-}" = --managed ]; then
   # Helm takes an object only when its definition is there, so those come first.
   step "definitions of the operator" kubectl --context "$CONTEXT" apply --server-side --force-conflicts -f "$REPO/k8s/crds"
 fi
+# What is installed is the package, as users get it, and nothing beside it.
+step "package the platform's chart" helm package "$REPO/charts/platform" --destination "$REPO/build/charts"
+chart=$REPO/build/charts/platform-$(sed -n 's/^version: //p' "$REPO/charts/platform/Chart.yaml").tgz
 step "helm upgrade --install slipway" helm --kube-context "$CONTEXT" -n "$NAMESPACE" upgrade --install slipway \
-  "$REPO/charts/platform" "${options[@]}" --wait --wait-for-jobs --timeout 5m "$@"
+  "$chart" "${options[@]}" --wait --wait-for-jobs --timeout 5m "$@"
 # Helm 3 waits for no custom resource.
 [ -z "$managed" ] || step "releases" kubectl --context "$CONTEXT" -n "$NAMESPACE" wait --for=condition=Ready microservices --all --timeout=10m

@@ -13,6 +13,9 @@ POSTGRESQL_IMAGE=postgres:18-bookworm KAFKA_IMAGE=apache/kafka:4.1.2
 if [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
   eval "$("$REPO/ci/airgap/build.sh" --names)"
 fi
+case $1 in
+  dev|run|debug|deploy|render) make -s -C "$REPO" charts ;; # skaffold looks for them only in the repository of each
+esac
 TAG=$("$REPO/ci/images.sh" tag)
 export PYTHON_IMAGE POSTGRESQL_IMAGE KAFKA_IMAGE UV_VERSION TAG SKAFFOLD_UPDATE_CHECK=false SKAFFOLD_INTERACTIVE=false
 case $1 in

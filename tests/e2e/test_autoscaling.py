@@ -10,12 +10,13 @@ from shop import Customer
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.usefixtures("installed")]
 SERVICE = "storefront"
 HOME = ("GET", "/v1/home", None)
-# Processor time that one pod has for itself; the load below needs a multiple of it.
+# The steady load takes some 30m of processor time, the heavy one more than 300m.
 SCALED = {
+    "http.resources.requests.cpu": "100m",
     "autoscaling.enabled": "true",
     "autoscaling.minReplicas": "1",
     "autoscaling.maxReplicas": "3",
-    "autoscaling.targetCPUUtilizationPercentage": "100",
+    "autoscaling.targetCPUUtilizationPercentage": "60",
     "autoscaling.behavior.scaleDown.stabilizationWindowSeconds": "15",
 }
 
@@ -24,7 +25,7 @@ SCALED = {
 def _scaled():
     upgrade(*(f"{SERVICE}.{key}={value}" for key, value in SCALED.items()))
     yield
-    upgrade(f"{SERVICE}.autoscaling.enabled=false", f"{SERVICE}.autoscaling.behavior=null")
+    upgrade(f"{SERVICE}.autoscaling.enabled=false", f"{SERVICE}.http.resources.requests.cpu=20m")
 
 
 def upgrade(*values):
