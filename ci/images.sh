@@ -2,6 +2,7 @@
 # The images of the services, of the gateway and of the operator. The tag is a hash of what they are made of: what did
 # not change is neither built nor loaded. Usage:
 #   images.sh build | load | tag          load: into the kind cluster
+#   images.sh load-databases              PostgreSQL's and Kafka's alone, where no registry has them
 #   images.sh push REGISTRY               build and push what the registry lacks; the names are in build/images.txt
 #   images.sh pull REGISTRY               what was pushed, to be loaded instead of built
 #   images.sh release VERSION REGISTRY    push as VERSION; build/release gets digests and the parts of each (CycloneDX)
@@ -44,7 +45,7 @@ build() {
 # One archive for all: layers that images share are carried once.
 load() {
   local images=() missing=() there
-  for name in "${IMAGES[@]}"; do images+=("slipway/$name:$TAG"); done
+  [ "${1:-}" = databases ] || for name in "${IMAGES[@]}"; do images+=("slipway/$name:$TAG"); done
   if [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
     eval "$("$REPO/ci/airgap/build.sh" --names)"
     images+=("$POSTGRESQL_IMAGE" "$KAFKA_IMAGE")
@@ -93,9 +94,10 @@ parts() { docker run --rm -i --network none --entrypoint python "$1" - "$1" <"$R
 case ${1:-} in
   build) build ;;
   load) build; load ;;
+  load-databases) "$REPO/ci/airgap/build.sh"; load databases ;;
   tag) echo "$TAG" ;;
   push) registry "${2:-}"; build; push "$2" ;;
   pull) registry "${2:-}"; pull "$2" ;;
   release) version "${2:-}"; registry "${3:-}"; pull "$3"; release "$2" "$3" ;;
-  *) sed -n '2,7p' "$0"; exit 2 ;;
+  *) sed -n '2,9p' "$0"; exit 2 ;;
 esac

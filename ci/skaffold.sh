@@ -12,7 +12,9 @@ PYTHON_IMAGE=${PYTHON_IMAGE:-python:3.11-slim-bookworm}
 POSTGRESQL_IMAGE=postgres:18-bookworm KAFKA_IMAGE=apache/kafka:4.1.2
 if [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
   eval "$("$REPO/ci/airgap/build.sh" --names)"
+  case $1 in dev|run|debug|deploy) "$REPO/ci/images.sh" load-databases ;; esac # no node can pull them
 fi
+case $1 in dev|debug) set -- "$@" --watch-poll-interval=200 ;; esac # milliseconds that a saved file waits for others
 case $1 in
   dev|run|debug|deploy|render) make -s -C "$REPO" charts ;; # skaffold looks for them only in the repository of each
 esac
