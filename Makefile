@@ -185,7 +185,7 @@ e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstal
 	@$(BIN)/pytest -q -s -m "e2e and not soak" $(JUNIT) $(or $(T),tests/e2e tests/compose)
 
 .PHONY: soak
-soak: setup kind-up charts ## Releases and faults under load on kind, for a machine that has nothing else to do
+soak: setup kind-up charts ## What takes long on kind: all shapes of the charts, make dev, autoscaling, releases and faults under load
 	@ci/images.sh load
 	@$(BIN)/pytest -q -s -m soak $(or $(T),tests/e2e)
 

@@ -3,11 +3,11 @@
 import pytest
 
 from conftest import ROOT, eventually
-from e2e.conftest import GATEWAY, RELEASE, get, helm
+from e2e.conftest import GATEWAY, NAMESPACE, RELEASE, get, helm, kubectl, run
 from e2e.load import Load
 from shop import Customer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.usefixtures("installed")]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(900)]
 SERVICE = "storefront"
 HOME = ("GET", "/v1/home", None)
 # The steady load takes some 30m of processor time, the heavy one more than 300m.
@@ -22,15 +22,12 @@ SCALED = {
 
 
 @pytest.fixture(name="scaled")
-def _scaled():
-    upgrade(*(f"{SERVICE}.{key}={value}" for key, value in SCALED.items()))
+def _scaled(cluster):
+    options = [part for key, value in SCALED.items() for part in ("--set", f"{SERVICE}.{key}={value}")]
+    run(ROOT / "ci" / "deploy.sh", "--fresh", *options, timeout=900)
     yield
-    upgrade(f"{SERVICE}.autoscaling.enabled=false", f"{SERVICE}.http.resources.requests.cpu=20m")
-
-
-def upgrade(*values):
-    options = [part for each in values for part in ("--set", each)]
-    helm("upgrade", RELEASE, ROOT / "charts" / "platform", "--reuse-values", *options, "--wait", "--timeout", "5m")
+    helm("uninstall", RELEASE, "--wait", "--timeout", "5m")
+    kubectl("delete", "namespace", NAMESPACE, "--timeout=180s")
 
 
 def pods_ready():

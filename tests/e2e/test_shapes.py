@@ -14,7 +14,7 @@ from charts.conftest import CASES, CHARTS, SERVING, SHOP, WITH_DATA, case_id
 from conftest import ROOT, eventually
 from e2e.conftest import get, helm, kubectl, run
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1200)]
 NAMESPACE = "shapes"
 # Installed by the other cluster tests: by `make deploy`, test_readme.py, and each test with the operator.
 ELSEWHERE = {"platform-kind", "platform-managed", "operator-plain"}

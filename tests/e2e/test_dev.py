@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT, eventually
 from e2e.conftest import GATEWAY, kubectl, left
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200), pytest.mark.usefixtures("cluster")]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1200), pytest.mark.usefixtures("cluster")]
 SOURCE = "services/storefront/src/storefront/entrypoints/http.py"
 PLACE = "    partial: bool\n"
 
