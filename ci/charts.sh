@@ -2,6 +2,8 @@
 # Packages the charts of a version and pushes them as OCI artifacts. Usage: charts.sh release VERSION [REGISTRY]
 # The platform's package holds all others; the operator and each service have one of their own too. Their images are
 # those of `images.sh release` in the same registry. Without REGISTRY nothing is pushed: build/release/charts has them.
+# CHART_SIGNING_KEYRING (a file of secret keys, as `gpg --export-secret-keys` writes it) and CHART_SIGNING_KEY (a name in
+# it; CHART_SIGNING_PASSPHRASE: a file, where the key has one): packages are signed, and signatures pushed with them.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -27,15 +29,24 @@ stage() {
   for chart in "${CHARTS[@]}"; do helm dependency update "$work/charts/$chart"; done
 }
 
+# With a keyring each package gets a signature beside it (.prov), which `helm verify` and `helm install --verify` check.
+signing() {
+  [ -n "${CHART_SIGNING_KEYRING:-}" ] || return 0
+  [ -n "${CHART_SIGNING_KEY:-}" ] || die "CHART_SIGNING_KEYRING is set, and nobody says which key of it signs. Set CHART_SIGNING_KEY to its name"
+  printf '%s\n' --sign --key "$CHART_SIGNING_KEY" --keyring "$CHART_SIGNING_KEYRING"
+  [ -z "${CHART_SIGNING_PASSPHRASE:-}" ] || printf '%s\n' --passphrase-file "$CHART_SIGNING_PASSPHRASE"
+}
+
 release() {
   local version=${1#v} registry=${2:-} target=$REPO/build/release/charts chart plain=()
   [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "'$1' is no version to release. Name one: VERSION=v1.2.3"
   [[ $registry != 127.0.0.1:* ]] || plain=(--plain-http)
+  sign=$(signing); [ -z "$sign" ] || mapfile -t sign <<< "$sign"
   work=$(mktemp -d); trap 'rm -rf "$work"' EXIT # not local: the trap runs after this function
   rm -rf "$target"; mkdir -p "$target"
   step "write version $version into the charts" stage "$work" "$version" "$registry"
   for chart in "${CHARTS[@]}"; do
-    step "package $chart $version" helm package "$work/charts/$chart" --destination "$target"
+    step "package $chart $version" helm package "$work/charts/$chart" --destination "$target" ${sign:+"${sign[@]}"}
     [ -z "$registry" ] || step "push $chart $version" helm push "${plain[@]}" "$target/$chart-$version.tgz" "oci://$registry/charts"
   done
   (cd "$target" && sha256sum -- *.tgz >SHA256SUMS)
@@ -43,5 +54,5 @@ release() {
 
 case ${1:-} in
   release) release "${2:-}" "${3:-}" ;;
-  *) sed -n '2,4p' "$0"; exit 2 ;;
+  *) sed -n '2,6p' "$0"; exit 2 ;;
 esac

@@ -109,3 +109,13 @@ def test_nothing_is_left_to_generate():
         ["git", "ls-files", "charts/operator/files/crds"], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout.split()
     assert len(tracked) == len(crds.RESOURCES)
+
+
+def test_the_catalogue_is_told_of_every_definition():
+    """artifacthub.io shows them with the chart."""
+    annotations = yaml.safe_load((CHART / "Chart.yaml").read_text())["annotations"]
+    told = {each["name"]: each["kind"] for each in yaml.safe_load(annotations["artifacthub.io/crds"])}
+    assert told == {
+        crd["metadata"]["name"]: crd["spec"]["names"]["kind"]
+        for crd in (yaml.safe_load(path.read_text()) for path in (CHART / "files" / "crds").glob("*.yaml"))
+    }

@@ -94,8 +94,37 @@ def test_charts_from_the_registry_run_the_images_of_their_version(registry):
 
 
 @integration
+def test_signed_packages_are_pushed_with_their_signature(registry, tmp_path, monkeypatch):
+    def gpg(*arguments):
+        return subprocess.run(
+            ["gpg", "--homedir", str(tmp_path), "--batch", *arguments], capture_output=True, check=True, timeout=120
+        ).stdout
+
+    tmp_path.chmod(0o700)
+    gpg("--passphrase", "", "--quick-gen-key", "Releases <releases@example.org>", "rsa3072", "sign", "1d")
+    (tmp_path / "secret.gpg").write_bytes(gpg("--export-secret-keys"))
+    (tmp_path / "public.gpg").write_bytes(gpg("--export"))
+    monkeypatch.setenv("CHART_SIGNING_KEYRING", str(tmp_path / "secret.gpg"))
+    release = ("release-charts", f"VERSION=v{VERSION}", f"REGISTRY={registry}/signed")
+
+    done = make(*release)
+    assert done.returncode != 0
+    assert "Set CHART_SIGNING_KEY to its name" in done.stderr
+
+    monkeypatch.setenv("CHART_SIGNING_KEY", "Releases")
+    done = make(*release)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pulled = helm(
+        "pull", f"oci://{registry}/signed/charts/platform", "--version", VERSION, "--plain-http",
+        "--verify", "--keyring", tmp_path / "public.gpg", "--destination", tmp_path,
+    )  # fmt: skip
+    assert pulled.returncode == 0, pulled.stderr
+    assert "Signed by: Releases" in pulled.stdout + pulled.stderr
+
+
+@integration
 def test_each_package_has_its_version_and_a_checksum(registry):
-    packages = sorted((RELEASED / "charts").glob("*.tgz"))
+    packages = sorted((RELEASED / "charts").glob("*.tgz"))  # those of the last test, which are signed
     assert {path.name for path in packages} == {
         f"{path.name}-{VERSION}.tgz" for path in CHARTS.iterdir() if path.is_dir() and path.name != "service"
     }
