@@ -6,13 +6,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$REPO"
 
-against=${1:-}
-if [ -z "$against" ]; then
-  against=$(git merge-base HEAD origin/main 2>/dev/null || true)
-  if [ -z "$against" ] || [ "$against" = "$(git rev-parse HEAD)" ]; then
-    against=$(git rev-parse --verify --quiet HEAD~1 || true)
-  fi
-fi
+against=${1:-$(began)}
 if [ -z "$against" ]; then
   echo "contracts: this clone has one commit and nothing to compare with: comparing with itself" >&2
   against=.

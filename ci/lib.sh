@@ -12,6 +12,16 @@ mkdir -p "$LOGS"
 say() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# began: where this branch left main; on main itself, the commit before; nothing in a clone of one commit.
+began() {
+  local found
+  found=$(git -C "$REPO" merge-base HEAD origin/main 2>/dev/null || true)
+  if [ -z "$found" ] || [ "$found" = "$(git -C "$REPO" rev-parse HEAD)" ]; then
+    found=$(git -C "$REPO" rev-parse --verify --quiet HEAD~1 || true)
+  fi
+  printf '%s\n' "$found"
+}
+
 # need COMMAND CURE: stops with the cure when a command is missing.
 need() { command -v "$1" >/dev/null 2>&1 || die "'$1' was not found. $2"; }
 

@@ -9,13 +9,7 @@ cd "$REPO"
 buf=$("$REPO/ci/tools/install.sh" --path)/buf
 "$buf" lint
 
-against=${1:-}
-if [ -z "$against" ]; then
-  against=$(git merge-base HEAD origin/main 2>/dev/null || true)
-  if [ -z "$against" ] || [ "$against" = "$(git rev-parse HEAD)" ]; then
-    against=$(git rev-parse --verify --quiet HEAD~1 || true)
-  fi
-fi
+against=${1:-$(began)}
 if [ -z "$against" ]; then
   echo "protobuf: this clone has one commit and nothing to compare with; name one: make proto AGAINST=COMMIT" >&2
 elif ! git cat-file -e "$against:buf.yaml" 2>/dev/null; then

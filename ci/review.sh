@@ -10,8 +10,11 @@ PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
 CONTEXT=${KUBE_CONTEXT:-kind-$CLUSTER}
 
 [ -n "${2:-}" ] || die "no name. Say which branch it is for: make review NAME=my-branch"
-[[ $2 =~ ^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$ ]] || die "'$2' is no name for an environment: lower-case letters, digits and dashes, 42 at most"
-NAMESPACE=review-$2 # a prefix of its own: stop can remove no other namespace
+[[ $2 =~ ^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$ ]] || die "'$2' is no name for an environment: lower-case letters, digits and dashes, 63 at most"
+name=$2
+# What is long is cut, and told from others by a hash of the whole: a namespace's name has 63 characters at most.
+[ ${#name} -le 42 ] || name=${name:0:33}-$(printf '%s' "$name" | sha256sum | cut -c1-8)
+NAMESPACE=review-$name # a prefix of its own: stop can remove no other namespace
 
 case $1 in
   up)

@@ -1,14 +1,19 @@
 """What all tests share: the chassis' own fixtures, and where the repository lies."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from slipway_chassis.embedded.processes import free_port
 from slipway_chassis.testing.plugin import eventually
 
 pytest_plugins = ["slipway_chassis.testing.plugin"]
 ROOT = Path(__file__).parent.parent
+# The same examples for the same code, so that a verdict can be repeated. HYPOTHESIS_PROFILE=default looks for others.
+settings.register_profile("steady", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 __all__ = ["ROOT", "eventually"]
 

@@ -56,6 +56,7 @@ def test_its_stages_are_those_of_a_release(pipeline):
 def test_every_job_calls_targets_that_exist(pipeline):
     lines = {line for job in jobs(pipeline).values() for line in job["script"] + job.get("after_script", [])}
     assert lines
+    lines.remove("cat build/release/changelog.md")  # of the release's page, which GitLab's own image makes
     for line in lines:
         assert line.startswith("make "), line
         assert make_targets(line), line

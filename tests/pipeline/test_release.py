@@ -55,7 +55,7 @@ def test_a_target_without_its_argument_says_which(target):
     assert re.search(r"error: no (registry|name|service)\..*[A-Z]+=", done.stderr + done.stdout), done.stderr
 
 
-@pytest.mark.parametrize("name", ["../shop", "Shop", "a" * 60, "-x"])
+@pytest.mark.parametrize("name", ["../shop", "Shop", "a" * 64, "-x"])
 def test_a_review_environment_has_a_name_that_a_namespace_can_have(name):
     done = subprocess.run(["ci/review.sh", "stop", name], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode != 0

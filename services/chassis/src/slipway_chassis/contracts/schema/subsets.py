@@ -100,7 +100,7 @@ class Comparison:
         if not related or (piece.values is not None and len(piece.values) == 1):
             code = Code.ENUM if piece.values is not None else Code.UNION
             return [Gap(code, (), shown(piece), [shown(one) for one in alternatives])]
-        return min(related, key=lambda found: len(decisive(found)))
+        return min(related, key=_distance)
 
     def flat_gaps(self, source: Flat, target: Flat) -> list[Gap]:
         found = []
@@ -152,6 +152,12 @@ class Comparison:
 
 def decisive(found: list[Gap]) -> list[Gap]:
     return [gap for gap in found if gap.code not in NOTICES]
+
+
+def _distance(found: list[Gap]) -> tuple[bool, int]:
+    """What may fit after all is nearer than what certainly does not."""
+    gaps = decisive(found)
+    return any(gap.code is not Code.UNDECIDED for gap in gaps), len(gaps)
 
 
 def _pieces(flat: Flat) -> Iterator[Flat]:
