@@ -4,30 +4,44 @@ import pytest
 
 from charts.conftest import CHARTS, of_kind, pod_templates, render
 from charts.reaching import Pod, matches, may_reach
+from slipway_operator.runtimes.kubernetes.objects import Owner, gate_job
+from slipway_operator.spec.gates import JobGate
 
 pytestmark = pytest.mark.charts
 HOME, MONITORING, OPERATORS = (
     {"kubernetes.io/metadata.name": name} for name in ("shop", "monitoring", "slipway-system")
 )
+
+
+def gate_labels():
+    """Of a Job of a gate, as the operator makes it."""
+    template = {"spec": {"containers": [{"name": "ask", "image": "ask:1"}]}}
+    made = gate_job(Owner("r-orders", "uid"), "0a1b2c3d", "smoke", JobGate(template=template), attempt=1, run=1,
+                    first_started="", deadline_seconds=1, preview_url="")  # fmt: skip
+    return made["spec"]["template"]["metadata"]["labels"]
+
+
 # Pods that the charts do not make: one of the same namespace that nobody knows, and those of two others.
 OUTSIDE = {
     "stranger": Pod("stranger", {"app": "x"}, {}, HOME),
     "prometheus": Pod("prometheus", {"app.kubernetes.io/name": "prometheus"}, {}, MONITORING),
+    "gate": Pod("gate", gate_labels(), {}, HOME),
     "operator": Pod("operator", {"app.kubernetes.io/name": "operator"}, {}, OPERATORS),
 }
 SERVING = {"gateway", "inventory-grpc", "orders-http", "storefront-http", "users-http"}
 WORKERS = {f"{service}-{process}" for service in ("inventory", "orders", "users")
            for process in ("consumer", "relay", "migrate")}  # fmt: skip
 ANYBODY = set(OUTSIDE)
+CHECKING = {"operator", "gate"}
 # Port of a pod: who may connect to it. All others may not.
 ALLOWED = {
     ("gateway", 8080): ANYBODY,
     ("gateway", 9100): ANYBODY,
-    ("storefront-http", 8000): {"gateway", "operator"},
-    ("orders-http", 8000): {"gateway", "storefront-http", "operator"},
-    ("inventory-grpc", 8001): {"gateway", "storefront-http", "operator"},
+    ("storefront-http", 8000): {"gateway"} | CHECKING,
+    ("orders-http", 8000): {"gateway", "storefront-http"} | CHECKING,
+    ("inventory-grpc", 8001): {"gateway", "storefront-http"} | CHECKING,
     # The keys of tokens are here as well.
-    ("users-http", 8000): SERVING - {"users-http"} | {"operator"},
+    ("users-http", 8000): SERVING - {"users-http"} | CHECKING,
     ("kafka", 9092): WORKERS,
     ("postgresql", 5432): WORKERS | SERVING - {"gateway", "storefront-http"},
 } | {(pod, 9100): ANYBODY for pod in SERVING | WORKERS if pod != "gateway" and not pod.endswith("migrate")}
