@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # Writes the entry of a version in CHANGELOG.md to build/release/changelog.md. Usage: changelog.sh v1.2.3 | Unreleased
-# Unreleased may be empty, as it is right after a release.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -8,6 +7,12 @@ VERSION=${1#v}
 TARGET=$REPO/build/release/changelog.md
 mkdir -p "$(dirname "$TARGET")"
 
-awk -v wanted="## [$VERSION]" 'index($0, "## [") == 1 {on = index($0, wanted) == 1; next} on' "$REPO/CHANGELOG.md" >"$TARGET"
-grep -q '^- ' "$TARGET" || [ "$VERSION" = Unreleased ] || die "CHANGELOG.md has no entry for $VERSION: write what changed under '## [$VERSION]'"
+entry() { awk -v wanted="## [$VERSION]" 'index($0, "## [") == 1 {on = index($0, wanted) == 1; next} on' "$REPO/CHANGELOG.md" >"$TARGET"; }
+entry
+# Right after a release nothing is unreleased: the newest version says what there is.
+if [ "$VERSION" = Unreleased ] && grep -q '^## \[Unreleased\]' "$REPO/CHANGELOG.md" && ! grep -q '^- ' "$TARGET"; then
+  VERSION=$(sed -n 's/^## \[\([0-9][^]]*\)\].*/\1/p' "$REPO/CHANGELOG.md" | head -1)
+  entry
+fi
+grep -q '^- ' "$TARGET" || die "CHANGELOG.md has no entry for $VERSION: write what changed under '## [$VERSION]'"
 say "the entry of $VERSION is in ${TARGET#"$REPO"/}"

@@ -25,7 +25,8 @@ def comments(path: Path) -> dict[str, str]:
     def walk(node: yaml.MappingNode, prefix: str) -> None:
         for key, value in node.value:
             name = f"{prefix}{key.value}"
-            end = value if isinstance(value, yaml.ScalarNode) or value.flow_style else key
+            on_one_line = value.style not in {"|", ">"} if isinstance(value, yaml.ScalarNode) else value.flow_style
+            end = value if on_one_line else key
             rest = lines[end.end_mark.line][end.end_mark.column :].strip().removeprefix(":").strip()
             if rest.startswith("# "):
                 found[name] = rest.removeprefix("# ")
@@ -94,7 +95,7 @@ def readme(chart: str) -> str:
         f"helm install {chart} oci://REGISTRY/charts/{chart} --version {about['version']} --values my-values.yaml",
         "```",
         "",
-        "`ci/` has values for each supported shape. A key that is not in this table is refused.",
+        "`ci/` has values for each supported shape. A key that is neither in this table nor `global` is refused.",
         "",
         "| value | default | what it is |",
         "|---|---|---|",

@@ -101,7 +101,9 @@ def test_who_may_reach_the_gateway_and_what_it_may_reach():
     inward = {rule["ports"][0]["port"]: rule.get("from") for rule in policy["ingress"]}
     outward = [({port["port"] for port in rule["ports"]}, rule.get("to")) for rule in policy["egress"]]
 
-    assert inward["http"] == [{"ipBlock": {"cidr": "10.0.0.0/8"}}]
+    block, own_test = inward["http"]
+    assert block == {"ipBlock": {"cidr": "10.0.0.0/8"}}
+    assert own_test["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "test"
     assert "monitoring" in str(inward["metrics"])
     assert [ports for ports, _ in outward] == [{53}, {80, 8000, 8001}, {4318}]
     assert "slipway" in str(outward[1][1])

@@ -277,11 +277,13 @@ class TestBranches:
 
     def test_what_answers_may_not_speak_to_kafka(self, service):
         data = {5432} if service in WITH_DATA else {8000, 8001}  # the storefront asks the services
+        read_or_publish = {"consumer", "relay"}
         for policy in of_kind(self.objects(service, "full"), "NetworkPolicy"):
             ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
-            answers = policy["metadata"]["name"].endswith(("-http", "-grpc"))
+            process = policy["metadata"]["name"].rpartition("-")[2]
             # 443 and 4318: the issuer's keys and the collector, which the values of this case name
-            assert ports == {53, 4318} | data | ({443} if answers else {9092})
+            own = {443} if process in {"http", "grpc"} else {9092} if process in read_or_publish else set()
+            assert ports == {53, 4318} | data | own
 
     def test_only_what_answers_is_open_to_callers(self, service):
         for policy in of_kind(self.objects(service, "full"), "NetworkPolicy"):

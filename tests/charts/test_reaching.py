@@ -21,12 +21,16 @@ def gate_labels():
     return made["spec"]["template"]["metadata"]["labels"]
 
 
+[OPERATOR] = [
+    template["metadata"]["labels"]
+    for _, _, template in pod_templates(render("operator", CHARTS / "operator" / "ci" / "plain-values.yaml"))
+]
 # Pods that the charts do not make: one of the same namespace that nobody knows, and those of two others.
 OUTSIDE = {
     "stranger": Pod("stranger", {"app": "x"}, {}, HOME),
     "prometheus": Pod("prometheus", {"app.kubernetes.io/name": "prometheus"}, {}, MONITORING),
     "gate": Pod("gate", gate_labels(), {}, HOME),
-    "operator": Pod("operator", {"app.kubernetes.io/name": "operator"}, {}, OPERATORS),
+    "operator": Pod("operator", OPERATOR, {}, OPERATORS),
 }
 SERVING = {"gateway", "inventory-grpc", "orders-http", "storefront-http", "users-http"}
 WORKERS = {f"{service}-{process}" for service in ("inventory", "orders", "users")
@@ -42,7 +46,7 @@ ALLOWED = {
     ("inventory-grpc", 8001): {"gateway", "storefront-http"} | CHECKING,
     # The keys of tokens are here as well.
     ("users-http", 8000): SERVING - {"users-http"} | CHECKING,
-    ("kafka", 9092): WORKERS,
+    ("kafka", 9092): {pod for pod in WORKERS if not pod.endswith("migrate")},
     ("postgresql", 5432): WORKERS | SERVING - {"gateway", "storefront-http"},
 } | {(pod, 9100): ANYBODY for pod in SERVING | WORKERS if pod != "gateway" and not pod.endswith("migrate")}
 

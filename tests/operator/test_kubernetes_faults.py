@@ -220,6 +220,14 @@ BAD = {
     ),
     "names-a-variable-twice": ({"env": "TWICE"}, 'duplicate entries for key [name="TWICE"]'),
     "has-a-migration-that-is-no-pod": ({"migrations": {"expand": NO_POD, "deadlineSeconds": 10}}, "99999"),
+    "has-a-consumer-that-is-no-pod": (
+        {"components": {"http": {"template": pod("shop/orders:2.0")}, "consumer": {"template": NO_POD}},
+         "events": {"group": "orders"}}, "99999",
+    ),
+    "has-a-gate-that-is-no-pod": (
+        {"gates": [gate("x:1", job={"template": NO_POD}, timeoutSeconds=300)],
+         "strategy": {"progressDeadlineSeconds": 10}}, "99999",
+    ),
     "has-no-configuration": ({"template": "orders-config"}, "ConfigMap orders-config, which the pod templates name"),
 }  # fmt: skip
 

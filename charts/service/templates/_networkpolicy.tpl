@@ -19,7 +19,10 @@ spec:
   - ports:
     - {port: {{ $component }}, protocol: TCP}
     {{- with tpl (toYaml $policy.httpFrom) $ctx | fromYamlArray }}
-    from: {{- toYaml . | nindent 4 }}
+    from:
+    {{- toYaml . | nindent 4 }}
+    - podSelector: # helm test
+        matchLabels: {{- include "service.selector" (list $ctx "test") | nindent 10 }}
     {{- end }}
   {{- end }}
   {{- if ne $component "migrate" }}
@@ -38,7 +41,7 @@ spec:
     to: {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- end }}
-  {{- if has $component (list "consumer" "relay" "migrate") }}
+  {{- if has $component (list "consumer" "relay") }}
   - ports:
     - {port: {{ $policy.kafkaPort }}, protocol: TCP}
     {{- with tpl (toYaml $policy.kafkaTo) $ctx | fromYamlArray }}

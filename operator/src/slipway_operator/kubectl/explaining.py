@@ -194,7 +194,7 @@ def gives_up_at(picture: Picture, release: OpenRelease, stage: Stage) -> datetim
         return None
     ends = [deadline(picture.situation, release, stage), _gate_ends(picture, release, stage)]
     view = picture.observed.versions.get(release.version) if picture.observed else None
-    if view and view.problem and Stage.STARTING <= stage <= Stage.WATCHING:
+    if view and view.problem and Stage.MIGRATING <= stage <= Stage.WATCHING:
         ends.append(max(view.problem.since, release.since) + PROBLEM_GRACE)
     return min([each for each in ends if each], default=None)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from .desired import PLAN_FAILED, Desired
 from .facts import HISTORY, Ended, Facts, Held, KeptSize, Kind, OpenRelease, Result, Stage
 from .handover import CONSUMER
-from .observed import ANY, JobState, Observed
+from .observed import ANY, REFUSED, JobState, Observed
 from .situation import Situation
 from .stages import PROBLEM_GRACE, UNHURRIED, Failure, Standing
 from .steps import Emit, ScaleWorkers
@@ -198,7 +198,9 @@ def gives_up(situation: Situation, release: OpenRelease, found: Standing) -> Fai
     view = situation.view(release.version)
     problem = view.problem if view else None
     begins = max(problem.since, release.since) if problem else situation.now
-    hopeless = situation.now - begins >= PROBLEM_GRACE and not situation.enough(release.version)
+    # With enough pods that answer, a problem is of few; but what is refused (a consumer's template) will not come.
+    lasting = problem is not None and (problem.reason == REFUSED or not situation.enough(release.version))
+    hopeless = situation.now - begins >= PROBLEM_GRACE and lasting
     if release.kind == "Install":
         return None
     if problem and hopeless and Stage.MIGRATING <= found.stage <= Stage.WATCHING:

@@ -25,9 +25,13 @@ class Workload:
     endpoints: int = 0  # ready endpoints in EndpointSlices; only components that serve have them
 
 
+# The reason of a problem: the API server takes something of the version not as it is.
+REFUSED = "StepRefused"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why pods do not start, where waiting alone rarely helps: an image pull error, a crash loop."""
+    """Why pods do not start, where waiting alone rarely helps: an image pull error, a crash loop, a bad template."""
 
     reason: str
     message: str

@@ -4,12 +4,12 @@ Every look starts from the beginning. A stage that was passed and is no longer t
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from . import gating, handover, windows
 from .facts import OpenRelease, Stage
-from .observed import ANY, JobState, JobView, MigrationKind, VersionView
+from .observed import ANY, REFUSED, JobState, JobView, MigrationKind, VersionView
 from .situation import Situation
 from .steps import (
     ForgetVersion,
@@ -56,6 +56,15 @@ Check = Callable[[Situation, OpenRelease, VersionView], Standing | None]
 
 
 def standing(situation: Situation, release: OpenRelease) -> Standing:
+    found = _standing(situation, release)
+    view = situation.view(release.version)
+    refused = view.problem if view and view.problem and view.problem.reason == REFUSED else None
+    if not refused or not found.waiting or refused.message in found.waiting:
+        return found
+    return replace(found, waiting=f"{found.waiting}; refused was {refused.message}")
+
+
+def _standing(situation: Situation, release: OpenRelease) -> Standing:
     view = situation.view(release.version)
     found = recording(situation, release.version, view)
     if found is not None:
@@ -110,9 +119,7 @@ def _migrating(situation: Situation, release: OpenRelease, view: VersionView) ->
         return Standing(Stage.MIGRATING, failure=found)
     if found is None:
         return None
-    refused = view.problem if job is None else None
-    said = f"the expand migration can't be started: {refused.message}" if refused else "the expand migration runs"
-    return Standing(Stage.MIGRATING, said, found)
+    return Standing(Stage.MIGRATING, "the expand migration runs", found)
 
 
 def _other_migration(situation: Situation, version: str) -> str:

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from ...errors import KubernetesError, NotLeading, Outdated, Refused, Unreadable
 from ...planning import Plan, plan
 from ...planning.desired import desired_of
-from ...planning.observed import FOREIGN, Observed, Problem
+from ...planning.observed import FOREIGN, REFUSED, Observed, Problem
 from ...planning.remembering import facts_of, stalled, status_of
-from ...planning.steps import Emit, RecordVersion, SelectPreview, Step
+from ...planning.steps import Emit, RecordVersion, RunGate, SelectPreview, Step
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
 from .adopting import Adopter
@@ -66,8 +66,8 @@ class Reconciler:
         self._metrics = metrics or Metrics()
         self._clock = clock
         self._add = add
-        # What the API server refused at the last look, by version. Not stored: each look asks for it anew.
-        self._refused: dict[Key, dict[str, Problem]] = {}
+        # What the API server refused at the last look. Not stored: each look asks for it anew.
+        self._refused: dict[Key, Mapping[str, Refusal]] = {}
         self._plans = PlanReconciler(client, identity=identity, tell=add, clock=clock)
 
     async def reconcile(self, key: Key) -> timedelta | None:
@@ -97,9 +97,10 @@ class Reconciler:
             raise
 
     async def _reconcile(self, key: Key) -> timedelta | None:
+        # A look that ends early forgets them: only what is refused again and again counts.
+        refusals = self._refused.pop(key, {})
         seen = await look(self._client, key)
         if seen is None:
-            self._refused.pop(key, None)
             return None
         metadata = seen.microservice["metadata"]
         spec = readable(MicroserviceSpec, MICROSERVICE, seen.microservice)
@@ -109,7 +110,7 @@ class Reconciler:
         plans = await plans_of(self._client, key.namespace, key.name)
         saw = await self._with_group(observed(seen, facts_of(status), None), spec, seen)
         saw = replace(saw, group=await self._adopter.among(saw.group, key, seen))
-        saw = with_problems(saw, self._refused.get(key, {}))
+        saw = with_problems(saw, refusals, now)
         made = plan(saw, desired_of(spec, metadata["generation"], wish_from(plans, key.name, spec)), now)
         scene = Scene(key, Owner(key.name, metadata["uid"]), spec, seen, saw, made.facts.attempts)
         acted = await self._remember(key, seen, status, made, now)
@@ -118,7 +119,9 @@ class Reconciler:
         for each in plans:
             self._add(Key(key.namespace, each["metadata"]["name"], RELEASE_PLAN))
         refused = [(step, error) for step in made.steps if (error := await self._execute(step, scene))]
-        self._note_refused(key, refused, now)
+        noted = noted_refusals(refused, refusals, spec, now)
+        if noted:
+            self._refused[key] = noted
         for _, error in refused:
             raise error
         return next_look(made, acted=acted or bool(made.steps), asks=saw.group is not None)
@@ -132,20 +135,9 @@ class Reconciler:
         try:
             await self._executor.execute(step, scene)
         except Refused as error:
-            await self._executor.execute(Emit("StepRefused", str(error), "Warning"), scene)
+            await self._executor.execute(Emit(REFUSED, str(error), "Warning"), scene)
             return error
         return None
-
-    def _note_refused(self, key: Key, refused: list[tuple[Step, Refused]], now: datetime) -> None:
-        """The next look takes it for the reason why the version does not start."""
-        before, noted = self._refused.pop(key, {}), {}
-        for step, error in refused:
-            version = getattr(step, "version", None)
-            if version:
-                since = before[version].since if version in before else now
-                noted[version] = Problem("StepRefused", str(error)[:500], since)
-        if noted:
-            self._refused[key] = noted
 
     async def _stall(self, key: Key, why: str) -> None:
         """Said once: where the status says it already, nothing is written."""
@@ -213,12 +205,35 @@ class Reconciler:
             return False
 
 
-def with_problems(saw: Observed, refused: Mapping[str, Problem]) -> Observed:
-    """What pods themselves say comes first."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Of a version's step: the same one may be taken the next time, since a quota or an admission rule has changed."""
+
+    message: str
+    first: datetime
+    last: datetime
+
+
+def noted_refusals(
+    refused: Sequence[tuple[Step, Refused]], before: Mapping[str, Refusal], spec: MicroserviceSpec, now: datetime
+) -> dict[str, Refusal]:
+    """By version. A gate that decides nothing does not when it is refused either."""
+    idle = {gate.name for gate in spec.gates if gate.dry_run}
+    noted = {}
+    for step, error in refused:
+        version = getattr(step, "version", None)
+        if version and not (isinstance(step, RunGate) and step.gate in idle):
+            noted[version] = Refusal(str(error)[:500], before[version].first if version in before else now, now)
+    return noted
+
+
+def with_problems(saw: Observed, refusals: Mapping[str, Refusal], now: datetime) -> Observed:
+    """What pods themselves say comes first. The time since the last refusal does not count: nobody has asked again."""
+    problems = {name: Problem(REFUSED, each.message, now - (each.last - each.first)) for name, each in refusals.items()}
     versions = {
-        name: replace(view, problem=view.problem or refused.get(name)) for name, view in saw.versions.items()
+        name: replace(view, problem=view.problem or problems.get(name)) for name, view in saw.versions.items()
     }  # fmt: skip
-    return replace(saw, versions=versions) if refused else saw
+    return replace(saw, versions=versions) if problems else saw
 
 
 def _status(microservice: Mapping[str, Any]) -> MicroserviceStatus:

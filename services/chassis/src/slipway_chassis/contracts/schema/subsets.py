@@ -94,13 +94,16 @@ class Comparison:
         tried = [self.flat_gaps(piece, one) for one in alternatives]
         if any(not decisive(found) for found in tried):
             return []
+        for found, one in zip(tried, alternatives, strict=True):
+            if one == piece and all(gap.code is Code.UNDECIDED for gap in decisive(found)):
+                return found  # it is still there, so no other was meant, however near
         related = [
             found for found, one in zip(tried, alternatives, strict=True) if not _disjoint(self.source, piece, one)
         ]
         if not related or (piece.values is not None and len(piece.values) == 1):
             code = Code.ENUM if piece.values is not None else Code.UNION
             return [Gap(code, (), shown(piece), [shown(one) for one in alternatives])]
-        return min(related, key=_distance)
+        return min(related, key=lambda found: len(decisive(found)))
 
     def flat_gaps(self, source: Flat, target: Flat) -> list[Gap]:
         found = []
@@ -152,12 +155,6 @@ class Comparison:
 
 def decisive(found: list[Gap]) -> list[Gap]:
     return [gap for gap in found if gap.code not in NOTICES]
-
-
-def _distance(found: list[Gap]) -> tuple[bool, int]:
-    """What may fit after all is nearer than what certainly does not."""
-    gaps = decisive(found)
-    return any(gap.code is not Code.UNDECIDED for gap in gaps), len(gaps)
 
 
 def _pieces(flat: Flat) -> Iterator[Flat]:
