@@ -1,6 +1,7 @@
 """What all tests share: the chassis' own fixtures, and where the repository lies."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from slipway_chassis.testing.plugin import eventually
 
 pytest_plugins = ["slipway_chassis.testing.plugin"]
 ROOT = Path(__file__).parent.parent
+# A shell that runs the tests in the background has them, and all that they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # The same examples for the same code, so that a verdict can be repeated. HYPOTHESIS_PROFILE=default looks for others.
 settings.register_profile("steady", derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))

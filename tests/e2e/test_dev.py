@@ -2,7 +2,6 @@
 
 import json
 import re
-import signal
 import subprocess
 import time
 import urllib.error
@@ -34,9 +33,7 @@ def _workspace(tmp_path):
 def _dev(workspace):
     """`make dev`, once it follows the sources; ended by Ctrl-C, as a person ends it."""
     kubectl("delete", "namespace", "shop", "--ignore-not-found", "--timeout=180s")
-    signal.signal(
         signal.SIGINT, signal.default_int_handler
-    )  # heard also where a shell runs the tests in the background
     log = workspace / "dev.log"
     with log.open("wb") as written:
         process = subprocess.Popen(

@@ -25,8 +25,6 @@ def _commands(cluster):
 @pytest.fixture(scope="module", name="shell")
 def _shell(commands):
     """Runs a line with the PATH that the README sets."""
-    # A shell that runs the tests in the background has them, and all that they start, ignore the signal.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     [path] = [line for line in commands if line.startswith("export PATH=")]
     kubectl("config", "use-context", CONTEXT)
 
