@@ -33,7 +33,6 @@ def _workspace(tmp_path):
 def _dev(workspace):
     """`make dev`, once it follows the sources; ended by Ctrl-C, as a person ends it."""
     kubectl("delete", "namespace", "shop", "--ignore-not-found", "--timeout=180s")
-        signal.SIGINT, signal.default_int_handler
     log = workspace / "dev.log"
     with log.open("wb") as written:
         process = subprocess.Popen(
