@@ -224,10 +224,7 @@ BAD = {
         {"components": {"http": {"template": pod("shop/orders:2.0")}, "consumer": {"template": NO_POD}},
          "events": {"group": "orders"}}, "99999",
     ),
-    "has-a-gate-that-is-no-pod": (
-        {"gates": [gate("x:1", job={"template": NO_POD}, timeoutSeconds=300)],
-         "strategy": {"progressDeadlineSeconds": 10}}, "99999",
-    ),
+    "has-a-gate-that-is-no-pod": ({"gates": [gate("x:1", job={"template": NO_POD})]}, "99999"),
     "has-no-configuration": ({"template": "orders-config"}, "ConfigMap orders-config, which the pod templates name"),
 }  # fmt: skip
 

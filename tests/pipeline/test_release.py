@@ -104,6 +104,7 @@ def test_signed_packages_are_pushed_with_their_signature(registry, tmp_path, mon
     gpg("--passphrase", "", "--quick-gen-key", "Releases <releases@example.org>", "rsa3072", "sign", "1d")
     (tmp_path / "secret.gpg").write_bytes(gpg("--export-secret-keys"))
     (tmp_path / "public.gpg").write_bytes(gpg("--export"))
+    subprocess.run(["gpgconf", "--homedir", str(tmp_path), "--kill", "gpg-agent"], check=True)
     monkeypatch.setenv("CHART_SIGNING_KEYRING", str(tmp_path / "secret.gpg"))
     release = ("release-charts", f"VERSION=v{VERSION}", f"REGISTRY={registry}/signed")
 
