@@ -1,7 +1,10 @@
 """`make dev` on a copy of this repository: a saved Python file shows up in the answers; Ctrl-C takes all away again."""
 
+import contextlib
 import json
+import os
 import re
+import signal
 import subprocess
 import time
 import urllib.error
@@ -47,7 +50,8 @@ def _dev(workspace):
         eventually(follows, within=600, every=0.5)
         yield log
     finally:
-        subprocess.run(["kill", "-INT", f"-{process.pid}"], check=False)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
         process.wait(240)
     eventually(lambda: not left(), within=180, every=1)
     kubectl("delete", "namespace", "shop", "--timeout=180s")
