@@ -82,9 +82,14 @@ def default(value: Any) -> str:
     return f"`{text}`" if len(text) <= LONGEST_DEFAULT else "see values.yaml"
 
 
+def cell(words: str) -> str:
+    """A bar would end the table's cell."""
+    return words.replace("|", "\\|")
+
+
 def readme(chart: str) -> str:
     about = yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text())
-    table = [f"| `{key}` | {shown} | {words} |".replace("||", "\\|\\|") for key, shown, words in rows(chart)]
+    table = [f"| `{key}` | {shown} | {cell(words)} |" for key, shown, words in rows(chart)]
     return "\n".join([
         LINE,
         f"# {chart}",

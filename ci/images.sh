@@ -99,5 +99,5 @@ case ${1:-} in
   push) registry "${2:-}"; build; push "$2" ;;
   pull) registry "${2:-}"; pull "$2" ;;
   release) version "${2:-}"; registry "${3:-}"; pull "$3"; release "$2" "$3" ;;
-  *) sed -n '2,9p' "$0"; exit 2 ;;
+  *) sed -n '2,8p' "$0"; exit 2 ;;
 esac

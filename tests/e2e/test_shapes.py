@@ -24,7 +24,7 @@ SMALL = {"resources": {"requests": {"cpu": "5m"}}}
 
 
 def test_every_case_has_its_turn():
-    shapes = {path.stem.removesuffix("-values") for path in CASES if case_id(path) not in ELSEWHERE}
+    shapes = {shape_of(path) for path in CASES if case_id(path) not in ELSEWHERE}
     assert shapes == set(SHAPES)
     assert {case_id(path) for path in CASES} >= ELSEWHERE
 
@@ -100,7 +100,7 @@ DECISIONS = {"promote": None, "activeVersion": None, "promotionWindow": None, "a
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_shape_is_installed_and_leaves_nothing(shape, tag, tmp_path):
-    mine = [path for path in CASES if path.stem == f"{shape}-values" and case_id(path) not in ELSEWHERE]
+    mine = [path for path in CASES if shape_of(path) == shape and case_id(path) not in ELSEWHERE]
     assert mine
 
     before = there()

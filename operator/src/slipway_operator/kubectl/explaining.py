@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..planning.decisions import deadline
+from ..planning.decisions import deadline, problem_deadline
 from ..planning.facts import OpenRelease, Stage
 from ..planning.observed import GateState, GateView, JobState
 from ..planning.sizes import drain_end
-from ..planning.stages import PROBLEM_GRACE
 from ..planning.windows import closed_because
 from .picture import Picture
 from .words import ago, clean, plural, span, until
@@ -192,10 +191,12 @@ def gives_up_at(picture: Picture, release: OpenRelease, stage: Stage) -> datetim
         return _gate_ends(picture, release, stage) if release.kind == "Install" else None
     if release.kind == "Rollback" and stage >= Stage.SWITCHING:
         return None
-    ends = [deadline(picture.situation, release, stage), _gate_ends(picture, release, stage)]
     view = picture.observed.versions.get(release.version) if picture.observed else None
-    if view and view.problem and Stage.MIGRATING <= stage <= Stage.WATCHING:
-        ends.append(max(view.problem.since, release.since) + PROBLEM_GRACE)
+    ends = [
+        deadline(picture.situation, release, stage),
+        _gate_ends(picture, release, stage),
+        problem_deadline(release, stage, view.problem if view else None),
+    ]
     return min([each for each in ends if each], default=None)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from .desired import PLAN_FAILED, Desired
 from .facts import HISTORY, Ended, Facts, Held, KeptSize, Kind, OpenRelease, Result, Stage
 from .handover import CONSUMER
-from .observed import ANY, REFUSED, JobState, Observed
+from .observed import ANY, REFUSED, JobState, Observed, Problem
 from .situation import Situation
 from .stages import PROBLEM_GRACE, UNHURRIED, Failure, Standing
 from .steps import Emit, ScaleWorkers
@@ -197,19 +197,25 @@ def gives_up(situation: Situation, release: OpenRelease, found: Standing) -> Fai
         return None if release.kind == "Undo" else found.failure
     view = situation.view(release.version)
     problem = view.problem if view else None
-    begins = max(problem.since, release.since) if problem else situation.now
-    # With enough pods that answer, a problem is of few; but what is refused (a consumer's template) will not come.
-    lasting = problem is not None and (problem.reason == REFUSED or not situation.enough(release.version))
-    hopeless = situation.now - begins >= PROBLEM_GRACE and lasting
     if release.kind == "Install":
         return None
-    if problem and hopeless and Stage.MIGRATING <= found.stage <= Stage.WATCHING:
+    hopeless = problem_deadline(release, found.stage, problem)
+    # With enough pods that answer, a problem is of few; but what is refused (a consumer's template) will not come.
+    lasting = problem is not None and (problem.reason == REFUSED or not situation.enough(release.version))
+    if problem and lasting and hopeless and situation.now >= hopeless:
         return Failure(problem.reason, f"{release.version} does not start: {problem.message}")
     ends = None if found.by_person else deadline(situation, release, found.stage)
     patient = release.kind == "Rollback" and found.stage >= Stage.SWITCHING
     if ends is None or situation.now < ends or patient or _moved_on(release, found):
         return None
     return Failure("ProgressDeadlineExceeded", f"{found.stage.title} took too long: {found.waiting}")
+
+
+def problem_deadline(release: OpenRelease, stage: Stage, problem: Problem | None) -> datetime | None:
+    """When a problem that stays ends the release; None: there is none, or not at this stage."""
+    if problem is None or not Stage.MIGRATING <= stage <= Stage.WATCHING:
+        return None
+    return max(problem.since, release.since) + PROBLEM_GRACE
 
 
 def deadline(situation: Situation, release: OpenRelease, stage: Stage) -> datetime | None:

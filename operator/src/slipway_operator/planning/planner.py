@@ -11,7 +11,7 @@ from .handover import Handover
 from .observed import Observed
 from .showing import Shown, shown
 from .situation import Situation
-from .stages import PROBLEM_GRACE, Standing
+from .stages import Standing
 from .steps import Emit, ScaleWorkers, SelectPreview, Step, SwitchActive
 
 # Opening, failing, going back, promoting, accepting and closing can follow each other in one look.
@@ -170,6 +170,6 @@ def _requeue(situation: Situation, found: Standing | None) -> timedelta | None:
     if release and found:
         times += [found.again_at, decisions.deadline(situation, release, found.stage)]
         view = situation.view(release.version)
-        times.append(max(view.problem.since, release.since) + PROBLEM_GRACE if view and view.problem else None)
+        times.append(decisions.problem_deadline(release, found.stage, view.problem if view else None))
     ahead = [each - situation.now for each in times if each and each > situation.now]
     return min(ahead, default=None)

@@ -229,11 +229,13 @@ def noted_refusals(
 
 def with_problems(saw: Observed, refusals: Mapping[str, Refusal], now: datetime) -> Observed:
     """What pods themselves say comes first. The time since the last refusal does not count: nobody has asked again."""
+    if not refusals:
+        return saw
     problems = {name: Problem(REFUSED, each.message, now - (each.last - each.first)) for name, each in refusals.items()}
     versions = {
         name: replace(view, problem=view.problem or problems.get(name)) for name, view in saw.versions.items()
     }  # fmt: skip
-    return replace(saw, versions=versions) if problems else saw
+    return replace(saw, versions=versions)
 
 
 def _status(microservice: Mapping[str, Any]) -> MicroserviceStatus:
