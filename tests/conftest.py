@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,23 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("steady", derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
-__all__ = ["ROOT", "eventually"]
+__all__ = ["ROOT", "copy_repository", "eventually", "tracked"]
+
+
+def tracked(*patterns):
+    """Files of the repository, those included that are new and not ignored."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    ).stdout.splitlines()  # fmt: skip
+    return [ROOT / name for name in listed if (ROOT / name).is_file()]
+
+
+def copy_repository(folder):
+    """So that a test may change what it likes."""
+    files = [str(path.relative_to(ROOT)) for path in tracked()]
+    packed = subprocess.run(["tar", "cf", "-", *files], cwd=ROOT, capture_output=True, check=True).stdout
+    subprocess.run(["tar", "xf", "-"], cwd=folder, input=packed, check=True)
 
 
 @pytest.fixture(scope="session", name="shop")

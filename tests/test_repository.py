@@ -7,16 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
-
-
-def tracked(*patterns):
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
-        capture_output=True, text=True, check=True, cwd=ROOT,
-    ).stdout.splitlines()  # fmt: skip
-    return [ROOT / name for name in listed if (ROOT / name).is_file()]
-
+from conftest import ROOT, tracked
 
 DOCUMENTS = tracked("*.md")
 SOURCES = [path for path in tracked("*.py") if "/src/" in str(path) and "inventory_v1" not in str(path)]

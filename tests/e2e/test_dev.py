@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 
-from conftest import ROOT, eventually
+from conftest import copy_repository, eventually
 from e2e.conftest import GATEWAY, kubectl, left
 
 pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1200), pytest.mark.usefixtures("cluster")]
@@ -23,12 +23,7 @@ PLACE = "    partial: bool\n"
 @pytest.fixture(name="workspace")
 def _workspace(tmp_path):
     """Files of the repository alone; edits here touch nobody's work."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True, check=True, cwd=ROOT
-    ).stdout.splitlines()
-    files = [name for name in listed if (ROOT / name).is_file()]
-    packed = subprocess.run(["tar", "cf", "-", *files], cwd=ROOT, capture_output=True, check=True).stdout
-    subprocess.run(["tar", "xf", "-"], cwd=tmp_path, input=packed, check=True)
+    copy_repository(tmp_path)
     return tmp_path
 
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
+from conftest import copy_repository
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(900)]
 
@@ -19,10 +19,7 @@ def run(folder, *command):
 def _workspace(run_folder):
     folder = run_folder / "workspace"
     folder.mkdir()
-    listed = run(ROOT, "git", "ls-files", "-co", "--exclude-standard")
-    files = [name for name in listed.splitlines() if (ROOT / name).is_file()]
-    packed = subprocess.run(["tar", "cf", "-", *files], cwd=ROOT, capture_output=True, check=True).stdout
-    subprocess.run(["tar", "xf", "-"], cwd=folder, input=packed, check=True)
+    copy_repository(folder)
     run(folder, "git", "init", "-q")
     return folder
 
