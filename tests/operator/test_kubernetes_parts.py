@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import web
@@ -25,6 +26,7 @@ from slipway_operator.planning.steps import RecordVersion, ScaleServing, SelectP
 from slipway_operator.runtimes.kubernetes.access import Access, from_kubeconfig, in_cluster
 from slipway_operator.runtimes.kubernetes.checking import Answer, checked, preview_url
 from slipway_operator.runtimes.kubernetes.client import Client, NoFence
+from slipway_operator.runtimes.kubernetes.freshness import Freshness
 from slipway_operator.runtimes.kubernetes.kinds import DEPLOYMENT, EVENT, LEASE, SERVICE
 from slipway_operator.runtimes.kubernetes.leading import Leadership
 from slipway_operator.runtimes.kubernetes.looking import Key
@@ -86,6 +88,19 @@ def test_many_events_are_one_look():
         queue.add(B)
         await until(lambda: len(work.looks) == 2)
         assert sorted(map(str, work.looks)) == ["shop/a", "shop/b"]
+
+    queued(story)
+
+
+def test_the_first_event_is_looked_at_at_once_and_those_that_follow_are_gathered(monkeypatch):
+    monkeypatch.setattr("slipway_operator.runtimes.kubernetes.queue.GATHER_SECONDS", 3600)
+
+    async def story(queue, work):
+        queue.add(A)
+        await until(lambda: work.looks == [A])
+        queue.add(A)
+        queue.add(B)
+        await until(lambda: work.looks == [A, B])
 
     queued(story)
 
@@ -385,6 +400,57 @@ def test_lists_are_read_to_their_end():
     assert found == [{"n": 1}, {"n": 2}]
     assert "labelSelector=a%3Db" in api.asked[0][1]
     assert "continue=more" in api.asked[1][1]
+
+
+def page(version):
+    return (200, {"items": [], "metadata": {"resourceVersion": version}}, {})
+
+
+def asked_for(request):
+    query = parse_qs(urlsplit(request[1]).query)
+    return query.get("resourceVersion", [""])[0]
+
+
+def test_a_recent_list_is_no_older_than_what_was_told_read_or_written():
+    written = (200, {"metadata": {"resourceVersion": "70"}}, {})
+    api = Api(page("50"), page("50"), page("60"), written, page("70"), page("80"), page("51"))
+
+    async def story(client):
+        await client.list(SERVICE, "shop", recent=True)  # nothing is known yet: as the storage has it
+        await client.list(SERVICE, "shop", recent=True)
+        client._freshness.saw(SERVICE, "60")
+        client._freshness.saw(SERVICE, "55")  # told late
+        await client.list(SERVICE, "shop", recent=True)
+        await client.apply(SERVICE, "shop", SERVICE_MANIFEST)
+        await client.list(SERVICE, "shop", recent=True)
+        await client.list(SERVICE, "shop")
+        await client.list(DEPLOYMENT, "shop", recent=True)  # another kind
+
+    asking(api, story)
+    assert [asked_for(each) for each in api.asked] == ["", "50", "60", "", "70", "", ""]
+    assert "resourceVersionMatch=NotOlderThan" in api.asked[1][1]
+
+
+def test_a_storage_that_counts_from_an_earlier_number_is_asked_itself():
+    late = (504, {"message": "Too large resource version: 9000, current: 50"}, {})
+    api = Api(*[late] * 4, page("50"), page("51"))
+
+    async def story(client):
+        client._freshness.saw(SERVICE, "9000")
+        await client.list(SERVICE, "shop", recent=True)
+        await client.list(SERVICE, "shop", recent=True)
+
+    asking(api, story)
+    assert [asked_for(each) for each in api.asked] == [*["9000"] * 4, "", "50"]
+
+
+def test_whoever_leads_anew_believes_no_cache():
+    known = Freshness()
+    known.saw(SERVICE, "60")
+    known.saw(SERVICE, "not a number")
+    assert known.least(SERVICE)["resourceVersion"] == "60"
+    known.forget()
+    assert known.least(SERVICE) == {}
 
 
 def test_what_is_gone_needs_no_deletion_and_what_is_there_no_creation():

@@ -10,9 +10,11 @@ import aiohttp
 
 from ...errors import KubernetesError, Missing, Outdated, Overloaded, Refused, Unreachable
 from .access import Access
+from .freshness import Freshness
 from .kinds import MANAGER, Kind
 
 Manifest = dict[str, Any]
+Manifests = list[Manifest]
 
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
 MERGE = "application/merge-patch+json"
@@ -42,12 +44,14 @@ class Client:
         access: Access,
         fence: Fence,
         *,
+        freshness: Freshness | None = None,
         manager: str = MANAGER,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         timeout: float = TIMEOUT_SECONDS,
     ) -> None:
         self._access = access
         self._fence = fence
+        self._freshness = freshness or Freshness()
         self._manager = manager
         self._pause = pause
         self._timeout = aiohttp.ClientTimeout(total=timeout)
@@ -71,17 +75,34 @@ class Client:
         except Missing:
             return None
 
-    async def list(self, kind: Kind, namespace: str | None = None, *, selector: str = "") -> list[Manifest]:
-        """All of them, by pages; they are as the storage has them now, not as a cache had them."""
-        found: list[Manifest] = []
-        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+    async def list(
+        self, kind: Kind, namespace: str | None = None, *, selector: str = "", recent: bool = False
+    ) -> Manifests:
+        """All of them, by pages, as the storage has them now; ``recent``: not older than what is known of the kind."""
+        chosen = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        least = self._freshness.least(kind) if recent else {}
+        try:
+            return await self._pages(kind, namespace, chosen, least)
+        except Overloaded:
+            if not least:
+                raise
+            # A storage that was restored from a backup counts from an earlier number, and never comes up to it.
+            self._freshness.forget()
+            return await self._pages(kind, namespace, chosen, {})
+
+    async def _pages(
+        self, kind: Kind, namespace: str | None, chosen: Mapping[str, str], least: Mapping[str, str]
+    ) -> Manifests:
+        found: Manifests = []
+        query = {**chosen, **least}
         while True:
             page = await self._request("GET", kind.path(namespace), query=query)
             found += page.get("items") or []
-            more = page.get("metadata", {}).get("continue")
-            if not more:
+            metadata = page.get("metadata", {})
+            self._freshness.saw(kind, metadata.get("resourceVersion"))
+            if not metadata.get("continue"):
                 return found
-            query["continue"] = more
+            query = {**chosen, "continue": metadata["continue"]}
 
     # --- writing
     async def apply(self, kind: Kind, namespace: str | None, manifest: Manifest, *, subresource: str = "") -> Manifest:
@@ -89,9 +110,8 @@ class Client:
         metadata = {**manifest["metadata"], **({"namespace": namespace} if namespace else {})}
         body = {"apiVersion": kind.api_version, "kind": kind.name, **manifest, "metadata": metadata}
         query = {"fieldManager": self._manager, "force": "true"}
-        return await self._write(
-            "PATCH", kind.path(namespace, metadata["name"], subresource), body, query=query, content=APPLY
-        )
+        path = kind.path(namespace, metadata["name"], subresource)
+        return self._noted(kind, await self._write("PATCH", path, body, query=query, content=APPLY))
 
     async def merge(
         self, kind: Kind, namespace: str, name: str, patch: Manifest, *, subresource: str = ""
@@ -99,9 +119,8 @@ class Client:
         """For a label or an annotation on an object that is not ours to apply. One that is gone needs none."""
         try:
             query = {"fieldManager": self._manager}
-            return await self._write(
-                "PATCH", kind.path(namespace, name, subresource), patch, query=query, content=MERGE
-            )
+            path = kind.path(namespace, name, subresource)
+            return self._noted(kind, await self._write("PATCH", path, patch, query=query, content=MERGE))
         except Missing:
             return None
 
@@ -109,7 +128,8 @@ class Client:
         """What was made; None: an object of that name is left as it is."""
         body = {"apiVersion": kind.api_version, "kind": kind.name, **manifest}
         try:
-            return await self._write("POST", kind.path(namespace), body, query={"fieldManager": self._manager})
+            query = {"fieldManager": self._manager}
+            return self._noted(kind, await self._write("POST", kind.path(namespace), body, query=query))
         except Outdated:
             return None
 
@@ -117,7 +137,7 @@ class Client:
         """Of exactly the resourceVersion that the manifest carries."""
         body = {"apiVersion": kind.api_version, "kind": kind.name, **manifest}
         path = kind.path(namespace, manifest["metadata"]["name"])
-        return await self._write("PUT", path, body, query={"fieldManager": self._manager})
+        return self._noted(kind, await self._write("PUT", path, body, query={"fieldManager": self._manager}))
 
     async def delete(self, kind: Kind, namespace: str, name: str, *, propagation: str = "Background") -> None:
         try:
@@ -136,6 +156,11 @@ class Client:
     ) -> Manifest:
         """The only way to change anything. The fence is asked before each try, not only before the first."""
         return await self._request(method, path, body=body, query=query, content=content, fenced=True)
+
+    def _noted(self, kind: Kind, made: Manifest) -> Manifest:
+        """No later list may lack it."""
+        self._freshness.saw(kind, (made.get("metadata") or {}).get("resourceVersion"))
+        return made
 
     # --- one request
     async def _request(

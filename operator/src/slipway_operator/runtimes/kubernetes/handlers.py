@@ -15,7 +15,7 @@ import kopf
 
 from ...errors import WatchesEnded
 from .access import Access
-from .kinds import CHILDREN, MICROSERVICE, RELEASE_PLAN, SERVICE_LABEL
+from .kinds import CHILDREN, MICROSERVICE, RELEASE_PLAN, SERVICE_LABEL, Kind
 from .looking import Key
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,13 @@ def settings() -> kopf.OperatorSettings:
     return made
 
 
-def registry(access: Access, add: Callable[[Key], None], forget: Callable[[Key], None]) -> kopf.OperatorRegistry:
+def registry(
+    access: Access,
+    add: Callable[[Key], None],
+    forget: Callable[[Key], None],
+    saw: Callable[[Kind, Any], None],
+) -> kopf.OperatorRegistry:
+    """``saw``: hears the resourceVersion of each object that is told of, before the others hear of it."""
     made = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=made)
@@ -60,7 +66,8 @@ def registry(access: Access, add: Callable[[Key], None], forget: Callable[[Key],
         )
 
     @kopf.on.event(MICROSERVICE.group, MICROSERVICE.version, MICROSERVICE.plural, registry=made)
-    async def service_changed(event: Any, name: str, namespace: str | None, **_: Any) -> None:
+    async def service_changed(event: Any, meta: Any, name: str, namespace: str | None, **_: Any) -> None:
+        saw(MICROSERVICE, meta.get("resourceVersion"))
         key = Key(namespace or "", name)
         if event["type"] == "DELETED":
             forget(key)
@@ -68,7 +75,8 @@ def registry(access: Access, add: Callable[[Key], None], forget: Callable[[Key],
             add(key)
 
     @kopf.on.event(RELEASE_PLAN.group, RELEASE_PLAN.version, RELEASE_PLAN.plural, registry=made)
-    async def plan_changed(event: Any, name: str, namespace: str | None, spec: Any, **_: Any) -> None:
+    async def plan_changed(event: Any, meta: Any, name: str, namespace: str | None, spec: Any, **_: Any) -> None:
+        saw(RELEASE_PLAN, meta.get("resourceVersion"))
         key = Key(namespace or "", name, RELEASE_PLAN)
         (forget if event["type"] == "DELETED" else add)(key)
         for service in _planned(spec):  # a plan that is new, or gone, says something to each of them
@@ -77,7 +85,8 @@ def registry(access: Access, add: Callable[[Key], None], forget: Callable[[Key],
     for kind in CHILDREN:
 
         @kopf.on.event(kind.group, kind.version, kind.plural, registry=made, id=f"{kind.plural}-changed")
-        async def child_changed(labels: Any, namespace: str | None, **_: Any) -> None:
+        async def child_changed(meta: Any, labels: Any, namespace: str | None, of: Kind = kind, **_: Any) -> None:
+            saw(of, meta.get("resourceVersion"))
             # A label that was taken away ends the watch of the child: the resync finds that it is missing.
             if SERVICE_LABEL in labels:
                 add(Key(namespace or "", labels[SERVICE_LABEL]))
@@ -94,6 +103,7 @@ async def watch(
     namespaces: Sequence[str],
     add: Callable[[Key], None],
     forget: Callable[[Key], None],
+    saw: Callable[[Kind, Any], None],
 ) -> None:
     """Until it is cancelled; without namespaces, all of them are watched.
 
@@ -109,7 +119,7 @@ async def watch(
         return lambda key: _tell(loop, function, key)
 
     watches = kopf.operator(
-        registry=registry(access, told(add), told(forget)),
+        registry=registry(access, told(add), told(forget), saw),
         settings=settings(),
         standalone=True,
         # Of no use without peering; left out, kopf asks for the name of the user, and a pod's has none.

@@ -1,4 +1,7 @@
-"""Reads everything about one service, as the storage has it now: a plan from an old picture would be a wrong one."""
+"""Reads everything about one service: itself as the storage has it now, its children as far as anybody told of them.
+
+A plan from an older picture would be a wrong one; what changes meanwhile is told, and looked at again.
+"""
 
 import asyncio
 from dataclasses import dataclass, field, replace
@@ -67,7 +70,7 @@ async def look(client: Client, key: Key) -> Seen | None:
     selector = f"{SERVICE_LABEL}={key.name}"
 
     async def children(kind: Kind) -> list[Manifest]:
-        return await client.list(kind, key.namespace, selector=selector)
+        return await client.list(kind, key.namespace, selector=selector, recent=True)
 
     versions, deployments, services, budgets, pods, slices, jobs = await asyncio.gather(
         *map(children, (SERVICE_VERSION, DEPLOYMENT, SERVICE, DISRUPTION_BUDGET, POD, ENDPOINT_SLICE, JOB))

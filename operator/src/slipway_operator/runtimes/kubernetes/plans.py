@@ -101,10 +101,10 @@ class PlanReconciler:
         await post_event(self._client, RELEASE_PLAN, found, emit, of=after.wave, by=self._identity, at=now)
 
 
-async def plans_of(client: Client, namespace: str, service: str) -> list[Manifest]:
+async def plans_of(client: Client, namespace: str, service: str, *, recent: bool) -> list[Manifest]:
     """The plans that name a service, the oldest first."""
-    plans = [each for each in await client.list(RELEASE_PLAN, namespace) if _names(each, service)]
-    return sorted(plans, key=_age)
+    plans = await client.list(RELEASE_PLAN, namespace, recent=recent)
+    return sorted((each for each in plans if _names(each, service)), key=_age)
 
 
 def wish_from(plans: Sequence[Manifest], service: str, spec: MicroserviceSpec) -> PlanWish | None:

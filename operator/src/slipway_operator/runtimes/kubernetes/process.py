@@ -12,6 +12,7 @@ from .access import Access
 from .checking import HttpAsker
 from .client import Client, NoFence
 from .consumer_group import BrokerInspector
+from .freshness import Freshness
 from .handlers import watch
 from .leading import Leadership, Times
 from .looking import Key
@@ -37,19 +38,20 @@ class Operator:
         self._heard = time.monotonic()
         self._resync_now = asyncio.Event()
         self._queue: WorkQueue | None = None
+        self._freshness = Freshness()
         self.leadership = Leadership(
             namespace=settings.lease_namespace or access.namespace,
             name=settings.lease_name,
             identity=settings.pod_name,
             times=times,
-            began=self._resync_now.set,
+            began=self._began,
         )
 
     async def run(self) -> None:
         """Until it is cancelled, or one of its parts ends, which none should."""
         lease_client = Client(self._access, NoFence(), timeout=5)
         with closing(BrokerInspector()) as inspector:
-            async with lease_client, Client(self._access, self.leadership) as client:
+            async with lease_client, Client(self._access, self.leadership, freshness=self._freshness) as client:
                 await self._run(client, lease_client, inspector)
 
     async def _run(self, client: Client, lease_client: Client, inspector: BrokerInspector) -> None:
@@ -66,10 +68,15 @@ class Operator:
         async with asyncio.TaskGroup() as parts:
             parts.create_task(self._queue.run(), name="queue")
             parts.create_task(self._resync(client), name="resync")
-            watches = watch(self._access, self._settings.namespaces, self._add, self._queue.forget)
+            watches = watch(self._access, self._settings.namespaces, self._add, self._queue.forget, self._freshness.saw)
             parts.create_task(watches, name="watches")
             parts.create_task(self._serve(), name="probes")
             parts.create_task(self.leadership.run(lease_client), name="lease")
+
+    def _began(self) -> None:
+        """Another replica may have led meanwhile."""
+        self._freshness.forget()
+        self._resync_now.set()
 
     def _add(self, key: Key) -> None:
         """Whoever does not lead watches, to be ready, and does nothing."""

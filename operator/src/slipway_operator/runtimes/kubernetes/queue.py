@@ -16,7 +16,8 @@ log = logging.getLogger(__name__)
 
 Work = Callable[[Key], Awaitable[timedelta | None]]
 
-# Events come in swarms: a Deployment, its pods and their endpoints change together.
+# Events come in swarms, since a Deployment, its pods and their endpoints change together: the first one is looked at
+# at once, and those that follow are gathered.
 GATHER_SECONDS = 0.05
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
@@ -26,20 +27,22 @@ class WorkQueue:
         self._work = work
         self._at_once = at_once
         self._due: dict[Key, float] = {}
+        self._looked: dict[Key, float] = {}  # when its last look began
         self._failures: dict[Key, int] = {}
         self._running: dict[Key, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
 
-    def add(self, key: Key, delay: float = GATHER_SECONDS) -> None:
-        """Look at it after the delay, or earlier where that was agreed already."""
-        due = asyncio.get_running_loop().time() + delay
+    def add(self, key: Key, delay: float | None = None) -> None:
+        """Look at it after the delay, or earlier where that was agreed already. None: an event tells of it."""
+        now = asyncio.get_running_loop().time()
+        due = max(now, self._looked.get(key, 0.0) + GATHER_SECONDS) if delay is None else now + delay
         if key not in self._due or due < self._due[key]:
             self._due[key] = due
             self._changed.set()
 
     def forget(self, key: Key) -> None:
-        self._due.pop(key, None)
-        self._failures.pop(key, None)
+        for known in (self._due, self._looked, self._failures):
+            known.pop(key, None)
 
     def age_seconds(self) -> float:
         """How long the longest waiting service is overdue."""
@@ -66,6 +69,7 @@ class WorkQueue:
         )
         for _, _, key in ready[: self._at_once - len(self._running)]:
             del self._due[key]
+            self._looked[key] = now
             self._running[key] = asyncio.create_task(self._one(key), name=f"look at {key}")
 
     async def _until_next(self) -> None:

@@ -107,7 +107,9 @@ class Reconciler:
         seen = await look_at_configuration(self._client, key, seen, spec)
         status = _status(seen.microservice)
         now = self._clock()
-        plans = await plans_of(self._client, key.namespace, key.name)
+        # A plan that was there before a new spec must be seen with it: it may hold the release back.
+        known = status.observed_generation == metadata["generation"]
+        plans = await plans_of(self._client, key.namespace, key.name, recent=known)
         saw = await self._with_group(observed(seen, facts_of(status), None), spec, seen)
         saw = replace(saw, group=await self._adopter.among(saw.group, key, seen))
         saw = with_problems(saw, refusals, now)
