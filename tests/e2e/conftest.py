@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from contextlib import contextmanager
 
 import pytest
 
@@ -89,15 +90,23 @@ def install_operator():
 
 @pytest.fixture(scope="session", name="auditor")
 def _auditor(managed):
-    """A pod that may ask the databases and Kafka; it stands still until it is asked to."""
+    with auditing() as name:
+        yield name
+
+
+@contextmanager
+def auditing():
+    """A pod that may ask the databases and Kafka; it stands still until it is asked to. Gives its name."""
     pods = get("pods", "-l", "app.kubernetes.io/name=orders,app.kubernetes.io/component=consumer")["items"]
     [image] = {each["image"] for pod in pods for each in pod["spec"]["containers"]}
     name = "auditor"
     kubectl("delete", "pod", name, "--ignore-not-found", "--grace-period=0", "--force")
     kubectl("apply", "-f", "-", stdin=json.dumps(auditor_pod(name, image)))
     kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
-    yield name
-    kubectl("delete", "pod", name, "--grace-period=0", "--force", "--ignore-not-found")
+    try:
+        yield name
+    finally:
+        kubectl("delete", "pod", name, "--grace-period=0", "--force", "--ignore-not-found")
 
 
 def auditor_pod(name, image):

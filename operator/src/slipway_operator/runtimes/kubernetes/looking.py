@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ...errors import Refused, Unreadable
+from ...spec.fields import SERVING
 from ...spec.hashing import version_hash
 from ...spec.microservice import MicroserviceSpec
 from ...spec.serviceversion import ServiceVersionSpec
 from . import configuration
 from .client import Client
 from .kinds import (
+    COMPONENT_LABEL,
     CONFIG_MAP,
     DEPLOYMENT,
     DISRUPTION_BUDGET,
@@ -69,12 +71,14 @@ async def look(client: Client, key: Key) -> Seen | None:
         return None
     selector = f"{SERVICE_LABEL}={key.name}"
 
-    async def children(kind: Kind) -> list[Manifest]:
-        return await client.list(kind, key.namespace, selector=selector, recent=True)
+    async def children(kind: Kind, *, recent: bool = True) -> list[Manifest]:
+        return await client.list(kind, key.namespace, selector=selector, recent=recent)
 
     versions, deployments, services, budgets, pods, slices, jobs = await asyncio.gather(
         *map(children, (SERVICE_VERSION, DEPLOYMENT, SERVICE, DISRUPTION_BUDGET, POD, ENDPOINT_SLICE, JOB))
     )
+    if _workers_may_move(microservice, deployments):
+        pods = await children(POD, recent=False)
     records = [readable(ServiceVersionSpec, SERVICE_VERSION, each) for each in versions]
     return Seen(
         microservice=microservice,
@@ -87,6 +91,12 @@ async def look(client: Client, key: Key) -> Seen | None:
         slices=slices,
         jobs=jobs,
     )
+
+
+def _workers_may_move(microservice: Manifest, deployments: list[Manifest]) -> bool:
+    """A pod that was made a moment ago must not be missed: consumers of one version wait for the end of another's."""
+    components = {each["metadata"]["labels"].get(COMPONENT_LABEL) for each in deployments}
+    return bool((microservice.get("status") or {}).get("release")) and bool(components - set(SERVING))
 
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
