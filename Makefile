@@ -78,7 +78,7 @@ images: ## Build the services' images
 .PHONY: charts
 charts: ## Fetch the charts' dependencies (all of them are in this repository)
 	@ci/tools/install.sh helm kubeconform
-	@for chart in $(SERVICES) gateway operator platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done
+	@for chart in service $(SERVICES) gateway operator platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done
 
 .PHONY: generate
 generate: setup ## Write files that are made from others: values.schema.json, gRPC code, descriptors, contracts

@@ -20,13 +20,13 @@ stage() {
   local work=$1 version=$2 registry=$3 chart
   cp -r "$REPO/charts" "$work/charts"
   rm -rf "$work"/charts/*/charts "$work"/charts/*/Chart.lock
-  for chart in service "${CHARTS[@]}"; do
+  for chart in base service "${CHARTS[@]}"; do
     sed -i -E "s/^version: .*/version: $version/; s/^appVersion: .*/appVersion: \"$version\"/" "$work/charts/$chart/Chart.yaml"
     # Dependencies are the folders beside it, which have this version now.
     sed -i -E "/^dependencies:/,\$s/(version:) *[^,}]+/\1 $version/" "$work/charts/$chart/Chart.yaml"
   done
   [ -z "$registry" ] || sed -i -E "s|^( +repository:) slipway/|\1 $registry/slipway/|" "$work"/charts/*/values.yaml
-  for chart in "${CHARTS[@]}"; do helm dependency update "$work/charts/$chart"; done
+  for chart in service "${CHARTS[@]}"; do helm dependency update "$work/charts/$chart"; done
 }
 
 # With a keyring each package gets a signature beside it (.prov), which `helm verify` and `helm install --verify` check.

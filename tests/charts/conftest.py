@@ -8,7 +8,7 @@ from conftest import ROOT
 
 CHARTS = ROOT / "charts"
 SERVICES = sorted(
-    path.name for path in CHARTS.iterdir() if path.name not in {"service", "platform", "gateway", "operator"}
+    path.name for path in CHARTS.iterdir() if path.name not in {"base", "service", "platform", "gateway", "operator"}
 )
 SHOP = [each["name"] for each in yaml.safe_load((CHARTS / "platform" / "Chart.yaml").read_text())["dependencies"]
         if each["name"] in SERVICES]  # fmt: skip

@@ -202,7 +202,7 @@ def test_a_wrong_value_is_refused_and_named(option, key):
 
 
 def test_a_missing_image_is_told_with_the_cure():
-    assert "image.repository is not set: name the gateway's image" in refused("--set", "image.repository=")
+    assert "image.repository is not set: name the image of gateway" in refused("--set", "image.repository=")
 
 
 def test_every_key_is_described_and_known_to_the_schema():

@@ -14,7 +14,7 @@ from conftest import ROOT
 pytestmark = pytest.mark.integration
 PROFILES = ["dev", "debug", "ci", "blue-green"]
 PLATFORM = [each["name"] for each in yaml.safe_load((CHARTS / "platform/Chart.yaml").read_text())["dependencies"]]
-SERVICES = sorted(set(PLATFORM) - {"gateway", "operator"})
+SERVICES = sorted(set(PLATFORM) - {"base", "gateway", "operator"})
 IMAGES = [*SERVICES, "gateway"]
 BUILT = {
     "PYTHON_IMAGE": "python:3.11",

@@ -12,10 +12,3 @@ app.kubernetes.io/part-of: slipway
 app.kubernetes.io/managed-by: {{ $ctx.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $ctx.Chart.Name $ctx.Chart.Version | replace "+" "_" }}
 {{- end -}}
-
-{{/* What the restricted Pod Security Standard asks of a container. */}}
-{{- define "platform.restricted" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: {drop: [ALL]}
-{{- end -}}

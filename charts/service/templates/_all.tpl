@@ -5,7 +5,7 @@
 {{- range list "http" "grpc" "consumer" "relay" -}}
 {{- if (index $ctx.Values .).enabled }}{{ $components = append $components . }}{{ end -}}
 {{- end -}}
-{{ include "service.serviceaccount" $ctx }}
+{{ include "base.serviceaccount" $ctx }}
 {{ include "service.configmap" $ctx }}
 {{- range ternary (append $components "migrate") $components $ctx.Values.migration.enabled }}
 {{ include "service.networkpolicy" (list $ctx .) }}
@@ -13,7 +13,7 @@
 {{ include "service.podmonitor" $ctx }}
 {{ include "service.workloads" (list $ctx $components) }}
 {{- if $ctx.Values.http.enabled }}
-{{ include "service.hpa" $ctx }}
-{{ include "service.tests" $ctx }}
+{{ include "base.hpa" (list $ctx (include "service.scaleTarget" $ctx)) }}
+{{ include "base.tests" $ctx }}
 {{- end }}
 {{- end -}}

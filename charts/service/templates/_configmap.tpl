@@ -4,14 +4,14 @@
 apiVersion: v1
 kind: ConfigMap
 metadata:
-  name: {{ include "service.fullname" . }}
-  labels: {{- include "service.labels" (list . "config") | nindent 4 }}
+  name: {{ include "base.fullname" . }}
+  labels: {{- include "base.labels" (list . "config") | nindent 4 }}
 data: {{- include "service.settings" . | nindent 2 }}
 {{- end -}}
 
 {{- define "service.settings" -}}
 LOG_LEVEL: {{ .Values.logLevel | quote }}
-SERVICE_VERSION: {{ include "service.version" . | quote }}
+SERVICE_VERSION: {{ include "base.version" . | quote }}
 BIND_HOST: "0.0.0.0"
 HTTP_PORT: {{ .Values.http.port | int | quote }}
 HTTP_THREADS: {{ .Values.http.threads | int | quote }}

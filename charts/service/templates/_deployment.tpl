@@ -7,8 +7,8 @@
 apiVersion: apps/v1
 kind: Deployment
 metadata:
-  name: {{ include "service.fullname" $ctx }}-{{ $component }}
-  labels: {{- include "service.labels" (list $ctx $component) | nindent 4 }}
+  name: {{ include "base.fullname" $ctx }}-{{ $component }}
+  labels: {{- include "base.labels" (list $ctx $component) | nindent 4 }}
 spec:
   {{- if not (or (and (eq $component "http") $ctx.Values.autoscaling.enabled) (kindIs "invalid" $options.replicas)) }}
   replicas: {{ $options.replicas }}
@@ -22,6 +22,6 @@ spec:
       maxUnavailable: 0
       maxSurge: 1
   selector:
-    matchLabels: {{- include "service.selector" (list $ctx $component) | nindent 6 }}
+    matchLabels: {{- include "base.selector" (list $ctx $component) | nindent 6 }}
   template: {{- include "service.pod" (list $ctx $component $options) | nindent 4 }}
 {{- end -}}

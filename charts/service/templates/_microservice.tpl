@@ -11,10 +11,10 @@ theirs, who use kubectl slipway.
 apiVersion: slipway.dev/v1alpha1
 kind: Microservice
 metadata:
-  name: {{ include "service.fullname" $ctx }}
-  labels: {{- include "service.labels" (list $ctx "release") | nindent 4 }}
+  name: {{ include "base.fullname" $ctx }}
+  labels: {{- include "base.labels" (list $ctx "release") | nindent 4 }}
 spec:
-  version: {{ include "service.version" $ctx | quote }}
+  version: {{ include "base.version" $ctx | quote }}
   {{- if not (and $values.http.enabled $values.autoscaling.enabled) }}
   replicas: {{ ternary $values.http.replicas $values.grpc.replicas $values.http.enabled }}
   {{- end }}

@@ -10,8 +10,8 @@ the schema is there, so the order needs no help. The name carries a hash: a Job 
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ include "service.fullname" . }}-migrate-{{ list $pod .Values.migration | toJson | sha256sum | trunc 8 }}
-  labels: {{- include "service.labels" (list . "migrate") | nindent 4 }}
+  name: {{ include "base.fullname" . }}-migrate-{{ list $pod .Values.migration | toJson | sha256sum | trunc 8 }}
+  labels: {{- include "base.labels" (list . "migrate") | nindent 4 }}
 spec:
   backoffLimit: 6
   activeDeadlineSeconds: {{ .Values.migration.activeDeadlineSeconds }}

@@ -8,27 +8,22 @@
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
-  name: {{ include "service.fullname" $ctx }}-{{ $component }}
-  labels: {{- include "service.labels" (list $ctx $component) | nindent 4 }}
+  name: {{ include "base.fullname" $ctx }}-{{ $component }}
+  labels: {{- include "base.labels" (list $ctx $component) | nindent 4 }}
 spec:
   podSelector:
-    matchLabels: {{- include "service.selector" (list $ctx $component) | nindent 6 }}
+    matchLabels: {{- include "base.selector" (list $ctx $component) | nindent 6 }}
   policyTypes: [Ingress, Egress]
   ingress: {{- if eq $component "migrate" }} []{{ end }}
   {{- if has $component (list "http" "grpc") }}
   - ports:
     - {port: {{ $component }}, protocol: TCP}
-    {{- with tpl (toYaml $policy.httpFrom) $ctx | fromYamlArray }}
-    from:
-    {{- toYaml . | nindent 4 }}
-    - podSelector: # helm test
-        matchLabels: {{- include "service.selector" (list $ctx "test") | nindent 10 }}
-    {{- end }}
+    {{- with include "base.callers" $ctx }}{{ . | nindent 4 }}{{ end }}
   {{- end }}
   {{- if ne $component "migrate" }}
   - ports:
     - {port: admin, protocol: TCP}
-    from: {{- tpl (toYaml ($policy.metricsFrom | default (list (dict "namespaceSelector" dict)))) $ctx | nindent 4 }}
+    {{- include "base.scrapers" $ctx | nindent 4 }}
   {{- end }}
   egress:
   - ports:
@@ -52,7 +47,7 @@ spec:
   {{- range $url, $peers := dict $issuer (list $policy.issuerTo $policy.issuerPort) $ctx.Values.telemetry.otlpEndpoint (list $policy.telemetryTo nil) }}
   {{- if and $url (or (ne $url $issuer) (has $component (list "http" "grpc"))) }}
   - ports:
-    - {port: {{ index $peers 1 | default (include "service.urlPort" $url) }}, protocol: TCP}
+    - {port: {{ index $peers 1 | default (include "base.urlPort" $url) }}, protocol: TCP}
     {{- with tpl (toYaml (index $peers 0)) $ctx | fromYamlArray }}
     to: {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -62,10 +57,4 @@ spec:
   {{- tpl (toYaml .) $ctx | nindent 2 }}
   {{- end }}
 {{- end }}
-{{- end -}}
-
-{{/* The port of a URL. Usage: include "service.urlPort" "http://otel-collector:4318" */}}
-{{- define "service.urlPort" -}}
-{{- $url := urlParse . -}}
-{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (ternary "443" "80" (eq $url.scheme "https")) -}}
 {{- end -}}

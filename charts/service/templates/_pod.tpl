@@ -7,7 +7,7 @@ Usage: include "service.pod" (list $ctx "http" $ctx.Values.http)
 {{- $process := index . 1 -}}
 metadata:
   labels:
-    {{- include "service.labels" (list $ctx $process) | nindent 4 }}
+    {{- include "base.labels" (list $ctx $process) | nindent 4 }}
     {{- with $ctx.Values.podLabels }}{{ toYaml . | nindent 4 }}{{ end }}
   annotations:
     checksum/config: {{ include "service.settings" $ctx | sha256sum }} # other settings are another version
@@ -17,12 +17,7 @@ spec:
   {{- if eq $process "migrate" }}
   restartPolicy: OnFailure
   {{- else }}
-  topologySpreadConstraints:
-  - maxSkew: 1
-    topologyKey: kubernetes.io/hostname
-    whenUnsatisfiable: ScheduleAnyway
-    labelSelector:
-      matchLabels: {{- include "service.selector" (list $ctx $process) | nindent 8 }}
+  {{- include "base.spread" (list $ctx $process) | nindent 2 }}
   {{- end }}
 {{- end -}}
 
@@ -32,46 +27,22 @@ spec:
 {{- $process := index . 1 -}}
 {{- $options := index . 2 -}}
 {{- $values := $ctx.Values -}}
-serviceAccountName: {{ include "service.serviceAccountName" $ctx }}
+serviceAccountName: {{ include "base.serviceAccountName" $ctx }}
 automountServiceAccountToken: false
-enableServiceLinks: false # variables like ORDERS_PORT would be taken for settings
-{{- with $values.imagePullSecrets }}
-imagePullSecrets: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $values.priorityClassName }}
-priorityClassName: {{ . }}
-{{- end }}
+{{ include "base.pod" $ctx }}
 terminationGracePeriodSeconds: {{ add $values.drain.preStopSeconds $values.drain.gracefulSeconds 10 }}
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 10001
-  runAsGroup: 10001
-  fsGroup: 10001
-  seccompProfile: {type: RuntimeDefault}
-{{- with $values.nodeSelector }}
-nodeSelector: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $values.tolerations }}
-tolerations: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $values.affinity }}
-affinity: {{- toYaml . | nindent 2 }}
-{{- end }}
 {{- with $values.initContainers }}
 initContainers: {{- tpl (toYaml .) $ctx | nindent 0 }}
 {{- end }}
 containers:
 - name: {{ $process }}
-  image: {{ include "service.image" $ctx }}
+  image: {{ include "base.image" $ctx }}
   imagePullPolicy: {{ $values.image.pullPolicy }}
   args: [{{ $process }}]
-  securityContext:
-    allowPrivilegeEscalation: false
-    readOnlyRootFilesystem: true
-    capabilities: {drop: [ALL]}
+  securityContext: {{- include "base.restricted" $ctx | nindent 4 }}
   envFrom:
   - configMapRef:
-      name: {{ include "service.fullname" $ctx }}
+      name: {{ include "base.fullname" $ctx }}
   {{- if or $values.database.enabled $options.extraEnv }}
   env:
   {{- end }}
@@ -97,20 +68,7 @@ containers:
   - {name: {{ $process }}, containerPort: {{ $options.port }}}
   {{- end }}
   - {name: admin, containerPort: 9100}
-  startupProbe:
-    httpGet: {path: /healthz, port: admin}
-    periodSeconds: 1
-    failureThreshold: 60
-  livenessProbe:
-    httpGet: {path: /healthz, port: admin}
-    periodSeconds: 10
-    timeoutSeconds: 5
-    failureThreshold: 3
-  readinessProbe:
-    httpGet: {path: /readyz, port: admin}
-    periodSeconds: 2
-    timeoutSeconds: 6
-    failureThreshold: 2
+  {{- include "base.probes" "admin" | nindent 2 }}
   {{- if has $process (list "http" "grpc") }}
   lifecycle:
     preStop:

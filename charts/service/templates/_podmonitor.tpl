@@ -6,14 +6,14 @@
 apiVersion: monitoring.coreos.com/v1
 kind: PodMonitor
 metadata:
-  name: {{ include "service.fullname" $ }}
+  name: {{ include "base.fullname" $ }}
   labels:
-    {{- include "service.labels" (list $ "metrics") | nindent 4 }}
+    {{- include "base.labels" (list $ "metrics") | nindent 4 }}
     {{- with .labels }}{{ toYaml . | nindent 4 }}{{ end }}
 spec:
   selector:
     matchLabels:
-      app.kubernetes.io/name: {{ include "service.name" $ }}
+      app.kubernetes.io/name: {{ include "base.name" $ }}
       app.kubernetes.io/instance: {{ $.Release.Name }}
   podTargetLabels:
   - app.kubernetes.io/name

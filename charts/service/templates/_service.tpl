@@ -5,11 +5,11 @@
 apiVersion: v1
 kind: Service
 metadata:
-  name: {{ include "service.fullname" . }}-pods
-  labels: {{- include "service.labels" (list . "grpc") | nindent 4 }}
+  name: {{ include "base.fullname" . }}-pods
+  labels: {{- include "base.labels" (list . "grpc") | nindent 4 }}
 spec:
   clusterIP: None
-  selector: {{- include "service.selector" (list . "grpc") | nindent 4 }}
+  selector: {{- include "base.selector" (list . "grpc") | nindent 4 }}
   ports:
   - {name: grpc, port: {{ .Values.grpc.port }}, targetPort: grpc, appProtocol: kubernetes.io/h2c}
 {{- end -}}
@@ -19,11 +19,11 @@ spec:
 apiVersion: v1
 kind: Service
 metadata:
-  name: {{ include "service.fullname" . }}
-  labels: {{- include "service.labels" (list . "http") | nindent 4 }}
+  name: {{ include "base.fullname" . }}
+  labels: {{- include "base.labels" (list . "http") | nindent 4 }}
 spec:
   type: {{ .Values.http.serviceType }}
-  selector: {{- include "service.selector" (list . "http") | nindent 4 }}
+  selector: {{- include "base.selector" (list . "http") | nindent 4 }}
   ports:
   - name: http
     port: 80

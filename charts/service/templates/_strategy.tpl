@@ -31,11 +31,11 @@ Usage: include "service.workloads" (list $ctx $components)
 {{- if .Values.release.managed -}}
 apiVersion: slipway.dev/v1alpha1
 kind: Microservice
-name: {{ include "service.fullname" . }}
+name: {{ include "base.fullname" . }}
 {{- else -}}
 apiVersion: apps/v1
 kind: Deployment
-name: {{ include "service.fullname" . }}-http
+name: {{ include "base.fullname" . }}-http
 {{- end -}}
 {{- end -}}
 
@@ -43,7 +43,7 @@ name: {{ include "service.fullname" . }}-http
 {{- define "service.watch" -}}
 {{- $ctx := dict "Values" (include "service.values" . | fromYaml) "Release" .Release "Chart" .Chart -}}
 {{- if $ctx.Values.release.managed -}}
-kubectl -n {{ .Release.Namespace }} wait --for=condition=Ready --timeout=10m microservice/{{ include "service.fullname" $ctx }}
+kubectl -n {{ .Release.Namespace }} wait --for=condition=Ready --timeout=10m microservice/{{ include "base.fullname" $ctx }}
 {{- else -}}
 kubectl -n {{ .Release.Namespace }} rollout status deployment -l app.kubernetes.io/instance={{ .Release.Name }}
 {{- end -}}
@@ -84,7 +84,7 @@ other mode's objects have to be handed over first. Nothing is found, and nothing
 {{- define "service.strategy.checkLive" -}}
 {{- $ctx := index . 0 -}}
 {{- $namespace := $ctx.Release.Namespace -}}
-{{- $name := include "service.fullname" $ctx -}}
+{{- $name := include "base.fullname" $ctx -}}
 {{- if $ctx.Values.release.managed -}}
 {{- $wanted := list (list "v1" "Service" $name) (list "v1" "Service" (printf "%s-pods" $name)) -}}
 {{- range index . 1 }}{{ $wanted = append $wanted (list "apps/v1" "Deployment" (printf "%s-%s" $name .)) }}{{ end -}}

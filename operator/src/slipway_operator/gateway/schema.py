@@ -30,6 +30,7 @@ def chart_schema() -> dict[str, Any]:
 def _helm() -> dict[str, Any]:
     return {
         "global": {"type": "object"},
+        "base": _closed("The library has no values.", **{"global": {"type": "object"}}),
         "enabled": {**SWITCH, "description": "Read by an umbrella chart's condition."},
         **_pods(),
         "service": _closed(

@@ -1,13 +1,15 @@
-{{- define "service.hpa" -}}
+{{/* Usage: include "base.hpa" (list $ctx TARGET), a scaleTargetRef as YAML */}}
+{{- define "base.hpa" -}}
+{{- with index . 0 }}
 {{- if .Values.autoscaling.enabled }}
 ---
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata:
-  name: {{ include "service.fullname" . }}
-  labels: {{- include "service.labels" (list . "http") | nindent 4 }}
+  name: {{ include "base.fullname" . }}
+  labels: {{- include "base.labels" (list . "http") | nindent 4 }}
 spec:
-  scaleTargetRef: {{- include "service.scaleTarget" . | nindent 4 }}
+  scaleTargetRef: {{- index $ 1 | nindent 4 }}
   minReplicas: {{ .Values.autoscaling.minReplicas }}
   maxReplicas: {{ .Values.autoscaling.maxReplicas }}
   metrics:
@@ -18,5 +20,6 @@ spec:
   {{- with .Values.autoscaling.behavior }}
   behavior: {{- toYaml . | nindent 4 }}
   {{- end }}
+{{- end }}
 {{- end }}
 {{- end -}}

@@ -1,11 +1,11 @@
-{{/* `helm test`: asks the service through its Service and compares the answers' status. */}}
-{{- define "service.tests" }}
+{{/* `helm test`: asks through the Service and compares the answers' status. */}}
+{{- define "base.tests" }}
 ---
 apiVersion: v1
 kind: Pod
 metadata:
-  name: {{ include "service.fullname" . }}-test
-  labels: {{- include "service.labels" (list . "test") | nindent 4 }}
+  name: {{ include "base.fullname" . }}-test
+  labels: {{- include "base.labels" (list . "test") | nindent 4 }}
   annotations:
     helm.sh/hook: test
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
@@ -16,24 +16,17 @@ spec:
   {{- with .Values.imagePullSecrets }}
   imagePullSecrets: {{- toYaml . | nindent 4 }}
   {{- end }}
-  securityContext:
-    runAsNonRoot: true
-    runAsUser: 10001
-    runAsGroup: 10001
-    seccompProfile: {type: RuntimeDefault}
+  securityContext: {{- include "base.restrictedPod" . | nindent 4 }}
   containers:
   - name: test
-    image: {{ include "service.image" . }}
+    image: {{ include "base.image" . }}
     imagePullPolicy: {{ .Values.image.pullPolicy }}
-    command: [python, -m, slipway_chassis.testing.ask, "http://{{ include "service.fullname" . }}"]
+    command: [python, -m, slipway_chassis.testing.ask, "http://{{ include "base.fullname" . }}"]
     args:
     {{- range .Values.tests }}
     - {{ printf "%s %s %d" (.method | default "GET") .path (int .status) | quote }}
     {{- end }}
-    securityContext:
-      allowPrivilegeEscalation: false
-      readOnlyRootFilesystem: true
-      capabilities: {drop: [ALL]}
+    securityContext: {{- include "base.restricted" . | nindent 6 }}
     resources:
       requests: {cpu: 10m, memory: 32Mi}
       limits: {memory: 128Mi}

@@ -1,11 +1,12 @@
-{{- define "service.serviceaccount" -}}
+{{/* Without a token: the operator's pods alone ask for one. */}}
+{{- define "base.serviceaccount" -}}
 {{- if .Values.serviceAccount.create }}
 ---
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  name: {{ include "service.serviceAccountName" . }}
-  labels: {{- include "service.labels" (list . "account") | nindent 4 }}
+  name: {{ include "base.serviceAccountName" . }}
+  labels: {{- include "base.labels" (list . "account") | nindent 4 }}
   {{- with .Values.serviceAccount.annotations }}
   annotations: {{- toYaml . | nindent 4 }}
   {{- end }}

@@ -1,0 +1,60 @@
+{{/* Names, labels and the image. Each takes a chart's context, or one that has Values, Chart and Release. */}}
+
+{{- define "base.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "base.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains (include "base.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "base.name" .) | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Selectors are immutable: name and instance, plus component where it is given; never the version. Usage: include "base.selector" (list $ctx "http") */}}
+{{- define "base.selector" -}}
+{{- $ctx := index . 0 -}}
+app.kubernetes.io/name: {{ include "base.name" $ctx }}
+app.kubernetes.io/instance: {{ $ctx.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end -}}
+
+{{/* Usage: include "base.labels" (list $ctx "http") */}}
+{{- define "base.labels" -}}
+{{- $ctx := index . 0 -}}
+{{ include "base.selector" . }}
+app.kubernetes.io/version: {{ include "base.version" $ctx | quote }}
+app.kubernetes.io/part-of: slipway
+app.kubernetes.io/managed-by: {{ $ctx.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $ctx.Chart.Name $ctx.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "base.tag" -}}
+{{- .Values.image.tag | default ((.Values.global).imageTag) | default .Chart.AppVersion -}}
+{{- end -}}
+
+{{- define "base.version" -}}
+{{- include "base.tag" . | trunc 63 -}}
+{{- end -}}
+
+{{- define "base.image" -}}
+{{- $repository := .Values.image.repository | required (printf "image.repository is not set: name the image of %s, for example registry.example.org/shop/%s" .Chart.Name .Chart.Name) -}}
+{{- $registry := (.Values.global).imageRegistry -}}
+{{- if $registry }}{{ $repository = printf "%s/%s" (trimSuffix "/" $registry) $repository }}{{ end -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" $repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $repository (include "base.tag" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "base.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- .Values.serviceAccount.name | default (include "base.fullname" .) -}}
+{{- else -}}
+{{- .Values.serviceAccount.name | default "default" -}}
+{{- end -}}
+{{- end -}}
