@@ -59,7 +59,8 @@ def only_those_wanted_run(flowing):
 
 
 def images():
-    return {container["image"] for pod in get("pods", "-l", OURS)["items"] for container in pod["spec"]["containers"]}
+    pods = [each for each in get("pods", "-l", OURS)["items"] if each["metadata"].get("ownerReferences")]
+    return {container["image"] for pod in pods for container in pod["spec"]["containers"]}
 
 
 def wanted():
