@@ -23,15 +23,17 @@ PLACE = "    partial: bool\n"
 @pytest.fixture(name="workspace")
 def _workspace(tmp_path):
     """Files of the repository alone; edits here touch nobody's work."""
-    copy_repository(tmp_path)
-    return tmp_path
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    copy_repository(workspace)
+    return workspace
 
 
 @pytest.fixture(name="dev")
 def _dev(workspace):
     """`make dev`, once it follows the sources; ended by Ctrl-C, as a person ends it."""
     kubectl("delete", "namespace", "shop", "--ignore-not-found", "--timeout=180s")
-    log = workspace / "dev.log"
+    log = workspace.parent / "dev.log"  # skaffold waits until nothing has changed in its folder for a moment
     with log.open("wb") as written:
         process = subprocess.Popen(
             ["make", "dev"], cwd=workspace, stdout=written, stderr=subprocess.STDOUT, start_new_session=True

@@ -95,6 +95,7 @@ def here(chart, tag):
     return values | processes(chart, SECRETS.get(chart, {}))
 
 
+UNANSWERED = {"dryRun": True, "intervalSeconds": 5, "timeoutSeconds": 10}  # there is no Prometheus here
 DECISIONS = {"promote": None, "activeVersion": None, "promotionWindow": None, "autoPromote": True}
 
 
@@ -122,7 +123,7 @@ def install(path, tag, folder):
     shape = yaml.safe_load(path.read_text())
     if shape_of(path) == "managed":
         gates = shape["release"].get("gates", [])
-        values["release"] = DECISIONS | {"gates": [each | {"dryRun": each["type"] == "prometheus"} for each in gates]}
+        values["release"] = DECISIONS | {"gates": [each | (UNANSWERED if "prometheus" in each else {}) for each in gates]}
     for container in shape.get("initContainers", []):
         values["initContainers"] = [container | {"image": f"slipway/{chart}:{tag}"}]
         values["podMonitor"] = {"enabled": False}  # the Prometheus operator is not here
