@@ -187,7 +187,7 @@ e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstal
 .PHONY: soak
 soak: setup kind-up charts ## What takes long on kind: all shapes of the charts, make dev, autoscaling, releases and faults under load
 	@ci/images.sh load
-	@$(BIN)/pytest -q -s -m soak $(or $(T),tests/e2e)
+	@$(BIN)/pytest -q -s -m "soak or load" $(or $(T),tests/e2e)
 
 .PHONY: compose
 compose: ## Run the shop with docker compose (ci/compose.sh down: stop it and remove its data)

@@ -69,6 +69,7 @@ def release_again_and_again(service, switches, strategy, times):
     return [release_and_follow(service, switches, strategy) for _ in range(times)]
 
 
+@pytest.mark.load
 @pytest.mark.parametrize(
     "strategy", [pytest.param(QUICK, id="BlueGreen"), pytest.param(ROLLING, id="Rolling", marks=pytest.mark.soak)]
 )

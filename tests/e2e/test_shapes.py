@@ -123,7 +123,9 @@ def install(path, tag, folder):
     shape = yaml.safe_load(path.read_text())
     if shape_of(path) == "managed":
         gates = shape["release"].get("gates", [])
-        values["release"] = DECISIONS | {"gates": [each | (UNANSWERED if "prometheus" in each else {}) for each in gates]}
+        values["release"] = DECISIONS | {
+            "gates": [each | (UNANSWERED if "prometheus" in each else {}) for each in gates]
+        }
     for container in shape.get("initContainers", []):
         values["initContainers"] = [container | {"image": f"slipway/{chart}:{tag}"}]
         values["podMonitor"] = {"enabled": False}  # the Prometheus operator is not here
