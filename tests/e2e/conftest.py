@@ -143,5 +143,5 @@ def _managed(operator):
     for name in names:
         kubectl("wait", "--for=condition=Ready", f"microservice/{name}", "--timeout=300s", timeout=320)
     yield names
-    helm("uninstall", RELEASE, "--wait", "--timeout", "5m")
+    helm("uninstall", RELEASE, "--ignore-not-found", "--wait", "--timeout", "5m")
     kubectl("delete", "namespace", NAMESPACE, "--timeout=180s")

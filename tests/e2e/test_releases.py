@@ -144,18 +144,21 @@ def fails_to_migrate(spec):
 def goes_back(service, break_it, reason):
     former, spec = service.active, service.get()["spec"]
     began = time.monotonic()
+    try:
+        status = service.wait(service.change(break_it), "Failed")
 
-    status = service.wait(service.change(break_it), "Failed")
-
-    print(f"\n  {service}: {break_it.__name__}: back after {time.monotonic() - began:.0f} s: {status['blockedBy']}")
-    held = status["heldVersion"]
-    assert held["reason"] == reason
-    assert held["version"] in status["blockedBy"]
-    assert status["activeVersion"] == service.selected() == former != held["version"]
-    [stalled] = [each for each in status["conditions"] if each["type"] == "Stalled"]
-    assert (stalled["status"], stalled["message"] != "") == ("True", True)
-    assert [each for each in service.events("ReleaseFailed") if held["version"] in each]
-    service.wait(service.change(lambda broken: (broken.clear(), broken.update(spec))))
+        print(f"\n  {service}: {break_it.__name__}: back after {time.monotonic() - began:.0f} s: {status['blockedBy']}")
+        held = status["heldVersion"]
+        assert held["reason"] == reason
+        assert held["version"] in status["blockedBy"]
+        assert status["activeVersion"] == service.selected() == former != held["version"]
+        [stalled] = [each for each in status["conditions"] if each["type"] == "Stalled"]
+        assert (stalled["status"], stalled["message"] != "") == ("True", True)
+        # The status comes first, so that nobody who is killed in between forgets it.
+        eventually(lambda: [each for each in service.events("ReleaseFailed") if held["version"] in each])
+    finally:
+        mended = service.change(lambda broken: (broken.clear(), broken.update(spec)))
+    service.wait(mended)
     assert service.active == former
 
 
