@@ -7,9 +7,8 @@ import yaml
 from conftest import ROOT
 
 CHARTS = ROOT / "charts"
-SERVICES = sorted(
-    path.name for path in CHARTS.iterdir() if path.name not in {"base", "service", "platform", "gateway", "operator"}
-)
+LIBRARIES = ["base", "service"]
+SERVICES = sorted({path.name for path in CHARTS.iterdir()} - {*LIBRARIES, "platform", "gateway", "operator"})
 SHOP = [each["name"] for each in yaml.safe_load((CHARTS / "platform" / "Chart.yaml").read_text())["dependencies"]
         if each["name"] in SERVICES]  # fmt: skip
 CASES = sorted(

@@ -10,6 +10,7 @@ from charts.conftest import (
     CASES,
     CHARTS,
     KUBERNETES_VERSIONS,
+    LIBRARIES,
     SERVICES,
     SERVING,
     TOOLS,
@@ -369,7 +370,7 @@ def test_external_databases_render_no_own():
     assert secrets == {f"{service}-app" for service in WITH_DATA if service in shipped}
 
 
-@pytest.mark.parametrize("chart", ["base", "service", *SERVICES, "gateway", "operator", "platform"])
+@pytest.mark.parametrize("chart", [*LIBRARIES, *SERVICES, "gateway", "operator", "platform"])
 def test_a_chart_says_what_it_is(chart):
     about = yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text())
 

@@ -14,7 +14,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Selectors are immutable: name and instance, plus component where it is given; never the version. Usage: include "base.selector" (list $ctx "http") */}}
+{{/* Selectors are immutable: name, instance and component, never the version. Usage: include "base.selector" (list $ctx "http") */}}
 {{- define "base.selector" -}}
 {{- $ctx := index . 0 -}}
 app.kubernetes.io/name: {{ include "base.name" $ctx }}
