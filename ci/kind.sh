@@ -9,7 +9,6 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
 CONTEXT=kind-$CLUSTER
-SERVICE_SUBNET=10.96.0.0/16 # kind's own choice
 kube() { kubectl --context "$CONTEXT" "$@"; }
 
 can_pull() { docker info >/dev/null 2>&1 && { docker image inspect "$1" >/dev/null 2>&1 || timeout 300 docker pull -q "$1" >/dev/null 2>&1; }; }
@@ -29,10 +28,9 @@ cluster_ready() {
   retry 60 kube wait --for=condition=Ready node --all --timeout=60s
 }
 
-# A packet to a Service for which kube-proxy has no rule yet must be refused. Else it leaves the node by
-# the default route, and where a proxy of the outer network answers, a kept connection stays with it.
-refuse_unknown_services() {
-  docker exec "$CLUSTER-control-plane" iptables -I FORWARD -d "$SERVICE_SUBNET" -j REJECT
+network_policies() {
+  retry 60 kube apply -f "$REPO/ci/airgap/kube-router.yaml"
+  kube -n kube-system rollout status daemonset/kube-router --timeout=120s
 }
 
 create() {
@@ -67,8 +65,8 @@ up() {
     step "remove the broken cluster $CLUSTER" kind delete cluster --name "$CLUSTER"
   fi
   step "create the cluster $CLUSTER" create "$node" "$config"
-  [ "$chosen" = stock ] || refuse_unknown_services
   step "wait for its DNS" cluster_ready
+  [ "$chosen" = stock ] || step "enforce NetworkPolicies" network_policies
   [ "$chosen" = stock ] || step "install the metrics API" metrics_api
 }
 

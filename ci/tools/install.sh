@@ -123,6 +123,7 @@ recipe() {
     coredns) echo "$COREDNS_VERSION published github.com/coredns/coredns@v$COREDNS_VERSION github.com/coredns/coredns" ;;
     local-path-provisioner) echo "$LOCAL_PATH_PROVISIONER_VERSION published github.com/rancher/local-path-provisioner@v$LOCAL_PATH_PROVISIONER_VERSION github.com/rancher/local-path-provisioner" ;;
     metrics-server) echo "$METRICS_SERVER_VERSION published sigs.k8s.io/metrics-server@v$METRICS_SERVER_VERSION sigs.k8s.io/metrics-server/cmd/metrics-server" ;;
+    kube-router) echo "$KUBE_ROUTER_VERSION published github.com/cloudnativelabs/kube-router/v2@v$KUBE_ROUTER_VERSION github.com/cloudnativelabs/kube-router/v2/cmd/kube-router" ;;
     buf) echo "$BUF_VERSION published github.com/bufbuild/buf@v$BUF_VERSION github.com/bufbuild/buf/cmd/buf" ;;
     docker-compose) echo "$DOCKER_COMPOSE_VERSION build_docker_compose" ;;
     argo-rollouts) echo "$ARGO_ROLLOUTS_VERSION build_argo_rollouts" ;;

@@ -16,7 +16,8 @@ TOOLS = subprocess.run(
     [ROOT / "ci" / "tools" / "install.sh", "--path"], capture_output=True, text=True, check=True
 ).stdout.strip()
 OPERATOR_NAMESPACE = "slipway-system"
-CONTEXT = f"kind-{os.environ.get('KIND_CLUSTER', 'slipway')}"
+CLUSTER = os.environ.get("KIND_CLUSTER", "slipway")
+CONTEXT, NODE = f"kind-{CLUSTER}", f"{CLUSTER}-control-plane"
 
 
 def run(*command, check=True, timeout=300, stdin=None, text=True):
@@ -38,6 +39,11 @@ def helm(*arguments, namespace=NAMESPACE, **options):
 
 def get(*arguments, **options):
     return json.loads(kubectl("get", *arguments, "-o", "json", **options))
+
+
+def in_node(*command):
+    """What a command prints on the cluster's only node, which is a container."""
+    return run("docker", "exec", NODE, *command)
 
 
 def left(more="", **options):
@@ -111,23 +117,27 @@ def auditing():
 
 def auditor_pod(name, image):
     database = {"name": f"{RELEASE}-postgresql"}
+    # What it may reach is what orders' consumer may.
+    labels = {
+        "app.kubernetes.io/name": "orders", "app.kubernetes.io/instance": RELEASE,
+        "app.kubernetes.io/component": "consumer",
+    }  # fmt: skip
+    return sleeping_pod(name, labels, image, env=[
+        {"name": f"{service.upper()}_URL", "valueFrom": {"secretKeyRef": database | {"key": f"{service}-url"}}}
+        for service in ("orders", "users")
+    ] + [{"name": "KAFKA_BOOTSTRAP_SERVERS", "value": f"{RELEASE}-kafka:9092"}])  # fmt: skip
+
+
+def sleeping_pod(name, labels, image, env=()):
+    """As the restricted Pod Security Standard wants it; it does nothing by itself."""
     return {
         "apiVersion": "v1", "kind": "Pod",
-        # What it may reach is what orders' consumer may.
-        "metadata": {"name": name, "labels": {
-            "app.kubernetes.io/name": "orders", "app.kubernetes.io/instance": RELEASE,
-            "app.kubernetes.io/component": "consumer",
-        }},
+        "metadata": {"name": name, "labels": labels},
         "spec": {
             "automountServiceAccountToken": False, "enableServiceLinks": False, "terminationGracePeriodSeconds": 1,
             "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
             "containers": [{
-                "name": "auditor", "image": image, "command": ["sleep", "infinity"],
-                "env": [
-                    {"name": f"{service.upper()}_URL",
-                     "valueFrom": {"secretKeyRef": database | {"key": f"{service}-url"}}}
-                    for service in ("orders", "users")
-                ] + [{"name": "KAFKA_BOOTSTRAP_SERVERS", "value": f"{RELEASE}-kafka:9092"}],
+                "name": name, "image": image, "command": ["sleep", "infinity"], "env": list(env),
                 "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
                 "resources": {"limits": {"memory": "512Mi"}},
             }],

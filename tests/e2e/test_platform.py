@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from conftest import ROOT, eventually
-from e2e.conftest import GATEWAY, NAMESPACE, RELEASE, get, helm, kubectl, left, run
+from e2e.conftest import GATEWAY, NAMESPACE, RELEASE, get, helm, in_node, kubectl, left, run
 from e2e.load import Load
 from shop import Customer
 
@@ -172,9 +172,7 @@ def upgraded_image(service):
         for c in d["spec"]["template"]["spec"]["containers"]
     }
     new_tag = f"next-{uuid.uuid4().hex[:8]}"
-    node = f"{run(f'{ROOT}/ci/kind.sh', 'name').strip()}-control-plane"
-    tag = ["ctr", "-n", "k8s.io", "images", "tag", f"docker.io/{old}", f"docker.io/slipway/{service}:{new_tag}"]
-    run("docker", "exec", node, *tag)
+    in_node("ctr", "-n", "k8s.io", "images", "tag", f"docker.io/{old}", f"docker.io/slipway/{service}:{new_tag}")
     return new_tag
 
 

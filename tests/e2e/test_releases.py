@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conftest import ROOT, eventually
+from conftest import eventually
 from e2e.api import Watch
-from e2e.conftest import CONTEXT, NAMESPACE, OPERATOR_NAMESPACE, RELEASE, TOOLS, helm, kubectl, left, run
+from e2e.conftest import CONTEXT, NAMESPACE, NODE, OPERATOR_NAMESPACE, RELEASE, TOOLS, helm, in_node, kubectl, left
 from e2e.releases import QUICK, RELEASE_SECONDS, ROLLING, Microservice, switched_at
 from e2e.traffic import assert_no_event_was_lost_doubled_or_misordered, traffic
 
@@ -205,13 +205,9 @@ def test_a_rollback_takes_seconds(users, switches):
     assert users.active == newest
 
 
-def node():
-    return f"{run(f'{ROOT}/ci/kind.sh', 'name').strip()}-control-plane"
-
-
 def kill_container(container):
     """With -9, so that it can't say goodbye to anybody."""
-    run("docker", "exec", node(), "ctr", "-n", "k8s.io", "tasks", "kill", "-s", "KILL", container.rpartition("/")[2])
+    in_node("ctr", "-n", "k8s.io", "tasks", "kill", "-s", "KILL", container.rpartition("/")[2])
 
 
 def leader(api):
@@ -241,7 +237,7 @@ def test_a_killed_leader_is_replaced_in_the_middle_of_a_release(api, services):
 
 @pytest.mark.soak
 def test_an_api_server_that_is_killed_delays_a_release_and_fails_nothing(api, services):
-    path = f"/api/v1/namespaces/kube-system/pods/kube-apiserver-{node()}"
+    path = f"/api/v1/namespaces/kube-system/pods/kube-apiserver-{NODE}"
     with traffic():
         generations = [each.release(**QUICK) for each in services]
         services[0].reaches(generations[0], "Starting", "HandingOver")
@@ -264,7 +260,7 @@ def test_a_drained_node_takes_one_pod_after_the_other(users, tmp_path):
     """The budget keeps one pod up while the node takes none; when it does again, the drain goes on."""
     before = {pod["metadata"]["uid"] for pod in users.pods(users.active)}
     selector = f"slipway.dev/microservice={users.name},slipway.dev/serving=true"
-    command = [f"{TOOLS}/kubectl", "--context", CONTEXT, "drain", node(), "--pod-selector", selector,
+    command = [f"{TOOLS}/kubectl", "--context", CONTEXT, "drain", NODE, "--pod-selector", selector,
                "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s"]  # fmt: skip
     said = tmp_path / "drain"
     with traffic() as flowing, said.open("w") as file:
@@ -273,7 +269,7 @@ def test_a_drained_node_takes_one_pod_after_the_other(users, tmp_path):
             eventually(lambda: "disruption budget" in said.read_text(), within=120)
             flowing.flows()
         finally:
-            kubectl("uncordon", node())
+            kubectl("uncordon", NODE)
         assert drain.wait(300) == 0, said.read_text()
         eventually(lambda: len(ready(users)) == len(before), within=120)
     assert not before & {pod["metadata"]["uid"] for pod in ready(users)}
