@@ -89,16 +89,10 @@ class TestEachService:
         assert told == {"paused": False, "promote": "0a1b2c3d"}
 
 
-@pytest.mark.parametrize("service", SHOP)
-def test_it_is_as_it_was(service):
-    """Golden. Where a change is meant: write what is rendered now into the file."""
-    rendered = microservice(service, "managed", ())
-
-    assert rendered == yaml.safe_load((GOLDEN / f"{service}.yaml").read_text())
-
-
 def test_the_golden_ones_have_every_branch():
-    specs = {service: yaml.safe_load((GOLDEN / f"{service}.yaml").read_text())["spec"] for service in SHOP}
+    """test_golden.py compares them."""
+    golden = {service: yaml.safe_load_all((GOLDEN / f"{service}-managed.yaml").read_text()) for service in SHOP}
+    specs = {service: of_kind(objects, "Microservice")[0]["spec"] for service, objects in golden.items()}
     assert {spec["strategy"]["type"] for spec in specs.values()} == {"Rolling", "BlueGreen"}
     assert specs["users"].keys() >= {"gates", "release", "migrations", "events"}
     assert specs["users"]["strategy"].keys() >= {"promotionWindow", "scaleDownDelaySeconds"}

@@ -40,8 +40,14 @@ def test_definitions_outlive_the_chart():
     assert not of_kind(render("operator", FULL), "CustomResourceDefinition")
 
 
+def aggregated(role):
+    return [name for name in role["metadata"]["labels"] if "/aggregate-to-" in name]
+
+
 def rules(objects):
-    return [rule for each in of_kind(objects, "ClusterRole", "Role") for rule in each["rules"]]
+    """What the operator itself may do."""
+    roles = [each for each in of_kind(objects, "ClusterRole", "Role") if not aggregated(each)]
+    return [rule for each in roles for rule in each["rules"]]
 
 
 @pytest.mark.parametrize("values", [PLAIN, FULL], ids=["plain", "full"])
@@ -66,6 +72,24 @@ def test_with_namespaces_there_are_rights_in_them_alone():
     placed = {each["metadata"].get("namespace") for each in of_kind(objects, "Role")}
     assert placed == {None, "shop", "payments"}
     assert environment(objects)["WATCH_NAMESPACES"]["value"] == "shop,payments"
+
+
+def test_people_of_a_namespace_may_steer_releases_and_look_at_them():
+    """As far as Kubernetes' own ClusterRoles let them: view looks, edit and admin change. Records nobody changes."""
+    roles = [each for each in of_kind(render("operator", PLAIN), "ClusterRole") if aggregated(each)]
+    rights = {
+        name.rpartition("-")[2]: {
+            (resource, verb)
+            for each in roles if name in each["metadata"]["labels"]
+            for rule in each["rules"] for resource in rule["resources"] for verb in rule["verbs"]
+        }
+        for role in roles for name in aggregated(role)
+    }  # fmt: skip
+    looks = {(kind, verb) for kind in ("microservices", "releaseplans", "serviceversions")
+             for verb in ("get", "list", "watch")}  # fmt: skip
+    changes = {(kind, verb) for kind in ("microservices", "releaseplans")
+               for verb in ("create", "update", "patch", "delete", "deletecollection")}  # fmt: skip
+    assert rights == {"view": looks, "edit": looks | changes, "admin": looks | changes}
 
 
 def environment(objects):

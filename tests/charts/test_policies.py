@@ -113,9 +113,9 @@ def test_containers_state_what_they_need(objects):
 
 def test_images_are_fixed(objects):
     for name, spec, _ in pods(objects):
-        for container in spec["containers"]:
-            assert ":" in container["image"], name
-            assert not container["image"].endswith(":latest"), name
+        for container in spec["containers"] + spec.get("initContainers", []):
+            tag = container["image"].rpartition("/")[2].partition(":")[2]
+            assert tag not in {"", "latest"}, name
 
 
 def test_long_running_containers_are_probed_on_named_ports(objects):
@@ -200,15 +200,34 @@ class TestBranches:
         return self.objects(service, f"{SERVING[service]}-only")
 
     def test_an_autoscaled_deployment_states_no_replicas(self, service):
-        objects = self.objects(service, "full")
-        if SERVING[service] == "grpc":
-            assert not of_kind(objects, "HorizontalPodAutoscaler")
-            return
+        objects = self.objects(service, "full", "--set", "autoscaling.enabled=true")
         [scaler] = of_kind(objects, "HorizontalPodAutoscaler")
         target = scaler["spec"]["scaleTargetRef"]["name"]
+        assert target == f"r-{service}-{SERVING[service]}"
         [deployment] = [d for d in of_kind(objects, "Deployment") if d["metadata"]["name"] == target]
         assert "replicas" not in deployment["spec"]
-        assert scaler["spec"]["behavior"] == {"scaleDown": {"stabilizationWindowSeconds": 60}}
+        if SERVING[service] == "http":
+            assert scaler["spec"]["behavior"] == {"scaleDown": {"stabilizationWindowSeconds": 60}}
+
+    def test_helm_test_asks_what_it_answers(self, service):
+        [asking] = of_kind(self.objects(service, "plain"), "Pod")
+        [container] = asking["spec"]["containers"]
+        url = {"http": f"http://r-{service}", "grpc": f"grpc://r-{service}-pods:8001"}[SERVING[service]]
+        assert container["command"] == ["python", "-m", "slipway_chassis.testing.ask", url]
+        assert container["args"][0] == ("GET /readyz 200" if SERVING[service] == "http" else "HEALTH / SERVING")
+
+    def test_pods_of_tests_are_scheduled_as_all_others(self, service):
+        objects = self.objects(service, "full")
+        [asking] = of_kind(objects, "Pod")
+        [other, *_] = of_kind(objects, "Deployment")
+        other = other["spec"]["template"]["spec"]
+        for key in ("nodeSelector", "tolerations", "priorityClassName", "imagePullSecrets", "serviceAccountName"):
+            assert asking["spec"][key] == other[key], key
+
+    def test_pull_secrets_of_the_umbrella_come_to_its_own(self, service):
+        both = self.objects(service, "full", "--set", "global.imagePullSecrets[0].name=all")
+        for name, spec, _ in pods(both):
+            assert spec["imagePullSecrets"] == [{"name": "registry"}, {"name": "all"}], name
 
     def test_consumers_that_another_scales_state_no_replicas(self, service):
         options = ("--set", "consumer.enabled=true", "--set", "kafka.bootstrapServers=k:9092")
@@ -239,9 +258,19 @@ class TestBranches:
         assert not of_kind(self.objects(service, "plain"), "PodMonitor")
 
     def test_a_budget_exists_only_where_an_eviction_leaves_a_pod(self, service):
-        [budget] = of_kind(self.objects(service, "plain"), "PodDisruptionBudget")
-        assert budget["spec"]["maxUnavailable"] == 1
-        assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+        plain = self.objects(service, "plain")
+        guarded = {
+            budget["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"]
+            for budget in of_kind(plain, "PodDisruptionBudget")
+        }
+        several = {
+            each["metadata"]["labels"]["app.kubernetes.io/component"]
+            for each in of_kind(plain, "Deployment") if each["spec"]["replicas"] > 1
+        }  # fmt: skip
+        assert guarded == several
+        for budget in of_kind(plain, "PodDisruptionBudget"):
+            assert budget["spec"]["maxUnavailable"] == 1
+            assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
         assert not of_kind(self.alone(service), "PodDisruptionBudget")
 
     def test_switched_off_processes_are_not_rendered(self, service):
@@ -275,6 +304,13 @@ class TestBranches:
 
         assert name() == name()
         assert name() != name("--set", "image.tag=2.0.0")
+
+    def test_a_migration_keeps_the_log_of_a_failed_try(self, service):
+        for job in of_kind(self.objects(service, "plain"), "Job"):
+            assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+            assert job["spec"]["ttlSecondsAfterFinished"] == 3600
+        for job in of_kind(self.objects(service, "plain", "--set", "migration.ttlSecondsAfterFinished=null"), "Job"):
+            assert "ttlSecondsAfterFinished" not in job["spec"], "Argo CD would make it again"
 
     def test_what_answers_may_not_speak_to_kafka(self, service):
         data = {5432} if service in WITH_DATA else {8000, 8001}  # the storefront asks the services
@@ -323,6 +359,12 @@ WRONG = {
     "kafka.topicPartitions=0": "topicPartitions",
     "autoscaling.minReplicas=0": "minReplicas",
     "podDisruptionBudget.maxUnavailable=0": "maxUnavailable",
+    "podDisruptionBudget.maxUnavailable=0%": "maxUnavailable",
+    "podDisruptionBudget.maxUnavailable=all": "maxUnavailable",
+    "service.type=NodePort": "service",
+    "service.replcas=3": "service",
+    "http.port=9100": "port",
+    "migration.extraEnv.X.value=1": "extraEnv",
     "drain.preStopSeconds=0": "preStopSeconds",
     "networkPolicy.httpFrom=anyone": "httpFrom",
     "tests[0].status=700": "status",
@@ -347,6 +389,12 @@ def test_a_wrong_value_is_refused_and_named(option, key):
         ("kafka.bootstrapServers=", "kafka.bootstrapServers is not set: name Kafka's brokers"),
         ("image.repository=", "image.repository is not set: name the image"),
         ("auth.audience=", "auth.audience is not set, and auth.issuer is"),
+        ("global.imageTag=latest", "the tag of users is latest"),
+        ("image.tag=1.0@sha256:1", "is no tag of an image"),
+        (
+            "autoscaling.enabled=true,autoscaling.minReplicas=9",
+            "minReplicas of users is 9 and autoscaling.maxReplicas is 6",
+        ),
     ],
 )
 def test_a_missing_value_is_named_with_its_cure(option, sentence):

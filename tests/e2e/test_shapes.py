@@ -128,6 +128,7 @@ def install(path, tag, folder):
         }
     for container in shape.get("initContainers", []):
         values["initContainers"] = [container | {"image": f"slipway/{chart}:{tag}"}]
+    if "podMonitor" in shape:
         values["podMonitor"] = {"enabled": False}  # the Prometheus operator is not here
     if "nodePort" in shape.get("http", {}):
         port = shape["http"]["nodePort"] - 1 - SHOP.index(chart)  # side by side on one node

@@ -33,11 +33,29 @@ helm.sh/chart: {{ printf "%s-%s" $ctx.Chart.Name $ctx.Chart.Version | replace "+
 {{- end -}}
 
 {{- define "base.tag" -}}
-{{- .Values.image.tag | default ((.Values.global).imageTag) | default .Chart.AppVersion -}}
+{{- $tag := .Values.image.tag | default ((.Values.global).imageTag) | default .Chart.AppVersion -}}
+{{- if not (regexMatch "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$" $tag) -}}
+{{- fail (printf "%q is no tag of an image: letters, digits, '_', '.' and '-', 128 at most; a digest belongs into image.digest of %s" $tag .Chart.Name) -}}
+{{- else if eq $tag "latest" -}}
+{{- fail (printf "the tag of %s is latest, which names another image tomorrow and can't be gone back to: set image.tag, global.imageTag or image.digest to one version" .Chart.Name) -}}
+{{- end -}}
+{{- $tag -}}
 {{- end -}}
 
+{{/* What runs, as labels allow it: the tag; of an image that is named by digest alone, the first part of that. */}}
 {{- define "base.version" -}}
-{{- include "base.tag" . | trunc 63 -}}
+{{- if and .Values.image.digest (not .Values.image.tag) -}}
+{{- .Values.image.digest | trimPrefix "sha256:" | trunc 12 -}}
+{{- else -}}
+{{- include "base.tag" . | trunc 63 | trimAll "-_." -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Those of the chart and of the umbrella chart, as a list. */}}
+{{- define "base.pullSecrets" -}}
+{{- with concat (.Values.imagePullSecrets | default list) ((.Values.global).imagePullSecrets | default list) | uniq }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{- define "base.image" -}}

@@ -18,9 +18,7 @@ seccompProfile: {type: RuntimeDefault}
 {{- define "base.pod" -}}
 enableServiceLinks: false # variables like ORDERS_PORT would be taken for settings
 securityContext: {{- include "base.restrictedPod" . | nindent 2 }}
-{{- with .Values.imagePullSecrets }}
-imagePullSecrets: {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- include "base.pullSecrets" . }}
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
@@ -35,14 +33,16 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* Usage: include "base.spread" (list $ctx COMPONENT) */}}
+{{/* Over nodes, and over zones where there are several. Usage: include "base.spread" (list $ctx COMPONENT) */}}
 {{- define "base.spread" -}}
 topologySpreadConstraints:
+{{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
 - maxSkew: 1
-  topologyKey: kubernetes.io/hostname
+  topologyKey: {{ . }}
   whenUnsatisfiable: ScheduleAnyway
   labelSelector:
-    matchLabels: {{- include "base.selector" . | nindent 6 }}
+    matchLabels: {{- include "base.selector" $ | nindent 6 }}
+{{- end }}
 {{- end -}}
 
 {{/* Liveness asks no dependency. Usage: include "base.probes" "admin", the name of the port */}}

@@ -1,33 +1,40 @@
-{{/* `helm test`: asks through the Service and compares the answers' status. */}}
+{{/* `helm test`: asks through the Service and compares what is answered. Usage: include "base.tests" (list $ctx URL QUESTIONS) */}}
 {{- define "base.tests" }}
+{{- $url := index . 1 }}
+{{- $questions := index . 2 }}
+{{- with index . 0 }}
 ---
 apiVersion: v1
 kind: Pod
 metadata:
-  name: {{ include "base.fullname" . }}-test
+  name: {{ include "base.fullname" . }}-test{{ if hasPrefix "grpc" $url }}-grpc{{ end }}
   labels: {{- include "base.labels" (list . "test") | nindent 4 }}
   annotations:
     helm.sh/hook: test
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 spec:
   restartPolicy: Never
+  serviceAccountName: {{ include "base.serviceAccountName" . }}
   automountServiceAccountToken: false
-  enableServiceLinks: false
-  {{- with .Values.imagePullSecrets }}
-  imagePullSecrets: {{- toYaml . | nindent 4 }}
-  {{- end }}
-  securityContext: {{- include "base.restrictedPod" . | nindent 4 }}
+  {{- include "base.pod" . | nindent 2 }}
   containers:
   - name: test
     image: {{ include "base.image" . }}
     imagePullPolicy: {{ .Values.image.pullPolicy }}
-    command: [python, -m, slipway_chassis.testing.ask, "http://{{ include "base.fullname" . }}"]
-    args:
-    {{- range .Values.tests }}
-    - {{ printf "%s %s %d" (.method | default "GET") .path (int .status) | quote }}
-    {{- end }}
+    command: [python, -m, slipway_chassis.testing.ask, {{ $url | quote }}]
+    args: {{- toYaml $questions | nindent 4 }}
     securityContext: {{- include "base.restricted" . | nindent 6 }}
     resources:
       requests: {cpu: 10m, memory: 32Mi}
       limits: {memory: 128Mi}
+{{- end }}
+{{- end -}}
+
+{{/* Through HTTP, what values name. */}}
+{{- define "base.tests.http" }}
+{{- $questions := list }}
+{{- range .Values.tests }}
+{{- $questions = append $questions (printf "%s %s %d" (.method | default "GET") .path (int .status)) }}
+{{- end }}
+{{- include "base.tests" (list . (printf "http://%s" (include "base.fullname" .)) $questions) }}
 {{- end -}}

@@ -12,3 +12,18 @@ app.kubernetes.io/part-of: slipway
 app.kubernetes.io/managed-by: {{ $ctx.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $ctx.Chart.Name $ctx.Chart.Version | replace "+" "_" }}
 {{- end -}}
+
+{{/*
+Parts find each other by RELEASE-CHART. A release that has a chart's name in its own would give that chart the name of
+the release alone, as Helm's convention is, and a long one a name that is cut.
+*/}}
+{{- define "platform.check" -}}
+{{- range list "users" "orders" "inventory" "storefront" "gateway" -}}
+{{- if contains . $.Release.Name -}}
+{{- fail (printf "the release is called %q, and %s is the name of a part of it: parts would not find each other. Choose another name, shop for example" $.Release.Name .) -}}
+{{- end -}}
+{{- end -}}
+{{- if gt (len .Release.Name) 29 -}}
+{{- fail (printf "the release is called %q, and names of its parts would be too long: choose one of 29 characters at most" .Release.Name) -}}
+{{- end -}}
+{{- end -}}

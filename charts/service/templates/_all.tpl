@@ -10,10 +10,15 @@
 {{- range ternary (append $components "migrate") $components $ctx.Values.migration.enabled }}
 {{ include "service.networkpolicy" (list $ctx .) }}
 {{- end }}
-{{ include "service.podmonitor" $ctx }}
+{{ include "base.podmonitor" (list $ctx "admin") }}
 {{ include "service.workloads" (list $ctx $components) }}
+{{- with include "service.serving" $ctx }}
+{{ include "base.hpa" (list $ctx . (include "service.scaleTarget" $ctx)) }}
+{{- end }}
 {{- if $ctx.Values.http.enabled }}
-{{ include "base.hpa" (list $ctx (include "service.scaleTarget" $ctx)) }}
-{{ include "base.tests" $ctx }}
+{{ include "base.tests.http" $ctx }}
+{{- end }}
+{{- if $ctx.Values.grpc.enabled }}
+{{ include "base.tests" (list $ctx (printf "grpc://%s-pods:%d" (include "base.fullname" $ctx) (int $ctx.Values.grpc.port)) (list "HEALTH / SERVING")) }}
 {{- end }}
 {{- end -}}

@@ -10,7 +10,9 @@ metadata:
   name: {{ include "base.fullname" $ctx }}-{{ $component }}
   labels: {{- include "base.labels" (list $ctx $component) | nindent 4 }}
 spec:
-  {{- if not (or (and (eq $component "http") $ctx.Values.autoscaling.enabled) (kindIs "invalid" $options.replicas)) }}
+  {{- if and $ctx.Values.autoscaling.enabled (eq $component (include "service.serving" $ctx)) }}
+  {{- include "base.liveReplicas" (list $ctx (printf "%s-%s" (include "base.fullname" $ctx) $component)) | indent 2 }}
+  {{- else if not (kindIs "invalid" $options.replicas) }}
   replicas: {{ $options.replicas }}
   {{- end }}
   revisionHistoryLimit: 3

@@ -15,7 +15,7 @@ metadata:
   labels: {{- include "base.labels" (list $ctx "release") | nindent 4 }}
 spec:
   version: {{ include "base.version" $ctx | quote }}
-  {{- if not (and $values.http.enabled $values.autoscaling.enabled) }}
+  {{- if not $values.autoscaling.enabled }}
   replicas: {{ ternary $values.http.replicas $values.grpc.replicas $values.http.enabled }}
   {{- end }}
   strategy: {{- include "service.microservice.strategy" $release | nindent 4 }}

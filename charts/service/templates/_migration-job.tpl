@@ -15,7 +15,9 @@ metadata:
 spec:
   backoffLimit: 6
   activeDeadlineSeconds: {{ .Values.migration.activeDeadlineSeconds }}
+  {{- if not (kindIs "invalid" .Values.migration.ttlSecondsAfterFinished) }}
   ttlSecondsAfterFinished: {{ .Values.migration.ttlSecondsAfterFinished }}
+  {{- end }}
   template: {{- $pod | nindent 4 }}
 {{- end }}
 {{- end -}}

@@ -2,7 +2,8 @@
 {{- define "service.pdb" -}}
 {{- $ctx := index . 0 -}}
 {{- $component := index . 1 -}}
-{{- $replicas := ternary $ctx.Values.autoscaling.minReplicas (index $ctx.Values $component).replicas (and $ctx.Values.autoscaling.enabled (eq $component "http")) -}}
+{{- $scaled := and $ctx.Values.autoscaling.enabled (eq $component (include "service.serving" $ctx)) -}}
+{{- $replicas := ternary $ctx.Values.autoscaling.minReplicas (index $ctx.Values $component).replicas $scaled -}}
 {{- $name := printf "%s%s" (include "base.fullname" $ctx) (ternary "" (printf "-%s" $component) (eq $component "http")) -}}
-{{ include "base.pdb" (list $ctx $component $name $replicas) }}
+{{ include "base.pdb" (list $ctx $component $name ($replicas | default 0)) }}
 {{- end -}}

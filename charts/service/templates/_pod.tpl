@@ -15,7 +15,7 @@ metadata:
 spec:
   {{- include "service.podspec" . | nindent 2 }}
   {{- if eq $process "migrate" }}
-  restartPolicy: OnFailure
+  restartPolicy: Never # a failed try stays, with its log
   {{- else }}
   {{- include "base.spread" (list $ctx $process) | nindent 2 }}
   {{- end }}

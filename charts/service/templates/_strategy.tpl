@@ -12,9 +12,7 @@ Usage: include "service.workloads" (list $ctx $components)
 {{- else }}
 {{- range $component := index . 1 }}
 {{ include "service.deployment" (list $ctx $component) }}
-{{- if has $component (list "http" "grpc") }}
 {{ include "service.pdb" (list $ctx $component) }}
-{{- end }}
 {{- end }}
 {{- if $ctx.Values.http.enabled }}
 {{ include "service.service" $ctx }}
@@ -26,7 +24,11 @@ Usage: include "service.workloads" (list $ctx $components)
 {{- end }}
 {{- end -}}
 
-{{/* Whose size an autoscaler sets. */}}
+{{/* What answers requests: HTTP, or gRPC where there is no HTTP. An autoscaler sets its size. */}}
+{{- define "service.serving" -}}
+{{- if .Values.http.enabled }}http{{ else if .Values.grpc.enabled }}grpc{{ end -}}
+{{- end -}}
+
 {{- define "service.scaleTarget" -}}
 {{- if .Values.release.managed -}}
 apiVersion: slipway.dev/v1alpha1
@@ -35,7 +37,7 @@ name: {{ include "base.fullname" . }}
 {{- else -}}
 apiVersion: apps/v1
 kind: Deployment
-name: {{ include "base.fullname" . }}-http
+name: {{ include "base.fullname" . }}-{{ include "service.serving" . }}
 {{- end -}}
 {{- end -}}
 

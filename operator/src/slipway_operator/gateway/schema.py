@@ -9,6 +9,7 @@ TEXT = {"type": "string"}
 SWITCH = {"type": "boolean"}
 PEERS = {"type": "array", "items": {"type": "object"}, "description": "Peers of a NetworkPolicy; empty: all."}
 STRINGS = {"type": "object", "additionalProperties": TEXT}
+SOME_PODS = "^([1-9][0-9]*|[1-9][0-9]?%|100%)$"
 COUNT = {"type": "integer", "minimum": 0}
 
 
@@ -100,7 +101,11 @@ def _policies() -> dict[str, Any]:
             targetCPUUtilizationPercentage={**positive, "maximum": 100},
             behavior=_closed(scaleUp={"type": "object"}, scaleDown={"type": "object"}),
         ),
-        "podDisruptionBudget": _closed(enabled=SWITCH, maxUnavailable=positive),
+        "podDisruptionBudget": _closed(
+            enabled=SWITCH,
+            maxUnavailable={"type": ["integer", "string"], "minimum": 1, "pattern": SOME_PODS},
+        ),
+        "podMonitor": _closed(enabled=SWITCH, labels=STRINGS, interval={"type": "string", "pattern": "^[0-9]+(s|m)$"}),
         "drain": _closed(
             preStopSeconds={**positive, "description": "Until every proxy knows that the pod is going."},
             gracefulSeconds={**positive, "description": "For requests in flight after that."},

@@ -1,0 +1,111 @@
+"""The platform's chart: names by which its parts find each other, secrets that stay, and values that are refused."""
+
+import pytest
+import yaml
+
+from charts.conftest import CHARTS, helm, of_kind, pods, render
+from conftest import ROOT
+
+pytestmark = pytest.mark.charts
+CI = CHARTS / "platform" / "ci"
+KIND, EXTERNAL = CI / "kind-values.yaml", CI / "external-values.yaml"
+
+
+@pytest.mark.parametrize("release", ["orders-demo", "my-gateway", "a" * 30])
+def test_a_name_with_which_parts_would_not_find_each_other_is_refused(release):
+    done = helm("template", release, CHARTS / "platform", "-f", KIND)
+
+    assert done.returncode != 0
+    assert f'the release is called "{release}"' in done.stderr
+    assert "hoose" in done.stderr, "and the cure is told"
+
+
+def test_the_longest_name_gives_each_object_one_of_its_own():
+    done = helm("template", "a" * 29, CHARTS / "platform", "-f", KIND)
+    assert done.returncode == 0, done.stderr
+    objects = [item for item in yaml.safe_load_all(done.stdout) if item]
+
+    names = [(item["kind"], item["metadata"]["name"]) for item in objects]
+    assert len(set(names)) == len(names)
+    [gateway] = [item for item in of_kind(objects, "ConfigMap") if "gateway.yaml" in item["data"]]
+    services = {item["metadata"]["name"] for item in of_kind(objects, "Service")}
+    asked = {
+        each["address"] for each in yaml.safe_load(gateway["data"]["gateway.yaml"])["gateway"]["upstreams"].values()
+    }
+    assert asked <= services
+
+
+@pytest.mark.parametrize(
+    ("option", "key"),
+    [
+        ("global.imagetag=1.2.3", "imagetag"),
+        ("global.imagePullSecrets[0]=registry", "imagePullSecrets"),
+        ("postgresql.image=postgres", "postgresql.image"),
+        ("kafka.image=apache/kafka:latest", "kafka.image"),
+        ("postgresql.databases[0]=Not-A-Name", "databases"),
+        ("kafka.enabled=maybe", "kafka.enabled"),
+        ("keys.make=true", "make"),
+        ("user.enabled=false", "user"),
+        ("orders.replicas=2", "replicas"),
+    ],
+)
+def test_a_wrong_value_is_refused_and_named(option, key):
+    done = helm("template", "r", CHARTS / "platform", "-f", KIND, "--set", option)
+
+    assert done.returncode != 0
+    assert key in done.stderr.replace("/", ".")
+
+
+def test_images_by_digest_are_understood():
+    digest = f"sha256:{'0a' * 32}"
+    for image in (f"registry:5000/postgres@{digest}", f"postgres:18@{digest}"):
+        objects = render("platform", KIND, "--set", f"postgresql.image={image}")
+        assert image in {each["image"] for _, spec, _ in pods(objects) for each in spec["containers"]}
+    assert helm("template", "r", CHARTS / "platform", "-f", KIND, "--set", "kafka.image=registry:5000/x").returncode
+
+
+def test_keys_stay_as_long_as_what_they_encrypted():
+    """With a database of others, which no uninstall takes along."""
+    kept = {"helm.sh/resource-policy": "keep"}
+
+    def annotations(*options):
+        [secret] = [item for item in of_kind(render("platform", KIND, *options), "Secret")
+                    if item["metadata"]["name"] == "r-keys"]  # fmt: skip
+        return secret["metadata"].get("annotations", {})
+
+    own = ("--set", "postgresql.enabled=false", "--set", "global.database.secretName=db")
+    assert annotations(*own) == kept
+    assert annotations() == {}
+
+
+@pytest.mark.parametrize("name", ["kafka", "postgresql"])
+def test_databases_for_development_start_anew_with_other_files(name):
+    [stateful] = [item for item in of_kind(render("platform", KIND), "StatefulSet")
+                  if item["metadata"]["name"] == f"r-{name}"]  # fmt: skip
+    template = (CHARTS / "platform" / "templates" / f"{name}-statefulset.yaml").read_text()
+    [config] = [item for item in of_kind(render("platform", KIND), "ConfigMap")
+                if item["metadata"]["name"] == f"r-{name}"]  # fmt: skip
+
+    assert stateful["spec"]["template"]["metadata"]["annotations"].keys() == {"checksum/config"}
+    files = {path.name for path in (CHARTS / "platform" / "files").glob(f"{name}*")}
+    assert len(files) == len(config["data"])
+    assert all(file in template for file in files)
+
+
+def test_production_serves_what_certificates_are_for():
+    objects = render("platform", ROOT / "k8s" / "platform-values.yaml")
+    [certificate] = yaml.safe_load_all((ROOT / "k8s" / "cert-manager" / "certificates.yaml").read_text())
+    [host] = certificate["spec"]["dnsNames"]
+
+    [gateway] = [item for item in of_kind(objects, "ConfigMap") if "gateway.yaml" in item["data"]]
+    settings = yaml.safe_load(gateway["data"]["gateway.yaml"])["gateway"]
+    assert settings["auth"]["issuer"] == f"https://{host}"
+    assert settings["tls"]["enabled"]
+    [face] = [item for item in of_kind(objects, "Service") if item["metadata"]["name"] == "r-gateway"]
+    assert {port["port"] for port in face["spec"]["ports"]} == {80, 443}
+    volumes = {
+        volume["secret"]["secretName"]
+        for name, spec, _ in pods(objects) if "gateway" in name and name.startswith("Deployment")
+        for volume in spec["volumes"] if "secret" in volume
+    }  # fmt: skip
+    assert volumes == {certificate["spec"]["secretName"]}
