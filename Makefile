@@ -13,12 +13,16 @@ SOURCES := $(addsuffix /src,$(PACKAGES))
 LINTED := services operator tests k8s ci
 TESTS ?= tests
 # REPORTS=folder: results for JUnit readers, and the coverage of what was tested.
-REPORT_NAME = $(subst /,-,$(firstword $(or $(T),$@)))
+REPORT_NAME = $(subst /,-,$(patsubst tests/%,%-,$(firstword $(T))))$@
 JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$(REPORT_NAME).junit.xml)
-COVERAGE = $(JUNIT) $(if $(REPORTS),$(addprefix --cov=,$(SOURCES)) --cov-report=term --cov-report=xml:$(REPORTS)/coverage.xml)
+# Tests of one package (T=tests/orders) are measured by its sources, all others by those of all.
+MEASURED = $(or $(wildcard $(patsubst tests/%,services/%/src,$(filter tests/%,$(T))) $(if $(filter tests/operator,$(T)),operator/src)),$(SOURCES))
+COVERAGE = $(JUNIT) $(if $(REPORTS),$(addprefix --cov=,$(MEASURED)) --cov-append --cov-report=term --cov-report=xml:$(REPORTS)/coverage.xml)
 REGISTRY ?=
 VERSION ?= Unreleased
 export PYTHONDONTWRITEBYTECODE := 1
+export $(if $(REPORTS),COVERAGE_FILE)
+COVERAGE_FILE = $(REPORTS)/.coverage
 
 .PHONY: help
 help: ## Show this help
@@ -114,9 +118,12 @@ review: charts ## Install the pushed images as an environment of its own: NAME=b
 review-stop: ## Remove the environment NAME with its data
 	@ci/review.sh stop "$(NAME)"
 
-.PHONY: promote
-promote: setup ## Let the waiting version of SERVICE in NAMESPACE have the requests (cluster: KUBE_CONTEXT)
-	@ci/promote.sh "$(SERVICE)" "$(NAMESPACE)"
+.PHONY: promote rollback
+promote: setup ## Let the waiting version of SERVICE in NAMESPACE have the requests (VERSION=that one alone; cluster: KUBE_CONTEXT)
+	@ci/promote.sh promote "$(SERVICE)" "$(NAMESPACE)" "$(filter-out Unreleased,$(VERSION))"
+
+rollback: setup ## Let SERVICE in NAMESPACE go back to the version before, or to VERSION (cluster: KUBE_CONTEXT)
+	@ci/promote.sh rollback "$(SERVICE)" "$(NAMESPACE)" "$(filter-out Unreleased,$(VERSION))"
 
 .PHONY: changelog
 changelog: ## Write the changelog's entry of VERSION (default: Unreleased) to build/release; none is an error

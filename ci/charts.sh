@@ -2,7 +2,7 @@
 # Packages the charts of a version and pushes them as OCI artifacts. Usage: charts.sh release VERSION [REGISTRY]
 # The platform's package holds all others; the operator and each service have one of their own too. Their images are
 # those of `images.sh release` in the same registry. Without REGISTRY nothing is pushed: build/release/charts has them.
-# CHART_SIGNING_KEYRING (a file of secret keys, as `gpg --export-secret-keys` writes it) and CHART_SIGNING_KEY (a name in
+# CHART_SIGNING_KEYRING (a file of secret keys, as `gpg --export-secret-keys [--armor]` writes it) and CHART_SIGNING_KEY (a name in
 # it; CHART_SIGNING_PASSPHRASE: a file, where the key has one): packages are signed, and signatures pushed with them.
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -15,13 +15,28 @@ for project in "$REPO"/services/*/pyproject.toml; do
 done
 CHARTS+=(platform) # last: it takes the others as they are then, with what they depend on
 
+# What changed, as Artifact Hub reads it: one JSON text for each point of the changelog.
+changes() {
+  "$REPO/ci/changelog.sh" "$1" >/dev/null 2>&1 || return 0
+  awk '/^- /{if (point) print point; point = substr($0, 3); next} /^  /{if (point) point = point " " substr($0, 3); next}
+    {if (point) print point; point = ""} END {if (point) print point}' "$REPO/build/release/changelog.md" |
+    jq -R . | sed 's/^/    - /'
+}
+
+write_changes() {
+  CHANGED=$1 awk 'old && /^    - /{next} {old = 0; print} /artifacthub.io\/changes:/{print ENVIRON["CHANGED"]; old = 1}' "$2" >"$2.new"
+  mv "$2.new" "$2"
+}
+
 # Versions and registry are written into a copy: the checkout stays as it was tagged.
 stage() {
-  local work=$1 version=$2 registry=$3 chart
+  local work=$1 version=$2 registry=$3 chart changed
+  changed=$(changes "$version")
   cp -r "$REPO/charts" "$work/charts"
   rm -rf "$work"/charts/*/charts "$work"/charts/*/Chart.lock
   for chart in base service "${CHARTS[@]}"; do
     sed -i -E "s/^version: .*/version: $version/; s/^appVersion: .*/appVersion: \"$version\"/" "$work/charts/$chart/Chart.yaml"
+    [ -z "$changed" ] || write_changes "$changed" "$work/charts/$chart/Chart.yaml"
     # Dependencies are the folders beside it, which have this version now.
     sed -i -E "/^dependencies:/,\$s/(version:) *[^,}]+/\1 $version/" "$work/charts/$chart/Chart.yaml"
   done
@@ -33,7 +48,13 @@ stage() {
 signing() {
   [ -n "${CHART_SIGNING_KEYRING:-}" ] || return 0
   [ -n "${CHART_SIGNING_KEY:-}" ] || die "CHART_SIGNING_KEYRING is set, and nobody says which key of it signs. Set CHART_SIGNING_KEY to its name"
-  printf '%s\n' --sign --key "$CHART_SIGNING_KEY" --keyring "$CHART_SIGNING_KEYRING"
+  local keyring=$CHART_SIGNING_KEYRING
+  if grep -q '^-----BEGIN PGP' "$keyring"; then # a variable of a pipeline can hold nothing but text
+    need gpg "Install it (Debian: apt-get install gpg): CHART_SIGNING_KEYRING is armored, and helm reads it as bytes."
+    keyring=$1/keyring.gpg
+    gpg --dearmor <"$CHART_SIGNING_KEYRING" >"$keyring"
+  fi
+  printf '%s\n' --sign --key "$CHART_SIGNING_KEY" --keyring "$keyring"
   [ -z "${CHART_SIGNING_PASSPHRASE:-}" ] || printf '%s\n' --passphrase-file "$CHART_SIGNING_PASSPHRASE"
 }
 
@@ -41,11 +62,17 @@ release() {
   local version=${1#v} registry=${2:-} target=$REPO/build/release/charts chart plain=()
   [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "'$1' is no version to release. Name one: VERSION=v1.2.3"
   [[ $registry != 127.0.0.1:* ]] || plain=(--plain-http)
-  sign=$(signing); [ -z "$sign" ] || mapfile -t sign <<< "$sign"
   work=$(mktemp -d); trap 'rm -rf "$work"' EXIT # not local: the trap runs after this function
+  sign=$(signing "$work"); [ -z "$sign" ] || mapfile -t sign <<< "$sign"
+  [ -z "$registry" ] || registry_login "$registry" helm registry login "${plain[@]}"
   rm -rf "$target"; mkdir -p "$target"
   step "write version $version into the charts" stage "$work" "$version" "$registry"
   for chart in "${CHARTS[@]}"; do
+    # A version is made once. What an earlier try of this release has pushed is taken as it is.
+    if [ -n "$registry" ] && helm pull "${plain[@]}" "oci://$registry/charts/$chart" --version "$version" --destination "$target" >/dev/null 2>&1; then
+      say "  $chart $version is in the registry already"
+      continue
+    fi
     step "package $chart $version" helm package "$work/charts/$chart" --destination "$target" ${sign:+"${sign[@]}"}
     [ -z "$registry" ] || step "push $chart $version" helm push "${plain[@]}" "$target/$chart-$version.tgz" "oci://$registry/charts"
   done

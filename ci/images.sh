@@ -3,8 +3,8 @@
 # not change is neither built nor loaded. Usage:
 #   images.sh build | load | tag          load: into the kind cluster
 #   images.sh load-databases              PostgreSQL's and Kafka's alone, where no registry has them
-#   images.sh push REGISTRY               build and push what the registry lacks; the names are in build/images.txt
-#   images.sh pull REGISTRY               what was pushed, to be loaded instead of built
+#   images.sh push REGISTRY               build and push what the registry lacks; build/images.txt gets the digests
+#   images.sh pull REGISTRY               what was pushed, by these digests where they are known, to be loaded
 #   images.sh release VERSION REGISTRY    push as VERSION; build/release gets digests and the parts of each (CycloneDX)
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -25,7 +25,7 @@ sources() {
 TAG=dev-$(sources | sha256sum | cut -c1-12)
 
 build() {
-  local base=()
+  local how base=(--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE")
   if [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
     export DOCKER_BUILDKIT=0
     "$REPO/ci/airgap/build.sh" # the base image, where it is missing
@@ -38,6 +38,7 @@ build() {
     elif [ "$name" = operator ]; then how=(-f "$REPO/operator/Dockerfile")
     else how=(-f "$REPO/services/Dockerfile" --build-arg "SERVICE=$name"); fi
     step "build slipway/$name:$TAG" docker build "${base[@]}" --build-arg "UV_VERSION=$UV_VERSION" \
+      --label "org.opencontainers.image.revision=$(git -C "$REPO" describe --always --dirty --abbrev=40 --match=- 2>/dev/null || echo unknown)" \
       -t "slipway/$name:$TAG" "${how[@]}" "$REPO"
   done
 }
@@ -57,22 +58,39 @@ load() {
 load_archive() { docker save "$@" | docker exec -i "$CLUSTER-control-plane" ctr -n k8s.io images import -; }
 
 version() { [[ ${1:-} =~ ^v?[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "'${1:-}' is no version to release. Name one: VERSION=v1.2.3"; }
-registry() { [ -n "${1:-}" ] || die "no registry. Name the one that images go to: REGISTRY=registry.example.org/shop"; }
+registry() {
+  [ -n "${1:-}" ] || die "no registry. Name the one that images go to: REGISTRY=registry.example.org/shop"
+  registry_login "$1" docker login
+}
 
+there() { docker pull -q "$1" >/dev/null 2>&1; }
+digest_of() { docker image inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$1" | grep -F "${1%:*}@" | head -1; }
+
+# What has these sources is there once, and is never written anew: two builds of the same are not the same bytes.
 push() {
+  local name image
+  say "asking $1 what it has of these sources"
+  for name in "${IMAGES[@]}"; do
+    if there "$1/slipway/$name:$TAG"; then docker tag "$1/slipway/$name:$TAG" "slipway/$name:$TAG"; fi
+  done
+  build
   mkdir -p "$REPO/build"; : >"$REPO/build/images.txt"
   for name in "${IMAGES[@]}"; do
-    docker tag "slipway/$name:$TAG" "$1/slipway/$name:$TAG"
-    step "push $1/slipway/$name:$TAG" docker push -q "$1/slipway/$name:$TAG"
-    echo "$1/slipway/$name:$TAG" >>"$REPO/build/images.txt"
+    image=$1/slipway/$name:$TAG
+    if ! there "$image"; then
+      docker tag "slipway/$name:$TAG" "$image"
+      step "push $image" docker push -q "$image"
+    fi
+    digest_of "$image" >>"$REPO/build/images.txt"
   done
 }
 
 pull() {
+  local name image
   for name in "${IMAGES[@]}"; do
-    docker image inspect "slipway/$name:$TAG" >/dev/null 2>&1 && continue
-    step "pull $1/slipway/$name:$TAG" docker pull -q "$1/slipway/$name:$TAG"
-    docker tag "$1/slipway/$name:$TAG" "slipway/$name:$TAG"
+    image=$(grep -sF "$1/slipway/$name@" "$REPO/build/images.txt" || echo "$1/slipway/$name:$TAG")
+    step "pull $image" docker pull -q "$image"
+    docker tag "$image" "slipway/$name:$TAG"
   done
 }
 
@@ -82,9 +100,14 @@ release() {
   mkdir -p "$target"; : >"$target/images.txt"
   for name in "${IMAGES[@]}"; do
     image=$2/slipway/$name:$version
-    docker tag "slipway/$name:$TAG" "$image"
-    step "push $image" docker push -q "$image"
-    docker image inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$image" | grep -F "$2/slipway/$name@" | head -1 >>"$target/images.txt"
+    if there "$image"; then
+      [ "$(docker image inspect -f '{{.Id}}' "$image")" = "$(docker image inspect -f '{{.Id}}' "slipway/$name:$TAG")" ] ||
+        die "$image is released already, and is not what was tested here. A version is made once: name the next one"
+    else
+      docker tag "slipway/$name:$TAG" "$image"
+      step "push $image" docker push -q "$image"
+    fi
+    digest_of "$image" >>"$target/images.txt"
     step "list the parts of $name" parts "$image" "$target/$name.cdx.json"
   done
 }
@@ -96,7 +119,7 @@ case ${1:-} in
   load) build; load ;;
   load-databases) "$REPO/ci/airgap/build.sh"; load databases ;;
   tag) echo "$TAG" ;;
-  push) registry "${2:-}"; build; push "$2" ;;
+  push) registry "${2:-}"; push "$2" ;;
   pull) registry "${2:-}"; pull "$2" ;;
   release) version "${2:-}"; registry "${3:-}"; pull "$3"; release "$2" "$3" ;;
   *) sed -n '2,8p' "$0"; exit 2 ;;

@@ -25,6 +25,22 @@ began() {
 # need COMMAND CURE: stops with the cure when a command is missing.
 need() { command -v "$1" >/dev/null 2>&1 || die "'$1' was not found. $2"; }
 
+# at_hand COMMIT: a clone may be shallow, and a commit to compare with lie behind its end.
+at_hand() {
+  git -C "$REPO" cat-file -e "$1^{commit}" 2>/dev/null || git -C "$REPO" fetch -q --depth=1 origin "$1" 2>/dev/null ||
+    die "there is no commit $1 here or at origin, and nothing to compare with. Name another: AGAINST=COMMIT"
+}
+
+# registry_login REGISTRY PROGRAM...: where somebody says who we are there, else nothing. REGISTRY_USER and
+# REGISTRY_PASSWORD say it; GitLab's own registry has variables of that kind.
+registry_login() {
+  local host=${1%%/*} user=${REGISTRY_USER:-} password=${REGISTRY_PASSWORD:-}; shift
+  if [ -z "$user" ] && [ "$host" = "${CI_REGISTRY:-}" ]; then user=${CI_REGISTRY_USER:-} password=${CI_REGISTRY_PASSWORD:-}; fi
+  [ -n "$user" ] || return 0
+  printf '%s' "$password" | "$@" --username "$user" --password-stdin "$host" >/dev/null ||
+    die "$host does not know $user with that password. Check REGISTRY_USER and REGISTRY_PASSWORD"
+}
+
 # step WHAT COMMAND...: runs a command with its output in a log, shows what is done and how long it
 # took, a dot every 15 s so that a long step is seen to be alive, and the end of the log on failure.
 step() {

@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
-# Lets the version that waits have the requests. Usage: promote.sh SERVICE NAMESPACE
+# Lets the version that waits have the requests, or goes back to one that had them.
+# Usage: promote.sh promote|rollback SERVICE NAMESPACE [VERSION]
+#   VERSION  hash or label: promoted if it is the one that waits; gone back to (default: the version before)
 # KUBE_CONTEXT names the cluster (default: the current context of kubectl).
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-[ -n "${1:-}" ] || die "no service. Say which: make promote SERVICE=orders"
-[ -n "${2:-}" ] || die "no namespace. Say which: make promote SERVICE=$1 NAMESPACE=shop"
+case ${1:-} in promote|rollback) ;; *) sed -n '2,5p' "$0"; exit 2 ;; esac
+[ -n "${2:-}" ] || die "no service. Say which: make $1 SERVICE=slipway-orders"
+[ -n "${3:-}" ] || die "no namespace. Say which: make $1 SERVICE=$2 NAMESPACE=shop"
 PATH=$("$REPO/ci/tools/install.sh" --path):$REPO/.venv/bin:$PATH
 "$REPO/ci/tools/install.sh" kubectl
-options=(--namespace "$2")
+options=(--namespace "$3" --wait)
 [ -z "${KUBE_CONTEXT:-}" ] || options+=(--context "$KUBE_CONTEXT")
-exec kubectl slipway promote "$1" "${options[@]}" --wait
+if [ -n "${4:-}" ]; then
+  [ "$1" = promote ] && options+=(--version "$4") || options+=(--to "$4")
+fi
+exec kubectl slipway "$1" "$2" "${options[@]}"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # An environment for one branch: the platform in a namespace of its own. Usage: review.sh up NAME [REGISTRY] | stop NAME
-#   up     install or upgrade it with the images of this checkout, from REGISTRY if one is given
+#   up     install or upgrade it with the images of this checkout, from REGISTRY if one is given. Where that asks who
+#          pulls: PULL_USER and PULL_PASSWORD (default: GitLab's deploy token)
 #   stop   uninstall it and remove the namespace with its data
 # KUBE_CONTEXT names the cluster (default: the kind cluster of `make kind-up`).
 set -euo pipefail
@@ -16,16 +17,29 @@ name=$2
 [ ${#name} -le 42 ] || name=${name:0:33}-$(printf '%s' "$name" | sha256sum | cut -c1-8)
 NAMESPACE=review-$name # a prefix of its own: stop can remove no other namespace
 
+PULL_USER=${PULL_USER:-${CI_DEPLOY_USER:-}} PULL_PASSWORD=${PULL_PASSWORD:-${CI_DEPLOY_PASSWORD:-}}
+
+# Through pipes: what is on a command line is seen by all of the machine.
+pull_secret() {
+  kubectl --context "$CONTEXT" create namespace "$NAMESPACE" --dry-run=client -o yaml | kubectl --context "$CONTEXT" apply -f -
+  USER=$PULL_USER PASSWORD=$PULL_PASSWORD jq -n --arg host "${1%%/*}" '{auths: {($host): {username: env.USER, password: env.PASSWORD}}}' |
+    kubectl create secret generic registry --type kubernetes.io/dockerconfigjson --from-file .dockerconfigjson=/dev/stdin \
+      --dry-run=client -o yaml | kubectl --context "$CONTEXT" -n "$NAMESPACE" apply -f -
+}
+
 case $1 in
   up)
     "$REPO/ci/tools/install.sh" helm kubectl
     options=(--set gateway.service.type=ClusterIP --set gateway.service.nodePort=null)
-    [ -z "${3:-}" ] || options+=(--set "global.imageRegistry=$3")
+    if [ -n "${3:-}" ]; then
+      options+=(--set "global.imageRegistry=$3")
+      [ -z "$PULL_USER" ] || { step "secret to pull with" pull_secret "$3"; options+=(--set "global.imagePullSecrets[0].name=registry"); }
+    fi
     NAMESPACE=$NAMESPACE KUBE_CONTEXT=$CONTEXT "$REPO/ci/deploy.sh" "${options[@]}"
-    echo "look at it: kubectl --context $CONTEXT -n $NAMESPACE port-forward service/slipway-gateway 8080:80" ;;
+    echo "look at it at http://127.0.0.1:30080: kubectl --context $CONTEXT -n $NAMESPACE port-forward service/slipway-gateway 30080:80" ;;
   stop)
     "$REPO/ci/tools/install.sh" helm kubectl
     step "uninstall slipway from $NAMESPACE" helm --kube-context "$CONTEXT" -n "$NAMESPACE" uninstall slipway --ignore-not-found --wait
     step "remove the namespace $NAMESPACE" kubectl --context "$CONTEXT" delete namespace "$NAMESPACE" --ignore-not-found --timeout=120s ;;
-  *) sed -n '2,5p' "$0"; exit 2 ;;
+  *) sed -n '2,6p' "$0"; exit 2 ;;
 esac

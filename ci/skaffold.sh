@@ -8,7 +8,6 @@ set -euo pipefail
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
 cd "$REPO"
 
-PYTHON_IMAGE=${PYTHON_IMAGE:-python:3.11-slim-bookworm}
 POSTGRESQL_IMAGE=postgres:18-bookworm KAFKA_IMAGE=apache/kafka:4.1.2
 if [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
   eval "$("$REPO/ci/airgap/build.sh" --names)"

@@ -11,7 +11,9 @@ docker info >/dev/null 2>&1 && exit 0
 if ! command -v dockerd >/dev/null 2>&1; then
   need apt-get "Install Docker for your system: https://docs.docker.com/engine/install"
   step "install docker.io" bash -c "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq docker.io"
+  docker info >/dev/null 2>&1 && exit 0 # a socket of the host's engine was there, and only the client was missing
 fi
+[ -z "${DOCKER_HOST:-}" ] || die "no Docker engine answers at $DOCKER_HOST (DOCKER_HOST). Start it, or unset the variable"
 
 options=()
 # Bit 24 is CAP_SYS_RESOURCE. Sandboxes without it fail every privileged container, so the runtime is

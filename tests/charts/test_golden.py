@@ -25,6 +25,8 @@ def rendered(name):
     if chart == "platform":  # its own alone: each part has golden ones
         objects = [each for each in objects if each["metadata"]["labels"]["helm.sh/chart"].startswith("platform-")]
     kept = [each for each in objects if each["kind"] != "CustomResourceDefinition"]
+    for each in of_kind(kept, "ConfigMap"):
+        each |= {"binaryData": dict.fromkeys(each["binaryData"], "a file of the chart")} if "binaryData" in each else {}
     for each in of_kind(kept, "Secret"):
         each["data"] = dict.fromkeys(each["data"], "made anew by each rendering")
     return {f"{each['kind']}/{each['metadata']['name']}": each for each in kept}

@@ -4,8 +4,11 @@ import http.server
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from slipway_chassis.testing.ask import main
 
@@ -61,3 +64,26 @@ def test_no_answer_is_told_with_its_reason(port, capsys):
     said = capsys.readouterr().out
     assert "WRONG  GET / → no answer in" in said
     assert "refused" in said
+
+
+@pytest.fixture(name="calls")
+def _calls():
+    """A gRPC server that serves, and whose service inventory does not."""
+    server = grpc.server(ThreadPoolExecutor(2))
+    told = health.HealthServicer()
+    told.set("inventory", health_pb2.HealthCheckResponse.NOT_SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(told, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"grpc://127.0.0.1:{port}"
+    server.stop(None)
+
+
+def test_a_grpc_service_is_asked_for_its_health(calls, capsys):
+    assert main([calls, "HEALTH / SERVING", "HEALTH /inventory NOT_SERVING"]) == 0
+    assert capsys.readouterr().out.count("ok ") == 2
+
+    assert main([calls, "HEALTH /inventory SERVING", "HEALTH /unknown SERVING"], patience=0.1) == 1
+    said = capsys.readouterr().out
+    assert "WRONG  HEALTH /inventory → NOT_SERVING, expected SERVING" in said
+    assert "unknown service" in said.lower() or "NOT_FOUND" in said

@@ -12,23 +12,18 @@ from charts.conftest import TOOLS
 from conftest import ROOT
 
 FILES = [ROOT / ".gitlab-ci.yml", *sorted((ROOT / "ci").glob("*.gitlab-ci.yml"))]
-# A runner keeps these in the job's folder; here the machine's own ones serve.
-CACHES = {
-    "SLIPWAY_CACHE": str(Path(TOOLS).parent.parent),
-    "GOMODCACHE": subprocess.run(
-        ["go", "env", "GOMODCACHE"], capture_output=True, text=True, check=True
-    ).stdout.strip(),
-    "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv")),
-}
+# A runner keeps tools in the job's folder and builds them once; here the machine's own ones serve, and the kind of
+# cluster that can be had here.
+HERE = {"SLIPWAY_CACHE": str(Path(TOOLS).parent.parent), "SLIPWAY_AIRGAP": "auto"}
 
 
-def gitlab(folder, *arguments, **variables):
+def gitlab(folder, *arguments, checkout=ROOT, timeout=280, **variables):
     """What gitlab-ci-local says; its state is kept in ``folder``, so that runs beside each other don't meet."""
-    state = os.path.relpath(folder, ROOT)
-    settings = [f"--variable={name}={value}" for name, value in (CACHES | variables).items()]
+    state = os.path.relpath(folder, checkout)
+    settings = [f"--variable={name}={value}" for name, value in (HERE | variables).items()]
     return subprocess.run(
         [f"{TOOLS}/gitlab-ci-local", "--state-dir", state, *settings, *arguments],
-        capture_output=True, text=True, check=False, cwd=ROOT, timeout=280,
+        capture_output=True, text=True, check=False, cwd=checkout, timeout=timeout,
         env={name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "PYTEST_"))},
     )  # fmt: skip
 

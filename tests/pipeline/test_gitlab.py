@@ -6,17 +6,18 @@ import subprocess
 import pytest
 
 from charts.conftest import SERVICES
-from conftest import ROOT
+from conftest import ROOT, copy_repository
 from pipeline.gitlab import FILES, commands, expanded, gitlab, jobs, listed, make_targets
 
 BRANCH = {"CI_COMMIT_BRANCH": "feature", "CI_DEFAULT_BRANCH": "main"}
 MAIN = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
 TAG = {"CI_COMMIT_TAG": "v1.2.3", "CI_COMMIT_BRANCH": "", "CI_DEFAULT_BRANCH": "main"}
-MERGE_REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_DEFAULT_BRANCH": "main", "KUBE_CONTEXT": "shop"}
+PROTECTED = {"CI_COMMIT_REF_PROTECTED": "true"}
+MERGE_REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_DEFAULT_BRANCH": "main"}
 STAGES = ["lint", "unit", "charts", "build", "e2e", "release", "deploy"]
-# These are run by a test below; the rest needs Docker, a cluster or minutes, and calls the same targets as .ci/run,
-# which the last test holds to.
-LIGHT = ["import rules", "orders", "changelog"]
+# These are run by a test below, in a checkout of their own. What needs a registry or a cluster is run by
+# tests/e2e/test_pipeline.py. The rest has the same words with another PART, and .ci/run calls them.
+LIGHT = ["lint", "type check", "import rules", "proto", "contracts", "pipeline", "orders", "changelog"]
 
 
 @pytest.fixture(scope="module", name="state")
@@ -85,11 +86,46 @@ def test_tests_report_results_and_coverage(pipeline):
         job = jobs(pipeline)[name]
         assert job["artifacts"]["when"] == "always"
         assert set(job["artifacts"]["reports"]) == {"junit", "coverage_report"}
-        assert "REPORTS=$REPORTS" in job["script"][0]
+        assert all("REPORTS=$REPORTS" in line for line in job["script"])
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_job_of_a_service_runs_all_of_its_tests(service, pipeline):
+    targets = [target for line in jobs(pipeline)[service]["script"] for target in make_targets(line)]
+    assert targets == ["unit", "integration"]
+
+
+def test_what_a_runner_keeps_in_the_checkout_is_nobody_s_source(pipeline):
+    """Caches lie in the job's folder: what they hold is neither linted nor taken for a file of the project."""
+    kept = {path for job in jobs(pipeline).values() for cache in job.get("cache", []) for path in cache["paths"]}
+    assert kept == {".cache/uv", ".cache/slipway/tools"}
+    for path in kept:
+        done = subprocess.run(["git", "check-ignore", "-q", f"{path}/x.yaml"], check=False, cwd=ROOT)
+        assert done.returncode == 0, path
+
+
+def test_nothing_is_released_while_a_job_is_red(pipeline):
+    """A job without ``needs`` waits for all stages before its own."""
+    every = jobs(pipeline)
+    assert "needs" not in every["release images"]
+    assert STAGES.index("release") > max(
+        STAGES.index(every[name]["stage"]) for name in (*SERVICES, "lint", "type check", "integration", "charts", "e2e")
+    )
+    assert [need["job"] if isinstance(need, dict) else need for need in every["release charts"]["needs"]] == [
+        "release images"
+    ]
+
+
+def test_only_a_protected_tag_releases(state):
+    assert not {name for name in listed(state, **TAG) if name.startswith("release ")}
+
+
+def test_one_cluster_at_a_time_on_a_runner(pipeline):
+    assert jobs(pipeline)["e2e"]["resource_group"] == "e2e"
 
 
 def test_main_and_tags_are_proved_whole_and_only_tags_release(state):
-    on_main, on_tag = listed(state, **MAIN), listed(state, **TAG)
+    on_main, on_tag = listed(state, **MAIN), listed(state, **TAG, **PROTECTED)
 
     proving = {*SERVICES, "lint", "type check", "import rules", "proto", "pipeline", "chassis", "operator"}
     proving |= {"contracts", "integration", "charts", "images", "e2e", "changelog"}
@@ -98,7 +134,7 @@ def test_main_and_tags_are_proved_whole_and_only_tags_release(state):
 
 
 def test_a_merge_request_gets_an_environment_that_can_be_stopped(state, pipeline):
-    found = listed(state, **MERGE_REQUEST)
+    found = listed(state, **MERGE_REQUEST, REVIEW_KUBE_CONTEXT="tries")
 
     assert found["review"]["when"] == "on_success"
     assert found["review stop"]["when"] == "manual"
@@ -106,21 +142,45 @@ def test_a_merge_request_gets_an_environment_that_can_be_stopped(state, pipeline
     assert review["environment"]["name"] == stop["environment"]["name"] == "review/$CI_COMMIT_REF_SLUG"
     assert review["environment"]["on_stop"] == "review stop"
     assert review["resource_group"] == stop["resource_group"]
+    # Code of any branch runs with these rights, so they are not those of production.
+    assert review["variables"]["KUBE_CONTEXT"] == stop["variables"]["KUBE_CONTEXT"] == "$REVIEW_KUBE_CONTEXT"
+    assert "review" not in listed(state, **MERGE_REQUEST, KUBE_CONTEXT="shop")
 
 
 def test_a_promotion_is_a_persons_decision_on_main(state):
-    assert listed(state, **MAIN, KUBE_CONTEXT="shop")["promote"]["when"] == "manual"
-    assert "promote" not in listed(state, **BRANCH, KUBE_CONTEXT="shop")
-    assert "promote" not in listed(state, **MAIN)
+    on_main = listed(state, **MAIN, KUBE_CONTEXT="shop")
+    for decision in ("promote", "rollback"):
+        assert on_main[decision]["when"] == "manual"
+        assert decision not in listed(state, **BRANCH, KUBE_CONTEXT="shop")
+        assert decision not in listed(state, **MAIN)
 
 
-def test_light_jobs_run_on_this_machine(state):
-    done = gitlab(state / "run", "--force-shell-executor", *LIGHT, **MAIN, REPORTS=str(state / "reports"))
+def test_a_promotion_is_no_deployment_that_a_button_would_repeat(pipeline):
+    for decision in ("promote", "rollback"):
+        assert jobs(pipeline)[decision]["environment"] == {"name": "production", "action": "access"}
 
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+@pytest.fixture(name="checkout")
+def _checkout(tmp_path):
+    """As a runner makes it: a clone, and caches inside of it."""
+    subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "checkout"], check=True)
+    copy_repository(tmp_path / "checkout")
+    return tmp_path / "checkout"
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(1200)
+def test_light_jobs_run_on_this_machine(checkout, state):
+    # The job called pipeline would run this test again.
+    only = {"PART": "tests/test_repository.py tests/orders", "REPORTS": str(state / "reports")}
+    done = gitlab(state / "run", "--force-shell-executor", *LIGHT, checkout=checkout, timeout=1100, **MAIN, **only)
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     for job in LIGHT:
         assert re.search(rf"PASS.*{job}", done.stdout), done.stdout[-2000:]
-    assert {path.name for path in (state / "reports").iterdir()} == {"tests-orders.junit.xml", "coverage.xml"}
+    made = {path.name for path in (state / "reports").iterdir()} - {".coverage"}
+    assert made == {"test_repository.py-unit.junit.xml", "test_repository.py-integration.junit.xml", "coverage.xml"}
+    assert list((checkout / ".cache" / "uv").iterdir()), "packages were kept where the pipeline keeps them"
 
 
 def test_a_failing_job_fails(state):

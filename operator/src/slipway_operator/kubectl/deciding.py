@@ -34,10 +34,13 @@ class Decision:
         return {"spec": {"release": dict(self.release)}}
 
 
-def promote(picture: Picture) -> Decision:
+def promote(picture: Picture, wanted: str = "") -> Decision:
+    """``wanted``: that version alone, by hash, name of the ServiceVersion or label; empty: whichever waits."""
     _must_be_seen(picture)
     release = _forward(picture, "promoted")
     title = picture.title(release.version)
+    if wanted and _named(picture, wanted).version != release.version:
+        raise NotPossible(f"{title} is being released, and not {wanted[:64]}: nothing was promoted")
     stage = Stage.of(picture.status.step)
     if picture.status.phase == "Paused":
         raise NotPossible(f"{picture.name} is paused: first {picture.command(f'resume {picture.name}')}")

@@ -35,17 +35,20 @@ def _wait_options(command: Command) -> Command:
 
 @click.command(short_help="Let the version that waits take over.")
 @service_argument
+@click.option("--version", "wanted", type=Version(), help="That one alone, by hash or label; default: whichever waits.")
 @_wait_options
 @cluster_options
 @click.pass_context
-def promote(context: click.Context, name: str, timeout: timedelta, *, wait: bool) -> None:
+def promote(context: click.Context, name: str, wanted: str | None, timeout: timedelta, *, wait: bool) -> None:
     """Let the version that waits take over (spec.release.promote).
 
     \b
-    Example:
+    Examples:
       kubectl slipway promote orders --wait
+      kubectl slipway promote orders --version 1.5.0
     """  # noqa: D301
-    _decide(context, name, deciding.promote, timeout if wait else None, forward=True)
+    decide = lambda picture: deciding.promote(picture, wanted or "")  # noqa: E731
+    _decide(context, name, decide, timeout if wait else None, forward=True)
 
 
 @click.command(short_help="Give the running release up.")
