@@ -3,6 +3,7 @@
 Where a change is meant: GOLDEN=write make unit T=tests/charts/test_golden.py
 """
 
+import copy
 import os
 
 import pytest
@@ -24,9 +25,9 @@ def rendered(name):
     objects = render(chart, CHARTS / chart / "ci" / f"{case}-values.yaml", *MORE.get(name, ()))
     if chart == "platform":  # its own alone: each part has golden ones
         objects = [each for each in objects if each["metadata"]["labels"]["helm.sh/chart"].startswith("platform-")]
-    kept = [each for each in objects if each["kind"] != "CustomResourceDefinition"]
+    kept = copy.deepcopy([each for each in objects if each["kind"] != "CustomResourceDefinition"])
     for each in of_kind(kept, "ConfigMap"):
-        each |= {"binaryData": dict.fromkeys(each["binaryData"], "a file of the chart")} if "binaryData" in each else {}
+        each["binaryData"] = dict.fromkeys(each.get("binaryData", {}), "a file of the chart")
     for each in of_kind(kept, "Secret"):
         each["data"] = dict.fromkeys(each["data"], "made anew by each rendering")
     return {f"{each['kind']}/{each['metadata']['name']}": each for each in kept}
