@@ -188,7 +188,7 @@ bench: setup ## Measure against bare Flask, kafka-python and SQL by hand (ONLY=n
 e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstall (ends what `make deploy` installed)
 	@ci/images.sh load
 	@ci/deploy.sh --fresh
-	@ci/tools/install.sh helm4
+	@ci/tools/install.sh helm4 gitlab-ci-local registry
 	@$(BIN)/pytest -q -s -m "e2e and not soak" $(JUNIT) $(or $(T),tests/e2e tests/compose)
 
 .PHONY: soak

@@ -6,6 +6,7 @@ import pytest
 
 from conftest import ROOT, eventually
 from e2e import managed
+from e2e.conftest import CONTEXT
 from e2e.managed import (
     MANAGED,
     NAME,
@@ -26,6 +27,7 @@ from e2e.managed import (
     selector,
     upgrade,
 )
+from pipeline.gitlab import gitlab
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 OPERATOR = "slipway-operator"
@@ -123,6 +125,33 @@ def test_adoption_can_be_undone():
     assert error is None, (said, error)
     assert f"kubectl slipway adopt {NAME}" in upgrade_refused(*MANAGED)
     upgrade("--set", "logLevel=DEBUG", "--wait", "--timeout", "3m")
+
+
+def test_the_pipeline_promotes_the_version_that_it_names_and_takes_it_back(running, tmp_path):
+    """The jobs that a person starts in GitLab."""
+    upgrade(*MANAGED, "--set", "logLevel=DEBUG", "--set", "release.autoPromote=false")
+    waiting = eventually(lambda: microservice()["status"].get("step") == "Promoting" and the_new_one(), within=300)
+    variables = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main", "KUBE_CONTEXT": CONTEXT}
+    variables |= {"SERVICE": NAME, "NAMESPACE": NAMESPACE}
+
+    other = gitlab(tmp_path, "--force-shell-executor", "promote", **variables, VERSION=running)
+    assert other.returncode != 0
+    assert "nothing was promoted" in other.stdout + other.stderr
+    assert selector()[VERSION] == running
+
+    done = gitlab(tmp_path, "--force-shell-executor", "promote", **variables, VERSION=waiting)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert selector()[VERSION] == waiting
+
+    done = gitlab(tmp_path, "--force-shell-executor", "rollback", **variables, VERSION="")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert selector()[VERSION] == running
+
+
+def the_new_one():
+    known = {each["metadata"]["name"].rpartition("-")[2] for each in get("serviceversions")["items"]}
+    [made] = known - {selector()[VERSION]}
+    return made
 
 
 def test_helm_s_rollback_is_a_switch_to_the_kept_version(running):

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from apiserver import tool
 from charts.conftest import CHARTS, LIBRARIES, helm, pods
 from conftest import ROOT
-from slipway_chassis.embedded.processes import Child, free_port, port_open
+from pipeline.registry import Registry, logged_in
 
 integration = pytest.mark.integration
 VERSION = "1.2.3"
@@ -48,7 +47,7 @@ def test_what_is_no_version_is_refused_before_anything_is_pushed(target, version
     assert "is no version to release" in done.stderr + done.stdout
 
 
-@pytest.mark.parametrize("target", ["push", "pull", "review", "review-stop", "promote"])
+@pytest.mark.parametrize("target", ["push", "pull", "review", "review-stop", "promote", "rollback"])
 def test_a_target_without_its_argument_says_which(target):
     done = make(target, "NAMESPACE=")
     assert done.returncode != 0
@@ -64,17 +63,12 @@ def test_a_review_environment_has_a_name_that_a_namespace_can_have(name):
 
 @pytest.fixture(scope="module", name="registry")
 def _registry(run_folder):
-    folder = run_folder / "registry"
-    folder.mkdir()
-    port, debug = free_port(), free_port()
-    settings = {"version": 0.1, "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
-                "http": {"addr": f"127.0.0.1:{port}", "debug": {"addr": f"127.0.0.1:{debug}"}}}  # fmt: skip
-    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
-    server = Child("registry", [str(tool("registry")), "serve", str(folder / "config.yaml")], folder / "log",
-                   env={"PATH": "/usr/bin:/bin"})  # fmt: skip
-    server.start_and_wait(lambda: port_open(port), 30)
-    yield f"127.0.0.1:{port}"
-    server.stop()
+    """One that asks who comes; who we are is said to each target by its environment."""
+    (run_folder / "registry").mkdir()
+    with pytest.MonkeyPatch.context() as patch, Registry(run_folder / "registry") as address:
+        for name, value in logged_in(run_folder / "registry").items():
+            patch.setenv(name, value)
+        yield address
 
 
 @integration
@@ -94,6 +88,54 @@ def test_charts_from_the_registry_run_the_images_of_their_version(registry):
 
 
 @integration
+def test_who_is_not_known_to_the_registry_is_told(registry, monkeypatch):
+    monkeypatch.setenv("REGISTRY_PASSWORD", "guessed")
+    done = make("release-charts", f"VERSION=v{VERSION}", f"REGISTRY={registry}/shop")
+
+    assert done.returncode != 0
+    assert "Check REGISTRY_USER and REGISTRY_PASSWORD" in done.stderr
+    assert "guessed" not in done.stdout + done.stderr
+
+
+@integration
+def test_a_version_is_made_once(registry):
+    """An interrupted release is taken up again, and what users may have already stays as it is."""
+    release = ("release-charts", f"VERSION=v{VERSION}", f"REGISTRY={registry}/shop")
+    before = sums()
+
+    done = make(*release)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"orders {VERSION} is in the registry already" in done.stderr
+    assert "push orders" not in done.stderr
+    assert sums() == before
+
+
+def sums():
+    return (RELEASED / "charts" / "SHA256SUMS").read_text()
+
+
+@integration
+def test_artifact_hub_is_told_what_changed(registry, monkeypatch, tmp_path):
+    """By the changelog: a copy of the checkout has an entry for the version."""
+    subprocess.run(["cp", "-r", "ci", "charts", "services", "operator", "Makefile", "CHANGELOG.md", tmp_path],
+                   check=True, cwd=ROOT)  # fmt: skip
+    log = tmp_path / "CHANGELOG.md"
+    entry = '## [7.8.9]\n\n### Added\n- One "thing": it has\n  two lines.\n- Another.\n\n'
+    log.write_text(log.read_text().replace("## [Unreleased]", f"{entry}## [Unreleased]", 1))
+
+    done = subprocess.run([tmp_path / "ci" / "charts.sh", "release", "v7.8.9", ""],
+                          capture_output=True, text=True, check=False)  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    about = yaml.safe_load(helm("show", "chart", tmp_path / "build/release/charts/orders-7.8.9.tgz").stdout)
+    assert yaml.safe_load(about["annotations"]["artifacthub.io/changes"]) == [
+        'One "thing": it has two lines.',
+        "Another.",
+    ]
+
+
+@integration
 def test_signed_packages_are_pushed_with_their_signature(registry, tmp_path, monkeypatch):
     def gpg(*arguments):
         return subprocess.run(
@@ -102,10 +144,10 @@ def test_signed_packages_are_pushed_with_their_signature(registry, tmp_path, mon
 
     tmp_path.chmod(0o700)
     gpg("--passphrase", "", "--quick-gen-key", "Releases <releases@example.org>", "rsa3072", "sign", "1d")
-    (tmp_path / "secret.gpg").write_bytes(gpg("--export-secret-keys"))
+    (tmp_path / "secret.asc").write_bytes(gpg("--export-secret-keys", "--armor"))  # a pipeline's variables are text
     (tmp_path / "public.gpg").write_bytes(gpg("--export"))
     subprocess.run(["gpgconf", "--homedir", str(tmp_path), "--kill", "gpg-agent"], check=True)
-    monkeypatch.setenv("CHART_SIGNING_KEYRING", str(tmp_path / "secret.gpg"))
+    monkeypatch.setenv("CHART_SIGNING_KEYRING", str(tmp_path / "secret.asc"))
     release = ("release-charts", f"VERSION=v{VERSION}", f"REGISTRY={registry}/signed")
 
     done = make(*release)

@@ -1,0 +1,128 @@
+"""Jobs of the pipeline that need Docker, a registry or a cluster, as gitlab-ci-local runs them here.
+
+``integration`` and ``e2e`` are left out: this is a part of the second, and CI calls the targets of both.
+"""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from conftest import ROOT
+from e2e.conftest import CONTEXT, get, kubectl, run
+from pipeline.gitlab import gitlab
+from pipeline.registry import Registry, logged_in
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500), pytest.mark.usefixtures("cluster")]
+MAIN = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
+MERGE_REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_DEFAULT_BRANCH": "main"}
+TAG = run("ci/images.sh", "tag").strip()
+BUILT, RELEASED = ROOT / "build" / "images.txt", ROOT / "build" / "release"
+
+
+def job(folder, *names, **variables):
+    done = gitlab(folder, "--force-shell-executor", *names, timeout=1200, **variables)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    for name in names:
+        assert re.search(rf"PASS.*{name}", done.stdout), done.stdout[-2000:]
+    return done.stdout
+
+
+def make(*arguments):
+    return subprocess.run(
+        ["make", "-s", *arguments], capture_output=True, text=True, check=False, cwd=ROOT, timeout=1200
+    )
+
+
+@pytest.fixture(scope="module", name="folder")
+def _folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("pipeline")
+
+
+@pytest.fixture(scope="module", name="registry")
+def _registry(folder):
+    with pytest.MonkeyPatch.context() as patch, Registry(folder) as address:
+        for name, value in logged_in(folder).items():
+            patch.setenv(name, value)
+        yield f"{address}/shop"
+
+
+@pytest.fixture(scope="module", name="pushed")
+def _pushed(folder, registry):
+    """The job images; gives digests by name."""
+    job(folder, "images", **MAIN, CI_REGISTRY_IMAGE=registry)
+    found = dict(re.fullmatch(rf"{registry}/slipway/([a-z]+)@(sha256:[0-9a-f]{{64}})", line).groups()
+                 for line in BUILT.read_text().splitlines())  # fmt: skip
+    assert found.keys() >= {"users", "orders", "inventory", "storefront", "gateway", "operator"}
+    return found
+
+
+def test_what_the_registry_has_is_not_pushed_anew(registry, pushed):
+    done = make("push", f"REGISTRY={registry}")
+
+    assert done.returncode == 0, done.stderr
+    assert "  push " not in done.stderr
+    assert all(digest in BUILT.read_text() for digest in pushed.values())
+
+
+def test_an_image_tells_its_commit(pushed):
+    commit = run("git", "rev-parse", "HEAD").strip()
+    for name in pushed:
+        [image] = json.loads(run("docker", "image", "inspect", f"slipway/{name}:{TAG}"))
+        said = image["Config"]["Labels"]["org.opencontainers.image.revision"]
+        assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", said), said
+        assert run("git", "cat-file", "-t", said.removesuffix("-dirty")).strip() == "commit", commit
+
+
+def test_what_is_tested_and_released_is_what_was_pushed(registry, pushed):
+    run("docker", "tag", f"slipway/orders:{TAG}", f"slipway/users:{TAG}")  # another build on this runner, say
+    try:
+        done = make("release-images", "VERSION=v9.8.7", f"REGISTRY={registry}")
+    finally:
+        make("pull", f"REGISTRY={registry}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    released = (RELEASED / "images.txt").read_text().split()
+    assert released == [f"{registry}/slipway/{name}@{digest}" for name, digest in pushed.items()]
+    for name in pushed:
+        parts = json.loads((RELEASED / f"{name}.cdx.json").read_text())
+        assert parts["bomFormat"] == "CycloneDX"
+        assert len(parts["components"]) > 20
+
+
+def test_a_version_is_released_once(registry, pushed):
+    release = ("release-images", "VERSION=v9.8.7", f"REGISTRY={registry}")
+    done = make(*release)  # a job that was interrupted, say
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    other = f"{registry}/slipway/users:9.8.6"
+    run("docker", "tag", f"slipway/orders:{TAG}", other)
+    run("docker", "push", "-q", other)
+    refused = make("release-images", "VERSION=v9.8.6", f"REGISTRY={registry}")
+    assert refused.returncode != 0
+    assert f"{other} is released already, and is not what was tested here" in refused.stderr
+    run("docker", "rmi", other)
+
+
+def test_a_branch_gets_an_environment_and_it_is_gone_with_the_branch(folder, monkeypatch):
+    """The node has images of this name already, so that nothing is pulled; the secret to pull with is there."""
+    monkeypatch.setenv("PULL_USER", "reviewer")
+    monkeypatch.setenv("PULL_PASSWORD", "of-a-deploy-token")
+    branch = {"CI_COMMIT_REF_SLUG": "my-branch", "REVIEW_KUBE_CONTEXT": CONTEXT, "CI_REGISTRY_IMAGE": "docker.io"}
+
+    said = job(folder, "review", **MERGE_REQUEST, **branch)
+    try:
+        assert "http://127.0.0.1:30080" in said
+        assert "of-a-deploy-token" not in said
+        pods = get("pods", "--field-selector=status.phase=Running", namespace="review-my-branch")["items"]
+        ours = [pod for pod in pods if "slipway/" in pod["spec"]["containers"][0]["image"]]
+        assert {"slipway-kafka-0"} < {pod["metadata"]["name"] for pod in pods}
+        assert all(pod["spec"]["imagePullSecrets"] == [{"name": "registry"}] for pod in ours
+                   if pod["metadata"]["labels"].get("app.kubernetes.io/component"))  # fmt: skip
+        secret = get("secret", "registry", namespace="review-my-branch")
+        assert secret["type"] == "kubernetes.io/dockerconfigjson"
+    finally:
+        job(folder, "review stop", **MERGE_REQUEST, **branch)
+
+    assert "review-my-branch" not in kubectl("get", "namespaces", "-o", "name")
