@@ -173,7 +173,8 @@ def _checkout(tmp_path):
 def test_light_jobs_run_on_this_machine(checkout, state):
     # The job called pipeline would run this test again.
     only = {"PART": "tests/test_repository.py tests/orders", "REPORTS": str(state / "reports")}
-    done = gitlab(state / "run", "--force-shell-executor", *LIGHT, checkout=checkout, timeout=1100, **MAIN, **only)
+    one_by_one = ("--force-shell-executor", "--concurrency=1")  # they share a checkout here
+    done = gitlab(state / "run", *one_by_one, *LIGHT, checkout=checkout, timeout=1100, **MAIN, **only)
 
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     for job in LIGHT:
