@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the pinned tools from their Go modules (one from npm), so that any machine with Go and a module
+# Builds the pinned tools from their Go modules (two from npm), so that any machine with Go and a module
 # proxy has the same ones. Usage: install.sh [--path] [TOOL...]   (default: the tools of the Makefile)
 #   --path   print the folder that holds them and stop; the folder's name changes with the pins
 # A tool that is there already costs nothing; an interrupted build is taken up again.
@@ -59,12 +59,12 @@ build_docker_compose() {
     -o "$OUT/docker-compose" github.com/docker/compose/v2/cmd
 }
 
-# A Node program with a lock of its own, which has hashes and no addresses.
-build_gitlab_ci_local() {
+# A program from npm with a lock of its own, which has hashes and no addresses.
+from_npm() {
   need npm "Install Node.js 18 or newer with npm (Debian: apt-get install npm)."
-  cp "$REPO"/ci/tools/gitlab-ci-local/package*.json "$OUT/"
+  cp "$REPO/ci/tools/$1"/package*.json "$OUT/"
   npm ci --prefix "$OUT" --ignore-scripts --no-audit --no-fund
-  ln -sf node_modules/.bin/gitlab-ci-local "$OUT/gitlab-ci-local"
+  ln -sf "node_modules/.bin/$1" "$OUT/$1"
 }
 
 # With the manifests that its module carries beside it.
@@ -77,6 +77,18 @@ build_argo_rollouts() {
   go build -trimpath -ldflags "-s -w" -o "$OUT/argo-rollouts" $module/cmd/rollouts-controller
   cp -f "$(go mod download -json "$module@v$ARGO_ROLLOUTS_VERSION" | jq -r .Dir)/manifests/install.yaml" "$OUT/argo-rollouts.yaml"
   chmod u+w "$OUT/argo-rollouts.yaml"
+}
+
+# Debian has it built (of the series before), which tests of releases are content with; elsewhere minutes are spent.
+build_registry() {
+  if command -v apt-get >/dev/null && command -v dpkg >/dev/null; then
+    mkdir -p "$WORK"; cd "$WORK"; rm -f ./*.deb
+    apt-get download -q docker-registry || { apt-get update -qq; apt-get download -q docker-registry; }
+    dpkg -x docker-registry_*.deb "$OUT/package"
+    ln -sf package/usr/bin/docker-registry "$OUT/registry"
+  else
+    published "github.com/distribution/distribution/v3@v$REGISTRY_VERSION" github.com/distribution/distribution/v3/cmd/registry
+  fi
 }
 
 build_etcd() {
@@ -124,12 +136,11 @@ recipe() {
     local-path-provisioner) echo "$LOCAL_PATH_PROVISIONER_VERSION published github.com/rancher/local-path-provisioner@v$LOCAL_PATH_PROVISIONER_VERSION github.com/rancher/local-path-provisioner" ;;
     metrics-server) echo "$METRICS_SERVER_VERSION published sigs.k8s.io/metrics-server@v$METRICS_SERVER_VERSION sigs.k8s.io/metrics-server/cmd/metrics-server" ;;
     kube-router) echo "$KUBE_ROUTER_VERSION published github.com/cloudnativelabs/kube-router/v2@v$KUBE_ROUTER_VERSION github.com/cloudnativelabs/kube-router/v2/cmd/kube-router" ;;
-    buf) echo "$BUF_VERSION published github.com/bufbuild/buf@v$BUF_VERSION github.com/bufbuild/buf/cmd/buf" ;;
+    buf|gitlab-ci-local) echo "$(jq -r .dependencies[] "$REPO/ci/tools/$1/package.json") from_npm $1" ;;
     docker-compose) echo "$DOCKER_COMPOSE_VERSION build_docker_compose" ;;
     argo-rollouts) echo "$ARGO_ROLLOUTS_VERSION build_argo_rollouts" ;;
     skaffold) echo "$SKAFFOLD_VERSION build_skaffold" ;;
-    gitlab-ci-local) echo "$(jq -r .dependencies[] "$REPO/ci/tools/gitlab-ci-local/package.json") build_gitlab_ci_local" ;;
-    registry) echo "$REGISTRY_VERSION published github.com/distribution/distribution/v3@v$REGISTRY_VERSION github.com/distribution/distribution/v3/cmd/registry" ;;
+    registry) echo "$REGISTRY_VERSION build_registry" ;;
     etcd) echo "$ETCD_VERSION build_etcd" ;;
     kubectl|kube-apiserver|kube-controller-manager|kube-scheduler|kube-proxy|kubelet|kubeadm) echo "$KUBERNETES_VERSION build_kubernetes $1" ;;
     *) die "no recipe for the tool '$1'" ;;
@@ -142,7 +153,7 @@ for tool in "$@"; do
   [ -n "$version" ] || exit 1
   OUT=$CACHE/tools/$tool-$version-$(printf '%s' "$command" | sha256sum | cut -c1-6) WORK=$CACHE/tools/work/$tool
   if [ ! -x "$OUT/$tool" ]; then
-    [ "$tool" = gitlab-ci-local ] || need go "Install Go 1.24 or newer (Debian: apt-get install golang; https://go.dev/dl): the pinned tools are built with it."
+    [[ $command = from_npm* ]] || need go "Install Go 1.24 or newer (Debian: apt-get install golang; https://go.dev/dl): the pinned tools are built with it."
     need jq "Install it (Debian: apt-get install jq)."
     mkdir -p "$OUT"
     # shellcheck disable=SC2086 # a recipe is words

@@ -24,7 +24,10 @@ SCALED = {
 @pytest.fixture(name="scaled")
 def _scaled(cluster):
     options = [part for key, value in SCALED.items() for part in ("--set", f"{SERVICE}.{key}={value}")]
-    run(ROOT / "ci" / "deploy.sh", "--fresh", *options, timeout=900)
+    run(ROOT / "ci" / "deploy.sh", "--fresh", timeout=900)
+    run(ROOT / "ci" / "deploy.sh", *options, timeout=900)
+    # Switched on, it takes over the pods that are there: two, until it has looked for a while.
+    assert get("deployment", f"{RELEASE}-{SERVICE}-http")["spec"]["replicas"] == 2
     yield
     helm("uninstall", RELEASE, "--wait", "--timeout", "5m")
     kubectl("delete", "namespace", NAMESPACE, "--timeout=180s")

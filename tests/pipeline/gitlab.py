@@ -14,7 +14,11 @@ from conftest import ROOT
 FILES = [ROOT / ".gitlab-ci.yml", *sorted((ROOT / "ci").glob("*.gitlab-ci.yml"))]
 # A runner keeps tools in the job's folder and builds them once; here the machine's own ones serve, and the kind of
 # cluster that can be had here.
-HERE = {"SLIPWAY_CACHE": str(Path(TOOLS).parent.parent), "SLIPWAY_AIRGAP": "auto"}
+HERE = {
+    "SLIPWAY_CACHE": str(Path(TOOLS).parent.parent),
+    "SLIPWAY_AIRGAP": "auto",
+    "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv")),
+}
 
 
 def gitlab(folder, *arguments, checkout=ROOT, timeout=280, **variables):
