@@ -120,7 +120,7 @@ def auditor_pod(name, image):
     # What it may reach is what orders' consumer may.
     labels = {
         "app.kubernetes.io/name": "orders", "app.kubernetes.io/instance": RELEASE,
-        "app.kubernetes.io/component": "consumer",
+        "app.kubernetes.io/component": "consumer", "app.kubernetes.io/part-of": "slipway",
     }  # fmt: skip
     return sleeping_pod(name, labels, image, env=[
         {"name": f"{service.upper()}_URL", "valueFrom": {"secretKeyRef": database | {"key": f"{service}-url"}}}
