@@ -21,13 +21,14 @@ MIGRATION = {
     "app.kubernetes.io/name": "orders",
     "app.kubernetes.io/instance": RELEASE,
     "app.kubernetes.io/component": "migrate",
+    "app.kubernetes.io/part-of": "slipway",
 }
 # Pods that are not there by themselves, or for moments: (namespace, name) and labels.
 STAND_INS = {
     (NAMESPACE, "stranger"): {"app": "x"},
     (NAMESPACE, "gate"): gate_labels(),
     (NAMESPACE, "migration"): MIGRATION,
-    (NAMESPACE, "test"): MIGRATION | {"app.kubernetes.io/component": "test", "app.kubernetes.io/part-of": "slipway"},
+    (NAMESPACE, "test"): MIGRATION | {"app.kubernetes.io/component": "test"},
     (ELSEWHERE, "prometheus"): {"app.kubernetes.io/name": "prometheus"},
 }
 
