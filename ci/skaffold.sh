@@ -19,7 +19,16 @@ case $1 in
 esac
 TAG=$("$REPO/ci/images.sh" tag)
 export PYTHON_IMAGE POSTGRESQL_IMAGE KAFKA_IMAGE UV_VERSION TAG SKAFFOLD_UPDATE_CHECK=false SKAFFOLD_INTERACTIVE=false
+mkdir -p build
 case $1 in
-  dev|run|debug|deploy|apply|verify|delete) set -- "$@" --kube-context "kind-$CLUSTER" ;;
+  dev|run|debug|deploy|apply|verify|delete) # of this cluster alone: verify has no option for it
+    KUBECONFIG=$REPO/build/kubeconfig-$CLUSTER
+    export KUBECONFIG
+    kind export kubeconfig -q --name "$CLUSTER" --kubeconfig "$KUBECONFIG" ;;
 esac
+if [ "$1" = verify ]; then # which images these are, only a build tells; what is built already costs nothing
+  shift
+  skaffold build "$@" --quiet --file-output build/skaffold.json >/dev/null
+  set -- verify "$@" --build-artifacts build/skaffold.json
+fi
 exec skaffold "$@"

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT, eventually
 from e2e.conftest import GATEWAY, OPERATOR_NAMESPACE, get, helm, kubectl, left
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500), pytest.mark.usefixtures("cluster")]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1500), pytest.mark.usefixtures("cluster")]
 
 
 def skaffold(*arguments):
