@@ -58,6 +58,27 @@ signing() {
   [ -z "${CHART_SIGNING_PASSPHRASE:-}" ] || printf '%s\n' --passphrase-file "$CHART_SIGNING_PASSPHRASE"
 }
 
+# unpack PACKAGE FOLDER: with the packages inside of it, and without what two packages of the same differ in
+unpack() {
+  local inner
+  mkdir -p "$2"
+  tar -xzf "$1" -C "$2"
+  find "$2" -name Chart.lock -delete # has the time at which it was made
+  find "$2" -name '*.tgz' | while read -r inner; do unpack "$inner" "${inner%.tgz}"; rm "$inner"; done
+}
+
+# there CHART VERSION ADDRESS: whether the registry has it, and as it was packaged now. A version is made once.
+there() {
+  local said
+  rm -rf "$work"/{there,theirs,ours}; mkdir "$work/there"
+  if ! said=$(helm pull "${plain[@]}" "$3" --version "$2" --destination "$work/there" ${sign:+--prov} 2>&1); then
+    grep -qiE 'not found|unknown' <<< "$said" || die "$3: the registry did not tell whether it has version $2: $said"
+    return 1
+  fi
+  unpack "$work/there/$1-$2.tgz" "$work/theirs"; unpack "$target/$1-$2.tgz" "$work/ours"
+  diff -rq "$work/theirs" "$work/ours" >&2 || die "chart $1 $2 is released already, and is not this one. A version is made once: name the next one"
+}
+
 release() {
   local version=${1#v} registry=${2:-} target=$REPO/build/release/charts chart plain=()
   [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "'$1' is no version to release. Name one: VERSION=v1.2.3"
@@ -68,12 +89,12 @@ release() {
   rm -rf "$target"; mkdir -p "$target"
   step "write version $version into the charts" stage "$work" "$version" "$registry"
   for chart in "${CHARTS[@]}"; do
-    # A version is made once. What an earlier try of this release has pushed is taken as it is.
-    if [ -n "$registry" ] && helm pull "${plain[@]}" "oci://$registry/charts/$chart" --version "$version" --destination "$target" >/dev/null 2>&1; then
+    step "package $chart $version" helm package "$work/charts/$chart" --destination "$target" ${sign:+"${sign[@]}"}
+    if [ -n "$registry" ] && there "$chart" "$version" "oci://$registry/charts/$chart"; then
+      cp "$work"/there/* "$target/" # an earlier try of this release has pushed it
       say "  $chart $version is in the registry already"
       continue
     fi
-    step "package $chart $version" helm package "$work/charts/$chart" --destination "$target" ${sign:+"${sign[@]}"}
     [ -z "$registry" ] || step "push $chart $version" helm push "${plain[@]}" "$target/$chart-$version.tgz" "oci://$registry/charts"
   done
   (cd "$target" && sha256sum -- *.tgz >SHA256SUMS)

@@ -12,6 +12,6 @@ if [ -z "$against" ]; then
   echo "contracts: this clone has one commit and nothing to compare with: comparing with itself" >&2
   against=.
 else
-  at_hand "$against"
+  against=$(at_hand "$against")
 fi
 .venv/bin/slipway contracts check --against "$against"

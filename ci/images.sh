@@ -63,8 +63,18 @@ registry() {
   registry_login "$1" docker login
 }
 
-there() { docker pull -q "$1" >/dev/null 2>&1; }
-digest_of() { docker image inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$1" | grep -F "${1%:*}@" | head -1; }
+# there IMAGE: whether the registry has it; who does not answer has said nothing.
+there() {
+  local said
+  said=$(docker pull -q "$1" 2>&1 >/dev/null) && return 0
+  grep -qiE 'not found|unknown|does not exist' <<< "$said" || die "$1: the registry did not tell whether it has it: $said"
+  return 1
+}
+digest_of() {
+  local name=${1%:*}
+  docker image inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$1" | grep -F "${name#docker.io/}@" | head -1 ||
+    die "$1 has no digest, although it was pushed"
+}
 
 # What has these sources is there once, and is never written anew: two builds of the same are not the same bytes.
 push() {
@@ -81,14 +91,17 @@ push() {
       docker tag "slipway/$name:$TAG" "$image"
       step "push $image" docker push -q "$image"
     fi
-    digest_of "$image" >>"$REPO/build/images.txt"
+    echo "$TAG $(digest_of "$image")" >>"$REPO/build/images.txt"
   done
 }
+
+# What push said of these sources; an older file says nothing of them.
+known() { sed -n "s|^$TAG \($2/slipway/$1@.*\)|\1|p" "$REPO/build/images.txt" 2>/dev/null | grep .; }
 
 pull() {
   local name image
   for name in "${IMAGES[@]}"; do
-    image=$(grep -sF "$1/slipway/$name@" "$REPO/build/images.txt" || echo "$1/slipway/$name:$TAG")
+    image=$(known "$name" "${1#docker.io/}" || echo "$1/slipway/$name:$TAG")
     step "pull $image" docker pull -q "$image"
     docker tag "$image" "slipway/$name:$TAG"
   done

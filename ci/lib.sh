@@ -25,10 +25,16 @@ began() {
 # need COMMAND CURE: stops with the cure when a command is missing.
 need() { command -v "$1" >/dev/null 2>&1 || die "'$1' was not found. $2"; }
 
-# at_hand COMMIT: a clone may be shallow, and a commit to compare with lie behind its end.
+# at_hand COMMIT: prints a name that git knows it by here. A clone may be shallow, and the commit lie behind its end.
 at_hand() {
-  git -C "$REPO" cat-file -e "$1^{commit}" 2>/dev/null || git -C "$REPO" fetch -q --depth=1 origin "$1" 2>/dev/null ||
+  local known depth=()
+  for known in "$1" "origin/$1"; do
+    if git -C "$REPO" cat-file -e "$known^{commit}" 2>/dev/null; then printf '%s\n' "$known"; return; fi
+  done
+  [ "$(git -C "$REPO" rev-parse --is-shallow-repository)" = false ] || depth=(--depth=1)
+  git -C "$REPO" fetch -q "${depth[@]}" origin "$1" 2>/dev/null ||
     die "there is no commit $1 here or at origin, and nothing to compare with. Name another: AGAINST=COMMIT"
+  git -C "$REPO" rev-parse FETCH_HEAD
 }
 
 # registry_login REGISTRY PROGRAM...: where somebody says who we are there, else nothing. REGISTRY_USER and

@@ -14,7 +14,7 @@ against=${1:-}
 if [ -z "$against" ]; then
   echo "protobuf: this clone has one commit and nothing to compare with; name one: make proto AGAINST=COMMIT" >&2
 else
-  at_hand "$against"
+  against=$(at_hand "$against")
   git cat-file -e "$against:buf.yaml" 2>/dev/null || die "$against has no protobuf files to compare with. Name another commit: make proto AGAINST=COMMIT"
   earlier=$(mktemp -d)
   trap 'rm -rf "$earlier"' EXIT

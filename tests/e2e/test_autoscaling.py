@@ -19,15 +19,20 @@ SCALED = {
     "autoscaling.targetCPUUtilizationPercentage": "60",
     "autoscaling.behavior.scaleDown.stabilizationWindowSeconds": "15",
 }
+STILL = SCALED | {"autoscaling.behavior.scaleDown.selectPolicy": "Disabled"}
+
+
+def options(values):
+    return [part for key, value in values.items() for part in ("--set", f"{SERVICE}.{key}={value}")]
 
 
 @pytest.fixture(name="scaled")
 def _scaled(cluster):
-    options = [part for key, value in SCALED.items() for part in ("--set", f"{SERVICE}.{key}={value}")]
     run(ROOT / "ci" / "deploy.sh", "--fresh", timeout=900)
-    run(ROOT / "ci" / "deploy.sh", *options, timeout=900)
-    # Switched on, it takes over the pods that are there: two, until it has looked for a while.
+    # Switched on, it takes over the pods that are there; one that may not go down tells what the chart did.
+    run(ROOT / "ci" / "deploy.sh", *options(STILL), timeout=900)
     assert get("deployment", f"{RELEASE}-{SERVICE}-http")["spec"]["replicas"] == 2
+    run(ROOT / "ci" / "deploy.sh", *options(SCALED), timeout=900)
     yield
     helm("uninstall", RELEASE, "--wait", "--timeout", "5m")
     kubectl("delete", "namespace", NAMESPACE, "--timeout=180s")

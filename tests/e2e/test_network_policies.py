@@ -108,16 +108,18 @@ def home(namespace):
 def _stand_ins(installed):
     found = get("pods", "-l", "app.kubernetes.io/name=orders,app.kubernetes.io/component=http")["items"]
     image = found[0]["spec"]["containers"][0]["image"]
-    kubectl("create", "namespace", ELSEWHERE)
-    for (namespace, name), labels in STAND_INS.items():
-        pod = sleeping_pod(name, labels, image)
-        kubectl("apply", "-f", "-", stdin=json.dumps(pod), namespace=namespace)
-    for namespace, name in STAND_INS:
-        kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s", namespace=namespace)
-    yield
-    for namespace, name in STAND_INS:
-        kubectl("delete", "pod", name, "--grace-period=0", "--force", namespace=namespace)
-    kubectl("delete", "namespace", ELSEWHERE, "--timeout=60s")
+    try:
+        kubectl("create", "namespace", ELSEWHERE)
+        for (namespace, name), labels in STAND_INS.items():
+            pod = sleeping_pod(name, labels, image)
+            kubectl("apply", "-f", "-", stdin=json.dumps(pod), namespace=namespace)
+        for namespace, name in STAND_INS:
+            kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s", namespace=namespace)
+        yield
+    finally:
+        for namespace, name in STAND_INS:
+            kubectl("delete", "pod", name, "--grace-period=0", "--force", "--ignore-not-found", namespace=namespace)
+        kubectl("delete", "namespace", ELSEWHERE, "--ignore-not-found", "--timeout=60s")
 
 
 def assert_enforced():

@@ -53,7 +53,7 @@ def _registry(folder):
 def _pushed(folder, registry):
     """The job images; gives digests by name."""
     job(folder, "images", **MAIN, CI_REGISTRY_IMAGE=registry)
-    found = dict(re.fullmatch(rf"{registry}/slipway/([a-z]+)@(sha256:[0-9a-f]{{64}})", line).groups()
+    found = dict(re.fullmatch(rf"{TAG} {registry}/slipway/([a-z]+)@(sha256:[0-9a-f]{{64}})", line).groups()
                  for line in BUILT.read_text().splitlines())  # fmt: skip
     assert found.keys() >= {"users", "orders", "inventory", "storefront", "gateway", "operator"}
     return found
@@ -92,10 +92,29 @@ def test_what_is_tested_and_released_is_what_was_pushed(registry, pushed):
         assert len(parts["components"]) > 20
 
 
+def test_what_was_pushed_of_other_sources_is_not_taken_for_these(registry, pushed):
+    said = BUILT.read_text()
+    BUILT.write_text(said.replace(TAG, "dev-000000000000").replace("@sha256:", "@sha256:0"))
+    try:
+        done = make("pull", f"REGISTRY={registry}")
+    finally:
+        BUILT.write_text(said)
+    assert done.returncode == 0, done.stderr
+    assert f"pull {registry}/slipway/users:{TAG}" in done.stderr
+
+
+def test_a_registry_that_does_not_answer_has_not_said_that_nothing_is_there(pushed):
+    done = make("push", "REGISTRY=127.0.0.1:9/shop", "REGISTRY_USER=")
+
+    assert done.returncode != 0
+    assert "the registry did not tell whether it has it" in done.stderr
+
+
 def test_a_version_is_released_once(registry, pushed):
     release = ("release-images", "VERSION=v9.8.7", f"REGISTRY={registry}")
     done = make(*release)  # a job that was interrupted, say
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "  push " not in done.stderr
 
     other = f"{registry}/slipway/users:9.8.6"
     run("docker", "tag", f"slipway/orders:{TAG}", other)

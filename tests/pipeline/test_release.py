@@ -100,27 +100,44 @@ def test_who_is_not_known_to_the_registry_is_told(registry, monkeypatch):
 @integration
 def test_a_version_is_made_once(registry):
     """An interrupted release is taken up again, and what users may have already stays as it is."""
-    release = ("release-charts", f"VERSION=v{VERSION}", f"REGISTRY={registry}/shop")
-    before = sums()
+    release = ("release-charts", f"VERSION=v{VERSION}", f"REGISTRY={registry}/once")
+    assert make(*release).returncode == 0
+    before = (RELEASED / "charts" / "SHA256SUMS").read_text()
 
     done = make(*release)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"orders {VERSION} is in the registry already" in done.stderr
     assert "push orders" not in done.stderr
-    assert sums() == before
-
-
-def sums():
-    return (RELEASED / "charts" / "SHA256SUMS").read_text()
+    assert (RELEASED / "charts" / "SHA256SUMS").read_text() == before
 
 
 @integration
-def test_artifact_hub_is_told_what_changed(registry, monkeypatch, tmp_path):
+def test_another_chart_of_a_version_that_is_released_is_refused(registry, tmp_path):
+    """Of a tag that was moved, say."""
+    copy = checkout(tmp_path)
+    values = copy / "charts" / "orders" / "values.yaml"
+    values.write_text(values.read_text() + "# moved\n")
+    release = ("release", f"v{VERSION}", f"{registry}/moved")
+    done = subprocess.run([copy / "ci/charts.sh", *release], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+    refused = subprocess.run(["ci/charts.sh", *release], capture_output=True, text=True, check=False, cwd=ROOT)
+
+    assert refused.returncode != 0
+    assert f"chart orders {VERSION} is released already, and is not this one" in refused.stderr
+
+
+def checkout(folder):
+    parts = ["ci", "charts", "services", "operator", "Makefile", "CHANGELOG.md"]
+    subprocess.run(["cp", "-r", *parts, folder], check=True, cwd=ROOT)
+    return folder
+
+
+@integration
+def test_artifact_hub_is_told_what_changed(tmp_path):
     """By the changelog: a copy of the checkout has an entry for the version."""
-    subprocess.run(["cp", "-r", "ci", "charts", "services", "operator", "Makefile", "CHANGELOG.md", tmp_path],
-                   check=True, cwd=ROOT)  # fmt: skip
-    log = tmp_path / "CHANGELOG.md"
+    log = checkout(tmp_path) / "CHANGELOG.md"
     entry = '## [7.8.9]\n\n### Added\n- One "thing": it has\n  two lines.\n- Another.\n\n'
     log.write_text(log.read_text().replace("## [Unreleased]", f"{entry}## [Unreleased]", 1))
 

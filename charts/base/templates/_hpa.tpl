@@ -28,12 +28,13 @@ spec:
 {{- end -}}
 
 {{/*
-Where an autoscaler sets the number of pods, an upgrade states the one that is there: a Deployment that states none any
-more falls to one pod, and stays there until the autoscaler looks again. Without a cluster to ask nothing is stated.
-Usage: include "base.liveReplicas" (list $ctx NAME), the name of the Deployment
+Where an autoscaler sets the number of pods, an upgrade states the one that is there, within the autoscaler's bounds: what
+states none any more falls to one pod until the autoscaler looks again. Without a cluster to ask nothing is stated.
+Usage: include "base.liveReplicas" (list $ctx API_VERSION KIND NAME)
 */}}
 {{- define "base.liveReplicas" -}}
-{{- with lookup "apps/v1" "Deployment" (index . 0).Release.Namespace (index . 1) }}
-replicas: {{ .spec.replicas }}
+{{- $ctx := index . 0 -}}
+{{- with lookup (index . 1) (index . 2) $ctx.Release.Namespace (index . 3) }}
+replicas: {{ max (int .spec.replicas) (int $ctx.Values.autoscaling.minReplicas) }}
 {{- end }}
 {{- end -}}

@@ -11,7 +11,7 @@ metadata:
   labels: {{- include "base.labels" (list $ctx $component) | nindent 4 }}
 spec:
   {{- if and $ctx.Values.autoscaling.enabled (eq $component (include "service.serving" $ctx)) }}
-  {{- include "base.liveReplicas" (list $ctx (printf "%s-%s" (include "base.fullname" $ctx) $component)) | indent 2 }}
+  {{- include "base.liveReplicas" (list $ctx "apps/v1" "Deployment" (printf "%s-%s" (include "base.fullname" $ctx) $component)) | indent 2 }}
   {{- else if not (kindIs "invalid" $options.replicas) }}
   replicas: {{ $options.replicas }}
   {{- end }}

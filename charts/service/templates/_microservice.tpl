@@ -17,6 +17,8 @@ spec:
   version: {{ include "base.version" $ctx | quote }}
   {{- if not $values.autoscaling.enabled }}
   replicas: {{ ternary $values.http.replicas $values.grpc.replicas $values.http.enabled }}
+  {{- else if $ctx.Capabilities.APIVersions.Has "slipway.dev/v1alpha1/Microservice" }}
+  {{- include "base.liveReplicas" (list $ctx "slipway.dev/v1alpha1" "Microservice" (include "base.fullname" $ctx)) | indent 2 }}
   {{- end }}
   strategy: {{- include "service.microservice.strategy" $release | nindent 4 }}
   watchSeconds: {{ $release.watchSeconds }}
