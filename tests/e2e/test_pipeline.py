@@ -10,13 +10,12 @@ import subprocess
 import pytest
 
 from conftest import ROOT
-from e2e.conftest import CONTEXT, get, kubectl, run
+from e2e.conftest import run
 from pipeline.gitlab import gitlab
 from pipeline.registry import Registry, logged_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500), pytest.mark.usefixtures("cluster")]
 MAIN = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
-MERGE_REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_DEFAULT_BRANCH": "main"}
 TAG = run("ci/images.sh", "tag").strip()
 BUILT, RELEASED = ROOT / "build" / "images.txt", ROOT / "build" / "release"
 
@@ -123,26 +122,3 @@ def test_a_version_is_released_once(registry, pushed):
     assert refused.returncode != 0
     assert f"{other} is released already, and is not what was tested here" in refused.stderr
     run("docker", "rmi", other)
-
-
-def test_a_branch_gets_an_environment_and_it_is_gone_with_the_branch(folder, monkeypatch):
-    """The node has images of this name already, so that nothing is pulled; the secret to pull with is there."""
-    monkeypatch.setenv("PULL_USER", "reviewer")
-    monkeypatch.setenv("PULL_PASSWORD", "of-a-deploy-token")
-    branch = {"CI_COMMIT_REF_SLUG": "my-branch", "REVIEW_KUBE_CONTEXT": CONTEXT, "CI_REGISTRY_IMAGE": "docker.io"}
-
-    said = job(folder, "review", **MERGE_REQUEST, **branch)
-    try:
-        assert "http://127.0.0.1:30080" in said
-        assert "of-a-deploy-token" not in said
-        pods = get("pods", "--field-selector=status.phase=Running", namespace="review-my-branch")["items"]
-        ours = [pod for pod in pods if "slipway/" in pod["spec"]["containers"][0]["image"]]
-        assert {"slipway-kafka-0"} < {pod["metadata"]["name"] for pod in pods}
-        assert all(pod["spec"]["imagePullSecrets"] == [{"name": "registry"}] for pod in ours
-                   if pod["metadata"]["labels"].get("app.kubernetes.io/component"))  # fmt: skip
-        secret = get("secret", "registry", namespace="review-my-branch")
-        assert secret["type"] == "kubernetes.io/dockerconfigjson"
-    finally:
-        job(folder, "review stop", **MERGE_REQUEST, **branch)
-
-    assert "review-my-branch" not in kubectl("get", "namespaces", "-o", "name")
