@@ -6,12 +6,9 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$REPO"
 
-against=${1:-}
-[ -n "${against//0/}" ] || against=$(began) # GitLab says with zeros that it knows none
+against=$(compared_with "${1:-}")
 if [ -z "$against" ]; then
   echo "contracts: this clone has one commit and nothing to compare with: comparing with itself" >&2
   against=.
-else
-  against=$(at_hand "$against")
 fi
 .venv/bin/slipway contracts check --against "$against"

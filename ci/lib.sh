@@ -37,6 +37,13 @@ at_hand() {
   git -C "$REPO" rev-parse FETCH_HEAD
 }
 
+# compared_with [COMMIT]: prints what to compare with; without one, or with GitLab's zeros for none, where this branch began.
+compared_with() {
+  local against=${1:-}
+  [ -n "${against//0/}" ] || against=$(began)
+  [ -z "$against" ] || at_hand "$against"
+}
+
 # registry_login REGISTRY PROGRAM...: where somebody says who we are there, else nothing. REGISTRY_USER and
 # REGISTRY_PASSWORD say it; GitLab's own registry has variables of that kind.
 registry_login() {

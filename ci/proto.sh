@@ -9,12 +9,10 @@ cd "$REPO"
 buf=$("$REPO/ci/tools/install.sh" --path)/buf
 "$buf" lint
 
-against=${1:-}
-[ -n "${against//0/}" ] || against=$(began) # GitLab says with zeros that it knows none
+against=$(compared_with "${1:-}")
 if [ -z "$against" ]; then
   echo "protobuf: this clone has one commit and nothing to compare with; name one: make proto AGAINST=COMMIT" >&2
 else
-  against=$(at_hand "$against")
   git cat-file -e "$against:buf.yaml" 2>/dev/null || die "$against has no protobuf files to compare with. Name another commit: make proto AGAINST=COMMIT"
   earlier=$(mktemp -d)
   trap 'rm -rf "$earlier"' EXIT

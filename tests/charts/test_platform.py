@@ -8,7 +8,7 @@ from conftest import ROOT
 
 pytestmark = pytest.mark.charts
 CI = CHARTS / "platform" / "ci"
-KIND, EXTERNAL = CI / "kind-values.yaml", CI / "external-values.yaml"
+KIND = CI / "kind-values.yaml"
 
 
 @pytest.mark.parametrize("release", ["orders-demo", "my-gateway", "a" * 30])

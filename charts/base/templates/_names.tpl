@@ -51,13 +51,6 @@ helm.sh/chart: {{ printf "%s-%s" $ctx.Chart.Name $ctx.Chart.Version | replace "+
 {{- end -}}
 {{- end -}}
 
-{{/* Those of the chart and of the umbrella chart, as a list. */}}
-{{- define "base.pullSecrets" -}}
-{{- with concat (.Values.imagePullSecrets | default list) ((.Values.global).imagePullSecrets | default list) | uniq }}
-imagePullSecrets: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- end -}}
-
 {{- define "base.image" -}}
 {{- $repository := .Values.image.repository | required (printf "image.repository is not set: name the image of %s, for example registry.example.org/shop/%s" .Chart.Name .Chart.Name) -}}
 {{- $registry := (.Values.global).imageRegistry -}}

@@ -18,7 +18,9 @@ seccompProfile: {type: RuntimeDefault}
 {{- define "base.pod" -}}
 enableServiceLinks: false # variables like ORDERS_PORT would be taken for settings
 securityContext: {{- include "base.restrictedPod" . | nindent 2 }}
-{{- include "base.pullSecrets" . }}
+{{- with concat (.Values.imagePullSecrets | default list) ((.Values.global).imagePullSecrets | default list) | uniq }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}

@@ -47,8 +47,8 @@ def promote(context: click.Context, name: str, wanted: str | None, timeout: time
       kubectl slipway promote orders --wait
       kubectl slipway promote orders --version 1.5.0
     """  # noqa: D301
-    decide = lambda picture: deciding.promote(picture, wanted or "")  # noqa: E731
-    _decide(context, name, decide, timeout if wait else None, forward=True)
+    until = timeout if wait else None
+    _decide(context, name, lambda picture: deciding.promote(picture, wanted or ""), until, forward=True)
 
 
 @click.command(short_help="Give the running release up.")
