@@ -67,7 +67,7 @@ def test_operators_know_every_field_of_their_resources():
     objects = [item for item in everything() if is_custom(item)]
     assert {item["kind"] for item in objects} == {
         "Kafka", "KafkaNodePool", "KafkaTopic", "Cluster", "ClusterIssuer", "Certificate", "PodMonitor",
-        "PrometheusRule", "Microservice",
+        "PrometheusRule", "ScheduledBackup", "Microservice",
     }  # fmt: skip
 
     done = kubeconform(objects)

@@ -127,7 +127,8 @@ def _java_version(java: str) -> int:
 def _format(command: list[str], properties: Path, directory: Path) -> None:
     shutil.rmtree(directory / "data", ignore_errors=True)
     cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    argv = [*command, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
+    # With "=", or each 64th id would be taken for an option: it begins with "-".
+    argv = [*command, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
         raise EmbeddedError(f"formatting Kafka's storage failed: {(done.stdout + done.stderr).strip()[-1500:]}")
