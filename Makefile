@@ -12,6 +12,9 @@ PACKAGES := services/chassis $(addprefix services/,$(SERVICES)) operator
 SOURCES := $(addsuffix /src,$(PACKAGES))
 LINTED := services operator tests k8s ci
 TESTS ?= tests
+# Tests mostly wait for processes and clusters: files of them run side by side (JOBS=0: one after the other).
+JOBS ?= 2
+PYTEST = $(BIN)/pytest -q -n $(JOBS) --dist loadfile
 # REPORTS=folder: results for JUnit readers, and the coverage of what was tested.
 REPORT_NAME = $(subst /,-,$(patsubst tests/%,%-,$(firstword $(T))))$@
 JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$(REPORT_NAME).junit.xml)
@@ -170,12 +173,12 @@ contracts: setup ## Compare what the services promise with an earlier commit (AG
 .PHONY: unit
 unit: setup charts ## Run the tests that need no server (T=path for some)
 	@ci/tools/install.sh gitlab-ci-local
-	@$(BIN)/pytest -q -m "not integration and not demo and not e2e" $(COVERAGE) $(or $(T),$(TESTS))
+	@$(PYTEST) -m "not integration and not demo and not e2e" $(COVERAGE) $(or $(T),$(TESTS))
 
 .PHONY: integration
 integration: setup charts ## Run the tests against real PostgreSQL, Kafka, Envoy and kube-apiserver, kills and the demo included
 	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold registry
-	@$(BIN)/pytest -q -m "integration or demo" $(COVERAGE) $(or $(T),$(TESTS))
+	@$(PYTEST) -m "integration or demo" $(COVERAGE) $(or $(T),$(TESTS))
 
 .PHONY: test
 test: lint types imports proto contracts unit integration ## Run everything that needs no cluster
