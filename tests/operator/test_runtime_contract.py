@@ -108,3 +108,24 @@ def test_whoever_carries_it_out_may_be_killed_in_the_middle(runtime, effects):
     assert runtime.look() == ("2", {"2"}, True)
     runtime.roll_back("1")  # nothing was forgotten
     runtime.until_released("1")
+
+
+@pytest.mark.integration
+def test_who_follows_a_release_has_read_how_it_ended_when_it_is_over(tmp_path, monkeypatch):
+    """On one machine; in a cluster the Event is an object of its own."""
+    runtime = LocalRuntime(tmp_path / "data")
+    told, write = {}, runtime.files.write_status
+
+    def write_status(status):
+        told.setdefault(status.phase, list(runtime.lines))
+        write(status)
+
+    monkeypatch.setattr(runtime.files, "write_status", write_status)
+    try:
+        installed(runtime)
+        runtime.want("2", bad="gate")
+        runtime.until_held("2")
+    finally:
+        runtime.close()
+
+    assert told["Failed"][-1] == "orders: version 1 answers; 2 is held back"

@@ -13,7 +13,6 @@ from slipway_chassis.events.kafka import Groups
 from ...errors import LocalRuntimeError
 from ...planning import Plan, plan
 from ...planning.remembering import facts_of, status_of
-from ...spec.status import MicroserviceStatus
 from .checking import Checks, Result
 from .executing import applied, resumed
 from .gateway import Endpoints
@@ -139,12 +138,11 @@ class Reconciler:
         state = absorbed(self.state, seen)
         saw = observed(self.service, state, self._known, facts_of(self.status), seen)
         made = plan(saw, desired(self.service, wish, version, first=not self.status.stable_version), now)
-        before = self._remember(made, now)
+        self._remember(made, now)
         for step in made.steps:
             state = applied(state, step, now)
         self._keep(state)
         self._follow(seen, now)
-        self._teller.look(made.steps, before, self.status, self._known)
         busy = bool(made.steps) or self.status.release is not None or not self.rests
         self._next = now + (LOOK_AGAIN if busy else AT_REST)
 
@@ -171,14 +169,14 @@ class Reconciler:
             gates=self._checks.results(),
         )
 
-    def _remember(self, made: Plan, now: datetime) -> MicroserviceStatus:
-        """Facts are written before what they speak of is done. Returns the former status."""
-        before = self.status
-        after = status_of(made, before, selector="", generation=self.wish.generation, now=now)
-        if after != before:
+    def _remember(self, made: Plan, now: datetime) -> None:
+        """Facts are written before what they speak of is done."""
+        after = status_of(made, self.status, selector="", generation=self.wish.generation, now=now)
+        # Told first: who follows the journal goes when the status says that the release is over.
+        self._teller.look(made.steps, self.status, after, self._known)
+        if after != self.status:
             self._files.write_status(after)
             self.status = after
-        return before
 
     def _keep(self, state: ServiceState) -> None:
         if state == self.state:
