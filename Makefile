@@ -42,7 +42,8 @@ $(BIN)/uv: ci/versions.env
 
 $(VENV)/.installed: $(BIN)/uv requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES)) pyproject.toml
 	@echo "installing the locked packages"
-	@$(UV) install -q --python $(BIN)/python --require-hashes -r requirements.lock
+	@# Compiled once, not at each start of each process: a service is there in half the time.
+	@$(UV) install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(UV) install -q --python $(BIN)/python --no-deps $(addprefix -e ,$(PACKAGES))
 	@touch $@
 
