@@ -1,6 +1,9 @@
 """Who is in a consumer group: what a release asks a real broker before it hands consumers over."""
 
+from contextlib import closing
+
 import pytest
+from kafka import KafkaAdminClient
 
 from slipway_chassis.config import KafkaSettings
 from slipway_chassis.errors import BrokerUnavailable
@@ -39,3 +42,24 @@ def test_a_broker_that_is_away_is_no_empty_group():
 
     with pytest.raises(BrokerUnavailable):
         groups.describe("orders")
+
+
+def test_a_consumer_that_looks_in_short_turns_comes_back_to_its_group(kafka_settings, topic, eventually):
+    """New partitions are a reason to join again, and the look ends meanwhile: the next one must conclude it."""
+    one = kafka_settings.model_copy(update={"kafka_topic_partitions": 1})
+    kafka.ensure_topics(one, [topic])
+    member = kafka.subscription(kafka_settings, group=f"group-of-{topic}", topics=[topic], client_id="short")
+
+    def assigned(count):
+        for _ in range(50):
+            member.poll(timeout=0.001, limit=1)
+        return len(member.assigned()) == count
+
+    try:
+        eventually(lambda: assigned(1))
+        with closing(KafkaAdminClient(bootstrap_servers=kafka_settings.kafka_bootstrap_servers)) as admin:
+            admin.create_partitions({topic: 3})
+        member._consumer._client.cluster.request_update()
+        eventually(lambda: assigned(3))
+    finally:
+        member.close()

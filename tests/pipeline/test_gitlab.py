@@ -184,7 +184,10 @@ def test_light_jobs_run_on_this_machine(checkout, state):
     for job in LIGHT:
         assert re.search(rf"PASS.*{job}", done.stdout), done.stdout[-2000:]
     made = {path.name for path in (state / "reports").iterdir()} - {".coverage"}
-    assert made == {"test_repository.py-unit.junit.xml", "test_repository.py-integration.junit.xml", "coverage.xml"}
+    assert made == {
+        "test_repository.py-unit.junit.xml", "test_repository.py-integration.junit.xml",
+        "test_repository.py-integration-demo.junit.xml", "coverage.xml",
+    }  # fmt: skip
     assert list((checkout / ".cache" / "uv").iterdir()), "packages lie where lint and tests could have found them"
 
 

@@ -129,11 +129,21 @@ class PythonSubscription:
             )
 
     def poll(self, *, timeout: float, limit: int) -> list[Record]:
+        self._conclude_joining()
         with wrapped("polling"):
             polled = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=limit)
         for partition, received in polled.items():
             self._next[partition] = received[-1].offset + 1
         return [record_of(one) for received in polled.values() for one in received]
+
+    def _conclude_joining(self) -> None:
+        """kafka-python 3.0.12 forgets a joining that ends between two polls, if new partitions were its cause: its
+        leader then sees none that are new, and stays out of the group without heartbeats, polling in vain. Asked to
+        join, it does so again.
+        """
+        coordinator = self._consumer._coordinator  # noqa: SLF001 # nothing public tells
+        if coordinator.rejoining:
+            coordinator.request_rejoin()
 
     def assigned(self) -> set[Partition]:
         return {(one.topic, one.partition) for one in self._consumer.assignment()}
