@@ -13,14 +13,13 @@ from slipway_chassis.testing.plugin import eventually
 
 pytest_plugins = ["slipway_chassis.testing.plugin"]
 ROOT = Path(__file__).parent.parent
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))  # of the processes that run tests
 # A shell that runs the tests in the background has them, and all that they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # The same examples for the same code, so that a verdict can be repeated. HYPOTHESIS_PROFILE=default looks for others.
 settings.register_profile("steady", derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
-__all__ = ["ROOT", "WORKER", "copy_repository", "eventually", "tracked"]
+__all__ = ["ROOT", "copy_repository", "eventually", "tracked"]
 
 
 def tracked(*patterns):

@@ -15,7 +15,7 @@ import urllib.request
 from contextlib import AsyncExitStack
 from functools import partial
 
-from conftest import ROOT, WORKER
+from conftest import ROOT
 from operator_stories import Counted, hash_of, pod, shop
 from release_world import Nature, World, version_desired
 from slipway_chassis.embedded.processes import Child, free_port
@@ -143,7 +143,7 @@ class MortalFiles(Files):
 class LocalRuntime(Runtime):
     """Real processes of a light service, and the real Envoy before them. Whoever dies takes all processes along."""
 
-    BASE_PORT = 29000 + 500 * WORKER
+    BASE_PORT = 29000
 
     def __init__(self, folder):
         super().__init__()

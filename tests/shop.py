@@ -12,7 +12,7 @@ import uuid
 
 import requests
 
-from conftest import ROOT, WORKER
+from conftest import ROOT
 from slipway_operator.runtimes.local.layout import Layout
 from slipway_operator.runtimes.local.platform import Platform
 from slipway_operator.runtimes.local.system import read
@@ -20,7 +20,7 @@ from slipway_operator.runtimes.local.system import read
 sys.path.append(str(ROOT / "services"))
 import story
 
-BASE_PORT = 26000 + 1000 * WORKER
+BASE_PORT = 26000
 KEY_AHEAD_SECONDS = 20  # so that a rotation fits into a test
 SECRET = base64.urlsafe_b64encode(b"0" * 32).decode()
 
