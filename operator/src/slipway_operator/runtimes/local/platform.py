@@ -10,7 +10,7 @@ from string import Template
 import psutil
 
 from slipway_chassis.config import KafkaSettings, MachineSettings
-from slipway_chassis.embedded import kafka, postgresql
+from slipway_chassis.embedded import jars, kafka, postgresql
 from slipway_chassis.embedded.processes import Child
 from slipway_chassis.errors import EmbeddedError
 from slipway_chassis.events.kafka import Groups
@@ -67,8 +67,8 @@ class Platform:
         self._postgresql = postgresql.start(layout.data / "postgresql", port=layout.postgresql)
         self.add(self._postgresql.child)
         self._tell("PostgreSQL", f"127.0.0.1:{layout.postgresql}")
-        if not kafka.jars_folder(self._machine).exists():
-            self._tell("Kafka's jars", "are being fetched by Maven; once, some 45 MB")
+        if not jars.jars_folder(self._machine).exists():
+            self._tell("Kafka's jars", "are being fetched; once, 45 MB")
         self._kafka = kafka.start(
             layout.data / "kafka",
             port=layout.kafka,

