@@ -29,7 +29,7 @@ from slipway_operator.runtimes.local.observing import (
     observed,
     wanted_endpoints,
 )
-from slipway_operator.runtimes.local.promises import compared
+from slipway_operator.runtimes.local.promises import Exports, compared
 from slipway_operator.runtimes.local.releasing import Controls
 from slipway_operator.runtimes.local.state import Files, GateRun, Kept, Migration, ServiceState, Wish
 from slipway_operator.runtimes.local.system import Releasing, Service, System
@@ -360,9 +360,31 @@ def test_the_code_of_a_version_tells_what_it_promises(tmp_path, path, state, sai
     dev = working_tree(Service(name="orders"))
     other = dev.model_copy(update={"hash": "0a1b2c3d", "label": "2", "source": str(tmp_path)})
 
-    found = compared("orders", dev, other, ["users", "inventory", "storefront"])
+    exports = Exports("orders")
+    exports.begin(1, [other, dev])
+
+    found = compared(exports, dev, other, ["users", "inventory", "storefront"])
 
     assert found[0] is state
     assert said in found[1]
     if state is GateState.FAILED:
-        assert "storefront calls" in compared("orders", None, other, ["storefront"])[1]
+        assert "storefront calls" in compared(exports, None, other, ["storefront"])[1]
+
+
+def test_a_second_attempt_reads_the_code_anew(tmp_path):
+    """Files of a working tree may have been mended since the first one."""
+    code = tmp_path / "orders"
+    shutil.copytree(ROOT / "services" / "orders" / "src" / "orders", code)
+    api = code / "entrypoints" / "http.py"
+    good = api.read_text()
+    version = working_tree(Service(name="orders")).model_copy(update={"hash": "0a1b2c3d", "source": str(tmp_path)})
+    exports = Exports("orders")
+    api.write_text("raise SystemExit('broken')")
+    exports.begin(1, [version])
+    assert compared(exports, None, version, [])[0] is GateState.FAILED
+
+    api.write_text(good)
+    exports.begin(1, [version])
+    assert compared(exports, None, version, [])[0] is GateState.FAILED
+    exports.begin(2, [version])
+    assert compared(exports, None, version, [])[0] is GateState.PASSED

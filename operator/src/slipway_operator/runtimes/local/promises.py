@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from slipway_chassis.contracts import Contracts, Declared, judge
@@ -25,11 +26,39 @@ SAID_AT_MOST = 2
 Result = tuple[GateState, str]
 
 
-def compared(service: str, active: Version | None, candidate: Version, others: Sequence[str]) -> Result:
+class Exports:
+    """The contracts of the versions of one release, exported side by side and ahead of the question: an export takes
+    a process and a second or two, in which the candidate's own processes start.
+    """
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._attempt = -1
+        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="export")
+        self._begun: dict[str, Future[Contracts]] = {}
+
+    def begin(self, attempt: int, versions: Sequence[Version]) -> None:
+        """Once in each attempt, however often it is called: files may have been mended before the next one."""
+        if attempt != self._attempt:
+            self._attempt, self._begun = attempt, {}
+        for version in versions:
+            if version.hash not in self._begun:
+                self._begun[version.hash] = self._pool.submit(exported, self._service, version)
+
+    def of(self, version: Version) -> Contracts:
+        """Waits for it. Raises what ``exported`` raises."""
+        begun = self._begun.get(version.hash)
+        return begun.result() if begun else exported(self._service, version)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def compared(exports: Exports, active: Version | None, candidate: Version, others: Sequence[str]) -> Result:
     """``others``: the names of the services that may rely on this one."""
     try:
-        new = exported(service, candidate)
-        old = exported(service, active) if active and active.hash != candidate.hash else None
+        new = exports.of(candidate)
+        old = exports.of(active) if active and active.hash != candidate.hash else None
         verdict = judge(old, new, list(_declared(others)), None)
     except LocalRuntimeError as error:
         return GateState.FAILED, str(error)

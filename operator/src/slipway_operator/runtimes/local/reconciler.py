@@ -3,7 +3,7 @@
 Everything is derived anew, and written before anything follows it: so ``slipway up`` may end anywhere.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -13,12 +13,13 @@ from slipway_chassis.events.kafka import Groups
 from ...errors import LocalRuntimeError
 from ...planning import Plan, plan
 from ...planning.remembering import facts_of, status_of
+from ...spec.gates import Gate
 from .checking import Checks, Result
 from .executing import applied, resumed
 from .gateway import Endpoints
 from .observing import Process, Seen, absorbed, desired, observed, wanted_endpoints
 from .processes import Processes, utc_now
-from .promises import compared
+from .promises import Exports, compared
 from .state import Files, Migration, ServiceState, Wish
 from .system import Service
 from .telling import Teller
@@ -56,6 +57,7 @@ class Reconciler:
         self._groups = groups if "consumer" in service.processes else None
         self._teller = teller
         self._checks = Checks()
+        self._exports = Exports(service.name)
         self._begin()
 
     def _begin(self) -> None:
@@ -196,17 +198,25 @@ class Reconciler:
         except LocalRuntimeError as error:  # no port is free: the next look tries again, until the deadline
             self._teller.trouble(str(error))
         gates = {gate.name: gate for gate in self.service.release.gates}
+        self._begin_exports(gates.values())
         for run in self.state.gates:
             if run.finished is None and run.gate in gates:
                 ports = {each.component: each.port for each in seen.processes if each.version == run.version}
                 self._checks.ask(run, gates[run.gate], ports, self._promises(run.version))
 
+    def _begin_exports(self, gates: Iterable[Gate]) -> None:
+        release = self.status.release
+        if release and release.kind == "Release" and any(gate.type == "contracts" for gate in gates):
+            versions = (self._known.get(each) for each in (release.version, self.state.active or ""))
+            self._exports.begin(release.attempt, [each for each in versions if each])
+
     def _promises(self, candidate: str) -> Callable[[], Result]:
         active = self._known.get(self.state.active or "")
-        return partial(compared, self.service.name, active, self._known[candidate], self._others)
+        return partial(compared, self._exports, active, self._known[candidate], self._others)
 
     def close(self) -> None:
         self._checks.close()
+        self._exports.close()
 
     # --- for others
     @property
