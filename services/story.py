@@ -24,7 +24,9 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 60  # without getting any further
+TOLD_EVERY_SECONDS = 5
+PAGE = 100
 CUSTOMERS, PAUSE_SECONDS = 4, 0.2
 ORDERS = Path(__file__).parent / "orders"
 SCOPES = "openid users:read orders:read orders:write inventory:read"
@@ -82,14 +84,27 @@ class Client:
         self.token = self.ask("POST", "/oauth/token", form=exchanged)["access_token"]
 
 
-def until(condition):
-    """What the condition gives, and how many milliseconds it took; OSError when it never comes."""
-    began = time.monotonic()
-    while time.monotonic() < began + DEADLINE_SECONDS:
-        if found := condition():
+def until(what, look):
+    """What ``look`` gives at last, and how many milliseconds it took. It gives nothing while ``what`` has not happened,
+    and may then yield how far it is, which is told; OSError when it gets no further.
+    """
+    began = moved = told = time.monotonic()
+    far = ""
+    while True:
+        found, further = look()
+        if found:
             return found, (time.monotonic() - began) * 1000
+        now = time.monotonic()
+        moved, far = (now, further) if further != far else (moved, far)
+        if now - moved > DEADLINE_SECONDS:
+            said = f"{what}: {far}" if far else what
+            raise OSError(
+                f"waited for {said}, and {DEADLINE_SECONDS} s brought no more; the logs of orders and inventory say why"
+            )
+        if now - told > TOLD_EVERY_SECONDS:
+            told = now
+            print(f"    waiting for {what}{far and ': '}{far}", flush=True)
         time.sleep(0.02)
-    raise OSError(f"this did not happen within {DEADLINE_SECONDS} s; the logs of relays and consumers say why")
 
 
 def an_order_travels(shop):
@@ -102,7 +117,7 @@ def an_order_travels(shop):
     print("  POST /oauth/token               → she signed in; the gateway checks her token from now on")
 
     # A new shop fills its shelves in the background.
-    items, _ = until(lambda: shop.ask("GET", "/v1/inventory/items").get("items"))
+    items, _ = until("the first items", lambda: (shop.ask("GET", "/v1/inventory/items").get("items"), ""))
     item = items[0]
     print(
         f"  GET  /v1/inventory/items        → {len(items)} items, by gRPC behind the gateway; she takes: {item['name']}"
@@ -114,15 +129,13 @@ def an_order_travels(shop):
     print("    Kafka brings it to inventory, which reserves the stock and answers by an event of its own")
 
     path = f"/v1/orders/{placed['id']}"
-    order, took = until(lambda: settled(shop.ask("GET", path)))
+    order, took = until("inventory's answer", lambda: (settled(shop.ask("GET", path)), ""))
     print(f"  GET  /v1/orders/{{id}}            → {order['status']}, after {took:.0f} ms")
     if order["status"] != "confirmed":
         raise OSError(f"the order was {order['status']}: {order['reason']}")
     shop.ask("POST", f"{path}/pay", {"card": "card-ok"})
     print("  POST /v1/orders/{id}/pay        → paid")
-    _, took = until(
-        lambda: [one for one in shop.ask("GET", "/v2/users/me/orders")["orders"] if one["status"] == "paid"]
-    )
+    _, took = until("the order on the list of users", lambda: (listed_as_paid(shop), ""))
     print(f"  GET  /v2/users/me/orders        → there it is, paid, on the list that users keeps; after {took:.0f} ms")
     return item, placed["id"]
 
@@ -191,7 +204,7 @@ class Slipway:
 def a_version_takes_over(shop, slipway, item):
     print("\nAct 2: a new version of orders takes over, while customers order")
     shop.again()
-    before = stock(shop, item)
+    before = available(shop, item)
     order = {"item": item["sku"], "quantity": 1, "unit_price_cents": item["price_cents"]}
     with Customers(shop, order) as customers:
         print(f"  {CUSTOMERS} customers place orders without a break, on connections that they keep")
@@ -200,11 +213,24 @@ def a_version_takes_over(shop, slipway, item):
     print(f"  {customers.answers} requests were answered, {len(customers.failures)} failed")
     if customers.failures:
         raise OSError(f"the first failure: {customers.failures[0]}")
-    count = len(customers.placed)
-    _, took = until(lambda: before - stock(shop, item) >= count and all_settled(shop, customers.placed))
-    if before - stock(shop, item) != count:
-        raise OSError(f"{count} orders took {before - stock(shop, item)} items off the shelf")
-    print(f"  {count} orders, {count} reservations: each event came through once; the last after {took:.0f} ms")
+    count_what_each_order_did(shop, item, set(customers.placed), before)
+
+
+def count_what_each_order_did(shop, item, placed, before):
+    """By the orders themselves. The shelf alone would not tell: orders of another day may run out of time meanwhile,
+    and their items go back to it.
+    """
+    ended, took = until("inventory's answers to the orders", lambda: all_settled(shop, placed))
+    reserved = [one for one in ended if one["status"] == "confirmed"]
+    if len(reserved) != len(placed):
+        one = next(one for one in ended if one["status"] != "confirmed")
+        others = len(placed) - len(reserved)
+        raise OSError(f"{others} orders were not confirmed; {one['id']} is {one['status']}: {one['reason']}")
+    taken = before - available(shop, item)
+    if taken > len(placed):
+        raise OSError(f"{len(placed)} orders took {taken} items off the shelf, unless somebody else ordered meanwhile")
+    once = f"{len(placed)} orders, {len(reserved)} reservations: each event came through once"
+    print(f"  {once}; the last after {took:.0f} ms")
 
 
 def a_bad_version_is_refused(shop, slipway, placed):
@@ -230,13 +256,29 @@ def bad_orders():
         yield copy
 
 
-def stock(shop, item):
+def available(shop, item):
     items = shop.ask("GET", "/v1/inventory/items")["items"]
     return next(int(one["available"]) for one in items if one["sku"] == item["sku"])
 
 
-def all_settled(shop, orders):
-    return all(settled(shop.ask("GET", f"/v1/orders/{one}")) for one in orders)
+def listed_as_paid(shop):
+    return [one for one in shop.ask("GET", "/v2/users/me/orders")["orders"] if one["status"] == "paid"]
+
+
+def all_settled(shop, wanted):
+    """The orders, when all of them are settled, and how far it is."""
+    found = [one for one in orders_of(shop) if one["id"] in wanted]
+    ended = [one for one in found if settled(one)]
+    return (ended if len(ended) == len(wanted) else None), f"{len(ended)} of {len(wanted)}"
+
+
+def orders_of(shop):
+    """All of hers, page by page."""
+    path = f"/v1/orders?limit={PAGE}"
+    while path:
+        page = shop.ask("GET", path)
+        yield from page["orders"]
+        path = page.get("next")
 
 
 def settled(order):
