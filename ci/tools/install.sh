@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the pinned tools from their Go modules (two from npm), so that any machine with Go and a module
-# proxy has the same ones. Usage: install.sh [--path] [TOOL...]   (default: the tools of the Makefile)
+# Builds the pinned tools from their Go modules (two from npm), so that any machine that reaches a module proxy
+# has the same ones; Go and Node.js come from a wheel where the machine lacks them (toolchain.sh). Usage: install.sh [--path] [TOOL...]   (default: the tools of the Makefile)
 #   --path   print the folder that holds them and stop; the folder's name changes with the pins
 # A tool that is there already costs nothing; an interrupted build is taken up again.
 set -euo pipefail
@@ -10,7 +10,7 @@ set -euo pipefail
 BIN=$CACHE/tools/bin-$(sha256sum "$REPO/ci/versions.env" | cut -c1-8)
 [ "${1:-}" != --path ] || { printf '%s\n' "$BIN"; exit 0; }
 [ $# -gt 0 ] || set -- helm kubeconform kind kubectl skaffold
-export GOFLAGS="-buildvcs=false -mod=mod" CGO_ENABLED=0
+export GOFLAGS="-buildvcs=false -mod=mod" GOTOOLCHAIN=local CGO_ENABLED=0
 export GOGC=400 # a compiler lives for a second or two: seldom collecting saves a quarter of its time
 
 # A module that builds as it is published: published MODULE@VERSION PACKAGE [LDFLAGS]
@@ -22,7 +22,7 @@ published() { GOBIN=$OUT go install -trimpath -ldflags "-s -w ${*:3}" "$2@${1#*@
 own_module() {
   mkdir -p "$WORK"; cd "$WORK"; rm -f ./*
   printf 'module slipway.dev/tools\ngo 1.24.0\nrequire %s v%s\n' "$1" "$2" > go.mod
-  go mod download -json "$1@v$2" | jq -r .GoMod | xargs cat > upstream.mod
+  go list -m -f '{{.GoMod}}' "$1@v$2" | xargs cat > upstream.mod
 }
 build() { go build -trimpath -ldflags "$1" -o "$OUT/" "$2"; }
 import_only() { { printf '//go:build tools\npackage tools\nimport (\n'; printf ' _ "%s"\n' "$@"; echo ')'; } > tools.go; go mod tidy -e; }
@@ -62,10 +62,12 @@ build_docker_compose() {
 
 # A program from npm with a lock of its own, which has hashes and no addresses.
 from_npm() {
-  need npm "Install Node.js 18 or newer with npm (Debian: apt-get install npm)."
+  local node; node=$("$REPO/ci/tools/toolchain.sh" node)
   cp "$REPO/ci/tools/$1"/package*.json "$OUT/"
-  npm ci --prefix "$OUT" --ignore-scripts --no-audit --no-fund
-  ln -sf "node_modules/.bin/$1" "$OUT/$1"
+  PATH=$node:$PATH npm ci --prefix "$OUT" --ignore-scripts --no-audit --no-fund
+  # shellcheck disable=SC2016 # expanded when the tool is called
+  printf '#!/bin/sh\nPATH="$PATH:%s" exec "%s" "$@"\n' "$node" "$OUT/node_modules/.bin/$1" >"$OUT/$1"
+  chmod +x "$OUT/$1"
 }
 
 # With the manifests that its module carries beside it.
@@ -76,7 +78,7 @@ build_argo_rollouts() {
   grep -E '^(replace|exclude) [^(]' upstream.mod >> go.mod || true
   import_only $module/cmd/rollouts-controller
   go build -trimpath -ldflags "-s -w" -o "$OUT/argo-rollouts" $module/cmd/rollouts-controller
-  cp -f "$(go mod download -json "$module@v$ARGO_ROLLOUTS_VERSION" | jq -r .Dir)/manifests/install.yaml" "$OUT/argo-rollouts.yaml"
+  cp -f "$(go list -m -f '{{.Dir}}' "$module")/manifests/install.yaml" "$OUT/argo-rollouts.yaml"
   chmod u+w "$OUT/argo-rollouts.yaml"
 }
 
@@ -137,7 +139,7 @@ recipe() {
     local-path-provisioner) echo "$LOCAL_PATH_PROVISIONER_VERSION published github.com/rancher/local-path-provisioner@v$LOCAL_PATH_PROVISIONER_VERSION github.com/rancher/local-path-provisioner" ;;
     metrics-server) echo "$METRICS_SERVER_VERSION published sigs.k8s.io/metrics-server@v$METRICS_SERVER_VERSION sigs.k8s.io/metrics-server/cmd/metrics-server" ;;
     kube-router) echo "$KUBE_ROUTER_VERSION published github.com/cloudnativelabs/kube-router/v2@v$KUBE_ROUTER_VERSION github.com/cloudnativelabs/kube-router/v2/cmd/kube-router" ;;
-    buf|gitlab-ci-local) echo "$(jq -r .dependencies[] "$REPO/ci/tools/$1/package.json") from_npm $1" ;;
+    buf|gitlab-ci-local) echo "$(sed -n "s/.*\"$1\": \"\(.*\)\".*/\1/p; s|.*\"@bufbuild/$1\": \"\(.*\)\".*|\1|p" "$REPO/ci/tools/$1/package.json" | head -1) from_npm $1" ;;
     docker-compose) echo "$DOCKER_COMPOSE_VERSION build_docker_compose" ;;
     argo-rollouts) echo "$ARGO_ROLLOUTS_VERSION build_argo_rollouts" ;;
     skaffold) echo "$SKAFFOLD_VERSION build_skaffold" ;;
@@ -154,8 +156,7 @@ for tool in "$@"; do
   [ -n "$version" ] || exit 1
   OUT=$CACHE/tools/$tool-$version-$(printf '%s' "$command" | sha256sum | cut -c1-6) WORK=$CACHE/tools/work/$tool
   if [ ! -x "$OUT/$tool" ]; then
-    [[ $command = from_npm* ]] || need go "Install Go 1.24 or newer (Debian: apt-get install golang; https://go.dev/dl): the pinned tools are built with it."
-    need jq "Install it (Debian: apt-get install jq)."
+    [[ $command = from_npm* ]] || PATH=$("$REPO/ci/tools/toolchain.sh" go):$PATH
     mkdir -p "$OUT"
     # shellcheck disable=SC2086 # a recipe is words
     step "build $tool $version" $command
