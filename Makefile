@@ -14,6 +14,10 @@ TESTS ?= tests
 # Most tests wait for processes more than they work: files of them run side by side (JOBS=0: one after the other).
 JOBS ?= 2
 SIDE_BY_SIDE = -n $(JOBS) --dist loadfile
+# The slowest are told, so that a run that grows shows where.
+PYTEST = $(BIN)/pytest -q --durations=10 --durations-min=1
+# WITHOUT=core leaves out what `make test` has run already.
+NOT_AGAIN = $(addprefix and not ,$(WITHOUT))
 # REPORTS=folder: results for JUnit readers, and the coverage of what was tested.
 REPORT_NAME = $(subst /,-,$(patsubst tests/%,%-,$(firstword $(T))))$@
 JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$(REPORT_NAME).junit.xml)
@@ -161,18 +165,33 @@ contracts: setup ## Compare what the services promise with an earlier commit (AG
 
 .PHONY: unit
 unit: setup charts ## Run the tests that need no server (T=path for some)
-	@ci/tools/install.sh gitlab-ci-local
-	@$(BIN)/pytest -q $(SIDE_BY_SIDE) -m "not integration and not demo and not e2e" $(COVERAGE) $(or $(T),$(TESTS))
+	@$(PYTEST) $(SIDE_BY_SIDE) -m "not integration and not demo and not e2e and not soak" $(COVERAGE) $(or $(T),$(TESTS))
+
+.PHONY: core
+core: setup charts ## Run the core on real PostgreSQL, Kafka and Envoy, and the three acts of the demo
+	@$(PYTEST) $(SIDE_BY_SIDE) -m core $(COVERAGE) $(or $(T),$(TESTS))
 
 .PHONY: integration
 integration: setup charts ## Run the tests against real PostgreSQL, Kafka, Envoy and kube-apiserver, kills and the demo included
-	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold registry
-	@$(BIN)/pytest -q $(SIDE_BY_SIDE) -m "integration and not demo" $(COVERAGE) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
+	@ci/prerequisites.sh
+	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold registry gitlab-ci-local
+	@$(PYTEST) $(SIDE_BY_SIDE) -m "integration and not demo and not soak $(NOT_AGAIN)" $(COVERAGE) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
 	@# A whole shop has the machine for itself. (5: no such test there; that is no fault where T names a part.)
-	@$(BIN)/pytest -q -m demo $(subst .junit.xml,-demo.junit.xml,$(COVERAGE)) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
+	@$(PYTEST) -m "demo and not soak $(NOT_AGAIN)" $(subst .junit.xml,-demo.junit.xml,$(COVERAGE)) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
 
 .PHONY: test
-test: lint types imports proto contracts unit integration ## Run everything that needs no cluster
+test: lint types imports proto contracts unit core ## Check the code, and prove its core on real parts: 10 minutes
+
+.PHONY: verify
+verify: test ## Run everything that needs no cluster
+	@$(MAKE) integration WITHOUT=core
+
+.PHONY: prepare
+prepare: charts ## Build in advance what `make integration` and the cluster tests need: tools, node image, images
+	@ci/prerequisites.sh
+	@ci/tools/install.sh kind kubectl etcd kube-apiserver kube-controller-manager registry gitlab-ci-local helm4
+	@ci/images.sh build
+	@ci/tools/install.sh skaffold
 
 .PHONY: bench
 bench: setup ## Measure against bare Flask, kafka-python and SQL by hand (ONLY=name for one, ONLY=switch against Argo Rollouts on kind); writes build/bench.json
@@ -183,12 +202,15 @@ e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstal
 	@ci/images.sh load
 	@ci/deploy.sh --fresh
 	@ci/tools/install.sh helm4 gitlab-ci-local registry
-	@$(BIN)/pytest -q -s -m "e2e and not soak" $(JUNIT) $(or $(T),tests/e2e tests/compose)
+	@$(PYTEST) -s -m "e2e and not soak" $(JUNIT) $(or $(T),tests/e2e tests/compose)
 
 .PHONY: soak
-soak: setup kind-up charts ## What takes long on kind: all shapes of the charts, make dev, autoscaling, releases and faults under load
+soak: setup kind-up charts ## What takes long: kills at every write, 100,000 stories, and on kind all shapes of the charts, releases and faults under load
+	@ci/prerequisites.sh
+	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold helm4
 	@ci/images.sh load
-	@$(BIN)/pytest -q -s -m "soak or load" $(or $(T),tests/e2e)
+	@$(PYTEST) -s -m "(soak or load) and not e2e" $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
+	@$(PYTEST) -s -m "(soak or load) and e2e" $(or $(T),tests/e2e) || [ $$? = 5 -a -n "$(T)" ]
 
 .PHONY: compose
 compose: ## Run the shop with docker compose (ci/compose.sh down: stop it and remove its data)

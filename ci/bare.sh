@@ -19,8 +19,8 @@ PACKAGES=python3,git,make,ca-certificates
 ARCHIVE=$CACHE/bare/$DEBIAN_SUITE-$(printf '%s' "$PACKAGES" | sha256sum | cut -c1-12).tar
 mkdir -p "$CACHE/bare"
 if [ ! -e "$ARCHIVE" ]; then
-  step "root file system of a bare machine" mmdebstrap --quiet --variant=minbase --include="$PACKAGES" "$DEBIAN_SUITE" "$ARCHIVE.new"
-  mv "$ARCHIVE.new" "$ARCHIVE"
+  step "root file system of a bare machine" mmdebstrap --quiet --variant=minbase --include="$PACKAGES" "$DEBIAN_SUITE" "$ARCHIVE.new.tar"
+  mv "$ARCHIVE.new.tar" "$ARCHIVE"
 fi
 
 ROOT=$(mktemp -d "$CACHE/bare/root.XXXXXX")

@@ -30,7 +30,8 @@ debian_packages() {
   local why=$1; shift
   { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; } ||
     die "missing $why: $*. Install it as root (Debian: apt-get install $*)."
-  step "install $*" bash -c "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $*"
+  # One at a time: apt does not wait for another one that reads the lists.
+  step "install $*" flock "$CACHE/apt.lock" bash -c "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $*"
 }
 
 # at_hand COMMIT: prints a name that git knows it by here. A clone may be shallow, and the commit lie behind its end.

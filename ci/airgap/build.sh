@@ -28,7 +28,7 @@ PATH=$("$REPO/ci/tools/toolchain.sh" go):$PATH
 [ "$(df --output=avail -k "$CACHE" | tail -1)" -gt 10000000 ] || die "less than 10 GB free at $CACHE; the build needs that much once. Set SLIPWAY_CACHE to another disk."
 missing=()
 for package in mmdebstrap iptables; do command -v $package >/dev/null || missing+=("$package"); done
-[ ${#missing[@]} -eq 0 ] || step "install ${missing[*]}" bash -c "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq ${missing[*]}"
+[ ${#missing[@]} -eq 0 ] || debian_packages "to build images" "${missing[@]}"
 "$HERE/docker.sh"
 
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }

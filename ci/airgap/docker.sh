@@ -10,7 +10,7 @@ docker info >/dev/null 2>&1 && exit 0
 [ "$(id -u)" = 0 ] || die "no Docker engine answers, and starting one needs root. Start Docker, or run this as root."
 if ! command -v dockerd >/dev/null 2>&1; then
   need apt-get "Install Docker for your system: https://docs.docker.com/engine/install"
-  step "install docker.io" bash -c "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq docker.io"
+  debian_packages "to build and run containers" docker.io
   docker info >/dev/null 2>&1 && exit 0 # a socket of the host's engine was there, and only the client was missing
 fi
 [ -z "${DOCKER_HOST:-}" ] || die "no Docker engine answers at $DOCKER_HOST (DOCKER_HOST). Start it, or unset the variable"

@@ -155,11 +155,14 @@ for tool in "$@"; do
   read -r version command <<< "$(recipe "$tool")"
   [ -n "$version" ] || exit 1
   OUT=$CACHE/tools/$tool-$version-$(printf '%s' "$command" | sha256sum | cut -c1-6) WORK=$CACHE/tools/work/$tool
+  mkdir -p "${OUT%/*}"
+  exec 9>"$OUT.lock"; flock 9 # two may want the same tool at the same time, and one builds it
   if [ ! -x "$OUT/$tool" ]; then
     [[ $command = from_npm* ]] || PATH=$("$REPO/ci/tools/toolchain.sh" go):$PATH
     mkdir -p "$OUT"
     # shellcheck disable=SC2086 # a recipe is words
     step "build $tool $version" $command
   fi
+  exec 9>&-
   ln -sfn "$OUT/$tool" "$BIN/$tool"
 done

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from conftest import ROOT, eventually
+from slipway_chassis.embedded import postgresql
 from slipway_chassis.embedded.processes import free_port, port_free, port_open
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(600)]
@@ -56,16 +57,41 @@ class Demo:
         with psycopg.connect(url, connect_timeout=5) as connection:
             return connection.execute("SELECT count(*) FROM users").fetchone()[0]
 
+    def let_orders_grow_old(self):
+        """As if hours had passed: what nobody paid runs out of time at the next start. Returns how many these are."""
+        server = postgresql.start(self.data / "postgresql", port=BASE_PORT)
+        try:
+            with psycopg.connect(server.url("orders")) as connection:
+                aged = "UPDATE orders SET changed_at = changed_at - interval '2 hours' WHERE status = 'confirmed'"
+                return connection.execute(aged).rowcount
+        finally:
+            server.child.stop()
+
 
 @pytest.fixture(scope="module", name="demo")
 def _demo(run_folder):
     return Demo(run_folder)
 
 
+def told(done):
+    """The acts of a story that went well."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    acts = done.stdout.split("\nAct ")[1:]
+    assert [act[0] for act in acts] == ["1", "2", "3"]
+    answered, failed = re.search(r"(\d+) requests were answered, (\d+) failed", acts[1]).groups()
+    assert int(answered) > 20
+    assert failed == "0"
+    once = r"(\d+) orders, (\d+) reservations: each event came through once"
+    orders, reservations = re.search(once, acts[1]).groups()
+    assert orders == reservations
+    return acts
+
+
+@pytest.mark.core
 def test_once_tells_its_story_and_leaves_nothing(demo):
     done = demo.once()
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    acts = told(done)
     for part in (
         "PostgreSQL",
         "Kafka",
@@ -78,15 +104,6 @@ def test_once_tells_its_story_and_leaves_nothing(demo):
     ):
         assert re.search(rf"\d+\.\d s +\(\+ *\d+\.\d\) +{re.escape(part)} ", done.stdout), done.stdout
     assert "there it is, paid" in done.stdout
-    acts = done.stdout.split("\nAct ")[1:]
-    assert [act[0] for act in acts] == ["1", "2", "3"]
-    answered, failed = re.search(r"(\d+) requests were answered, (\d+) failed", acts[1]).groups()
-    assert int(answered) > 20
-    assert failed == "0"
-    orders, reservations = re.search(
-        r"(\d+) orders, (\d+) reservations: each event came through once", acts[1]
-    ).groups()
-    assert orders == reservations
     assert "version 2 answers; the release is over" in acts[1]
     assert "gate contracts failed" in acts[2]
     assert "version 2 answers; 3 is held back" in acts[2]
@@ -110,14 +127,22 @@ def test_it_runs_until_ctrl_c_and_a_second_start_keeps_the_data(demo):
     demo.assert_clean()
 
 
-def test_killing_it_with_9_leaves_no_process_behind(demo):
+def test_killing_it_with_9_leaves_no_process_behind_and_a_second_evening_goes_on(demo):
+    """It is killed in the middle of a release; hours later its orders have run out of time."""
     running = demo.started()
-    eventually(lambda: port_open(demo.port), within=120)
+    for line in running.stdout:
+        if "HandingOver" in line:
+            break
     [slipway] = [p for p in psutil.Process(running.pid).children(recursive=True) if "up" in p.cmdline()]
-
     slipway.kill()
     running.communicate(timeout=60)
+    demo.assert_clean()
+    assert demo.let_orders_grow_old() > 5
 
+    acts = told(demo.once())
+
+    assert "the release is over" in acts[1]
+    assert "gate contracts failed" in acts[2]
     demo.assert_clean()
 
 
