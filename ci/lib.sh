@@ -25,6 +25,15 @@ began() {
 # need COMMAND CURE: stops with the cure when a command is missing.
 need() { command -v "$1" >/dev/null 2>&1 || die "'$1' was not found. $2"; }
 
+# system_certificates: prints the file of the authorities that this system trusts; a company's own is among them, which is
+# in no list that a tool brings along. Nothing where there is no such file.
+system_certificates() {
+  local file
+  for file in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem; do
+    if [ -s "$file" ]; then printf '%s\n' "$file"; return; fi
+  done
+}
+
 # debian_packages WHY PACKAGE...: installs them where this is Debian and we are root; else stops and names them.
 debian_packages() {
   local why=$1; shift

@@ -2,7 +2,9 @@
 # uv of .venv, which takes packages from where the reader's pip takes them, and trusts the system's certificates.
 # Usage: uv.sh ARGUMENTS...
 set -euo pipefail
-cd "$(dirname "$0")/.."
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$REPO"
 
 # What pip was told of KEY, by the environment or a file of its own.
 pip_says() { .venv/bin/pip config list | sed -n "s/^:env:\.$1='\(.*\)'$/1 \1/p; s/^install\.$1='\(.*\)'$/2 \1/p; s/^global\.$1='\(.*\)'$/3 \1/p" | sort | sed -n '1s/^. //p'; }
@@ -18,8 +20,5 @@ as_pip extra-index-url UV_INDEX
 as_pip trusted-host UV_INSECURE_HOST
 as_pip cert SSL_CERT_FILE
 as_pip proxy ALL_PROXY
-# uv brings a list of authorities of its own; a company's is in the system's.
-for store in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem; do
-  [ ! -e "$store" ] || export UV_SYSTEM_CERTS=true
-done
+[ -z "$(system_certificates)" ] || export UV_SYSTEM_CERTS=true
 exec .venv/bin/uv "$@"

@@ -64,7 +64,7 @@ build_docker_compose() {
 from_npm() {
   local node; node=$("$REPO/ci/tools/toolchain.sh" node)
   cp "$REPO/ci/tools/$1"/package*.json "$OUT/"
-  PATH=$node:$PATH npm ci --prefix "$OUT" --ignore-scripts --no-audit --no-fund
+  NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-$(system_certificates)} PATH=$node:$PATH npm ci --prefix "$OUT" --ignore-scripts --no-audit --no-fund
   # shellcheck disable=SC2016 # expanded when the tool is called
   printf '#!/bin/sh\nPATH="$PATH:%s" exec "%s" "$@"\n' "$node" "$OUT/node_modules/.bin/$1" >"$OUT/$1"
   chmod +x "$OUT/$1"
