@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, tracked
+from support.repository import ROOT, tracked
 
 DOCUMENTS = tracked("*.md")
 SOURCES = [path for path in tracked("*.py") if "/src/" in str(path) and "inventory_v1" not in str(path)]

@@ -19,16 +19,17 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from conftest import ROOT, eventually
-from counting import TOPIC, assert_in_order, listed, orders_of
-from shop import Customer
 from slipway_chassis.config import KafkaSettings
 from slipway_chassis.embedded.processes import Child, free_port
 from slipway_chassis.events import kafka as kafka_adapter
 from slipway_chassis.events.ports import Record
+from slipway_chassis.testing.plugin import eventually
 from slipway_operator.runtimes.local.layout import Layout
 from slipway_operator.runtimes.local.platform import Platform
 from slipway_operator.runtimes.local.system import read
+from support.orders_audit import TOPIC, assert_in_order, listed, orders_of
+from support.repository import ROOT
+from support.shop import Customer
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(900)]
 BASE_PORT = 21000

@@ -10,9 +10,9 @@ from collections import Counter
 
 import pytest
 
-from conftest import ROOT
 from slipway_chassis.embedded.processes import free_port, port_open
 from slipway_chassis.testing.issuer import FakeIssuer
+from support.repository import ROOT
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 ROTATIONS, EVERY_SECONDS, CLIENTS = 3, 10, 4

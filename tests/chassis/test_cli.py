@@ -5,10 +5,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from conftest import ROOT
 from slipway_chassis.cli import cli, main
 from slipway_chassis.cli.run import find_service
 from slipway_chassis.errors import ConfigurationError
+from support.repository import ROOT
 
 COMMANDS = ["completion", "contracts", "dlq", "doctor", "new", "run", "up"]
 

@@ -4,10 +4,10 @@ import uuid
 
 import pytest
 
-from conftest import eventually
 from slipway_chassis.events import kafka as kafka_adapter
 from slipway_chassis.events.ports import Record
 from slipway_chassis.testing.broker import MemoryBroker
+from slipway_chassis.testing.plugin import eventually
 
 CLIENTS = ["kafka-python", "confluent-kafka"]
 

@@ -10,7 +10,6 @@ import urllib.request
 import pytest
 from click.testing import CliRunner
 
-from conftest import ROOT
 from slipway_chassis.cli.contracts import contracts as command
 from slipway_chassis.contracts import Contracts, ReadsEvent
 from slipway_chassis.contracts.bundle import INDEX, MAX_FILE_BYTES
@@ -20,6 +19,7 @@ from slipway_chassis.contracts.tree import in_folder
 from slipway_chassis.errors import UnreadableContracts
 from slipway_chassis.telemetry.admin import serve_admin
 from slipway_chassis.telemetry.health import Health
+from support.repository import ROOT
 
 SERVICES = sorted({path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")} - {"chassis"})
 

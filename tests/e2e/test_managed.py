@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from conftest import ROOT, eventually
-from e2e import managed
-from e2e.conftest import CONTEXT
-from e2e.managed import (
+from slipway_chassis.testing.plugin import eventually
+from support.kind import managed
+from support.kind.commands import CONTEXT
+from support.kind.managed import (
     MANAGED,
     NAME,
     NAMESPACE,
@@ -28,7 +28,8 @@ from e2e.managed import (
     selector,
     upgrade,
 )
-from pipeline.gitlab import gitlab
+from support.pipeline.gitlab import gitlab
+from support.repository import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 OPERATOR = "slipway-operator"

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from conftest import eventually
 from slipway_chassis.embedded.processes import Child, free_port
+from slipway_chassis.testing.plugin import eventually
 from slipway_operator.gateway.binary import envoy_binary
 from slipway_operator.gateway.cli import write
 from slipway_operator.gateway.reading import checked

@@ -14,7 +14,6 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, Uuid, insert, sel
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import registry
 
-from conftest import eventually
 from slipway_chassis.errors import DatabaseUnavailable, PublishFailed
 from slipway_chassis.events import kafka as kafka_adapter
 from slipway_chassis.events import tables
@@ -28,6 +27,7 @@ from slipway_chassis.events.sources import Source
 from slipway_chassis.events.stream import Envelope, Stream, encode
 from slipway_chassis.lifecycle import Stop
 from slipway_chassis.testing.broker import MemoryBroker
+from slipway_chassis.testing.plugin import eventually
 
 pytestmark = pytest.mark.integration
 metadata = MetaData()

@@ -5,9 +5,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from charts.conftest import TOOLS
-from kubernetes_api import NEEDS, Cluster
-from operator_stories import hash_of, pod, shop, spec
 from slipway_operator.kubectl import adopting
 from slipway_operator.kubectl.adoption import KubectlObjects
 from slipway_operator.kubectl.errors import NotPossible
@@ -24,6 +21,9 @@ from slipway_operator.runtimes.kubernetes.kinds import (
     SERVICE_VERSION,
     VERSION_LABEL,
 )
+from support.cluster.control_plane import NEEDS, Cluster
+from support.cluster.namespace import hash_of, pod, shop, spec
+from support.tools import TOOLS
 
 pytestmark = [
     pytest.mark.integration,

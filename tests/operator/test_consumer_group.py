@@ -10,16 +10,16 @@ from contextlib import asynccontextmanager, closing
 import pytest
 from confluent_kafka import Consumer
 
-from conftest import eventually
-from kubernetes_api import NEEDS, Cluster, Kubelet
-from operator_stories import hash_of, pod, shop, spec
 from slipway_chassis.embedded import kafka as embedded_kafka
 from slipway_chassis.embedded.processes import Child, free_port
 from slipway_chassis.events import kafka as chassis_kafka
 from slipway_chassis.events.ports import Record
+from slipway_chassis.testing.plugin import eventually
 from slipway_operator.planning.observed import GroupView
 from slipway_operator.runtimes.kubernetes.consumer_group import BrokerInspector, Membership
 from slipway_operator.runtimes.kubernetes.kinds import COMPONENT_LABEL, DEPLOYMENT
+from support.cluster.control_plane import NEEDS, Cluster, Kubelet
+from support.cluster.namespace import hash_of, pod, shop, spec
 
 pytestmark = pytest.mark.integration
 OLD, NEW = "aaaaaaaa", "bbbbbbbb"

@@ -5,15 +5,16 @@ import copy
 import pytest
 import yaml
 
-from apiserver import NEEDS, TABLE, ApiServer
-from conftest import ROOT, eventually
-from release_world import Nature, running
+from slipway_chassis.testing.plugin import eventually
 from slipway_operator.errors import UnknownResource
 from slipway_operator.planning.observed import GateState
 from slipway_operator.planning.remembering import facts_of, status_of
 from slipway_operator.spec import crds
 from slipway_operator.spec.microservice import MicroserviceSpec
 from slipway_operator.spec.status import MicroserviceStatus
+from support.cluster.api_server import NEEDS, TABLE, ApiServer
+from support.release_world import Nature, running
+from support.repository import ROOT
 
 CRDS = ROOT / "k8s" / "crds"
 PLURALS = [resource.plural for resource in crds.RESOURCES]

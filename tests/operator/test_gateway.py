@@ -10,8 +10,6 @@ import pytest
 import yaml
 from cryptography import x509
 
-from charts.conftest import helm
-from conftest import ROOT
 from slipway_operator.gateway import binary
 from slipway_operator.gateway.binary import envoy_binary, validate
 from slipway_operator.gateway.cli import gateway
@@ -21,6 +19,8 @@ from slipway_operator.gateway.envoy import envoy_config
 from slipway_operator.gateway.errors import EnvoyNotFound, GatewayConfigurationError
 from slipway_operator.gateway.reading import checked, read, with_upstreams
 from slipway_operator.gateway.settings import GatewaySettings, Listen, Route
+from support.charts import helm
+from support.repository import ROOT
 
 CHART = ROOT / "charts" / "gateway"
 CASES = sorted((CHART / "ci").glob("*-values.yaml"))

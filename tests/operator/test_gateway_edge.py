@@ -17,9 +17,9 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from joserfc.jwk import ECKey
 
-from conftest import ROOT, eventually
 from slipway_chassis.embedded.processes import Child, free_port, port_open
 from slipway_chassis.testing.issuer import FakeIssuer
+from slipway_chassis.testing.plugin import eventually
 from slipway_operator.gateway.binary import envoy_binary, validate
 from slipway_operator.gateway.cli import write
 from slipway_operator.gateway.development_ca import ensure
@@ -27,6 +27,7 @@ from slipway_operator.gateway.draining import asking, drain, in_flight
 from slipway_operator.gateway.envoy import envoy_config
 from slipway_operator.gateway.reading import checked
 from slipway_operator.gateway.settings import Listen
+from support.repository import ROOT
 
 pytestmark = pytest.mark.integration
 DESCRIPTOR = ROOT / "charts" / "gateway" / "files" / "inventory.binpb"

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from release_world import running
 from slipway_operator.planning.facts import Ended, Facts, OpenRelease, Stage
 from slipway_operator.planning.observed import GroupView, Observed, VersionView, Workload
 from slipway_operator.runtimes.kubernetes.consumer_group import (
@@ -18,6 +17,7 @@ from slipway_operator.runtimes.kubernetes.consumer_group import (
 )
 from slipway_operator.runtimes.kubernetes.metrics import Metrics
 from slipway_operator.spec.microservice import MicroserviceSpec
+from support.release_world import running
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 OLD, NEW = "aaaaaaaa", "bbbbbbbb"

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from release_world import TICK, Nature, World, running, version_desired
 from slipway_operator.errors import AccessUnknown, Missing, Outdated, Refused, Unreachable
 from slipway_operator.kubectl import deciding, tree
 from slipway_operator.kubectl.cluster import Target, error_of
@@ -21,6 +20,7 @@ from slipway_operator.planning.observed import ANY, GateState
 from slipway_operator.planning.remembering import facts_of, status_of
 from slipway_operator.spec.status import MicroserviceStatus
 from slipway_operator.spec.strategy import PromotionWindow
+from support.release_world import TICK, Nature, World, running, version_desired
 
 OLD, NEW, NEWEST = "aaaaaaa1", "bbbbbbb2", "ccccccc3"
 LABELS = {OLD: "1.0", NEW: "2.0", NEWEST: "3.0"}

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from apiserver import ApiServer, tool
-from conftest import ROOT
-from kubernetes_api import KUBECONFIG, NEEDS, Cluster
-from operator_stories import hash_of, shop, spec
 from slipway_operator.runtimes.kubernetes.client import Client, NoFence
 from slipway_operator.runtimes.kubernetes.kinds import MICROSERVICE, RELEASE_PLAN, Kind
 from slipway_operator.runtimes.kubernetes.looking import Key
+from support.cluster.api_server import ApiServer
+from support.cluster.control_plane import KUBECONFIG, NEEDS, Cluster
+from support.cluster.namespace import hash_of, shop, spec
+from support.repository import ROOT
+from support.tools import tool
 
 LACKING = [*NEEDS, *(["kubectl"] if tool("kubectl") is None else [])]
 pytestmark = [

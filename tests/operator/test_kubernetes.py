@@ -4,8 +4,6 @@ import asyncio
 
 import pytest
 
-from kubernetes_api import NEEDS, Cluster
-from operator_stories import PATIENCE, hash_of, pod, shop, spec
 from slipway_operator.runtimes.kubernetes.kinds import (
     COMPONENT_LABEL,
     DEPLOYMENT,
@@ -17,6 +15,8 @@ from slipway_operator.runtimes.kubernetes.kinds import (
     SERVICE_VERSION,
     VERSION_LABEL,
 )
+from support.cluster.control_plane import NEEDS, Cluster
+from support.cluster.namespace import PATIENCE, hash_of, pod, shop, spec
 
 pytestmark = [
     pytest.mark.integration,

@@ -6,10 +6,7 @@ import json
 import pytest
 import yaml
 
-from conftest import ROOT, eventually
-from kubernetes_api import CRD, NEEDS, Cluster
-from operator_process import Process
-from operator_stories import PATIENCE, hash_of, pod, shop, spec
+from slipway_chassis.testing.plugin import eventually
 from slipway_operator.runtimes.kubernetes.kinds import (
     CONFIG_MAP,
     DEPLOYMENT,
@@ -23,6 +20,10 @@ from slipway_operator.runtimes.kubernetes.kinds import (
     SERVICE_VERSION,
     VERSION_LABEL,
 )
+from support.cluster.control_plane import CRD, NEEDS, Cluster
+from support.cluster.namespace import PATIENCE, hash_of, pod, shop, spec
+from support.cluster.operator_process import Process
+from support.repository import ROOT
 
 pytestmark = [
     pytest.mark.integration,

@@ -11,11 +11,11 @@ import re
 
 import pytest
 
-from kubernetes_api import NEEDS, Cluster, watched
-from operator_process import Process
-from operator_proxy import Proxy
-from operator_stories import hash_of, pod, shop, spec
 from slipway_operator.runtimes.kubernetes.kinds import CONFIG_MAP, JOB, SERVICE, SERVICE_LABEL, VERSION_LABEL
+from support.cluster.control_plane import NEEDS, Cluster, watched
+from support.cluster.cutting_proxy import Proxy
+from support.cluster.namespace import hash_of, pod, shop, spec
+from support.cluster.operator_process import Process
 
 pytestmark = [
     pytest.mark.integration,

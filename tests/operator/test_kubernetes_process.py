@@ -7,13 +7,13 @@ import signal
 
 import pytest
 
-from charts.conftest import CHARTS, of_kind, render
-from conftest import eventually
-from kubernetes_api import KUBECONFIG, NAMESPACE, NEEDS, Cluster, Kubelet
-from operator_process import Process
-from operator_stories import Shop, hash_of, spec
+from slipway_chassis.testing.plugin import eventually
 from slipway_operator.runtimes.kubernetes.client import Client, NoFence
 from slipway_operator.runtimes.kubernetes.kinds import LEASE, Kind
+from support.charts import CHARTS, of_kind, render
+from support.cluster.control_plane import KUBECONFIG, NAMESPACE, NEEDS, Cluster, Kubelet
+from support.cluster.namespace import Shop, hash_of, spec
+from support.cluster.operator_process import Process
 
 pytestmark = [
     pytest.mark.integration,

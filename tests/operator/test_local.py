@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from conftest import ROOT
 from slipway_chassis.config import MachineSettings
 from slipway_chassis.embedded import kafka
 from slipway_chassis.embedded.processes import free_port
@@ -15,6 +14,7 @@ from slipway_operator.errors import AlreadyRunning, LocalRuntimeError, OperatorE
 from slipway_operator.runtimes.local.layout import Layout
 from slipway_operator.runtimes.local.platform import Platform
 from slipway_operator.runtimes.local.system import Service, read
+from support.repository import ROOT
 
 SLIPWAY = [str(ROOT / ".venv" / "bin" / "slipway")] if (ROOT / ".venv" / "bin" / "slipway").exists() else ["slipway"]
 

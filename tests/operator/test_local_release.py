@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from conftest import ROOT
 from slipway_operator.errors import LocalRuntimeError, NotRunning
 from slipway_operator.gateway.envoy import envoy_config
 from slipway_operator.gateway.inner import Inner, endpoints
@@ -36,6 +35,7 @@ from slipway_operator.runtimes.local.system import Releasing, Service, System
 from slipway_operator.runtimes.local.telling import Teller, in_words
 from slipway_operator.runtimes.local.versions import DEV, Version, Versions, working_tree
 from slipway_operator.spec.gates import Gate
+from support.repository import ROOT
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SERVICE = Service(name="orders")

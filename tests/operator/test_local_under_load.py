@@ -9,12 +9,13 @@ import sys
 import psycopg
 import pytest
 
-from conftest import ROOT, eventually
-from counting import assert_in_order, listed, orders_of
-from e2e.load import Load
-from shop import Customer
 from slipway_chassis.config import KafkaSettings
 from slipway_chassis.embedded.processes import free_port
+from slipway_chassis.testing.plugin import eventually
+from support.load import Load
+from support.orders_audit import assert_in_order, listed, orders_of
+from support.repository import ROOT
+from support.shop import Customer
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(900)]
 BASE_PORT = 30000

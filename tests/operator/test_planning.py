@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from release_world import START, TICK, Nature, World, running, version_desired
 from slipway_operator.planning import decisions, plan
 from slipway_operator.planning.desired import GateWish
 from slipway_operator.planning.facts import Facts, Stage
@@ -28,6 +27,7 @@ from slipway_operator.planning.steps import (
 from slipway_operator.planning.windows import closed_because
 from slipway_operator.spec.status import MicroserviceStatus
 from slipway_operator.spec.strategy import PromotionWindow
+from support.release_world import START, TICK, Nature, World, running, version_desired
 
 
 def told(world, *kinds):

@@ -1,6 +1,7 @@
 """Random stories: whatever happens, in whatever order, the promises hold and the world comes to rest.
 
-The checks of each single step are in release_world.World.carry_out, those of a world at rest in release_stories.
+The checks of each single step are in support.release_world.World.carry_out, those of a world at rest in
+support.random_stories.
 """
 
 import multiprocessing
@@ -13,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from release_stories import stories, story
-from release_world import Broken, World, random_nature, version_desired
 from slipway_operator.planning import decisions, gating, handover, planner, sizes, stages
 from slipway_operator.planning.situation import Situation
 from slipway_operator.planning.steps import NoteActivity
+from support.random_stories import stories, story
+from support.release_world import Broken, World, random_nature, version_desired
 
 STORIES = 100_000
 WORLDS = 1000  # each lives through a hundred stories, one after the other

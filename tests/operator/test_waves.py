@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from release_world import Broken, Nature, World, version_desired
 from slipway_operator.planning.observed import GateState
 from slipway_operator.planning.ranges import fits, impossible
 from slipway_operator.planning.waves import Outlook, ServiceView, coordinate, refusal, view_of, wish_of
 from slipway_operator.spec.releaseplan import ReleasePlanSpec, ReleasePlanStatus
 from slipway_operator.spec.status import MicroserviceStatus
+from support.release_world import Broken, Nature, World, version_desired
 
 THREE = (("users",), ("orders", "stock"), ("shop",))
 

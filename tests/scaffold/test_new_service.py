@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from conftest import copy_repository
+from support.repository import copy_repository
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(900)]
 

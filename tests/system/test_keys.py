@@ -8,8 +8,8 @@ from collections import Counter
 
 import pytest
 
-import shop as shop_module
-from conftest import eventually
+from slipway_chassis.testing.plugin import eventually
+from support.shop import Customer
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(300)]
 CLIENTS = 4
@@ -21,7 +21,7 @@ def kid_of(token):
 
 
 def test_a_rotated_key_refuses_nobody(shop):
-    customers = [shop_module.Customer(shop.url) for _ in range(CLIENTS)]
+    customers = [Customer(shop.url) for _ in range(CLIENTS)]
     answers, kids, stop = Counter(), set(), threading.Event()
 
     def client(customer):

@@ -4,22 +4,15 @@ import json
 import ssl
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from charts.conftest import TOOLS
 from slipway_chassis.embedded.processes import Child, free_port, port_open
+from support.tools import tool
 
 TOKEN = "for-this-test-alone"  # noqa: S105 # of a server that lives as long as the test
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
-
-
-def tool(name):
-    """The newest one that ci/tools/install.sh has built, or None."""
-    found = sorted(Path(TOOLS).parent.glob(f"{name}-*/{name}"), key=lambda path: path.stat().st_mtime)
-    return found[-1] if found else None
 
 
 class ApiServer:

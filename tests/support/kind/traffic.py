@@ -8,10 +8,11 @@ import os
 import time
 from contextlib import ExitStack, contextmanager
 
-from conftest import ROOT, eventually
-from e2e.conftest import GATEWAY, kubectl
-from e2e.load import Load
-from shop import Customer
+from slipway_chassis.testing.plugin import eventually
+from support.kind.commands import GATEWAY, kubectl
+from support.load import Load
+from support.repository import ROOT
+from support.shop import Customer
 
 SHARE = float(os.environ.get("SHARE_OF_LOAD", "0.4"))
 READS = [("GET", "/v2/users/me", None), ("GET", "/v1/orders?limit=1", None)]
@@ -70,7 +71,7 @@ def traffic(reads=READS):
 
 
 def audit(auditor, customer):
-    script = (ROOT / "tests" / "e2e" / "audit.py").read_text()
+    script = (ROOT / "tests" / "support" / "kind" / "audit.py").read_text()
     return json.loads(kubectl("exec", "-i", auditor, "--", "python", "-", customer.id, stdin=script))
 
 

@@ -11,9 +11,11 @@ import time
 from click.testing import CliRunner
 from joserfc.jwk import ECKey
 
-from conftest import ROOT, eventually
-from e2e.conftest import CONTEXT, TOOLS, run
+from slipway_chassis.testing.plugin import eventually
 from slipway_operator.kubectl.adoption import adopt, orphan
+from support.kind.commands import CONTEXT, run
+from support.repository import ROOT
+from support.tools import TOOLS
 
 NAMESPACE, RELEASE, NAME = "managed", "face", "face-storefront"
 VERSION = "slipway.dev/version"

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import requests
 
-from conftest import eventually
+from slipway_chassis.testing.plugin import eventually
 
 GROUP = "/apis/slipway.dev/v1alpha1/namespaces"
 # Times of the tests; a step of a release takes seconds on two cores that also carry the load.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from charts.conftest import TOOLS
-from conftest import ROOT
+from support.repository import ROOT
+from support.tools import TOOLS
 
 FILES = [ROOT / ".gitlab-ci.yml", *sorted((ROOT / "ci").glob("*.gitlab-ci.yml"))]
 # A runner keeps tools in the job's folder and builds them once; here the machine's own ones serve, and the kind of
@@ -30,6 +30,16 @@ def gitlab(folder, *arguments, checkout=ROOT, timeout=280, **variables):
         capture_output=True, text=True, check=False, cwd=checkout, timeout=timeout,
         env={name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "PYTEST_"))},
     )  # fmt: skip
+
+
+def job(folder, *names, **variables):
+    """Runs jobs, each of which has to pass; gives what they printed."""
+    options = ("--force-shell-executor", "--no-evaluate-rule-changes")
+    done = gitlab(folder, *options, *names, timeout=1200, **variables)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    for name in names:
+        assert re.search(rf"PASS.*{name}", done.stdout), done.stdout[-2000:]
+    return done.stdout
 
 
 def listed(folder, **variables):

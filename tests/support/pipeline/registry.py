@@ -4,8 +4,8 @@ from pathlib import Path
 
 import yaml
 
-from apiserver import tool
 from slipway_chassis.embedded.processes import Child, free_port, port_open
+from support.tools import tool
 
 USER, PASSWORD = "pipeline", "only-of-this-test"
 # bcrypt of PASSWORD, the one form that a registry reads.

@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
 
-from kubernetes_api import NAMESPACE, Kubelet
 from slipway_operator.errors import KubernetesError
 from slipway_operator.runtimes.kubernetes.checking import Answer
 from slipway_operator.runtimes.kubernetes.client import Client, NoFence
@@ -22,6 +21,7 @@ from slipway_operator.runtimes.kubernetes.looking import Key
 from slipway_operator.runtimes.kubernetes.reconciler import Reconciler
 from slipway_operator.spec.hashing import version_hash
 from slipway_operator.spec.microservice import MicroserviceSpec
+from support.cluster.control_plane import NAMESPACE, Kubelet
 
 PATIENCE = 60
 log = logging.getLogger(__name__)

@@ -5,11 +5,11 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 
-from release_world import Broken, Nature, World, random_nature, version_desired
 from slipway_operator.planning.desired import PlanWish
 from slipway_operator.planning.facts import Stage
 from slipway_operator.planning.observed import ANY, JobState, Noted
 from slipway_operator.planning.steps import RunGate, ScaleServing, ScaleWorkers, SelectPreview
+from support.release_world import Broken, Nature, World, random_nature, version_desired
 
 GATES = version_desired("any").gates
 

@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 import aiohttp
 import yaml
 
-from apiserver import TOKEN, ApiServer, tool
-from conftest import ROOT
 from slipway_chassis.embedded.processes import Child
 from slipway_operator.errors import KubernetesError, Missing, Outdated, Refused
 from slipway_operator.runtimes.kubernetes.access import Access
 from slipway_operator.runtimes.kubernetes.client import Client, NoFence
 from slipway_operator.runtimes.kubernetes.kinds import MICROSERVICE, POD, SERVICE_VERSION, Kind
+from support.cluster.api_server import TOKEN, ApiServer
+from support.repository import ROOT
+from support.tools import tool
 
 CONTROLLERS = (
     "deployment-controller",

@@ -12,10 +12,10 @@ import uuid
 
 import requests
 
-from conftest import ROOT
 from slipway_operator.runtimes.local.layout import Layout
 from slipway_operator.runtimes.local.platform import Platform
 from slipway_operator.runtimes.local.system import read
+from support.repository import ROOT
 
 sys.path.append(str(ROOT / "services"))
 import story

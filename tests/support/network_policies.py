@@ -6,6 +6,9 @@ connection needs both: the sender's egress and the receiver's ingress.
 
 from dataclasses import dataclass, field
 
+from slipway_operator.runtimes.kubernetes.objects import Owner, gate_job
+from slipway_operator.spec.gates import JobGate
+
 
 @dataclass(frozen=True)
 class Pod:
@@ -64,3 +67,11 @@ def may_reach(policies, sender, receiver, number, home):
     return _one_way(policies, "Egress", sender, receiver, receiver, number, home) and _one_way(
         policies, "Ingress", receiver, sender, receiver, number, home
     )
+
+
+def gate_labels():
+    """Of a Job of a gate, as the operator makes it."""
+    template = {"spec": {"containers": [{"name": "ask", "image": "ask:1"}]}}
+    made = gate_job(Owner("r-orders", "uid"), "0a1b2c3d", "smoke", JobGate(template=template), attempt=1, run=1,
+                    first_started="", deadline_seconds=1, preview_url="")  # fmt: skip
+    return made["spec"]["template"]["metadata"]["labels"]

@@ -8,9 +8,9 @@ from contextlib import suppress
 import aiohttp
 from aiohttp import web
 
-from apiserver import TOKEN
-from kubernetes_api import KUBECONFIG
 from slipway_chassis.embedded.processes import free_port
+from support.cluster.api_server import TOKEN
+from support.cluster.control_plane import KUBECONFIG
 
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 HOP_BY_HOP = {"transfer-encoding", "connection", "content-length", "host"}

@@ -15,9 +15,6 @@ import urllib.request
 from contextlib import AsyncExitStack
 from functools import partial
 
-from conftest import ROOT
-from operator_stories import Counted, hash_of, pod, shop
-from release_world import Nature, World, version_desired
 from slipway_chassis.embedded.processes import Child, free_port
 from slipway_operator.gateway.binary import envoy_binary
 from slipway_operator.gateway.envoy import envoy_config
@@ -35,6 +32,9 @@ from slipway_operator.runtimes.local.system import Releasing, Service
 from slipway_operator.runtimes.local.telling import Teller
 from slipway_operator.runtimes.local.versions import Versions
 from slipway_operator.spec.gates import Gate
+from support.cluster.namespace import Counted, hash_of, pod, shop
+from support.release_world import Nature, World, version_desired
+from support.repository import ROOT
 
 PATIENCE = 90
 ENOUGH_LOOKS = 2000
@@ -154,7 +154,7 @@ class LocalRuntime(Runtime):
         self.service = Service(
             name="orders",
             processes=("migrate", "http", "relay", "consumer"),
-            command=(sys.executable, "-S", str(ROOT / "tests" / "light_service.py")),
+            command=(sys.executable, "-S", str(ROOT / "tests" / "support" / "light_service.py")),
             env={"LIGHT_FOLDER": str(folder)},
             release=Releasing(
                 watch_seconds=1,
