@@ -4,7 +4,6 @@ import asyncio
 import json
 import threading
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from wsgiref.simple_server import make_server
 
 import pytest
@@ -21,8 +20,9 @@ from slipway_operator.runtimes.kubernetes.kinds import MICROSERVICE, SERVICE_LAB
 from slipway_operator.runtimes.kubernetes.looking import Key
 from slipway_operator.runtimes.kubernetes.promises import compared
 from slipway_operator.spec.gates import ContractsGate
+from support.repository import ROOT
 
-SERVICES = Path(__file__).parents[2] / "services"
+SERVICES = ROOT / "services"
 OLD, NEW = "aaaaaaaa", "bbbbbbbb"
 
 
