@@ -15,7 +15,7 @@ from support.kind.managed import (
     RELEASE,
     TAG,
     VERSION,
-    Load,
+    LoadFromPod,
     Selectors,
     adopted,
     get,
@@ -86,7 +86,7 @@ def test_a_service_changes_hands_and_back_and_no_request_is_lost():
     refused = upgrade_refused(*MANAGED)
     assert f"kubectl slipway adopt {NAME}" in refused
 
-    with Load() as load, Selectors() as selectors:
+    with LoadFromPod() as load, Selectors() as selectors:
         assert "release.managed=true" in adopted()
         upgrade(*MANAGED)
         version = released()
@@ -174,7 +174,7 @@ def test_helm_s_rollback_is_a_switch_to_the_kept_version(running):
 def test_upgrades_one_after_the_other_and_every_switch_is_to_a_version_that_is_ready(four):
     upgrade(*MANAGED, "--set", "http.replicas=1", install=True, four=four)
     released()
-    with Load() as load, Selectors() as selectors:
+    with LoadFromPod() as load, Selectors() as selectors:
         for number in range(UPGRADES):
             setting = ("--set", f"settings.DEMO=number {number}", "--set", "http.replicas=1")
             upgrade(*MANAGED, *setting, four=four)

@@ -144,14 +144,13 @@ def test_a_rolling_upgrade_under_load_fails_no_request_and_loses_no_event(servic
     new_tag = upgraded_image(service)
 
     with Load(customer, [*reads, ("POST", "/v1/orders", TEA)], rate=100) as load:
-        eventually(lambda: load.sent > 300)
+        load.wait_for(300)
         helm(
             "upgrade", RELEASE, ROOT / "charts" / "platform", "--reuse-values",
             "--set", f"{service}.image.tag={new_tag}", "--wait", "--timeout", "5m",
         )  # fmt: skip
         eventually(lambda: not pods_of(service) & old_pods, within=120)
-        after = load.sent
-        eventually(lambda: load.sent > after + 300)
+        load.wait_for(300)
 
     print(f"{load.sent} requests during the upgrade of {service}: {dict(load.answers)}, {len(load.failures)} failed")
     assert load.failures == []

@@ -101,14 +101,13 @@ def test_a_release_and_a_rollback_fail_no_request_and_lose_no_event(up):
     customer = Customer(up.url)
 
     with Load(customer, REQUESTS, rate=RATE, clients=6) as load:
-        eventually(lambda: load.sent > RATE)
+        load.wait_for(RATE)
         released = up.slipway("release", "orders", "--version", "2")
         assert released.returncode == 0, released.stdout + released.stderr
         shown = up.slipway("status", "orders").stdout
         back = up.slipway("rollback", "orders")
         assert back.returncode == 0, back.stdout + back.stderr
-        sent = load.sent
-        eventually(lambda: load.sent > sent + RATE)
+        load.wait_for(RATE)
 
     assert load.failures == []
     print(f"{load.sent} requests during a release and a rollback, 0 failed")

@@ -27,8 +27,9 @@ def kubectl(*arguments, namespace=NAMESPACE, **options):
     return run(f"{TOOLS}/kubectl", "--context", CONTEXT, "-n", namespace, *arguments, **options)
 
 
-def helm(*arguments, namespace=NAMESPACE, **options):
-    return run(f"{TOOLS}/helm", "--kube-context", CONTEXT, "-n", namespace, *arguments, **options)
+def helm(*arguments, namespace=NAMESPACE, four=False, **options):
+    tool = f"{TOOLS}/helm4" if four else f"{TOOLS}/helm"
+    return run(tool, "--kube-context", CONTEXT, "-n", namespace, *arguments, **options)
 
 
 def get(*arguments, **options):

@@ -7,12 +7,14 @@ import secrets
 import subprocess
 import threading
 import time
+from functools import partial
 
 from click.testing import CliRunner
 from joserfc.jwk import ECKey
 
 from slipway_chassis.testing.plugin import eventually
 from slipway_operator.kubectl.adoption import adopt, orphan
+from support.kind import commands
 from support.kind.commands import CONTEXT, run
 from support.repository import ROOT
 from support.tools import TOOLS
@@ -32,43 +34,12 @@ VALUES = {
     "http": {"replicas": 2, "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}},
     "release": {"watchSeconds": 1, "scaleDownDelaySeconds": 1},
 }
-# Asks the Service until the file /tmp/stop is there: half of the clients keep their connection.
-LOAD = """
-import http.client, json, os, threading, time
-answers, failures, lock = {}, [], threading.Lock()
-def client(number):
-    connection = None
-    while not os.path.exists("/tmp/stop"):
-        began = time.monotonic()
-        try:
-            connection = connection or http.client.HTTPConnection("%s", timeout=20)
-            connection.request("GET", "/healthz")
-            answer = connection.getresponse()
-            answer.read()
-            with lock:
-                answers[answer.status] = answers.get(answer.status, 0) + 1
-            closed = answer.will_close
-        except (OSError, http.client.HTTPException) as error:
-            with lock:
-                failures.append(f"{time.time():.1f} {type(error).__name__}: {error}")
-            closed = True
-        if closed or number %% 2:
-            connection.close()
-            connection = None
-        time.sleep(max(0, 0.2 - (time.monotonic() - began)))
-threads = [threading.Thread(target=client, args=(number,)) for number in range(8)]
-[thread.start() for thread in threads]
-[thread.join() for thread in threads]
-print(json.dumps({"answers": answers, "failures": failures}))
-"""
+STOP = "/tmp/stop"  # noqa: S108 # in the pod: the load ends when it is there
 
 
-def kubectl(*arguments, **options):
-    return run(f"{TOOLS}/kubectl", "--context", CONTEXT, "-n", NAMESPACE, *arguments, **options)
-
-
-def get(*arguments):
-    return json.loads(kubectl("get", *arguments, "-o", "json"))
+kubectl = partial(commands.kubectl, namespace=NAMESPACE)
+get = partial(commands.get, namespace=NAMESPACE)
+helm = partial(commands.helm, namespace=NAMESPACE)
 
 
 def apply(*objects):
@@ -78,11 +49,6 @@ def apply(*objects):
         input=text, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-
-
-def helm(*arguments, four=False, **options):
-    tool = f"{TOOLS}/helm4" if four else f"{TOOLS}/helm"
-    return run(tool, "--kube-context", CONTEXT, "-n", NAMESPACE, *arguments, **options)
 
 
 def upgrade(*options, four=False, install=False, **more):
@@ -185,16 +151,18 @@ def _started(*arguments):
     )  # fmt: skip
 
 
-class Load:
+class LoadFromPod:
     """About 40 requests a second inside the cluster while the block runs; ``answers`` by status, and ``failures``."""
 
     def __enter__(self):
-        kubectl("exec", "load", "--", "rm", "-f", "/tmp/stop")  # noqa: S108 # in the pod
-        self._process = _started("exec", "load", "--", "python", "-c", LOAD % NAME)
+        kubectl("exec", "load", "--", "rm", "-f", STOP)
+        source = (ROOT / "tests" / "support" / "load.py").read_text()
+        load = ("python", "-c", source, f"http://{NAME}", "/healthz", "40", "8", STOP)
+        self._process = _started("exec", "load", "--", *load)
         return self
 
     def __exit__(self, *_):
-        kubectl("exec", "load", "--", "touch", "/tmp/stop")  # noqa: S108 # in the pod
+        kubectl("exec", "load", "--", "touch", STOP)
         output, errors = self._process.communicate(timeout=60)
         told = json.loads(output or "{}")
         assert told, errors

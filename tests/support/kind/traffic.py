@@ -51,8 +51,8 @@ class Traffic:
 
     def flows(self):
         """Waits until more requests were answered."""
-        before = self.reads.sent, self.orders.sent
-        eventually(lambda: self.reads.sent > before[0] + 100 and self.orders.sent > before[1] + 20, within=120)
+        self.reads.wait_for(100, within=120)
+        self.orders.wait_for(20, within=120)
 
     def __str__(self):
         rates = f"{self.reads.sent / self.seconds:.0f} requests/s and {self.orders.sent / self.seconds:.0f} orders/s"
