@@ -417,6 +417,27 @@ def running(version="v1", **changes):
     return world
 
 
+def told(world, *kinds):
+    """Steps of these kinds that were carried out."""
+    return [step for step in world.story if isinstance(step, kinds)]
+
+
+def until(world, reached, limit=60):
+    """The operator works until something is so."""
+    for _ in range(limit):
+        if reached():
+            return
+        world.round()
+        world.tick()
+    raise AssertionError(f"never reached: {world.shown}")
+
+
+def condition(world, kind):
+    """Status of that condition, or None."""
+    found = [each for each in world.shown.conditions if each.type == kind]
+    return found[0].status if found else None
+
+
 def random_nature(random_: random.Random):
     chance = random_.random
     states = [GateState.FAILED, GateState.INCONCLUSIVE, GateState.RUNNING]
