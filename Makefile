@@ -21,8 +21,9 @@ NOT_AGAIN = $(addprefix and not ,$(WITHOUT))
 # REPORTS=folder: results for JUnit readers, and the coverage of what was tested.
 REPORT_NAME = $(subst /,-,$(patsubst tests/%,%-,$(firstword $(T))))$@
 JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$(REPORT_NAME).junit.xml)
-# Tests of one package (T=tests/orders) are measured by its sources, all others by those of all.
-MEASURED = $(or $(wildcard $(patsubst tests/%,services/%/src,$(filter tests/%,$(T))) $(if $(filter tests/operator,$(T)),operator/src)),$(SOURCES))
+# Tests of one package (T=tests/orders, T=tests/operator/planning) are measured by its sources, all others by those of all.
+TESTED = $(foreach path,$(filter tests/%,$(T)),$(word 2,$(subst /, ,$(path))))
+MEASURED = $(or $(wildcard $(patsubst %,services/%/src,$(TESTED)) $(if $(filter operator,$(TESTED)),operator/src)),$(SOURCES))
 COVERAGE = $(JUNIT) $(if $(REPORTS),$(addprefix --cov=,$(MEASURED)) --cov-append --cov-report=term --cov-report=xml:$(REPORTS)/coverage.xml)
 REGISTRY ?=
 VERSION ?= Unreleased

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, tracked
+from support.repository import ROOT, tracked
 
 DOCUMENTS = tracked("*.md")
 SOURCES = [path for path in tracked("*.py") if "/src/" in str(path) and "inventory_v1" not in str(path)]
@@ -47,6 +47,20 @@ def test_no_file_names_a_package_registry():
 def test_modules_stay_readable(path):
     assert len(path.read_text().splitlines()) <= 400
     assert path.stem not in {"utils", "helpers", "common", "manager", "base"}
+
+
+def test_modules_of_tests_stay_readable():
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in tracked("tests/*.py")}
+
+    assert {name: length for name, length in lengths.items() if length > 500} == {}
+
+
+def test_tests_mirror_the_sources_and_share_what_is_in_support():
+    """A module on top of tests/ would be hidden by a package of its name, and hide one."""
+    assert {path.name for path in (ROOT / "tests").glob("*.py")} == {"conftest.py", "test_repository.py"}
+    for package, tests in (("operator/src", "tests/operator"), ("services/chassis/src", "tests/chassis")):
+        packages = {path.parent.name for path in (ROOT / package).rglob("__init__.py")}
+        assert {path.parent.name for path in (ROOT / tests).glob("*/test_*.py")} <= packages
 
 
 def test_the_environment_is_read_in_config_alone():

@@ -68,7 +68,11 @@ def cpu_of(pid):
 
 
 class Clients:
-    """Threads that keep a connection each and send the same request; every answer must be 200."""
+    """Threads that keep a connection each and send the same request; every answer must be 200.
+
+    Not support.load: that one keeps a rate and tells what failed. Here as many requests as can be are sent by bare
+    sockets, so that the service's time is measured and not the client's.
+    """
 
     def __init__(self, port, request, *, threads=8):
         self._port = port

@@ -10,10 +10,6 @@ from pathlib import Path
 import psutil
 
 from bench.measuring import at_most, cpu_of
-from kubernetes_api import NAMESPACE, Cluster, Kubelet, watched
-from operator_process import Process
-from operator_proxy import Proxy
-from operator_stories import hash_of, spec
 from slipway_operator.runtimes.kubernetes.client import Client, NoFence
 from slipway_operator.runtimes.kubernetes.kinds import (
     DEPLOYMENT,
@@ -23,6 +19,10 @@ from slipway_operator.runtimes.kubernetes.kinds import (
     SERVICE_LABEL,
     VERSION_LABEL,
 )
+from support.cluster.control_plane import NAMESPACE, Cluster, Kubelet, watched
+from support.cluster.cutting_proxy import Proxy
+from support.cluster.namespace import hash_of, spec
+from support.cluster.operator_process import Process
 
 SERVICES, CHANGES, IDLE_SECONDS, PATIENCE = 200, 20, 60, 1800
 NAME = "bench"

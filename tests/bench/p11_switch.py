@@ -17,10 +17,11 @@ import time
 from pathlib import Path
 
 from bench.measuring import Rounds, at_most
-from conftest import ROOT
-from e2e.api import Api, Watch
-from e2e.conftest import TOOLS, install_operator, kubectl, run
 from slipway_chassis.testing.plugin import eventually
+from support.kind.api import Api, Watch
+from support.kind.commands import install_operator, kubectl, run
+from support.repository import ROOT
+from support.tools import TOOLS
 
 NAMESPACE, PEER_NAMESPACE = "switch-bench", "argo-rollouts"
 ROUNDS = int(os.environ.get("ROUNDS", "10"))

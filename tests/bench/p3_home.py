@@ -11,10 +11,10 @@ import time
 
 from bench.measuring import Rounds, at_most
 from bench.p4_service import APPS
-from shop import SECRET
 from slipway_chassis.embedded.processes import free_port, port_open
 from slipway_chassis.testing.issuer import FakeIssuer
 from slipway_chassis.testing.plugin import eventually
+from support.shop import SECRET
 
 REQUESTS, ROUNDS, CLIENTS = 160, 7, 4
 NORMAL, SLOW = 0.01, 5.0

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
+from support.repository import ROOT
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(600)]
 

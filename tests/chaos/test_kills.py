@@ -19,16 +19,18 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from conftest import ROOT, eventually
-from counting import TOPIC, assert_in_order, listed, orders_of
-from shop import Customer
 from slipway_chassis.config import KafkaSettings
 from slipway_chassis.embedded.processes import Child, free_port
 from slipway_chassis.events import kafka as kafka_adapter
 from slipway_chassis.events.ports import Record
+from slipway_chassis.testing.plugin import eventually
 from slipway_operator.runtimes.local.layout import Layout
 from slipway_operator.runtimes.local.platform import Platform
 from slipway_operator.runtimes.local.system import read
+from support.load import Clients
+from support.orders_audit import TOPIC, assert_in_order, listed, orders_of
+from support.repository import ROOT
+from support.shop import Customer
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(900)]
 BASE_PORT = 21000
@@ -138,43 +140,22 @@ def patiently(customer, path, body, *, until=(200, 201)):
     raise AssertionError(f"POST {path} had no answer for two minutes")
 
 
-class Shop:
+class Shoppers(Clients):
     """Clients that place orders at a rate while the block runs; of three orders they cancel one and pay one."""
 
     def __init__(self, customer):
+        super().__init__(self._order, [CLIENTS / RATE] * CLIENTS, seconds=900, catch_up=1, patience=150)
         self._customer = customer
-        self._stop = threading.Event()
-        self.placed, self.cancelled, self.paid, self.errors = [], [], [], []
+        self.placed, self.cancelled, self.paid = [], [], []
 
-    def __enter__(self):
-        self._began = time.monotonic()
-        self._threads = [threading.Thread(target=self._client, args=(number,)) for number in range(CLIENTS)]
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(150)
-        self.seconds = time.monotonic() - self._began
-
-    def _client(self, number):
-        due = time.monotonic() + number / RATE
-        count = number
-        try:
-            while not self._stop.wait(max(0.0, due - time.monotonic())):
-                due = max(due + CLIENTS / RATE, time.monotonic() - 1)
-                body = {"item": SKU, "quantity": 1, "unit_price_cents": PRICE}
-                order = patiently(self._customer, "/v1/orders", body)[1]["id"]
-                self.placed.append(order)
-                count += 1
-                if count % 3 == 0:
-                    self._cancel(order)
-                elif count % 3 == 1:
-                    self._pay(order)
-        except AssertionError as error:
-            self.errors.append(error)
+    def _order(self, number, count):
+        body = {"item": SKU, "quantity": 1, "unit_price_cents": PRICE}
+        order = patiently(self._customer, "/v1/orders", body)[1]["id"]
+        self.placed.append(order)
+        if (number + count) % 3 == 0:
+            self._cancel(order)
+        elif (number + count) % 3 == 1:
+            self._pay(order)
 
     def _cancel(self, order):
         """409: it was rejected or cancelled meanwhile, or this very request is being worked on."""
@@ -202,7 +183,7 @@ def test_nothing_is_lost_doubled_or_misordered_however_often_processes_are_kille
     [(stock,)] = world.rows("inventory", f"SELECT available FROM items WHERE sku = '{SKU}'")
     began = time.monotonic()
 
-    with Shop(customer) as shop:
+    with Shoppers(customer) as shop:
         for victim in kills:
             assert time.monotonic() - began < MOST_SECONDS, f"{kills.index(victim)} of {len(kills)} kills in time"
             assert not shop.errors

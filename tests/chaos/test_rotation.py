@@ -1,21 +1,32 @@
 """Signing keys are rotated every ten seconds under load: no request gets a 401."""
 
-import http.client
 import os
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
+from dataclasses import dataclass
 
 import pytest
 
-from conftest import ROOT
 from slipway_chassis.embedded.processes import free_port, port_open
 from slipway_chassis.testing.issuer import FakeIssuer
+from support.load import Load
+from support.repository import ROOT
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
-ROTATIONS, EVERY_SECONDS, CLIENTS = 3, 10, 4
+ROTATIONS, EVERY_SECONDS, CLIENTS, RATE = 3, 10, 4, 200
+ITEM = ("GET", "/v1/items/7", None)
+
+
+@dataclass
+class Reader:
+    url: str
+    issuer: FakeIssuer
+
+    @property
+    def token(self):
+        """Signed with the key in use now."""
+        return self.issuer.token(scopes=["items:read"])
 
 
 def test_rotated_keys_refuse_nobody(eventually):
@@ -32,34 +43,17 @@ def test_rotated_keys_refuse_nobody(eventually):
         [sys.executable, "-m", "slipway_chassis", "run", "ours", "http"],
         env=environment, cwd=ROOT / "tests" / "bench" / "apps", stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    answers, stop = Counter(), threading.Event()
-
-    def client():
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        while not stop.wait(0.01):
-            token = issuer.token(scopes=["items:read"])  # signed with the key in use now
-            connection.request("GET", "/v1/items/7", headers={"Authorization": f"Bearer {token}"})
-            answer = connection.getresponse()
-            answer.read()
-            answers[answer.status] += 1
-
     try:
         eventually(lambda: port_open(port))
-        threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
-        for thread in threads:
-            thread.start()
-        for _ in range(ROTATIONS):
-            time.sleep(EVERY_SECONDS)
-            issuer.rotate()
-        before = answers[200]
-        eventually(lambda: answers[200] > before + 100)
-        stop.set()
-        for thread in threads:
-            thread.join(30)
+        with Load(Reader(f"http://127.0.0.1:{port}", issuer), [ITEM], rate=RATE, clients=CLIENTS) as load:
+            for _ in range(ROTATIONS):
+                time.sleep(EVERY_SECONDS)
+                issuer.rotate()
+            load.wait_for(100)
     finally:
-        stop.set()
         process.terminate()
         assert process.wait(40) == 0
         issuer.stop()
-    assert set(answers) == {200}
-    assert answers[200] > 500
+    assert load.failures == []
+    assert set(load.answers) == {200}
+    assert load.answers[200] > 500

@@ -1,47 +1,6 @@
-import functools
-import subprocess
-
 import pytest
-import yaml
 
-from conftest import ROOT
-
-CHARTS = ROOT / "charts"
-LIBRARIES = ["base", "service"]
-SERVICES = sorted({path.name for path in CHARTS.iterdir()} - {*LIBRARIES, "platform", "gateway", "operator"})
-SHOP = [each["name"] for each in yaml.safe_load((CHARTS / "platform" / "Chart.yaml").read_text())["dependencies"]
-        if each["name"] in SERVICES]  # fmt: skip
-CASES = sorted(
-    path
-    for chart in (*SERVICES, "gateway", "operator", "platform")
-    for path in (CHARTS / chart / "ci").glob("*-values.yaml")
-)
-TOOLS = subprocess.run(
-    [ROOT / "ci" / "tools" / "install.sh", "--path"], capture_output=True, text=True, check=True
-).stdout.strip()
-KUBERNETES_VERSIONS = ("1.30.14", "1.36.3")  # the oldest and the newest that the charts are for
-# What each service answers with, and whether it keeps data and speaks by events.
-SERVING = {service: "grpc" if service == "inventory" else "http" for service in SERVICES}
-WITH_DATA = [service for service in SERVICES if service != "storefront"]
-
-
-def helm(*arguments):
-    return subprocess.run(
-        [f"{TOOLS}/helm", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=120
-    )
-
-
-@functools.cache
-def render(chart, case=None, *options):
-    """The chart's objects with a ci values file and further options."""
-    values = ("-f", case) if case else ()
-    done = helm("template", "r", CHARTS / chart, *values, *options)
-    assert done.returncode == 0, done.stderr
-    return [document for document in yaml.safe_load_all(done.stdout) if document]
-
-
-def case_id(path):
-    return f"{path.parent.parent.name}-{path.stem.removesuffix('-values')}"
+from support.charts import CASES, case_id, render
 
 
 @pytest.fixture(name="case", params=CASES, ids=case_id)
@@ -52,27 +11,3 @@ def _case(request):
 @pytest.fixture(name="objects")
 def _objects(case):
     return render(case.parent.parent.name, case)
-
-
-def of_kind(objects, *kinds):
-    return [item for item in objects if item["kind"] in kinds]
-
-
-def pod_templates(objects):
-    """(name, process, template) of everything that makes pods, a Microservice's processes and migration included."""
-    for item in of_kind(objects, "Deployment", "StatefulSet", "Job"):
-        template = item["spec"]["template"]
-        yield f"{item['kind']}/{item['metadata']['name']}", template["spec"]["containers"][0]["name"], template
-    for item in of_kind(objects, "Microservice"):
-        made = {process: each["template"] for process, each in item["spec"]["components"].items()}
-        made |= {"migrate": item["spec"]["migrations"]["expand"]} if "migrations" in item["spec"] else {}
-        for process, template in made.items():
-            yield f"Microservice/{item['metadata']['name']}/{process}", process, template
-
-
-def pods(objects):
-    """(name, pod spec, pod labels) of everything that makes pods."""
-    for name, _, template in pod_templates(objects):
-        yield name, template["spec"], template["metadata"]["labels"]
-    for item in of_kind(objects, "Pod"):
-        yield f"Pod/{item['metadata']['name']}", item["spec"], item["metadata"]["labels"]

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import pytest
 
-from charts.conftest import CHARTS
+from support.charts import CHARTS
 
 pytestmark = pytest.mark.charts
 LINES = 8

@@ -5,8 +5,8 @@ import base64
 import pytest
 import yaml
 
-from charts.conftest import CHARTS, helm, of_kind, pods, render
 from slipway_operator.gateway.reading import read
+from support.charts import CHARTS, helm, of_kind, pods, render
 
 pytestmark = pytest.mark.charts
 CHART = CHARTS / "gateway"

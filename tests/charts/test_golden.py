@@ -9,8 +9,8 @@ import os
 import pytest
 import yaml
 
-from charts.conftest import CHARTS, SHOP, of_kind, pod_templates, render
-from conftest import ROOT
+from support.charts import CHARTS, SHOP, of_kind, pod_templates, render
+from support.repository import ROOT
 
 pytestmark = pytest.mark.charts
 GOLDEN = ROOT / "tests" / "charts" / "golden"

@@ -6,10 +6,10 @@ import runpy
 import pytest
 import yaml
 
-from charts.conftest import CHARTS, SERVICES, SERVING, SHOP, WITH_DATA, helm, of_kind, pod_templates, render
-from conftest import ROOT
 from slipway_operator.spec.hashing import version_hash
 from slipway_operator.spec.microservice import MicroserviceSpec
+from support.charts import CHARTS, SERVICES, SERVING, SHOP, WITH_DATA, helm, of_kind, pod_templates, render
+from support.repository import ROOT
 
 pytestmark = pytest.mark.charts
 MANAGED = ("--set", "release.managed=true")

@@ -5,7 +5,7 @@ import shutil
 import pytest
 import yaml
 
-from charts.conftest import CASES, case_id, helm, of_kind
+from support.charts import CASES, case_id, helm, of_kind
 
 pytestmark = pytest.mark.charts
 AS_AN_OBJECT = """{{- define "notes" }}%s{{ end }}

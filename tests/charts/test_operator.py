@@ -5,10 +5,10 @@ import subprocess
 import pytest
 import yaml
 
-from charts.conftest import CHARTS, helm, of_kind, render
-from conftest import ROOT
 from slipway_operator.runtimes.kubernetes.settings import OperatorSettings
 from slipway_operator.spec import crds
+from support.charts import CHARTS, helm, of_kind, render
+from support.repository import ROOT
 
 pytestmark = pytest.mark.charts
 CHART = CHARTS / "operator"

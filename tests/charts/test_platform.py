@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from charts.conftest import CHARTS, SHOP, helm, of_kind, pods, render
-from conftest import ROOT
+from support.charts import CHARTS, SHOP, helm, of_kind, pods, render
+from support.repository import ROOT
 
 pytestmark = pytest.mark.charts
 CI = CHARTS / "platform" / "ci"

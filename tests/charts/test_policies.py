@@ -6,14 +6,20 @@ import subprocess
 import pytest
 import yaml
 
-from charts.conftest import (
+from inventory.settings import InventorySettings
+from orders.settings import OrdersSettings
+from slipway_chassis.config import AuthSettings, load
+from slipway_chassis.grpc.process import GrpcProcessSettings
+from slipway_chassis.http.process import HttpProcessSettings
+from slipway_chassis.workers import MigrateSettings, WorkerSettings
+from storefront.settings import StorefrontSettings
+from support.charts import (
     CASES,
     CHARTS,
     KUBERNETES_VERSIONS,
     LIBRARIES,
     SERVICES,
     SERVING,
-    TOOLS,
     WITH_DATA,
     case_id,
     helm,
@@ -22,14 +28,8 @@ from charts.conftest import (
     pods,
     render,
 )
-from conftest import ROOT
-from inventory.settings import InventorySettings
-from orders.settings import OrdersSettings
-from slipway_chassis.config import AuthSettings, load
-from slipway_chassis.grpc.process import GrpcProcessSettings
-from slipway_chassis.http.process import HttpProcessSettings
-from slipway_chassis.workers import MigrateSettings, WorkerSettings
-from storefront.settings import StorefrontSettings
+from support.repository import ROOT
+from support.tools import TOOLS
 from users.settings import UsersSettings
 
 pytestmark = pytest.mark.charts

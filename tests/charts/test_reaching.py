@@ -2,23 +2,13 @@
 
 import pytest
 
-from charts.conftest import CHARTS, of_kind, pod_templates, render
-from charts.reaching import Pod, matches, may_reach
-from slipway_operator.runtimes.kubernetes.objects import Owner, gate_job
-from slipway_operator.spec.gates import JobGate
+from support.charts import CHARTS, of_kind, pod_templates, render
+from support.network_policies import Pod, gate_labels, matches, may_reach
 
 pytestmark = pytest.mark.charts
 HOME, MONITORING, OPERATORS = (
     {"kubernetes.io/metadata.name": name} for name in ("shop", "monitoring", "slipway-system")
 )
-
-
-def gate_labels():
-    """Of a Job of a gate, as the operator makes it."""
-    template = {"spec": {"containers": [{"name": "ask", "image": "ask:1"}]}}
-    made = gate_job(Owner("r-orders", "uid"), "0a1b2c3d", "smoke", JobGate(template=template), attempt=1, run=1,
-                    first_started="", deadline_seconds=1, preview_url="")  # fmt: skip
-    return made["spec"]["template"]["metadata"]["labels"]
 
 
 [OPERATOR] = [

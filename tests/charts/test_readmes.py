@@ -4,8 +4,8 @@ import runpy
 
 import pytest
 
-from charts.conftest import CHARTS, SERVICES
-from conftest import ROOT
+from support.charts import CHARTS, SERVICES
+from support.repository import ROOT
 
 MAKING = runpy.run_path(str(ROOT / "ci" / "chart_readmes.py"))
 pytestmark = pytest.mark.charts

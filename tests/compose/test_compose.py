@@ -7,16 +7,16 @@ import sys
 import pytest
 import yaml
 
-from conftest import ROOT
 from inventory.settings import InventorySettings
 from orders.settings import OrdersSettings
-from shop import Customer
 from slipway_chassis.config import AuthSettings, DatabaseSettings
 from slipway_chassis.embedded.processes import free_port
 from slipway_chassis.grpc.process import GrpcProcessSettings
 from slipway_chassis.http.process import HttpProcessSettings
 from slipway_chassis.workers import WorkerSettings
 from storefront.settings import StorefrontSettings
+from support.repository import ROOT
+from support.shop import Customer
 from users.settings import UsersSettings
 
 SETTINGS = [HttpProcessSettings, GrpcProcessSettings, WorkerSettings, AuthSettings, DatabaseSettings]

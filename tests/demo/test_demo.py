@@ -10,9 +10,10 @@ import psutil
 import psycopg
 import pytest
 
-from conftest import ROOT, eventually
 from slipway_chassis.embedded import postgresql
 from slipway_chassis.embedded.processes import free_port, port_free, port_open
+from slipway_chassis.testing.plugin import eventually
+from support.repository import ROOT
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(600)]
 BASE_PORT = 22000

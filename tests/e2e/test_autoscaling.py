@@ -2,10 +2,11 @@
 
 import pytest
 
-from conftest import ROOT, eventually
-from e2e.conftest import GATEWAY, NAMESPACE, RELEASE, get, helm, kubectl, run
-from e2e.load import Load
-from shop import Customer
+from slipway_chassis.testing.plugin import eventually
+from support.kind.commands import GATEWAY, NAMESPACE, RELEASE, get, helm, kubectl, run
+from support.load import Load
+from support.repository import ROOT
+from support.shop import Customer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(900)]
 SERVICE = "storefront"

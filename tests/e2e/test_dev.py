@@ -12,8 +12,9 @@ import urllib.request
 
 import pytest
 
-from conftest import copy_repository, eventually
-from e2e.conftest import GATEWAY, kubectl, left
+from slipway_chassis.testing.plugin import eventually
+from support.kind.commands import GATEWAY, kubectl, left
+from support.repository import copy_repository
 
 pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1200), pytest.mark.usefixtures("cluster")]
 SOURCE = "services/storefront/src/storefront/entrypoints/http.py"

@@ -5,9 +5,10 @@ import json
 import pytest
 import yaml
 
-from conftest import ROOT, eventually
-from e2e.conftest import kubectl, left
-from e2e.releases import RELEASE_SECONDS, Microservice
+from slipway_chassis.testing.plugin import eventually
+from support.kind.commands import kubectl, left
+from support.kind.microservice import RELEASE_SECONDS, Microservice
+from support.repository import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 NAMESPACE = "examples"

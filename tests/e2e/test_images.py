@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from conftest import ROOT
-from e2e.conftest import run
+from support.kind.commands import run
+from support.repository import ROOT
 
 pytestmark = pytest.mark.e2e
 SERVICES = sorted({path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")} - {"chassis"})

@@ -5,17 +5,17 @@ import time
 
 import pytest
 
-from conftest import ROOT, eventually
-from e2e import managed
-from e2e.conftest import CONTEXT
-from e2e.managed import (
+from slipway_chassis.testing.plugin import eventually
+from support.kind import managed
+from support.kind.commands import CONTEXT
+from support.kind.managed import (
     MANAGED,
     NAME,
     NAMESPACE,
     RELEASE,
     TAG,
     VERSION,
-    Load,
+    LoadFromPod,
     Selectors,
     adopted,
     get,
@@ -28,7 +28,8 @@ from e2e.managed import (
     selector,
     upgrade,
 )
-from pipeline.gitlab import gitlab
+from support.pipeline.gitlab import gitlab
+from support.repository import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 OPERATOR = "slipway-operator"
@@ -85,7 +86,7 @@ def test_a_service_changes_hands_and_back_and_no_request_is_lost():
     refused = upgrade_refused(*MANAGED)
     assert f"kubectl slipway adopt {NAME}" in refused
 
-    with Load() as load, Selectors() as selectors:
+    with LoadFromPod() as load, Selectors() as selectors:
         assert "release.managed=true" in adopted()
         upgrade(*MANAGED)
         version = released()
@@ -173,7 +174,7 @@ def test_helm_s_rollback_is_a_switch_to_the_kept_version(running):
 def test_upgrades_one_after_the_other_and_every_switch_is_to_a_version_that_is_ready(four):
     upgrade(*MANAGED, "--set", "http.replicas=1", install=True, four=four)
     released()
-    with Load() as load, Selectors() as selectors:
+    with LoadFromPod() as load, Selectors() as selectors:
         for number in range(UPGRADES):
             setting = ("--set", f"settings.DEMO=number {number}", "--set", "http.replicas=1")
             upgrade(*MANAGED, *setting, four=four)

@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from charts.reaching import Pod, matches, may_reach
-from charts.test_reaching import gate_labels
-from conftest import ROOT, eventually
-from e2e.conftest import GATEWAY, NAMESPACE, OPERATOR_NAMESPACE, RELEASE, get, in_node, kubectl, run, sleeping_pod
+from slipway_chassis.testing.plugin import eventually
+from support.kind.auditor import sleeping_pod
+from support.kind.commands import GATEWAY, NAMESPACE, OPERATOR_NAMESPACE, RELEASE, get, in_node, kubectl, run
+from support.network_policies import Pod, gate_labels, matches, may_reach
+from support.repository import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.usefixtures("installed", "operator")]
 ELSEWHERE = "monitoring"

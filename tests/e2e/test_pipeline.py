@@ -9,24 +9,15 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
-from e2e.conftest import run
-from pipeline.gitlab import gitlab
-from pipeline.registry import Registry, logged_in
+from support.kind.commands import run
+from support.pipeline.gitlab import job
+from support.pipeline.registry import Registry, logged_in
+from support.repository import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500), pytest.mark.usefixtures("cluster")]
 MAIN = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
 TAG = run("ci/images.sh", "tag").strip()
 BUILT, RELEASED = ROOT / "build" / "images.txt", ROOT / "build" / "release"
-
-
-def job(folder, *names, **variables):
-    options = ("--force-shell-executor", "--no-evaluate-rule-changes")
-    done = gitlab(folder, *options, *names, timeout=1200, **variables)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    for name in names:
-        assert re.search(rf"PASS.*{name}", done.stdout), done.stdout[-2000:]
-    return done.stdout
 
 
 def make(*arguments):

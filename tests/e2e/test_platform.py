@@ -7,10 +7,11 @@ import uuid
 
 import pytest
 
-from conftest import ROOT, eventually
-from e2e.conftest import GATEWAY, NAMESPACE, RELEASE, get, helm, in_node, kubectl, left, run
-from e2e.load import Load
-from shop import Customer
+from slipway_chassis.testing.plugin import eventually
+from support.kind.commands import GATEWAY, NAMESPACE, RELEASE, get, helm, in_node, kubectl, left, run
+from support.load import Load
+from support.repository import ROOT
+from support.shop import Customer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.usefixtures("installed")]
 
@@ -143,14 +144,13 @@ def test_a_rolling_upgrade_under_load_fails_no_request_and_loses_no_event(servic
     new_tag = upgraded_image(service)
 
     with Load(customer, [*reads, ("POST", "/v1/orders", TEA)], rate=100) as load:
-        eventually(lambda: load.sent > 300)
+        load.wait_for(300)
         helm(
             "upgrade", RELEASE, ROOT / "charts" / "platform", "--reuse-values",
             "--set", f"{service}.image.tag={new_tag}", "--wait", "--timeout", "5m",
         )  # fmt: skip
         eventually(lambda: not pods_of(service) & old_pods, within=120)
-        after = load.sent
-        eventually(lambda: load.sent > after + 300)
+        load.wait_for(300)
 
     print(f"{load.sent} requests during the upgrade of {service}: {dict(load.answers)}, {len(load.failures)} failed")
     assert load.failures == []

@@ -2,8 +2,8 @@
 
 import pytest
 
-from e2e.conftest import CONTEXT, get, kubectl
-from e2e.test_pipeline import job
+from support.kind.commands import CONTEXT, get, kubectl
+from support.pipeline.gitlab import job
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500), pytest.mark.usefixtures("cluster")]
 MERGE_REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_DEFAULT_BRANCH": "main"}

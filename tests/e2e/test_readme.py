@@ -7,8 +7,9 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
-from e2e.conftest import CONTEXT, NAMESPACE, RELEASE, TOOLS, helm, kubectl, run
+from support.kind.commands import CONTEXT, NAMESPACE, RELEASE, helm, kubectl, run
+from support.repository import ROOT
+from support.tools import TOOLS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 ORDERS = f"{RELEASE}-orders"

@@ -13,11 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conftest import eventually
-from e2e.api import Watch
-from e2e.conftest import CONTEXT, NAMESPACE, NODE, OPERATOR_NAMESPACE, RELEASE, TOOLS, helm, in_node, kubectl, left
-from e2e.releases import QUICK, RELEASE_SECONDS, ROLLING, Microservice, switched_at
-from e2e.traffic import assert_no_event_was_lost_doubled_or_misordered, traffic
+from slipway_chassis.testing.plugin import eventually
+from support.kind.api import Watch
+from support.kind.commands import CONTEXT, NAMESPACE, NODE, OPERATOR_NAMESPACE, RELEASE, helm, in_node, kubectl, left
+from support.kind.microservice import QUICK, RELEASE_SECONDS, ROLLING, Microservice, switched_at
+from support.kind.traffic import assert_no_event_was_lost_doubled_or_misordered, traffic
+from support.tools import TOOLS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from conftest import eventually
-from e2e.conftest import NAMESPACE, RELEASE, kubectl
-from e2e.releases import GROUP, QUICK, RELEASE_SECONDS, Microservice
-from e2e.traffic import READS, assert_no_event_was_lost_doubled_or_misordered, traffic
+from slipway_chassis.testing.plugin import eventually
+from support.kind.commands import NAMESPACE, RELEASE, kubectl
+from support.kind.microservice import GROUP, QUICK, RELEASE_SECONDS, Microservice
+from support.kind.traffic import READS, assert_no_event_was_lost_doubled_or_misordered, traffic
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 PLAN = "together"

@@ -10,9 +10,10 @@ import json
 import pytest
 import yaml
 
-from charts.conftest import CASES, CHARTS, SERVING, SHOP, WITH_DATA, case_id
-from conftest import ROOT, eventually
-from e2e.conftest import get, helm, kubectl, left, run
+from slipway_chassis.testing.plugin import eventually
+from support.charts import CASES, CHARTS, SERVING, SHOP, WITH_DATA, case_id
+from support.kind.commands import get, helm, kubectl, left, run
+from support.repository import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1200)]
 NAMESPACE = "shapes"

@@ -7,8 +7,9 @@ import urllib.request
 
 import pytest
 
-from conftest import ROOT, eventually
-from e2e.conftest import GATEWAY, OPERATOR_NAMESPACE, get, helm, kubectl, left
+from slipway_chassis.testing.plugin import eventually
+from support.kind.commands import GATEWAY, OPERATOR_NAMESPACE, get, helm, kubectl, left
+from support.repository import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1500), pytest.mark.usefixtures("cluster")]
 

@@ -9,9 +9,11 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT, eventually
-from e2e.conftest import NAMESPACE, RELEASE, auditing, get, helm, kubectl, run
-from e2e.traffic import assert_no_event_was_lost_doubled_or_misordered, traffic
+from slipway_chassis.testing.plugin import eventually
+from support.kind.auditor import auditing
+from support.kind.commands import NAMESPACE, RELEASE, get, helm, kubectl, run
+from support.kind.traffic import assert_no_event_was_lost_doubled_or_misordered, traffic
+from support.repository import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(3000)]
 OURS = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component in (http,grpc,consumer,relay)"

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from conftest import eventually
-from shop import settings_of
 from slipway_chassis.embedded.processes import free_port
+from slipway_chassis.testing.plugin import eventually
+from support.shop import settings_of
 
 pytestmark = pytest.mark.integration
 

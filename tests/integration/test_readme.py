@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
 from slipway_chassis.config import KafkaSettings
 from slipway_chassis.embedded.processes import free_port
 from slipway_chassis.events import kafka as broker
+from support.repository import ROOT
 
 pytestmark = pytest.mark.integration
 SLIPWAY = str(Path(sys.executable).with_name("slipway"))

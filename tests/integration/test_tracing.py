@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from shop import settings_of
 from slipway_chassis.embedded.processes import free_port
+from support.shop import settings_of
 
 pytestmark = pytest.mark.integration
 

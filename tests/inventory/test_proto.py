@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from conftest import ROOT
+from support.repository import ROOT
 
 TOOLS = subprocess.run(
     [ROOT / "ci" / "tools" / "install.sh", "--path"], capture_output=True, text=True, check=True

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from kubernetes_api import NEEDS, Cluster
-from runtimes import FakeRuntime, KubernetesRuntime, LocalRuntime
+from support.cluster.control_plane import NEEDS, Cluster
+from support.runtimes import FakeRuntime, KubernetesRuntime, LocalRuntime
 
 RUNTIMES = [
     "fake",

@@ -7,7 +7,7 @@ import tomllib
 import grimp
 import pytest
 
-from conftest import ROOT
+from support.repository import ROOT
 
 FILES = [ROOT / "services/Dockerfile", ROOT / "operator/Dockerfile", ROOT / "operator/gateway.Dockerfile"]
 # What a package is called where it is installed from, if it differs from what is imported.

@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from charts.conftest import SERVICES
-from conftest import ROOT, copy_repository
-from pipeline.gitlab import FILES, commands, expanded, gitlab, jobs, listed, make_targets
+from support.charts import SERVICES
+from support.pipeline.gitlab import FILES, commands, expanded, gitlab, jobs, listed, make_targets
+from support.repository import ROOT, copy_repository
 
 BRANCH = {"CI_COMMIT_BRANCH": "feature", "CI_DEFAULT_BRANCH": "main"}
 MAIN = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}

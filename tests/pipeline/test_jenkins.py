@@ -3,8 +3,8 @@
 import re
 import subprocess
 
-from conftest import ROOT
-from pipeline.gitlab import make_targets
+from support.pipeline.gitlab import make_targets
+from support.repository import ROOT
 
 TEXT = (ROOT / "Jenkinsfile").read_text()
 SHELL = re.findall(r"sh '([^']+)'", TEXT)

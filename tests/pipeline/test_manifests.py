@@ -6,12 +6,13 @@ from itertools import chain
 import pytest
 import yaml
 
-from apiserver import ApiServer
-from charts.conftest import KUBERNETES_VERSIONS, TOOLS, WITH_DATA, render
-from conftest import ROOT
 from inventory.bootstrap import SERVICE as INVENTORY
 from orders.bootstrap import SERVICE as ORDERS
 from slipway_chassis.events.dead_letters import dead_letter_topic, retry_topic
+from support.charts import KUBERNETES_VERSIONS, WITH_DATA, render
+from support.cluster.api_server import ApiServer
+from support.repository import ROOT
+from support.tools import TOOLS
 from users.bootstrap import SERVICE as USERS
 
 pytestmark = pytest.mark.integration

@@ -22,11 +22,11 @@ import slipway_chassis.resilience.breaker
 import slipway_chassis.resilience.bulkhead
 import slipway_chassis.resilience.retry
 import slipway_chassis.timers  # noqa: F401 # metrics are made where they are counted
-from conftest import ROOT
 from slipway_chassis.telemetry.requests import RequestMetrics
 from slipway_operator.runtimes.kubernetes import analysing
 from slipway_operator.runtimes.kubernetes.looking import Key
 from slipway_operator.runtimes.kubernetes.metrics import Metrics
+from support.repository import ROOT
 
 MONITORING = ROOT / "k8s" / "monitoring"
 RULES = yaml.safe_load((MONITORING / "rules.yaml").read_text())["spec"]["groups"]

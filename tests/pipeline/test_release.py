@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from charts.conftest import CHARTS, LIBRARIES, helm, pods
-from conftest import ROOT
-from pipeline.registry import Registry, logged_in
+from support.charts import CHARTS, LIBRARIES, helm, pods
+from support.pipeline.registry import Registry, logged_in
+from support.repository import ROOT
 
 integration = pytest.mark.integration
 VERSION = "1.2.3"

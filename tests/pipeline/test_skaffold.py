@@ -8,8 +8,9 @@ import subprocess
 import pytest
 import yaml
 
-from charts.conftest import CHARTS, TOOLS, of_kind, pods
-from conftest import ROOT
+from support.charts import CHARTS, of_kind, pods
+from support.repository import ROOT
+from support.tools import TOOLS
 
 pytestmark = pytest.mark.integration
 PROFILES = ["dev", "debug", "ci", "blue-green"]

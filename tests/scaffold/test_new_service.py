@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from conftest import copy_repository
+from support.repository import copy_repository
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(900)]
 
@@ -34,7 +34,7 @@ def test_a_new_service_passes_every_check_untouched(workspace):
     run(workspace, "make", "setup", "lint", "types", "imports")
     run(workspace, "make", "generate")
     assert run(workspace, "git", "diff", "--stat") == ""
-    for tests in ("tests/parcels", "tests/charts", "tests/test_repository.py", "tests/operator/test_gateway.py"):
+    for tests in ("tests/parcels", "tests/charts", "tests/test_repository.py", "tests/operator/gateway"):
         assert "failed" not in run(workspace, "make", "unit", f"T={tests}")
     assert "passed" in run(workspace, "make", "integration", "T=tests/parcels")
 

@@ -11,11 +11,11 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode, checks
 
-from conftest import eventually
 from orders.bootstrap import SERVICE as ORDERS
-from shop import Customer
 from slipway_chassis.contracts.exporting import openapi
+from slipway_chassis.testing.plugin import eventually
 from storefront.bootstrap import SERVICE as STOREFRONT
+from support.shop import Customer
 from users.bootstrap import SERVICE as USERS
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(900)]

@@ -1,4 +1,4 @@
-"""Kafka in memory, for tests of handlers and policies. The suite in tests/contracts runs on it and on Kafka."""
+"""Kafka in memory, for tests of handlers and policies. tests/chassis/events/test_broker.py runs on it and on Kafka."""
 
 import zlib
 from collections import defaultdict

@@ -1,0 +1,184 @@
+"""The client's patience: what is tried again, what is told at once, how new a list is, and who may write."""
+
+import asyncio
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from aiohttp import web
+
+from slipway_chassis.embedded.processes import free_port
+from slipway_operator.errors import Missing, NotLeading, Outdated, Overloaded, Refused
+from slipway_operator.runtimes.kubernetes.access import Access
+from slipway_operator.runtimes.kubernetes.client import Client, NoFence
+from slipway_operator.runtimes.kubernetes.freshness import Freshness
+from slipway_operator.runtimes.kubernetes.kinds import DEPLOYMENT, EVENT, SERVICE
+
+
+class Api:
+    """Answers in the order it is told to, and keeps what it was asked."""
+
+    def __init__(self, *answers):
+        self.answers, self.asked = list(answers), []
+
+    async def answer(self, request):
+        self.asked.append((request.method, request.path_qs, await request.text()))
+        status, body, headers = self.answers.pop(0)
+        return web.json_response(body, status=status, headers=headers)
+
+
+def asking(api, story, *, fence=None, timeout=5):
+    pauses = []
+
+    async def pause(seconds):
+        pauses.append(seconds)
+
+    async def run():
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", api.answer)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        port = free_port()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        try:
+            access = Access(f"http://127.0.0.1:{port}")
+            async with Client(access, fence or NoFence(), pause=pause, timeout=timeout) as client:
+                return await story(client)
+        finally:
+            await runner.cleanup()
+
+    return asyncio.run(run()), pauses
+
+
+SERVICE_MANIFEST = {"metadata": {"name": "orders"}, "spec": {}}
+
+
+def test_a_server_that_asks_for_patience_gets_it():
+    api = Api((429, {}, {"Retry-After": "3"}), (503, {}, {}), (200, {"ok": 1}, {}))
+    found, pauses = asking(api, lambda client: client.apply(SERVICE, "shop", SERVICE_MANIFEST))
+
+    assert found == {"ok": 1}
+    assert pauses[0] == 3
+    assert len(pauses) == 2
+
+
+def test_patience_has_an_end():
+    api = Api(*[(503, {"message": "etcd is away"}, {"Retry-After": "9999"})] * 4)
+    with pytest.raises(Overloaded, match="etcd is away") as caught:
+        asking(api, lambda client: client.list(SERVICE, "shop"))
+    assert caught.value.retriable
+
+
+@pytest.mark.parametrize(("status", "error"), [(409, Outdated), (403, Refused), (422, Refused), (404, Missing)])
+def test_what_time_does_not_heal_is_told_at_once(status, error):
+    api = Api((status, {"message": "why"}, {}))
+    with pytest.raises(error, match=f"PATCH /api/v1/namespaces/shop/services/orders: {status} why"):
+        asking(api, lambda client: client.apply(SERVICE, "shop", SERVICE_MANIFEST))
+
+
+def test_a_write_is_an_apply_with_one_manager():
+    api = Api((200, {}, {}))
+    asking(api, lambda client: client.apply(DEPLOYMENT, "shop", SERVICE_MANIFEST))
+
+    method, path, body = api.asked[0]
+    assert method == "PATCH"
+    assert path == "/apis/apps/v1/namespaces/shop/deployments/orders?fieldManager=slipway-operator&force=true"
+    assert '"apiVersion": "apps/v1"' in body
+
+
+def test_lists_are_read_to_their_end():
+    first = {"items": [{"n": 1}], "metadata": {"continue": "more"}}
+    api = Api((200, first, {}), (200, {"items": [{"n": 2}], "metadata": {}}, {}))
+    found, _ = asking(api, lambda client: client.list(SERVICE, "shop", selector="a=b"))
+
+    assert found == [{"n": 1}, {"n": 2}]
+    assert "labelSelector=a%3Db" in api.asked[0][1]
+    assert "continue=more" in api.asked[1][1]
+
+
+def page(version):
+    return (200, {"items": [], "metadata": {"resourceVersion": version}}, {})
+
+
+def asked_for(request):
+    query = parse_qs(urlsplit(request[1]).query)
+    return query.get("resourceVersion", [""])[0]
+
+
+def test_a_recent_list_is_no_older_than_what_was_told_read_or_written():
+    written = (200, {"metadata": {"resourceVersion": "70"}}, {})
+    api = Api(page("50"), page("50"), page("60"), written, page("70"), page("80"), page("51"))
+
+    async def story(client):
+        await client.list(SERVICE, "shop", recent=True)  # nothing is known yet: as the storage has it
+        await client.list(SERVICE, "shop", recent=True)
+        client._freshness.saw(SERVICE, "60")
+        client._freshness.saw(SERVICE, "55")  # told late
+        await client.list(SERVICE, "shop", recent=True)
+        await client.apply(SERVICE, "shop", SERVICE_MANIFEST)
+        await client.list(SERVICE, "shop", recent=True)
+        await client.list(SERVICE, "shop")
+        await client.list(DEPLOYMENT, "shop", recent=True)  # another kind
+
+    asking(api, story)
+    assert [asked_for(each) for each in api.asked] == ["", "50", "60", "", "70", "", ""]
+    assert "resourceVersionMatch=NotOlderThan" in api.asked[1][1]
+
+
+def test_a_storage_that_counts_from_an_earlier_number_is_asked_itself():
+    late = (504, {"message": "Too large resource version: 9000, current: 50"}, {})
+    api = Api(*[late] * 4, page("50"), page("51"))
+
+    async def story(client):
+        client._freshness.saw(SERVICE, "9000")
+        await client.list(SERVICE, "shop", recent=True)
+        await client.list(SERVICE, "shop", recent=True)
+
+    asking(api, story)
+    assert [asked_for(each) for each in api.asked] == [*["9000"] * 4, "", "50"]
+
+
+def test_whoever_leads_anew_believes_no_cache():
+    known = Freshness()
+    known.saw(SERVICE, "60")
+    known.saw(SERVICE, "not a number")
+    assert known.least(SERVICE)["resourceVersion"] == "60"
+    known.forget()
+    assert known.least(SERVICE) == {}
+
+
+def test_what_is_gone_needs_no_deletion_and_what_is_there_no_creation():
+    api = Api((404, {}, {}), (404, {}, {}), (409, {}, {}))
+
+    async def story(client):
+        await client.delete(SERVICE, "shop", "orders")
+        assert await client.get(SERVICE, "shop", "orders") is None
+        assert not await client.create(EVENT, "shop", SERVICE_MANIFEST)
+
+    asking(api, story)
+
+
+class Closed:
+    def check(self):
+        raise NotLeading("another one leads")
+
+
+WRITES = {
+    "apply": lambda client: client.apply(SERVICE, "shop", SERVICE_MANIFEST),
+    "merge": lambda client: client.merge(SERVICE, "shop", "orders", {}),
+    "create": lambda client: client.create(SERVICE, "shop", SERVICE_MANIFEST),
+    "replace": lambda client: client.replace(SERVICE, "shop", SERVICE_MANIFEST),
+    "delete": lambda client: client.delete(SERVICE, "shop", "orders"),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+def test_who_does_not_lead_writes_nothing(write):
+    api = Api()
+    with pytest.raises(NotLeading):
+        asking(api, write, fence=Closed())
+    assert not api.asked
+
+
+def test_reading_is_free():
+    api = Api((200, {"items": []}, {}))
+    assert asking(api, lambda client: client.list(SERVICE, "shop"), fence=Closed())[0] == []

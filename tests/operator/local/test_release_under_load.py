@@ -1,0 +1,165 @@
+"""`slipway up` with the whole shop, released and rolled back while customers order, and killed in the middle of it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import psycopg
+import pytest
+
+from slipway_chassis.config import KafkaSettings
+from slipway_chassis.embedded.processes import free_port
+from slipway_chassis.testing.plugin import eventually
+from support.load import Load
+from support.orders_audit import assert_in_order, listed, orders_of
+from support.repository import ROOT
+from support.shop import Customer
+
+pytestmark = [pytest.mark.demo, pytest.mark.timeout(900)]
+BASE_PORT = 30000
+SLIPWAY = [sys.executable, "-m", "slipway_chassis"]
+ORDER = {"item": "tea", "quantity": 1, "unit_price_cents": 350}
+REQUESTS = [("POST", "/v1/orders", ORDER), ("GET", "/v1/orders", None)]
+RATE = 30
+
+
+class Up:
+    """`slipway up` in a process of its own, as people start it."""
+
+    def __init__(self, folder):
+        self.data = folder / "up"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.output = folder / "up.log"
+
+    def start(self):
+        options = ["--data", self.data, "--port", self.port, "--base-port", BASE_PORT]
+        # The log of this start alone, so that its last words can be waited for.
+        with self.output.open("w") as output:
+            command = [*SLIPWAY, "up", *map(str, options)]
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
+        eventually(lambda: "the gateway is at" in self.text() or self.process.poll() is not None, within=240)
+        assert self.process.poll() is None, self.text()
+
+    def text(self):
+        return self.output.read_text()
+
+    def kill(self):
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(120)
+
+    def slipway(self, *words):
+        command = [*SLIPWAY, *words, "--data", str(self.data)]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
+
+    def journal(self):
+        file = self.data / "releases" / "orders" / "journal"
+        return file.read_text() if file.exists() else ""
+
+    def status(self):
+        return json.loads((self.data / "releases" / "orders" / "status.json").read_text())
+
+    def rows(self, service, statement):
+        password = (self.data / "postgresql" / "password").read_text().strip()
+        url = f"postgresql://{service}:{password}@127.0.0.1:{BASE_PORT}/{service}"
+        with psycopg.connect(url, connect_timeout=5, autocommit=True) as connection:
+            return connection.execute(statement).fetchall()
+
+    @property
+    def kafka_settings(self):
+        return KafkaSettings(kafka_bootstrap_servers=f"127.0.0.1:{BASE_PORT + 1}")
+
+
+@pytest.fixture(scope="module", name="up")
+def _up(run_folder):
+    running = Up(run_folder)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def assert_every_event_once(up):
+    """Every order was settled, is on the list of its customer as it is, and took one item off the shelf."""
+    eventually(lambda: "placed" not in {status for status, _ in orders_of(up).values()}, within=180, every=0.5)
+    stored = orders_of(up)
+    eventually(lambda: listed(up) == {order: status for order, (status, _) in stored.items()}, within=180, every=0.5)
+    [(held,)] = up.rows("inventory", "SELECT reserved + sold FROM items WHERE sku = 'tea'")
+    assert held == len(stored)
+    assert_in_order(up, {order: version for order, (_, version) in stored.items()})
+
+
+def test_a_release_and_a_rollback_fail_no_request_and_lose_no_event(up):
+    customer = Customer(up.url)
+
+    with Load(customer, REQUESTS, rate=RATE, clients=6) as load:
+        load.wait_for(RATE)
+        released = up.slipway("release", "orders", "--version", "2")
+        assert released.returncode == 0, released.stdout + released.stderr
+        shown = up.slipway("status", "orders").stdout
+        back = up.slipway("rollback", "orders")
+        assert back.returncode == 0, back.stdout + back.stderr
+        load.wait_for(RATE)
+
+    assert load.failures == []
+    print(f"{load.sent} requests during a release and a rollback, 0 failed")
+    assert "  2          answers requests (1/1 ready)" in shown
+    told = [line.split()[3] for line in released.stdout.splitlines() if line.split()[2] == "orders"]
+    assert [each for each in told if each[0].isupper()] == [
+        "Release", "Migrating", "Starting", "Checking", "HandingOver", "Switching", "Watching", "Draining",
+    ]  # fmt: skip
+    assert set(load.created) <= set(orders_of(up))
+    assert_every_event_once(up)
+
+
+def test_killing_it_in_the_middle_of_a_release_costs_no_event_and_it_goes_on(up):
+    """Requests fail while nothing runs; what was answered before is there, and the release comes to its end."""
+    customer = Customer(up.url)
+    orders = [customer.call("POST", "/v1/orders", ORDER)[1]["id"] for _ in range(20)]
+    asking = subprocess.Popen(
+        [*SLIPWAY, "release", "orders", "--version", "3", "--data", str(up.data)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    begin = len(up.journal())
+    eventually(lambda: "HandingOver" in up.journal()[begin:], within=180)
+
+    up.kill()
+    told = asking.communicate(timeout=120)[0]
+    up.start()
+
+    assert "started again, it goes on with this release" in told
+    eventually(lambda: up.status()["phase"] == "Released", within=180)
+    assert "  3          answers requests (1/1 ready)" in up.slipway("status", "orders").stdout
+    assert set(orders) <= set(orders_of(up))
+    assert_every_event_once(up)
+
+
+def test_a_version_that_can_not_start_is_held_and_said(up, tmp_path):
+    (tmp_path / "orders").mkdir()
+    (tmp_path / "orders" / "__init__.py").write_text("raise RuntimeError('no such thing')\n")
+
+    done = up.slipway("release", "orders", "--version", "broken", "--from", str(tmp_path))
+
+    assert done.returncode == 1
+    assert "orders stays with version" in done.stderr
+    assert "no such thing" in done.stderr
+    assert Customer(up.url).call("GET", "/v1/orders")[0] == 200
+
+
+def test_who_asks_wrongly_gets_a_sentence(up):
+    assert (
+        "there is no service payments, only: users, orders"
+        in up.slipway("release", "payments", "--version", "2").stderr
+    )
+    assert "has no version nine; kept:" in up.slipway("rollback", "orders", "nine").stderr
+    assert (
+        "dev is the working tree itself" in up.slipway("release", "orders", "--version", "dev", "--set", "A=1").stderr
+    )

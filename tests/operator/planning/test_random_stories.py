@@ -1,0 +1,100 @@
+"""Random stories: whatever happens, in whatever order, the promises hold and the world comes to rest.
+
+The checks of each single step are in support.release_world.World.carry_out, those of a world at rest in
+support.random_stories.
+"""
+
+import multiprocessing
+import random
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slipway_operator.planning import decisions, gating, handover, planner, sizes, stages
+from slipway_operator.planning.situation import Situation
+from slipway_operator.planning.steps import NoteActivity
+from support.random_stories import stories, story
+from support.release_world import Broken, World, random_nature, version_desired
+
+STORIES = 100_000
+WORLDS = 1000  # each lives through a hundred stories, one after the other
+PROCESSES = 2
+
+
+@pytest.mark.timeout(900)  # less than a minute on two idle cores; CI's are seldom idle
+def test_a_hundred_thousand_stories_keep_every_promise():
+    """One of 25 is followed by a release that must succeed, whatever the world has come to."""
+    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
+        told = sum(pool.map(stories, range(WORLDS), [STORIES // WORLDS] * WORLDS, chunksize=10))
+
+    assert told == STORIES
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=100, deadline=None)
+def test_stories_that_hypothesis_makes_up(chance):
+    """The same, with a search for the shortest story that breaks a promise."""
+    world = World(desired=version_desired("v1"))
+    story(world, chance)
+    story(world, chance)
+
+
+@given(st.randoms(use_true_random=False), st.timedeltas(timedelta(days=-9999), timedelta(days=9999)))
+@settings(max_examples=50, deadline=None)
+def test_a_plan_depends_on_no_clock_but_the_given_one(chance, shift):
+    """Had everything happened at another time, the steps would be the same."""
+    world, later = World(desired=version_desired("v1")), World(desired=version_desired("v1"))
+    later.now += shift
+    for one in (world, later):
+        one.natures["v2"] = random_nature(random.Random(7))
+    for number in range(60):
+        if number == 20:
+            world.release("v2")
+            later.release("v2")
+        assert world.round().steps == tuple(shifted(step, -shift) for step in later.round().steps)
+        world.tick()
+        later.tick()
+
+
+def shifted(step, shift):
+    if not isinstance(step, NoteActivity):
+        return step
+    noted = step.noted
+    times = {name: getattr(noted, name) for name in ("active_from", "active_until")}
+    return replace(step, noted=replace(noted, **{name: each and each + shift for name, each in times.items()}))
+
+
+# What a careless planner would do; each must be noticed, or the checks above prove nothing.
+CARELESS = {
+    "new consumers do not wait for the old ones": (handover, "_still_there", lambda *_, **__: ""),
+    "consumers overlap": (handover, "_exclusive", lambda s, v, **_: handover._overlapping(s, v, "consumer")),
+    "one ready pod is enough, and none as well": (Situation, "enough", lambda *_: True),
+    "former versions are stopped while requests reach them": (sizes, "_may_stop", lambda *_: True),
+    "gates are not asked": (gating, "before_promotion", lambda *_: gating.Verdict()),
+    "people are not asked": (stages, "_FORWARD", tuple(c for c in stages._FORWARD if c is not stages._promoting)),
+    "nothing ever fails": (decisions, "gives_up", lambda *_: None),
+    "a failed version is not held": (decisions, "_goal", lambda *looked: looked[-1].version),
+    "former versions are left running": (sizes, "_may_stop", lambda *_: False),
+    "the preview is switched at once": (stages, "_starting", None),
+    "a pause is not seen": (planner, "_paused", None),
+}
+
+
+@pytest.mark.parametrize("where", CARELESS.values(), ids=CARELESS)
+def test_the_stories_notice_a_careless_planner(monkeypatch, where):
+    module, name, instead = where
+    if name == "_starting":
+        module, name = stages, "_FORWARD"
+        instead = tuple(check for check in stages._FORWARD if check is not stages._starting)
+    if name == "_paused":
+        original = planner.plan
+        instead = lambda observed, desired, now: original(observed, replace(desired, paused=False), now)  # noqa: E731
+    monkeypatch.setattr(module, name, instead)
+
+    with pytest.raises(Broken):
+        for seed in range(300):
+            stories(seed, 20)

@@ -1,0 +1,91 @@
+"""The way back to a version that is kept."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from slipway_operator.planning.steps import RunGate, StartMigration, SwitchActive, UnmarkDraining
+from support.release_world import Nature, running, told, until
+
+
+class TestRollback:
+    def test_it_is_one_switch_while_the_old_version_is_up(self):
+        world = running()
+        world.release("v2", scale_down_delay=timedelta(seconds=3600))
+        until(world, lambda: world.shown.phase == "Finishing")
+        world.tick(4)
+        world.story.clear()
+        world.desired = replace(world.desired, pinned="v1")
+        world.round()
+        world.round()
+
+        assert world.active == "v1"
+        assert told(world, SwitchActive, UnmarkDraining)[:2] == [UnmarkDraining("v1"), SwitchActive("v1")]
+        assert told(world, RunGate, StartMigration) == []
+        world.settle(limit=400)
+        assert world.consuming() == {"v1"}
+        assert world.facts.history[-1].kind == "Rollback"
+
+    def test_a_version_that_is_down_is_started_first(self):
+        world = running()
+        world.release("v2")
+        world.settle()
+        world.desired = replace(world.desired, pinned="v1", replicas=3)
+        world.settle()
+
+        assert world.active == world.facts.stable == "v1"
+        assert world.ready("v1") == 3
+        assert not world.versions["v2"].serving["http"].alive
+
+    def test_naming_the_active_version_aborts_a_release(self):
+        world = running()
+        world.release("v2", auto_promote=False)
+        world.settle()
+        world.desired = replace(world.desired, pinned="v1")
+        world.settle()
+
+        assert world.active == "v1"
+        assert not world.versions["v2"].serving["http"].alive
+        assert world.facts.history[-1].result == "Superseded"
+
+    def test_a_version_that_is_not_kept_is_refused_with_those_that_are(self):
+        world = running()
+        world.desired = replace(world.desired, pinned="aaaaaaaa")
+        world.settle()
+
+        assert world.shown.phase == "Blocked"
+        assert world.shown.blocked_by == "release.activeVersion names aaaaaaaa, which is not kept; kept: v1"
+
+    def test_no_version_comes_back_below_the_floor_of_the_schema(self):
+        world = running()
+        world.release("v2", contract=True)
+        world.settle()
+        world.desired = replace(world.desired, pinned="v1")
+        world.settle()
+
+        assert world.active == "v2"
+        assert "can't come back: the contract migration of v2" in world.shown.blocked_by
+
+    def test_what_could_answer_is_not_taken_away_when_the_target_dies(self):
+        """With Rolling, the stable version gives its pods up after the switch; not when they are the last."""
+        world = running(rolling=True)
+        world.release("v2")
+        world.settle()
+        world.desired = replace(world.desired, pinned="v1")
+        until(world, lambda: world.active == "v1")
+        world.versions["v1"].serving["http"].lose(9)
+        world.behind = {"v1": 2}
+        world.round()
+
+        assert world.ready("v2") == 2
+        assert world.active == "v2"
+
+    def test_a_rollback_that_does_not_start_stays_where_it_is(self):
+        world = running()
+        world.release("v2")
+        world.settle()
+        world.natures["v1"] = Nature(starts=False)
+        world.desired = replace(world.desired, pinned="v1")
+        world.settle()
+
+        assert world.active == "v2"
+        assert world.facts.held.version == "v1"

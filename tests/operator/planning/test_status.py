@@ -1,0 +1,95 @@
+"""What the planner remembers in the status, and notes on each version."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from slipway_operator.planning.observed import GateState, Noted
+from slipway_operator.planning.remembering import facts_of, status_of
+from slipway_operator.planning.steps import NoteActivity
+from slipway_operator.spec.status import MicroserviceStatus
+from support.release_world import START, Nature, World, running, told, version_desired
+
+
+class TestStatus:
+    def test_the_facts_survive_the_way_through_the_status_at_every_step(self):
+        """So an operator that starts anew with the status alone decides the same."""
+        world, status = World(desired=version_desired("aaaaaaaa", contract=True)), MicroserviceStatus()
+        for number in range(120):
+            if number == 30:
+                world.release("bbbbbbbb", replicas=5)
+            if number == 70:
+                world.release("cccccccc", Nature(watched=GateState.FAILED))
+            made = world.round()
+            status = status_of(made, status, selector="pods", generation=1, now=world.now)
+            assert facts_of(status) == made.facts
+            world.facts = facts_of(MicroserviceStatus.model_validate_json(status.model_dump_json(by_alias=True)))
+            world.tick()
+
+        assert [each.result for each in status.history] == ["Succeeded", "Succeeded", "Failed"]
+        assert status.active_version == status.stable_version == "bbbbbbbb"
+        assert status.selector == "pods"
+        assert (status.readiness, status.consumers) == ("5/5", "1/1 of bbbbbbbb")
+
+    def test_at_rest_nothing_is_written(self):
+        world = running("aaaaaaaa")
+        before = status_of(world.plan(), MicroserviceStatus(), selector="pods", generation=1, now=world.now)
+        world.now += timedelta(hours=1)
+        made = world.plan()
+
+        assert made.steps == ()
+        assert status_of(made, before, selector="pods", generation=1, now=world.now) == before
+
+    def test_a_condition_keeps_the_time_of_its_last_change(self):
+        world = running("aaaaaaaa")
+        before = status_of(world.plan(), MicroserviceStatus(), selector="pods", generation=1, now=world.now)
+        world.now += timedelta(hours=1)
+        world.release("bbbbbbbb")
+        after = status_of(world.plan(), before, selector="pods", generation=2, now=world.now)
+        since = {each.type: each.last_transition_time for each in after.conditions}
+
+        assert since["Ready"] == since["Reconciling"] == world.now
+        assert since["ConsumersHandedOver"] == START + (before.conditions[-1].last_transition_time - START)
+        assert after.observed_generation == 2
+
+
+class TestNotes:
+    """What `kubectl get sv` tells of each version."""
+
+    def test_they_tell_who_took_over_and_when(self):
+        world = running()
+        world.release("v2")
+        world.settle()
+        old, new = world.versions["v1"].noted, world.versions["v2"].noted
+
+        assert new.active_until is None
+        assert old.active_from < old.active_until == new.active_from
+        assert old.because == "v2 (v2) took over"
+        assert len(told(world, NoteActivity)) == 3  # one for the first version, two for a release
+
+    def test_they_tell_why_a_version_failed_that_was_never_active(self):
+        world = running()
+        world.release("v2", Nature(gate=GateState.FAILED))
+        world.settle()
+
+        assert world.versions["v2"].noted == Noted(because="gate smoke failed")
+        assert world.versions["v1"].noted.active_until is None
+
+    def test_they_tell_why_a_version_failed_while_it_was_watched(self):
+        world = running()
+        world.release("v2", Nature(watched=GateState.FAILED))
+        world.settle()
+
+        assert world.versions["v2"].noted.because == "gate errors failed"
+        assert world.versions["v2"].noted.active_from < world.versions["v2"].noted.active_until
+        assert world.versions["v1"].noted.active_until is None
+
+    def test_a_version_that_comes_back_begins_anew(self):
+        world = running()
+        world.release("v2")
+        world.settle()
+        before = world.versions["v1"].noted
+        world.desired = replace(world.desired, pinned="v1")
+        world.settle()
+
+        assert world.versions["v1"].noted.active_from > before.active_until
+        assert world.versions["v1"].noted.active_until is None

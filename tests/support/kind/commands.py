@@ -1,0 +1,67 @@
+"""Commands for the kind cluster and for the shop that `make e2e` has installed there."""
+
+import json
+import os
+import subprocess
+
+from support.repository import ROOT
+from support.tools import TOOLS
+
+GATEWAY = "http://127.0.0.1:30080"
+RELEASE, NAMESPACE = "slipway", "shop"
+OPERATOR_NAMESPACE = "slipway-system"
+CLUSTER = os.environ.get("KIND_CLUSTER", "slipway")
+CONTEXT, NODE = f"kind-{CLUSTER}", f"{CLUSTER}-control-plane"
+
+
+def run(*command, check=True, timeout=300, stdin=None, text=True):
+    done = subprocess.run(
+        [str(part) for part in command],
+        input=stdin, capture_output=True, text=text, check=False, timeout=timeout, cwd=ROOT,
+    )  # fmt: skip
+    assert not check or done.returncode == 0, f"{command}:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def kubectl(*arguments, namespace=NAMESPACE, **options):
+    return run(f"{TOOLS}/kubectl", "--context", CONTEXT, "-n", namespace, *arguments, **options)
+
+
+def helm(*arguments, namespace=NAMESPACE, four=False, **options):
+    tool = f"{TOOLS}/helm4" if four else f"{TOOLS}/helm"
+    return run(tool, "--kube-context", CONTEXT, "-n", namespace, *arguments, **options)
+
+
+def get(*arguments, **options):
+    return json.loads(kubectl("get", *arguments, "-o", "json", **options))
+
+
+def in_node(*command):
+    """What a command prints on the cluster's only node, which is a container."""
+    return run("docker", "exec", NODE, *command)
+
+
+def left(more="", **options):
+    """What is in the namespace although nothing should be."""
+    items = get(f"deploy,sts,rs,po,svc,cm,secret,sa,pvc,job,hpa,pdb,netpol{more}", **options)["items"]
+    return [
+        f"{each['kind']}/{each['metadata']['name']}"
+        for each in items
+        if each["metadata"]["name"] not in ("kube-root-ca.crt", "default")
+    ]
+
+
+def install_operator():
+    """Two replicas, under the restricted Pod Security Standard. Returns the tag of its image."""
+    tag = run(f"{ROOT}/ci/images.sh", "tag").strip()
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", ROOT / "k8s" / "crds")
+    manifest = json.dumps({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": OPERATOR_NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+    })  # fmt: skip
+    kubectl("apply", "-f", "-", stdin=manifest)
+    helm(
+        "upgrade", "--install", "slipway-operator", ROOT / "charts" / "operator", "--set", f"image.tag={tag}",
+        "--set", "crds.install=false", "--wait", "--timeout", "5m", namespace=OPERATOR_NAMESPACE,
+    )  # fmt: skip
+    return tag

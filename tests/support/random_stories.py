@@ -1,0 +1,211 @@
+"""Random stories for release_world: what people, clusters and clocks do to a release, in any order."""
+
+import gc
+import random
+from dataclasses import replace
+from datetime import timedelta
+
+from slipway_operator.planning.desired import PlanWish
+from slipway_operator.planning.facts import Stage
+from slipway_operator.planning.observed import ANY, JobState, Noted
+from slipway_operator.planning.steps import RunGate, ScaleServing, ScaleWorkers, SelectPreview
+from support.release_world import Broken, Nature, World, random_nature, version_desired
+
+GATES = version_desired("any").gates
+
+
+def push(world, chance):
+    known = [*world.versions, world.desired.version]
+    if chance.random() < 0.2:
+        world.release(chance.choice(known), fingerprint=f"again{chance.random()}")
+        return
+    name = f"v{len(world.natures)}{chance.choice(['', '', 'g', 'w'])}"
+    world.release(name, random_nature(chance), **shape(chance))
+
+
+def shape(chance):
+    return {
+        "auto_promote": chance.random() < 0.8,
+        "rolling": chance.random() < 0.25,
+        "expand": chance.random() < 0.5,
+        "contract": chance.random() < 0.2,
+        "replicas": chance.choice([1, 2, 2, 4]),
+        "scale_down_delay": timedelta(seconds=chance.choice([0, 30, 30, 90])),
+        "gates": chance.choice([(), GATES, GATES, GATES]),
+    }
+
+
+def autoscale(world, chance):
+    world.desired = replace(world.desired, replicas=chance.choice([1, 2, 3, 5, 8]))
+
+
+def lose_pods(world, chance):
+    if world.versions:
+        view = world.versions[chance.choice(list(world.versions))]
+        for pods in [*view.serving.values(), *view.workers.values()]:
+            pods.lose(chance.choice([1, 2, 9]))
+
+
+def change_nature(world, chance):
+    """A version that worked breaks, or one that was broken is mended from outside."""
+    if world.versions:
+        name = chance.choice(list(world.versions))
+        world.natures[name] = random_nature(chance) if chance.random() < 0.5 else Nature()
+
+
+def promote(world, chance):
+    world.desired = replace(world.desired, promote=world.desired.version)
+
+
+def roll_back(world, chance):
+    if world.versions:
+        world.desired = replace(world.desired, pinned=chance.choice([*world.versions, "gone"]))
+
+
+def unpin(world, chance):
+    world.desired = replace(world.desired, pinned=None)
+
+
+def pause(world, chance):
+    world.desired = replace(world.desired, paused=not world.desired.paused)
+
+
+def edit_strategy(world, chance):
+    world.desired = replace(world.desired, rolling=not world.desired.rolling)
+
+
+def retry(world, chance):
+    world.desired = replace(world.desired, fingerprint=f"retry{chance.random()}")
+
+
+def plan_says(world, chance):
+    """A ReleasePlan begins, goes on, fails, or is deleted."""
+    order = chance.choice(["Hold", "Wait", "Go", "Go", "Return", None])
+    former = world.desired.wish
+    came_from = former.came_from if former and chance.random() < 0.8 else world.facts.stable or ""
+    world.desired = replace(world.desired, wish=PlanWish("shop", order, came_from, "a test") if order else None)
+
+
+def lose_service(world, chance):
+    world.active, world.selected, world.behind = None, None, {}
+
+
+def lose_broker(world, chance):
+    world.broker = not world.broker
+
+
+def lose_status(world, chance):
+    world.facts = type(world.facts)()
+
+
+def lose_record(world, chance):
+    """Somebody deletes a record: what runs goes on running."""
+    if world.versions:
+        name = chance.choice(list(world.versions))
+        view = world.versions[name]
+        for key in [key for key in world.gates if key[0] == name]:
+            del world.gates[key]
+        world.lost.add(name)
+        view.recorded, view.retired, view.noted = False, "", Noted()
+        if not any(pods.wanted or pods.alive for pods in [*view.serving.values(), *view.workers.values()]):
+            del world.versions[name]
+
+
+def wait(world, chance):
+    """Time passes while the operator is down."""
+    world.tick(chance.choice([1, 2, 9]))
+
+
+def work(world, chance):
+    """The operator goes on for a while, is killed at some step, and some steps are refused."""
+    for _ in range(chance.choice([1, 1, 2, 4])):
+        refused = chance.choice([(), (), (), ScaleServing, ScaleWorkers, RunGate, SelectPreview])
+        world.round(killed_after=chance.choice([None, None, 0, 1, 2, 3]), refused=refused)
+        if chance.random() < 0.8:
+            world.tick()
+
+
+THINGS = [
+    push, push, push, autoscale, lose_pods, change_nature, promote, roll_back, unpin, pause, edit_strategy, retry,
+    plan_says, lose_service, lose_broker, lose_status, lose_record, wait,
+]  # fmt: skip
+
+
+def story(world, chance):
+    """A handful of things happen between looks of the operator.
+
+    More than half of the stories go over into the next one; after the others nothing happens, and the world must rest.
+    """
+    if world.desired.paused and chance.random() < 0.7:
+        world.desired = replace(world.desired, paused=False)
+    for _ in range(chance.randrange(1, 4)):
+        thing = chance.choice(THINGS)
+        world.story.append(f"--- {thing.__name__}")
+        thing(world, chance)
+        work(world, chance)
+    if chance.random() < 0.6:
+        return
+    world.broker = True
+    world.settle()
+    at_rest(world)
+    if chance.random() < 0.1:
+        a_good_version_gets_through(world)
+
+
+def a_good_version_gets_through(world):
+    """No state is a dead end, whatever is broken: a fix can be released from it."""
+    name = f"good{len(world.natures)}"
+    world.release(name, Nature(), auto_promote=True, paused=False, wish=None)
+    world.settle()
+    if (world.active, world.facts.stable, world.facts.release) != (name, name, None):
+        world.fail(f"{name} did not get through: {world.shown}")
+    at_rest(world)
+
+
+def at_rest(world):
+    desired, facts, active = world.desired, world.facts, world.active
+    assert not world.plan().steps
+    if desired.paused:
+        return
+    if active == ANY and not (facts.release and facts.release.kind == "Install"):
+        world.fail("at rest, the active Service selects all versions")
+    wanted = desired.back_to if desired.back_to in world.versions else desired.version
+    release = facts.release
+    if release is None and active != wanted:
+        reason = world.shown.blocked_by
+        if active != facts.stable or not reason:
+            world.fail(f"neither {wanted} nor the former version with a reason: {world.shown}")
+    if release and release.accepted_at is None and release.kind != "Undo" and not world.shown.blocked_by:
+        world.fail(f"it stands still without a reason: {world.shown}")
+    nothing_left(world)
+
+
+def nothing_left(world):
+    """Only the active version, the stable one and the candidate have pods; workers only the active one."""
+    release = world.facts.release
+    may = {world.active, world.facts.stable, release.version if release else None}
+    may.add(world.desired.wish.came_from if world.desired.wish else None)
+    for name, view in world.versions.items():
+        if name not in may and any(pods.wanted or pods.alive for pods in view.serving.values()):
+            world.fail(f"{name} was left running")
+        owner = world.active or world.facts.stable or (release.version if release else None)
+        moving = release and name == release.version and release.reached >= Stage.HANDING_OVER
+        # Relays overlap: the former one sends on until its successor is ready.
+        workers = [pods for component, pods in view.workers.items() if not (release and component == "relay")]
+        if name != owner and not moving and any(pods.wanted for pods in workers):
+            world.fail(f"workers of {name} were left running beside {owner}")
+    if any(job.state is JobState.RUNNING for job in world.jobs.values()):
+        world.fail("a migration was left running")
+
+
+def stories(seed, count):
+    gc.disable()  # a third of the time went into looking for cycles, and there are none
+    chance = random.Random(seed)
+    world = World(desired=version_desired("v1"))
+    for number in range(count):
+        try:
+            story(world, chance)
+        except AssertionError as broken:
+            raise Broken(f"world {seed}, story {number}: {broken}") from broken
+        world.story.clear()
+    return count

@@ -1,0 +1,451 @@
+"""A small pure Kubernetes with a consumer group, in which the planner's steps have effects and things go wrong.
+
+Time moves in ticks. In a tick pods become ready (or never do), endpoints follow what was ready a tick before, members
+join and leave the group, Jobs and gates end. Every step that is carried out is checked against the promises.
+"""
+
+import random
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from slipway_operator.planning import plan
+from slipway_operator.planning import steps as s
+from slipway_operator.planning.desired import Desired, GateWish
+from slipway_operator.planning.facts import Facts
+from slipway_operator.planning.observed import (
+    ANY,
+    GateState,
+    GateView,
+    GroupView,
+    JobState,
+    JobView,
+    Noted,
+    Observed,
+    Problem,
+    VersionView,
+    Workload,
+)
+
+TICK = timedelta(seconds=15)
+START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+
+class Broken(AssertionError):
+    """A promise was broken; the message has the story."""
+
+
+@dataclass
+class Pods:
+    wanted: int = 0
+    starting: int = 0
+    ready: int = 0
+    ending: int = 0
+    endpoints: int = 0
+
+    @property
+    def alive(self):
+        return self.starting + self.ready + self.ending
+
+    def scale(self, wanted):
+        self.wanted = wanted
+        surplus = self.starting + self.ready - wanted
+        if surplus > 0:
+            fewer = min(self.starting, surplus)
+            self.starting -= fewer
+            self.ready -= surplus - fewer
+            self.ending += surplus - fewer
+            self.endpoints = min(self.endpoints, self.ready)
+
+    def tick(self, *, works):
+        """Whether anything moved. Endpoints are what was ready a tick before."""
+        if self.ready == self.endpoints == self.wanted and not (self.starting or self.ending) and works:
+            return False
+        before, was_ready = (self.starting, self.ready, self.ending, self.endpoints), self.ready
+        self.ending = 0
+        if works:
+            self.ready += self.starting
+            self.starting = 0
+        else:
+            self.starting += self.ready
+            self.ready = 0
+        self.endpoints = min(self.ready, max(self.endpoints, was_ready))
+        self.starting += max(0, self.wanted - self.ready - self.starting)
+        return before != (self.starting, self.ready, self.ending, self.endpoints)
+
+    def lose(self, count):
+        lost = min(count, self.ready)
+        self.ready -= lost
+        self.endpoints = min(self.endpoints, self.ready)
+
+    def view(self):
+        return Workload(self.wanted, self.alive, self.ready, self.endpoints)
+
+
+@dataclass
+class Version:
+    revision: int
+    serving: dict
+    workers: dict
+    draining: bool = False
+    retired: str = ""
+    recorded: bool = True
+    noted: Noted = field(default_factory=Noted)
+
+
+@dataclass
+class Nature:
+    """What a version is like; the planner finds out."""
+
+    starts: bool = True
+    consumes: bool = True
+    gate: GateState = GateState.PASSED
+    watched: GateState = GateState.PASSED
+    migrates: bool = True
+    contracts: bool = True
+
+
+def version_desired(name, **changes):
+    base = Desired(
+        version=name,
+        fingerprint=name,
+        replicas=2,
+        workers={"consumer": 1, "relay": 1},
+        gates=(
+            GateWish("smoke", timeout=timedelta(seconds=60)),
+            GateWish("errors", after_promotion=True, timeout=timedelta(seconds=60)),
+        ),
+        progress_deadline=timedelta(seconds=90),
+        migration_deadline=timedelta(seconds=120),
+        history=2,
+        expand=True,
+    )
+    return replace(base, **changes)
+
+
+@dataclass
+class World:
+    desired: Desired = field(default_factory=lambda: version_desired("v1"))
+    natures: dict = field(default_factory=dict)
+    now: datetime = START
+    facts: Facts = field(default_factory=Facts)
+    versions: dict = field(default_factory=dict)
+    active: str | None = None
+    selected: str | None = None
+    behind: dict = field(default_factory=dict)
+    preview: str | None = None
+    jobs: dict = field(default_factory=dict)
+    gates: dict = field(default_factory=dict)
+    members: dict = field(default_factory=dict)
+    broker: bool = True
+    settled: bool = True
+    shown: object = None
+    requeue: object = None
+    allowed: set = field(default_factory=set)
+    lost: set = field(default_factory=set)  # versions whose record was deleted
+    story: list = field(default_factory=list)
+    events: list = field(default_factory=list)
+
+    # --- what is true
+    def nature(self, version):
+        if version not in self.natures:
+            self.natures[version] = Nature()
+        return self.natures[version]
+
+    def ready(self, version):
+        view = self.versions.get(version)
+        return min((pods.ready for pods in view.serving.values()), default=0) if view else 0
+
+    def endpoints(self, version):
+        view = self.versions.get(version)
+        return min((pods.endpoints for pods in view.serving.values()), default=0) if view else 0
+
+    def reachable(self):
+        """Ready pods that requests reach."""
+        if self.active == ANY:
+            return sum(self.endpoints(version) for version in self.versions)
+        return self.endpoints(self.active)
+
+    def consuming(self):
+        """Versions that may process events now: a pod that is ending may as well."""
+        return {name for name, view in self.versions.items() if (w := view.workers.get("consumer")) and w.alive}
+
+    # --- what the planner sees
+    def observe(self):
+        return Observed(
+            facts=self.facts,
+            versions={name: self._view(name, view) for name, view in self.versions.items()},
+            active=self.active,
+            behind=dict(self.behind),
+            preview=self.preview,
+            migrations=dict(self.jobs),
+            gates=dict(self.gates),
+            group=GroupView(self.broker, dict(self.members), self.settled),
+        )
+
+    def _view(self, name, view):
+        nature = self.nature(name)
+        failing = not nature.starts and any(pods.wanted for pods in view.serving.values())
+        return VersionView(
+            version=name,
+            revision=view.revision,
+            label=name,
+            serving={c: pods.view() for c, pods in view.serving.items()},
+            workers={c: pods.view() for c, pods in view.workers.items()},
+            problem=Problem("ImagePullBackOff", "image not found", START) if failing else None,
+            draining=view.draining,
+            retired=view.retired,
+            recorded=view.recorded,
+            noted=view.noted,
+        )
+
+    # --- the operator
+    def plan(self):
+        return plan(self.observe(), self.desired, self.now)
+
+    def round(self, *, killed_after=None, refused=()):
+        """One look of the operator; it may be killed after so many effects, the first of which is the status.
+
+        Steps of a kind that is refused have no effect, and the others go on.
+        """
+        made = self.plan()
+        desired = self.desired
+        promoted = desired.auto_promote or desired.promote == desired.version
+        if desired.wish.order == "Go" if desired.wish else promoted:
+            self.allowed.add(desired.version)
+        self.allowed.add(desired.back_to)  # a person named it, or the plan that it belongs to
+        if desired.paused:
+            self.check_pause(made.steps)
+        if killed_after == 0:
+            return made
+        self.facts, self.shown, self.requeue = made.facts, made.shown, made.requeue_after
+        for done, step in enumerate(made.steps, start=1):
+            if killed_after is not None and done >= killed_after:
+                break
+            if not isinstance(step, refused):
+                self.carry_out(step)
+        return made
+
+    def carry_out(self, step):
+        before = self.reachable()
+        self.story.append(step)
+        getattr(self, "_" + type(step).__name__)(step)
+        if before and not self.reachable():
+            self.fail(f"{step} left nobody behind the active Service")
+        if self.desired.exclusive and len(self.consuming()) > 1:
+            self.fail(f"{step}: consumers of {self.consuming()} run at once")
+
+    def check_pause(self, steps):
+        """The active version follows its size, and what was stopped halfway starts again. Nothing else."""
+        for step in steps:
+            sizes = isinstance(step, s.ScaleServing) and step.version == self.active and step.replicas
+            if not sizes and not isinstance(step, s.ScaleWorkers):
+                self.fail(f"{step} while paused")
+
+    def check_permission(self, version):
+        """What was never active needs its gates and, where people decide, a person."""
+        release = self.facts.release
+        if version in {ANY, self.facts.stable} or release is None or release.kind in {"Rollback", "Undo"}:
+            return
+        gate = self.gates.get((version, "smoke"))
+        if any(each.dry_run for each in self.desired.gates):
+            return
+        # A spec that is edited while pods are replaced one by one asks no gate again: requests are there already.
+        stale = gate and gate.attempt != release.attempt and self.active != ANY
+        if self.active == ANY and version in self.lost:  # nor does one whose results were deleted meanwhile
+            return
+        asked = any(not each.after_promotion for each in self.desired.gates)
+        if asked and (gate is None or gate.state is not GateState.PASSED or stale):
+            self.fail(f"{version} becomes active without its gate: {gate}")
+        if release.kind == "Release" and version not in self.allowed:
+            self.fail(f"{version} becomes active and nobody promoted it")
+
+    def check_way_back(self, version):
+        """While a plan is open, its service can be sent back."""
+        wish = self.desired.wish
+        if wish and wish.open and version == wish.came_from:
+            self.fail(f"{version} goes, and plan {wish.plan} may need it")
+
+    def fail(self, why):
+        lines = "\n".join(str(each) for each in self.story[-60:])
+        raise Broken(f"{why}\n{lines}\n{self.facts}\n{self.versions}")
+
+    def _RecordVersion(self, step):
+        if step.version in self.versions:  # it runs, and its record was deleted
+            assert not self.versions[step.version].recorded
+            self.versions[step.version].recorded = True
+            return
+        serving = {"http": Pods(), "grpc": Pods()} if "g" in step.version else {"http": Pods()}
+        workers = {} if "w" in step.version else {"consumer": Pods(), "relay": Pods()}
+        self.versions[step.version] = Version(step.revision, serving, workers)
+
+    def _StartMigration(self, step):
+        running = [key for key, job in self.jobs.items() if job.state is JobState.RUNNING]
+        if any(key != (step.version, step.kind) for key in running):
+            self.fail("two migrations at once")
+        self.jobs[step.version, step.kind] = JobView(JobState.RUNNING, step.attempt)
+
+    def _ScaleServing(self, step):
+        # While Service and slices disagree, proxies still send requests to the former version.
+        if not step.replicas and self.behind.get(step.version):
+            self.fail(f"{step} while requests still reach it")
+        self.versions[step.version].serving[step.component].scale(step.replicas)
+
+    def _ScaleWorkers(self, step):
+        if step.component == "consumer" and step.replicas and self.desired.exclusive:
+            foreign = {name for name, count in self.members.items() if count and name != step.version}
+            if foreign and self.broker and not self.versions[step.version].workers["consumer"].wanted:
+                self.fail(f"consumers of {step.version} join beside members of {foreign}")
+        self.versions[step.version].workers[step.component].scale(step.replicas)
+
+    def _SelectPreview(self, step):
+        if step.version is not None and not self.endpoints(step.version):
+            self.fail("the preview Service is given a version that is not ready")
+        self.preview = step.version
+
+    def _RunGate(self, step):
+        last = self.gates.get((step.version, step.gate))
+        first = last.first_started if last and last.attempt == step.attempt else self.now
+        self.gates[step.version, step.gate] = GateView(GateState.RUNNING, step.attempt, step.run, self.now, first)
+
+    def _SwitchActive(self, step):
+        if step.version != ANY and not self.endpoints(step.version):
+            self.fail("the active Service is given a version that is not ready")
+        self.check_permission(step.version)
+        self.active = step.version
+
+    def _MarkDraining(self, step):
+        if step.version == self.active:
+            self.fail("the active version is told to drain")
+        self.versions[step.version].draining = True
+
+    def _UnmarkDraining(self, step):
+        self.versions[step.version].draining = False
+
+    def _RetireVersion(self, step):
+        if step.version == self.active:
+            self.fail("the active version is retired")
+        self.check_way_back(step.version)
+        self.versions[step.version].retired = step.because
+
+    def _NoteActivity(self, step):
+        if step.noted == self.versions[step.version].noted:
+            self.fail(f"{step} changes nothing")
+        self.versions[step.version].noted = step.noted
+
+    def _ForgetVersion(self, step):
+        if any(p.alive for p in self.versions[step.version].serving.values()):
+            self.fail("a running version is forgotten")
+        self.check_way_back(step.version)
+        del self.versions[step.version]
+        for each in (self.jobs, self.gates):
+            for key in [key for key in each if key[0] == step.version]:
+                del each[key]
+
+    def _Emit(self, step):
+        self.events.append(step)
+
+    # --- time
+    def tick(self, count=1):
+        for _ in range(count):
+            self._tick()
+
+    def _tick(self):
+        """Whether anything moved."""
+        self.now += TICK
+        before = (self.behind, self.members, self.selected)
+        moved = False
+        # Slices follow the selector a tick later than the selector is written.
+        matched = self.versions if self.selected == ANY else {self.selected} & set(self.versions)
+        self.selected = self.active
+        for name, view in self.versions.items():
+            nature = self.nature(name)
+            for pods in view.serving.values():
+                moved |= pods.tick(works=nature.starts)
+            for component, pods in view.workers.items():
+                moved |= pods.tick(works=nature.consumes or component == "relay")
+        self.behind = {name: count for name in matched if (count := self.endpoints(name))}
+        self.members = {
+            name: pods.ready
+            for name, view in self.versions.items()
+            if (pods := view.workers.get("consumer")) and pods.ready
+        }
+        for key, job in self.jobs.items():
+            if job.state is JobState.RUNNING:
+                nature = self.nature(key[0])
+                good = nature.migrates if key[1] == "expand" else nature.contracts
+                moved = True
+                self.jobs[key] = replace(job, state=JobState.SUCCEEDED if good else JobState.FAILED)
+        for (name, gate), view in self.gates.items():
+            if view.state is GateState.RUNNING:
+                result = self.nature(name).watched if gate == "errors" else self.nature(name).gate
+                finished = None if result is GateState.RUNNING else self.now
+                moved |= finished is not None
+                self.gates[name, gate] = replace(view, state=result, finished=finished)
+        return moved or before != (self.behind, self.members, self.selected)
+
+    # --- until nothing happens any more
+    def settle(self, limit=120):
+        """Looks and ticks until nothing changes and no timer is set; how many looks it took."""
+        for count in range(limit):
+            facts = self.facts
+            made = self.round()
+            moved = self._tick()
+            if moved or made.steps or made.facts != facts:
+                continue
+            if made.requeue_after is None:
+                return count
+            self.now += max(timedelta(), made.requeue_after - TICK)  # nothing can happen before
+        self.fail(f"it does not come to rest: {self.shown}, {made.steps}, {made.requeue_after}")
+        return limit
+
+    def release(self, name, nature=None, **changes):
+        """A new spec, as people push one."""
+        if nature:
+            self.natures[name] = nature
+        if name != self.desired.version:
+            self.allowed.discard(name)
+        changes = {"fingerprint": name, "promote": None, "pinned": None, **changes}
+        self.desired = replace(self.desired, version=name, **changes)
+        self.story.append(f"--- {name} is wanted: {changes} {self.nature(name)}")
+
+
+def running(version="v1", **changes):
+    """A world in which a version was released and nothing is going on."""
+    world = World(desired=version_desired(version, **changes))
+    world.settle()
+    assert world.active == version
+    return world
+
+
+def told(world, *kinds):
+    """Steps of these kinds that were carried out."""
+    return [step for step in world.story if isinstance(step, kinds)]
+
+
+def until(world, reached, limit=60):
+    """The operator works until something is so."""
+    for _ in range(limit):
+        if reached():
+            return
+        world.round()
+        world.tick()
+    raise AssertionError(f"never reached: {world.shown}")
+
+
+def condition(world, kind):
+    """Status of that condition, or None."""
+    found = [each for each in world.shown.conditions if each.type == kind]
+    return found[0].status if found else None
+
+
+def random_nature(random_: random.Random):
+    chance = random_.random
+    states = [GateState.FAILED, GateState.INCONCLUSIVE, GateState.RUNNING]
+    return Nature(
+        starts=chance() > 0.15,
+        consumes=chance() > 0.1,
+        gate=random_.choice(states) if chance() < 0.15 else GateState.PASSED,
+        watched=random_.choice(states) if chance() < 0.15 else GateState.PASSED,
+        migrates=chance() > 0.1,
+        contracts=chance() > 0.1,
+    )
