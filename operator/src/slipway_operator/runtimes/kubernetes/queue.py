@@ -35,7 +35,7 @@ class WorkQueue:
     def add(self, key: Key, delay: float | None = None) -> None:
         """Look at it after the delay, or earlier where that was agreed already. None: an event tells of it."""
         now = asyncio.get_running_loop().time()
-        due = max(now, self._looked.get(key, 0.0) + GATHER_SECONDS) if delay is None else now + delay
+        due = max(now, self._looked.get(key, float("-inf")) + GATHER_SECONDS) if delay is None else now + delay
         if key not in self._due or due < self._due[key]:
             self._due[key] = due
             self._changed.set()
