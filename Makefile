@@ -166,6 +166,7 @@ contracts: setup ## Compare what the services promise with an earlier commit (AG
 
 .PHONY: unit
 unit: setup charts ## Run the tests that need no server (T=path for some)
+	@ci/tools/install.sh gitlab-ci-local
 	@$(PYTEST) $(SIDE_BY_SIDE) -m "not integration and not demo and not e2e and not soak" $(COVERAGE) $(or $(T),$(TESTS))
 
 .PHONY: core

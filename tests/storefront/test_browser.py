@@ -9,7 +9,14 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-pytestmark = [pytest.mark.demo, pytest.mark.timeout(300)]
+from support.tools import needs
+
+pytestmark = [
+    pytest.mark.demo,
+    pytest.mark.timeout(300),
+    needs("chromium", "chromium"),
+    needs("chromedriver", "chromium-driver"),
+]
 SECONDS = 30
 PASSWORD = "correct horse battery"  # noqa: S105 # of an account that the test makes
 

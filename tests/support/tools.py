@@ -1,13 +1,25 @@
-"""The tools that ci/tools/install.sh builds and pins: helm, kubectl, kind, etcd, kube-apiserver and others."""
+"""The tools that ci/tools/install.sh builds and pins (helm, kubectl, kind, etcd, kube-apiserver and others), and what only
+the system has.
+"""
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from support.repository import ROOT
 
 TOOLS = subprocess.run(
     [ROOT / "ci" / "tools" / "install.sh", "--path"], capture_output=True, text=True, check=True
 ).stdout.strip()
+
+
+def needs(command, package):
+    """Skips where this machine lacks it, as ci/prerequisites.sh says at the start; in CI nothing may be lacking."""
+    lacking = shutil.which(command) is None and not os.environ.get("CI")
+    return pytest.mark.skipif(lacking, reason=f"{command} is missing: apt-get install {package}")
 
 
 def tool(name):
