@@ -7,7 +7,6 @@ import pytest
 from hypothesis import settings
 
 from slipway_chassis.embedded.processes import free_port
-from support.shop import Shop
 
 pytest_plugins = ["slipway_chassis.testing.plugin"]
 # A shell that runs the tests in the background has them, and all that they start, ignore Ctrl-C.
@@ -20,5 +19,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 @pytest.fixture(scope="session", name="shop")
 def _shop(run_folder, machine):
     """The whole shop, running; started once for all tests that ask for it."""
+    from support.shop import Shop  # noqa: PLC0415 # most runs need none of what it imports
+
     with Shop(run_folder / "shop", machine, free_port()) as running:
         yield running

@@ -20,10 +20,12 @@ def test_operator_shadows_no_standard_library():
     assert not list((ROOT / "operator").rglob("test_*.py"))
 
 
-def test_the_lock_has_hashes_and_no_addresses():
-    lock = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("path", tracked("requirements.lock", "ci/wheels/*.lock"), ids=lambda path: path.name)
+def test_a_lock_has_hashes_and_no_addresses(path):
+    lock = path.read_text()
 
     assert "://" not in lock
+    assert re.search("^[a-z0-9]", lock, re.MULTILINE)
     for requirement in re.findall(r"^[a-z0-9].*(?:\n    .*)*", lock, re.MULTILINE):
         assert "--hash=sha256:" in requirement, requirement
 
@@ -158,7 +160,7 @@ def test_every_command_of_the_readme_is_run(readme):
     script = (ROOT / ".ci" / "run").read_text()
     for command in commands(ROOT / readme):
         by_test = RUN_BY_TESTS.get(command)
-        assert by_test or re.search(rf"^run {re.escape(command)}$", script, re.MULTILINE), command
+        assert by_test or re.search(rf"^ *run (.*&& )?{re.escape(command)}\"?$", script, re.MULTILINE), command
         assert by_test is None or (ROOT / by_test).exists()
 
 

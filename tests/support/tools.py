@@ -1,5 +1,5 @@
-"""The tools that ci/tools/install.sh builds and pins (helm, kubectl, kind, etcd, kube-apiserver and others), and what only
-the system has.
+"""The tools that ci/tools/install.sh builds and pins (helm, kubectl, kind, etcd, kube-apiserver and others), and what
+only the system has.
 """
 
 import os
