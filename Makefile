@@ -16,7 +16,7 @@ JOBS ?= 2
 SIDE_BY_SIDE = -n $(JOBS) --dist loadfile
 # The slowest are told, so that a run that grows shows where.
 PYTEST = $(BIN)/pytest -q --durations=10 --durations-min=1
-# WITHOUT=core leaves out what `make test` has run already.
+# WITHOUT=core leaves out what `make test` has run already, WITHOUT=docker what `make containers` has.
 NOT_AGAIN = $(addprefix and not ,$(WITHOUT))
 # REPORTS=folder: results for JUnit readers, and the coverage of what was tested.
 REPORT_NAME = $(subst /,-,$(patsubst tests/%,%-,$(firstword $(T))))$@
@@ -191,9 +191,16 @@ verify: test ## Run everything that needs no cluster
 .PHONY: prepare
 prepare: charts ## Build in advance what `make integration` and the cluster tests need: tools, node image, images
 	@ci/prerequisites.sh
-	@ci/tools/install.sh kind kubectl etcd kube-apiserver kube-controller-manager registry gitlab-ci-local helm4
+	@ci/tools/install.sh kind kubectl etcd kube-apiserver kube-controller-manager registry gitlab-ci-local helm4 docker-compose
 	@ci/images.sh build
 	@ci/tools/install.sh skaffold
+
+.PHONY: containers
+containers: setup charts ## Run the tests of images, of docker compose and of the pipeline's jobs with Docker
+	@ci/prerequisites.sh
+	@ci/tools/install.sh gitlab-ci-local registry docker-compose
+	@ci/images.sh build
+	@$(PYTEST) -m "docker and not soak" $(JUNIT) $(or $(T),tests/e2e tests/compose)
 
 .PHONY: bench
 bench: setup ## Measure against bare Flask, kafka-python and SQL by hand (ONLY=name for one, ONLY=switch against Argo Rollouts on kind); writes build/bench.json
@@ -202,9 +209,9 @@ bench: setup ## Measure against bare Flask, kafka-python and SQL by hand (ONLY=n
 .PHONY: e2e
 e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstall (ends what `make deploy` installed)
 	@ci/images.sh load
-	@ci/deploy.sh --fresh
+	@$(if $(DEPLOYED),,ci/deploy.sh --fresh)
 	@ci/tools/install.sh helm4 gitlab-ci-local registry
-	@$(PYTEST) -s -m "e2e and not soak" $(JUNIT) $(or $(T),tests/e2e tests/compose)
+	@$(PYTEST) -s -m "e2e and not soak $(NOT_AGAIN)" $(JUNIT) $(or $(T),tests/e2e tests/compose)
 
 .PHONY: soak
 soak: setup kind-up charts ## What takes long: kills at every write, 100,000 stories, and on kind all shapes of the charts, releases and faults under load

@@ -31,7 +31,8 @@ for file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
 done
 
 start_engine() {
-  setsid nohup dockerd "${options[@]}" >"$LOGS/dockerd.log" 2>&1 </dev/null &
+  # At usual priority, whoever starts it: containers have that of their engine.
+  setsid nohup nice -n "-$(nice)" dockerd "${options[@]}" >"$LOGS/dockerd.log" 2>&1 </dev/null &
   local engine=$!
   for _ in $(seq 120); do
     docker info >/dev/null 2>&1 && return 0

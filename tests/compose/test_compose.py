@@ -36,6 +36,7 @@ def test_every_variable_is_a_setting_of_the_process_it_is_given_to():
 
 
 @pytest.mark.e2e
+@pytest.mark.docker
 @pytest.mark.timeout(900)
 def test_the_shop_runs_by_docker_compose():
     environment = os.environ | {"PORT": str(free_port()), "PROJECT": "slipway-test"}

@@ -14,7 +14,7 @@ from support.pipeline.gitlab import job
 from support.pipeline.registry import Registry, logged_in
 from support.repository import ROOT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500), pytest.mark.usefixtures("cluster")]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(1500)]
 MAIN = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
 TAG = run("ci/images.sh", "tag").strip()
 BUILT, RELEASED = ROOT / "build" / "images.txt", ROOT / "build" / "release"
