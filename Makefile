@@ -174,7 +174,7 @@ contracts: setup ## Compare what the services promise with an earlier commit (AG
 .PHONY: unit
 unit: setup charts ## Run the tests that need no server (T=path for some)
 	@ci/tools/install.sh gitlab-ci-local
-	@$(BIN)/pytest -q $(SIDE_BY_SIDE) -m "not integration and not demo and not e2e" $(COVERAGE) $(or $(T),$(TESTS))
+	@$(BIN)/pytest -q $(SIDE_BY_SIDE) -m "not integration and not demo and not e2e and not soak" $(COVERAGE) $(or $(T),$(TESTS))
 
 .PHONY: integration
 integration: setup charts ## Run the tests against real PostgreSQL, Kafka, Envoy and kube-apiserver, kills and the demo included
