@@ -113,7 +113,8 @@ def test_it_runs_until_ctrl_c_and_a_second_start_keeps_the_data(demo):
 def test_killing_it_with_9_leaves_no_process_behind(demo):
     running = demo.started()
     eventually(lambda: port_open(demo.port), within=120)
-    [slipway] = [p for p in psutil.Process(running.pid).children(recursive=True) if "up" in p.cmdline()]
+    # The first one: a child that it is starting right now looks the same for a moment.
+    slipway = next(p for p in psutil.Process(running.pid).children(recursive=True) if "up" in p.cmdline())
 
     slipway.kill()
     running.communicate(timeout=60)
