@@ -47,9 +47,10 @@ class Releasing(BaseModel):
 
 class Service(BaseModel):
     """``processes`` are those of ``slipway run``; ``worker`` is for a service that reads events, since a release waits
-    until it has joined its group: one that only sends has ``relay``. ``env`` adds settings; in its values stand ``${gateway}`` (address
-    of the gateway), ``${orders_http}`` and ``${orders_grpc}`` (host and port of a service, whatever version answers
-    there), and ``${secret}`` (made once, and kept). ``command`` replaces ``slipway run NAME``; the process follows it.
+    until it has joined its group: one that only sends has ``relay``. ``env`` adds settings; in its values stand
+    ``${gateway}`` (address of the gateway), ``${orders_http}`` and ``${orders_grpc}`` (host and port of a service,
+    whatever version answers there), and ``${secret}`` (made once, and kept). ``command`` replaces ``slipway run NAME``;
+    the process follows it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
