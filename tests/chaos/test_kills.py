@@ -37,8 +37,8 @@ BASE_PORT = 21000
 RATE, CLIENTS = 120, 16
 KILLS_EACH = 4
 VICTIMS = [
-    "orders http", "orders relay", "orders relay 2", "orders consumer", "users http", "users relay", "users consumer",
-    "inventory grpc", "inventory relay", "inventory consumer", "storefront http", "gateway", "Kafka", "PostgreSQL",
+    "orders http", "orders relay", "orders relay 2", "orders consumer", "users http", "users worker",
+    "inventory grpc", "inventory worker", "storefront http", "gateway", "Kafka", "PostgreSQL",
 ]  # fmt: skip
 MOST_SECONDS = 400
 SKU, PRICE = "tea", 350
@@ -48,7 +48,9 @@ FINAL = {"rejected", "cancelled", "paid"}
 
 
 class World:
-    """The local platform with a second relay of orders; what dies is started again, except while it is held."""
+    """The local platform; orders has processes of their own for relay and consumer, and a second relay. What dies is
+    started again, except while it is held.
+    """
 
     def __init__(self, platform):
         self.platform = platform
@@ -112,8 +114,9 @@ def _world(run_folder, machine):
 
 
 def impatient(system):
+    orders = {"processes": ("migrate", "http", "relay", "consumer")}
     services = [
-        one.model_copy(update={"env": {**one.env, **TIMEOUTS}}) if one.name == "orders" else one
+        one.model_copy(update={"env": {**one.env, **TIMEOUTS}, **orders}) if one.name == "orders" else one
         for one in system.services
     ]
     return system.model_copy(update={"services": services})
@@ -230,20 +233,20 @@ def test_a_replay_of_the_whole_topic_leaves_the_projection_byte_equal(world, for
     assert before
     admin = KafkaAdminClient(bootstrap_servers=world.kafka_settings.kafka_bootstrap_servers)
     with world.held():
-        world.child("users consumer").stop()
+        world.child("users worker").stop()
         if forget:
             world.rows("users", "TRUNCATE inbox")
         admin.alter_group_offsets(
             "users", {TopicPartition(TOPIC, number): OffsetAndMetadata(0, "", -1) for number in range(6)}
         )
-        world.child("users consumer").start()
+        world.child("users worker").start()
     admin.close()
 
     def lag():
-        return metric(world, "users consumer", "consumer_lag_records")
+        return metric(world, "users worker", "consumer_lag_records")
 
-    eventually(lambda: metric(world, "users consumer", 'events_consumed_total{type="orders.OrderPlaced.v1"}')
-               or metric(world, "users consumer", "inbox_duplicates_total"), within=120)  # fmt: skip
+    eventually(lambda: metric(world, "users worker", 'events_consumed_total{type="orders.OrderPlaced.v1"}')
+               or metric(world, "users worker", "inbox_duplicates_total"), within=120)  # fmt: skip
     eventually(lambda: lag() == 0, within=180, every=0.5)
     assert world.rows("users", dump) == before
 

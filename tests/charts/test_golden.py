@@ -15,8 +15,8 @@ from support.repository import ROOT
 pytestmark = pytest.mark.charts
 GOLDEN = ROOT / "tests" / "charts" / "golden"
 # Each kind of object that a chart makes is in one of these; definitions of resources have a test of their own.
-CASES = [*(f"{service}-managed" for service in SHOP), "orders-full", "inventory-grpc-only", "gateway-full",
-         "gateway-tls", "operator-plain", "operator-full", "platform-kind"]  # fmt: skip
+CASES = [*(f"{service}-managed" for service in SHOP), "orders-full", "inventory-grpc-only", "users-worker",
+         "gateway-full", "gateway-tls", "operator-plain", "operator-full", "platform-kind"]  # fmt: skip
 MORE = {"gateway-tls": ("--set", "tls.issuerRef.name=letsencrypt")}
 
 

@@ -64,7 +64,7 @@ def nowhere():
     return f"postgresql://u:p@127.0.0.1:{free_port()}/d"
 
 
-@pytest.mark.parametrize("name", ["users http", "orders relay", "users consumer"])
+@pytest.mark.parametrize("name", ["users http", "orders relay", "users consumer", "orders worker"])
 def test_an_absent_postgresql_is_named_and_the_process_stops_when_asked(start, name, kafka):
     process = start(*name.split(), DATABASE_URL=nowhere(), KAFKA_BOOTSTRAP_SERVERS=kafka.bootstrap_servers)
 

@@ -84,6 +84,18 @@ def test_a_bad_version_is_held_and_the_good_one_goes_on(runtime, bad):
     runtime.until_released("3")
 
 
+@pytest.mark.parametrize(("first", "second"), [("v1", "v2m"), ("v1m", "v2")], ids=["to a worker", "from a worker"])
+def test_events_pass_from_two_processes_to_one_and_back(runtime, first, second):
+    """A worker is consumer and relay in one; that no two versions consume at once holds here as everywhere."""
+    installed(runtime, first)
+    runtime.want(second)
+    runtime.until_released(second)
+    runtime.until(lambda: runtime.look() == (second, {second}, True))
+    runtime.roll_back(first)
+    runtime.until_released(first)
+    runtime.until(lambda: runtime.look() == (first, {first}, True))
+
+
 def test_a_rollback_moves_requests_first_and_then_consumers(runtime):
     installed(runtime)
     runtime.want("2")

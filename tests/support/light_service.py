@@ -1,7 +1,7 @@
 """A service of nothing but the standard library, which starts at once: for tests of what runs services.
 
-Usage: light_service.py http|consumer|relay|migrate. ``BAD`` says what does not work: start, gate or migration. Two
-consumers at once are written to ``LIGHT_FOLDER/violations``.
+Usage: light_service.py http|consumer|relay|worker|migrate. ``BAD`` says what does not work: start, gate or migration.
+Two that consume at once are written to ``LIGHT_FOLDER/violations``.
 """
 
 import fcntl
@@ -17,6 +17,7 @@ from pathlib import Path
 BAD = os.environ.get("BAD", "")
 FOLDER = Path(os.environ["LIGHT_FOLDER"])
 VERSION = os.environ["SERVICE_VERSION"]
+CONSUMING = ("consumer", "worker")
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -49,7 +50,7 @@ def main(process):
     asked_to_end = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: asked_to_end.set())
     lock = (FOLDER / "consumer.lock").open("w")
-    if process == "consumer":
+    if process in CONSUMING:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -59,7 +60,7 @@ def main(process):
         serve(int(os.environ["HTTP_PORT"]))
     serve(int(os.environ["ADMIN_PORT"]))
     asked_to_end.wait()
-    if process == "consumer":
+    if process in CONSUMING:
         time.sleep(1)  # its batch
 
 

@@ -9,9 +9,10 @@ from slipway_operator.planning.desired import PlanWish
 from slipway_operator.planning.facts import Stage
 from slipway_operator.planning.observed import ANY, JobState, Noted
 from slipway_operator.planning.steps import RunGate, ScaleServing, ScaleWorkers, SelectPreview
-from support.release_world import Broken, Nature, World, random_nature, version_desired
+from support.release_world import Broken, Nature, Pods, World, random_nature, version_desired
 
 GATES = version_desired("any").gates
+READY = Pods(ready=1)
 
 
 def push(world, chance):
@@ -19,7 +20,7 @@ def push(world, chance):
     if chance.random() < 0.2:
         world.release(chance.choice(known), fingerprint=f"again{chance.random()}")
         return
-    name = f"v{len(world.natures)}{chance.choice(['', '', 'g', 'w'])}"
+    name = f"v{len(world.natures)}{chance.choice(['', '', '', 'g', 'w', 'm', 'm', 'm', 'r', 'c'])}"
     world.release(name, random_nature(chance), **shape(chance))
 
 
@@ -185,15 +186,19 @@ def nothing_left(world):
     release = world.facts.release
     may = {world.active, world.facts.stable, release.version if release else None}
     may.add(world.desired.wish.came_from if world.desired.wish else None)
+    owner = world.active or world.facts.stable or (release.version if release else None)
+    its_workers = world.versions[owner].workers if owner in world.versions else {}
+    # Relays overlap: the former one sends on until its successor is ready, which may be a worker that never is.
+    overlaps = release or not its_workers.get("worker", READY).ready
     for name, view in world.versions.items():
         if name not in may and any(pods.wanted or pods.alive for pods in view.serving.values()):
             world.fail(f"{name} was left running")
-        owner = world.active or world.facts.stable or (release.version if release else None)
         moving = release and name == release.version and release.reached >= Stage.HANDING_OVER
-        # Relays overlap: the former one sends on until its successor is ready.
-        workers = [pods for component, pods in view.workers.items() if not (release and component == "relay")]
+        workers = [pods for component, pods in view.workers.items() if not (overlaps and component == "relay")]
         if name != owner and not moving and any(pods.wanted for pods in workers):
             world.fail(f"workers of {name} were left running beside {owner}")
+    if release is None and not all(pods.wanted for pods in its_workers.values()):
+        world.fail(f"{owner} is active, and its workers were never started")
     if any(job.state is JobState.RUNNING for job in world.jobs.values()):
         world.fail("a migration was left running")
 

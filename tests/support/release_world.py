@@ -5,13 +5,14 @@ join and leave the group, Jobs and gates end. Every step that is carried out is 
 """
 
 import random
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from slipway_operator.planning import plan
 from slipway_operator.planning import steps as s
 from slipway_operator.planning.desired import Desired, GateWish
-from slipway_operator.planning.facts import Facts
+from slipway_operator.planning.facts import Facts, Stage
 from slipway_operator.planning.observed import (
     ANY,
     GateState,
@@ -25,6 +26,7 @@ from slipway_operator.planning.observed import (
     VersionView,
     Workload,
 )
+from slipway_operator.spec.fields import CONSUMING, RELAYING
 
 TICK = timedelta(seconds=15)
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -104,6 +106,21 @@ class Nature:
     contracts: bool = True
 
 
+# The last letter of a version's name says which workers it has.
+WORKERS_OF = {"m": ("worker",), "r": ("relay",), "c": ("consumer",)}
+
+
+def workers_of(version):
+    if "w" in version:
+        return ()
+    found = re.fullmatch(r"v\d+([mrc])", version)
+    return WORKERS_OF[found[1]] if found else ("consumer", "relay")
+
+
+def having(view, components):
+    return [pods for component, pods in view.workers.items() if component in components]
+
+
 def version_desired(name, **changes):
     base = Desired(
         version=name,
@@ -167,7 +184,11 @@ class World:
 
     def consuming(self):
         """Versions that may process events now: a pod that is ending may as well."""
-        return {name for name, view in self.versions.items() if (w := view.workers.get("consumer")) and w.alive}
+        return {name for name, view in self.versions.items() if any(pods.alive for pods in having(view, CONSUMING))}
+
+    def sending(self):
+        """Whether a relay is ready, of whatever version."""
+        return any(pods.ready for view in self.versions.values() for pods in having(view, RELAYING))
 
     # --- what the planner sees
     def observe(self):
@@ -275,7 +296,7 @@ class World:
             self.versions[step.version].recorded = True
             return
         serving = {"http": Pods(), "grpc": Pods()} if "g" in step.version else {"http": Pods()}
-        workers = {} if "w" in step.version else {"consumer": Pods(), "relay": Pods()}
+        workers = {component: Pods() for component in workers_of(step.version)}
         self.versions[step.version] = Version(step.revision, serving, workers)
 
     def _StartMigration(self, step):
@@ -291,11 +312,24 @@ class World:
         self.versions[step.version].serving[step.component].scale(step.replicas)
 
     def _ScaleWorkers(self, step):
-        if step.component == "consumer" and step.replicas and self.desired.exclusive:
+        pods, sending = self.versions[step.version].workers[step.component], self.sending()
+        if step.component in CONSUMING and step.replicas and self.desired.exclusive:
             foreign = {name for name, count in self.members.items() if count and name != step.version}
-            if foreign and self.broker and not self.versions[step.version].workers["consumer"].wanted:
+            if foreign and self.broker and not pods.wanted:
                 self.fail(f"consumers of {step.version} join beside members of {foreign}")
-        self.versions[step.version].workers[step.component].scale(step.replicas)
+        pods.scale(step.replicas)
+        if sending and not self.sending():
+            self.check_silence(step)
+
+    def check_silence(self, step):
+        """No relay is ready any more. So it may be from worker to worker, and where nothing is to be sent."""
+        release = self.facts.release
+        moved = release and release.careful and release.reached >= Stage.HANDING_OVER
+        owner = self.versions.get(release.version if moved else self.active or self.facts.stable)
+        if self.desired.paused or owner is None or owner is self.versions[step.version]:
+            return
+        if "relay" in owner.workers or (step.component == "relay" and "worker" in owner.workers):
+            self.fail(f"{step} left nobody who sends")
 
     def _SelectPreview(self, step):
         if step.version is not None and not self.endpoints(step.version):
@@ -362,12 +396,12 @@ class World:
             for pods in view.serving.values():
                 moved |= pods.tick(works=nature.starts)
             for component, pods in view.workers.items():
-                moved |= pods.tick(works=nature.consumes or component == "relay")
+                moved |= pods.tick(works=nature.consumes or component not in CONSUMING)
         self.behind = {name: count for name in matched if (count := self.endpoints(name))}
         self.members = {
-            name: pods.ready
+            name: count
             for name, view in self.versions.items()
-            if (pods := view.workers.get("consumer")) and pods.ready
+            if (count := sum(pods.ready for pods in having(view, CONSUMING)))
         }
         for key, job in self.jobs.items():
             if job.state is JobState.RUNNING:

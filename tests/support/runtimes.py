@@ -31,9 +31,10 @@ from slipway_operator.runtimes.local.state import Files
 from slipway_operator.runtimes.local.system import Releasing, Service
 from slipway_operator.runtimes.local.telling import Teller
 from slipway_operator.runtimes.local.versions import Versions
+from slipway_operator.spec.fields import CONSUMING
 from slipway_operator.spec.gates import Gate
 from support.cluster.namespace import Counted, hash_of, pod, shop
-from support.release_world import Nature, World, version_desired
+from support.release_world import Nature, World, version_desired, workers_of
 from support.repository import ROOT
 
 PATIENCE = 90
@@ -140,6 +141,10 @@ class MortalFiles(Files):
         self._written()
 
 
+def processes_of(version):
+    return ("migrate", "http", *workers_of(version))
+
+
 class LocalRuntime(Runtime):
     """Real processes of a light service, and the real Envoy before them. Whoever dies takes all processes along."""
 
@@ -153,7 +158,7 @@ class LocalRuntime(Runtime):
         (folder / "code" / "orders.py").write_text("")
         self.service = Service(
             name="orders",
-            processes=("migrate", "http", "relay", "consumer"),
+            processes=processes_of("1"),
             command=(sys.executable, "-S", str(ROOT / "tests" / "support" / "light_service.py")),
             env={"LIGHT_FOLDER": str(folder)},
             release=Releasing(
@@ -208,10 +213,14 @@ class LocalRuntime(Runtime):
     def want(self, version, bad=""):
         kept = {each.label: each for each in self.versions.all().values()}
         code = self.folder / "code"
-        found = kept.get(version) or self.versions.keep(version, source=code, env={"BAD": bad} if bad else {})
+        found = kept.get(version) or self._keep(version, code, {"BAD": bad} if bad else {})
         wish = self.files.wish()
         changed = {"version": found.hash, "pinned": None, "generation": wish.generation + 1}
         self.files.write_wish(wish.model_copy(update=changed))
+
+    def _keep(self, version, code, env):
+        service = self.service.model_copy(update={"processes": processes_of(version)})
+        return Versions(self.files.folder, service).keep(version, source=code, env=env)
 
     def roll_back(self, version):
         wish = self.files.wish()
@@ -240,7 +249,7 @@ class LocalRuntime(Runtime):
     def look(self):
         labels = {version.hash: version.label for version in self.versions.all().values()}
         seen = self.processes.look()
-        consuming = frozenset(labels[each.version] for each in seen if each.component == "consumer" and each.alive)
+        consuming = frozenset(labels[each.version] for each in seen if each.component in CONSUMING and each.alive)
         for wrong in self._violations():
             self.wrongs.append(wrong)
         active = labels.get(self.reconciler.active)
@@ -318,7 +327,7 @@ class KubernetesRuntime(Runtime):
         template = {"template": pod(f"{image}:{version}")}
         return {
             "version": version,
-            "components": dict.fromkeys(("http", "consumer", "relay"), template),
+            "components": dict.fromkeys(("http", *workers_of(version)), template),
             "events": {"group": "orders"},
             "migrations": {"expand": pod(f"{image}:{version}"), "deadlineSeconds": 30},
             "gates": [{"name": "smoke", "type": "http", "http": {"path": "/check"}, "intervalSeconds": 1,
@@ -356,7 +365,7 @@ class KubernetesRuntime(Runtime):
         client, namespace = self.shop.client, self.shop.namespace
         pods = await client.list(POD, namespace)
         consuming = {each["metadata"]["labels"].get(LABEL) for each in pods
-                     if each["metadata"]["labels"].get(COMPONENT_LABEL) == "consumer"}  # fmt: skip
+                     if each["metadata"]["labels"].get(COMPONENT_LABEL) in CONSUMING}  # fmt: skip
         slices = await client.list(ENDPOINT_SLICE, namespace, selector="kubernetes.io/service-name=orders")
         ready = [each for slice_ in slices for each in slice_.get("endpoints") or () if each["conditions"]["ready"]]
         active = self._labels.get(await self.shop.selected())

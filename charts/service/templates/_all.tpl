@@ -1,8 +1,9 @@
 {{/* Every object of a service. Usage, the one line of a service's chart: {{ include "service.all" . }} */}}
 {{- define "service.all" -}}
 {{- $ctx := dict "Values" (include "service.values" . | fromYaml) "Release" .Release "Chart" .Chart "Capabilities" .Capabilities "Template" .Template "Files" .Files -}}
+{{- include "service.worker.prepare" $ctx -}}
 {{- $components := list -}}
-{{- range list "http" "grpc" "consumer" "relay" -}}
+{{- range ternary (list "http" "grpc" "worker") (list "http" "grpc" "consumer" "relay") $ctx.Values.worker.enabled -}}
 {{- if (index $ctx.Values .).enabled }}{{ $components = append $components . }}{{ end -}}
 {{- end -}}
 {{ include "base.serviceaccount" $ctx }}

@@ -58,7 +58,7 @@ spec:
     {{- range $component := index . 1 }}
     {{- $options := index $values $component }}
     {{ $component }}:
-      {{- if and (has $component (list "consumer" "relay")) (not (kindIs "invalid" $options.replicas)) }}
+      {{- if and (has $component (list "consumer" "relay" "worker")) (not (kindIs "invalid" $options.replicas)) }}
       replicas: {{ $options.replicas }}
       {{- end }}
       template: {{- include "service.pod" (list $ctx $component $options) | nindent 8 }}

@@ -36,7 +36,7 @@ spec:
     to: {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- end }}
-  {{- if has $component (list "consumer" "relay") }}
+  {{- if has $component (list "consumer" "relay" "worker") }}
   - ports:
     - {port: {{ $policy.kafkaPort }}, protocol: TCP}
     {{- with tpl (toYaml $policy.kafkaTo) $ctx | fromYamlArray }}

@@ -77,7 +77,7 @@ def test_doctor_finds_what_is_there_and_names_the_cure_of_what_is_not():
     ("arguments", "code", "words"),
     [
         (["run", "nosuchservice", "http"], 1, "there is no module 'nosuchservice'"),
-        (["run", "orders", "cook"], 1, "orders has no process 'cook', only: migrate, http, relay, consumer"),
+        (["run", "orders", "cook"], 1, "orders has no process 'cook', only: migrate, http, relay, consumer, worker"),
         (["dlq", "ls"], 1, "KAFKA_BOOTSTRAP_SERVERS is not set"),
         (["dlq", "ls", "topic"], 2, "name the GROUP too"),
         (["dlq", "show", "t", "g", "seven"], 2, "AT must look like 2:17"),

@@ -62,7 +62,7 @@ class TestObserved:
         view = see(state()).versions[ONE.hash]
 
         assert set(view.serving) == {"http"}
-        assert set(view.workers) == {"relay", "consumer"}
+        assert set(view.workers) == {"worker"}
         assert (view.wanted, view.pods, view.endpoints) == (1, 0, 0)
 
     @pytest.mark.parametrize(

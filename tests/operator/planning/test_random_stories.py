@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slipway_operator.planning import decisions, gating, handover, planner, sizes, stages
+from slipway_operator.planning import decisions, gating, handover, observed, planner, sizes, stages
 from slipway_operator.planning.situation import Situation
 from slipway_operator.planning.steps import NoteActivity
 from support.random_stories import stories, story
@@ -27,8 +27,8 @@ PROCESSES = 2
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("worlds", [200, pytest.param(1000, marks=pytest.mark.soak)])
 def test_many_stories_keep_every_promise(worlds):
-    """One of 25 is followed by a release that must succeed, whatever the world has come to. 20,000 stories take some 15 s
-    on two idle cores.
+    """One of 25 is followed by a release that must succeed, whatever the world has come to. 20,000 take some 15 s on
+    two idle cores.
     """
     with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
         told = sum(pool.map(stories, range(worlds), [STORIES_OF_A_WORLD] * worlds, chunksize=10))
@@ -70,10 +70,22 @@ def shifted(step, shift):
     return replace(step, noted=replace(noted, **{name: each and each + shift for name, each in times.items()}))
 
 
+_still_there = handover._still_there
+
+
+def waits_but_for_a_worker(situation, owner, others, *, forward):
+    if situation.view(owner).consumer == "worker":
+        return ""
+    return _still_there(situation, owner, others, forward=forward)
+
+
 # What a careless planner would do; each must be noticed, or the checks above prove nothing.
 CARELESS = {
     "new consumers do not wait for the old ones": (handover, "_still_there", lambda *_, **__: ""),
-    "consumers overlap": (handover, "_exclusive", lambda s, v, **_: handover._overlapping(s, v, "consumer")),
+    "consumers overlap": (handover, "_exclusive", lambda s, v, **_: handover._overlapping(s, v)),
+    "a worker does not wait for the old consumers": (handover, "_still_there", waits_but_for_a_worker),
+    "an old worker is not taken for a consumer": (observed, "CONSUMING", ("consumer",)),
+    "a worker is stopped before the other relay is ready": (handover, "_own_relays", lambda *_: handover.Handover()),
     "one ready pod is enough, and none as well": (Situation, "enough", lambda *_: True),
     "former versions are stopped while requests reach them": (sizes, "_may_stop", lambda *_: True),
     "gates are not asked": (gating, "before_promotion", lambda *_: gating.Verdict()),

@@ -19,7 +19,7 @@ from ..runtimes.kubernetes.kinds import (
     SERVING_LABEL,
     VERSION_LABEL,
 )
-from ..spec.fields import GROUP
+from ..spec.fields import COMPONENTS, GROUP
 from .errors import NotPossible
 
 Manifest = dict[str, Any]
@@ -29,7 +29,6 @@ DEPLOYMENT = "deployments.apps"
 SERVICE = "services"
 # All that the operator made of a service; in this order it goes, once it belongs to nobody.
 LEFT = (SERVICE, DEPLOYMENT, "poddisruptionbudgets.policy", "jobs.batch", f"serviceversions.{GROUP}")
-COMPONENTS = ("http", "grpc", "consumer", "relay")
 ORPHANED_LABEL = f"{GROUP}/orphaned"
 KEEP = "helm.sh/resource-policy"
 _CHART_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component")

@@ -6,7 +6,6 @@ from enum import Enum
 
 from ..planning.desired import GateWish
 from ..planning.facts import Stage
-from ..planning.handover import CONSUMER
 from ..planning.observed import GateState, GateView, JobState, JobView, VersionView, Workload
 from ..spec.fields import SERVING
 from .picture import Picture, Pod
@@ -253,7 +252,7 @@ def _handover(picture: Picture) -> Iterator[Node]:
     if condition and condition.status != "True" and condition.message:
         words.append(condition.message)
         mood = Mood.MOVING
-    if observed and not any(CONSUMER in view.workers for view in observed.versions.values()):
+    if observed and not any(view.consumer for view in observed.versions.values()):
         return
     yield Node(": ".join([words[0], ", ".join(words[1:])]) if words[1:] else words[0], mood)
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from .desired import PLAN_FAILED, Desired
 from .facts import HISTORY, Ended, Facts, Held, KeptSize, Kind, OpenRelease, Result, Stage
-from .handover import CONSUMER
+from .handover import CONSUMERS
 from .observed import ANY, REFUSED, JobState, Observed, Problem
 from .situation import Situation
 from .stages import PROBLEM_GRACE, UNHURRIED, Failure, Standing
@@ -269,9 +269,9 @@ def progressed(situation: Situation, found: Standing) -> tuple[Facts, list[Emit]
 def _handed_over(situation: Situation, release: OpenRelease, found: Standing) -> tuple[OpenRelease, list[Emit]]:
     """The pause begins when the old consumers are asked to stop, and ends when the new ones are members."""
     stops = any(isinstance(step, ScaleWorkers) and not step.replicas for step in found.steps)
-    if found.moving == CONSUMER and stops and situation.desired.exclusive and not release.handover_started:
+    if found.moving == CONSUMERS and stops and situation.desired.exclusive and not release.handover_started:
         release = replace(release, handover_started=situation.now)
-    if found.moving == CONSUMER or not release.handover_started or release.handover_ended:
+    if found.moving == CONSUMERS or not release.handover_started or release.handover_ended:
         return release, []
     release = replace(release, handover_ended=situation.now)
     paused = f"{(release.handover_pause_ms or 0) / 1000:.1f} s without a consumer"

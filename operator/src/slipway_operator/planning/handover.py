@@ -3,23 +3,28 @@
 Consumers of an Exclusive group: the old ones are stopped, their pods are gone, the group has no member of them and
 its offsets are committed; only then do the new ones start. Relays overlap in any case: each shard of the outbox has
 one owner by a lock in the database, rows keep their order, and rows written by one version are sent by the other.
+
+A worker is both, and its consumer decides how it moves. Where only one of two versions has one, a relay runs all the
+time: the former relay goes on until the worker is ready, and a worker is not stopped before the other relay is ready.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .observed import VersionView, Workload
+from ..spec.fields import CONSUMING, RELAYING
+from .observed import VersionView
 from .situation import Situation
 from .steps import ScaleWorkers, Step
 
-CONSUMER = "consumer"
-_NOTHING = Workload()
+CONSUMERS, RELAYS = "consumers", "relays"
+_RELAY_ALONE = next(name for name in RELAYING if name not in CONSUMING)
 
 
 @dataclass(frozen=True, slots=True)
 class Handover:
     steps: tuple[Step, ...] = ()
     waiting: str = ""
-    component: str = ""  # that is being moved
+    moving: str = ""  # CONSUMERS or RELAYS
 
     @property
     def done(self) -> bool:
@@ -31,56 +36,84 @@ def hand_over(situation: Situation, owner: str, *, forward: bool) -> Handover:
     view = situation.view(owner)
     if view is None:
         return Handover(waiting=f"version {owner} has no record")
-    components = {name for each in situation.observed.versions.values() for name in each.workers}
-    moving: list[Handover] = []
-    for component in sorted(components):
-        if component == CONSUMER and situation.desired.exclusive:
-            result = _exclusive(situation, view, forward=forward)
-        else:
-            result = _overlapping(situation, view, component)
-        if not result.done:
-            moving.append(replace(result, component=component))
-            if forward:  # relays need not move for a version whose consumers do not start
-                break
+    if situation.desired.exclusive:
+        consumers = _exclusive(situation, view, forward=forward)
+    else:
+        consumers = _overlapping(situation, view)
+    if forward and not consumers.done:  # relays need not move for a version whose consumers do not start
+        return consumers
+    moving = [each for each in (consumers, _relays(situation, view)) if not each.done]
     if not moving:
         return Handover()
-    return replace(moving[0], steps=tuple(step for each in moving for step in each.steps))
+    return replace(moving[0], steps=tuple(dict.fromkeys(step for each in moving for step in each.steps)))
 
 
 def consumer_owner(situation: Situation) -> str | None:
     for name, view in situation.observed.versions.items():
-        if view.workers.get(CONSUMER, _NOTHING).wanted > 0:
+        if view.consumers.wanted > 0:
             return name
     return None
 
 
-def _size(situation: Situation, view: VersionView, component: str) -> int:
-    return situation.desired.workers.get(component, 1) if component in view.workers else 0
+def _size(situation: Situation, component: str) -> int:
+    return situation.desired.workers.get(component, 1) if component else 0
 
 
+# --- consumers
 def _exclusive(situation: Situation, view: VersionView, *, forward: bool) -> Handover:
-    others = [each for each in situation.others(view.version) if CONSUMER in each.workers]
-    running = [each for each in others if each.workers[CONSUMER].wanted]
+    others = [each for each in situation.others(view.version) if each.consumer]
+    running = [each for each in others if each.consumers.wanted]
     if running:
-        stop = tuple(ScaleWorkers(each.version, CONSUMER, 0) for each in running)
-        return Handover(stop, f"consumers of {running[0].version} are asked to stop")
-    size, mine = _size(situation, view, CONSUMER), view.workers.get(CONSUMER, _NOTHING)
+        return _stop(situation, view, running)
+    size, mine = _size(situation, view.consumer), view.consumers
     if size and not mine.wanted:
         waiting = _still_there(situation, view.version, others, forward=forward)
         if waiting:
-            return Handover(waiting=waiting)
-    if mine.wanted != size and CONSUMER in view.workers:
-        return Handover((ScaleWorkers(view.version, CONSUMER, size),), f"consumers of {view.version} are started")
+            return Handover(waiting=waiting, moving=CONSUMERS)
+    if mine.wanted != size:
+        return _start(view, view.consumer, size, CONSUMERS)
     if not size:
-        left = sum(each.workers[CONSUMER].pods for each in others)
-        return Handover(waiting=f"{left} consumers of other versions are stopping" if left else "")
-    return Handover(waiting=_not_joined(situation, view.version, mine, size))
+        return Handover(waiting=_stopping(others), moving=CONSUMERS)
+    return Handover(waiting=_not_joined(situation, view, size), moving=CONSUMERS)
 
 
-def _still_there(situation: Situation, owner: str, others: list[VersionView], *, forward: bool) -> str:
+def _overlapping(situation: Situation, view: VersionView) -> Handover:
+    size = _size(situation, view.consumer)
+    if view.consumers.wanted != size:
+        return _start(view, view.consumer, size, CONSUMERS)
+    waiting = _not_joined(situation, view, size) if size else ""
+    if waiting:
+        return Handover(waiting=waiting, moving=CONSUMERS)
+    others = [each for each in situation.others(view.version) if each.consumer]
+    running = [each for each in others if each.consumers.wanted]
+    return _stop(situation, view, running) if running else Handover(waiting=_stopping(others), moving=CONSUMERS)
+
+
+def _stop(situation: Situation, view: VersionView, running: Sequence[VersionView]) -> Handover:
+    """Of those that send as well, somebody else must send first."""
+    if view.relay == _RELAY_ALONE and any(each.consumer == each.relay for each in running):
+        relays = _own_relays(situation, view)
+        if not relays.done:
+            return relays
+    stop = tuple(ScaleWorkers(each.version, each.consumer, 0) for each in running)
+    return Handover(stop, f"consumers of {running[0].version} are asked to stop", CONSUMERS)
+
+
+def _start(view: VersionView, component: str, size: int, moving: str) -> Handover:
+    return Handover(
+        (ScaleWorkers(view.version, component, size),), f"{component}s of {view.version} are started", moving
+    )
+
+
+def _stopping(others: Sequence[VersionView]) -> str:
+    left = sum(each.consumers.pods for each in others)
+    return f"{left} consumers of other versions are stopping" if left else ""
+
+
+def _still_there(situation: Situation, owner: str, others: Sequence[VersionView], *, forward: bool) -> str:
     """Why the new consumers must not start yet. A process that is gone consumes nothing, so going back asks less."""
     for each in others:
-        if each.workers[CONSUMER].pods:
+        if each.consumers.pods:
             return f"consumers of {each.version} have not ended yet"
     group = situation.observed.group
     if group is None:
@@ -97,30 +130,32 @@ def _still_there(situation: Situation, owner: str, others: list[VersionView], *,
     return ""
 
 
-def _not_joined(situation: Situation, version: str, mine: Workload, size: int) -> str:
-    if mine.ready < size:
-        return f"{mine.ready} of {size} consumers of {version} are ready"
+def _not_joined(situation: Situation, view: VersionView, size: int) -> str:
+    if view.consumers.ready < size:
+        return f"{view.consumers.ready} of {size} {view.consumer}s of {view.version} are ready"
     group = situation.observed.group
-    if group and group.known and not group.members.get(version):
-        return f"no consumer of {version} has joined the group"
+    if group and group.known and not group.members.get(view.version):
+        return f"no consumer of {view.version} has joined the group"
     return ""
 
 
-def _overlapping(situation: Situation, view: VersionView, component: str) -> Handover:
-    size, mine = _size(situation, view, component), view.workers.get(component, _NOTHING)
-    if mine.wanted != size and component in view.workers:
-        return Handover(
-            (ScaleWorkers(view.version, component, size),), f"{component}s of {view.version} are started"
-        )  # fmt: skip
-    if component == CONSUMER and size:
-        waiting = _not_joined(situation, view.version, mine, size)
-    else:
-        waiting = f"{mine.ready} of {size} {component}s of {view.version} are ready" if mine.ready < size else ""
-    if waiting:
-        return Handover(waiting=waiting)
-    others = [each for each in situation.others(view.version) if component in each.workers]
-    stop = tuple(ScaleWorkers(each.version, component, 0) for each in others if each.workers[component].wanted)
+# --- relays
+def _relays(situation: Situation, view: VersionView) -> Handover:
+    """To this version's own, or to its worker, which is started as a consumer."""
+    mine = _own_relays(situation, view)
+    if not mine.done:
+        return mine
+    others = [each for each in situation.others(view.version) if each.relay == _RELAY_ALONE]
+    stop = tuple(ScaleWorkers(each.version, each.relay, 0) for each in others if each.relays.wanted)
     if stop:
-        return Handover(stop, f"{component}s of the former version are asked to stop")
-    left = sum(each.workers[component].pods for each in others)
-    return Handover(waiting=f"{left} {component}s of other versions are stopping" if left else "")
+        return Handover(stop, "relays of the former version are asked to stop", RELAYS)
+    left = sum(each.relays.pods for each in others)
+    return Handover(waiting=f"{left} relays of other versions are stopping" if left else "", moving=RELAYS)
+
+
+def _own_relays(situation: Situation, view: VersionView) -> Handover:
+    size, mine = _size(situation, view.relay), view.relays
+    if view.relay == _RELAY_ALONE and mine.wanted != size:
+        return _start(view, view.relay, size, RELAYS)
+    waiting = f"{mine.ready} of {size} {view.relay}s of {view.version} are ready" if mine.ready < size else ""
+    return Handover(waiting=waiting, moving=RELAYS)

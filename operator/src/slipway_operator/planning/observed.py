@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Literal
 
+from ..spec.fields import CONSUMING, RELAYING
 from .facts import Facts
 
 # The active Service selects the pods of all versions: so it is while pods are replaced one by one (Rolling).
@@ -68,6 +69,24 @@ class VersionView:
     def endpoints(self) -> int:
         """A version is as ready as its least ready component that serves."""
         return min([each.endpoints for each in self.serving.values()], default=0)
+
+    @property
+    def consumer(self) -> str:
+        """Its component that consumes; empty: there is none."""
+        return next((name for name in CONSUMING if name in self.workers), "")
+
+    @property
+    def consumers(self) -> Workload:
+        return self.workers.get(self.consumer, Workload())
+
+    @property
+    def relay(self) -> str:
+        """Its component that sends what is in the outbox; empty: there is none."""
+        return next((name for name in RELAYING if name in self.workers), "")
+
+    @property
+    def relays(self) -> Workload:
+        return self.workers.get(self.relay, Workload())
 
     @property
     def wanted(self) -> int:

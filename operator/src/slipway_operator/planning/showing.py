@@ -5,8 +5,7 @@ from typing import Literal
 
 from ..spec.microservice import Phase
 from .facts import Stage
-from .handover import CONSUMER, Handover
-from .observed import Workload
+from .handover import Handover
 from .situation import Situation
 from .stages import Standing
 
@@ -88,9 +87,9 @@ def _phase_of_release(situation: Situation, found: Standing) -> tuple[Phase, str
 
 def _consumers(situation: Situation) -> str:
     parts = [
-        f"{view.workers[CONSUMER].ready}/{view.workers[CONSUMER].wanted} of {name}"
+        f"{view.consumers.ready}/{view.consumers.wanted} of {name}"
         for name, view in situation.observed.versions.items()
-        if view.workers.get(CONSUMER, Workload()).wanted
+        if view.consumers.wanted
     ]
     return ", ".join(parts)[:64]
 
@@ -108,7 +107,7 @@ def _conditions(
         made.append(Condition("ChecksPassed", "True" if checked else "False", "Checked" if checked else "Checking"))
     elif situation.facts.held and situation.facts.held.reason == "GateFailed":
         made.append(Condition("ChecksPassed", "False", "GateFailed", situation.facts.held.message))
-    if any(CONSUMER in view.workers for view in situation.observed.versions.values()):
+    if any(view.consumer for view in situation.observed.versions.values()):
         made.append(_consumers_handed_over(situation, moved))
     return tuple(made)
 

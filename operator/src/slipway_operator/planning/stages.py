@@ -47,7 +47,7 @@ class Standing:
     verified: bool = False  # only the goal gets requests
     accepted: bool = False  # and its watch is over
     over: bool = False  # nothing is left to do
-    moving: str = ""  # the component that is handed over
+    moving: str = ""  # what is handed over: consumers or relays
     by_person: bool = False  # it waits for a person or a window
     contract_failed: str = field(default="")
 
@@ -206,7 +206,7 @@ def _handing_over(situation: Situation, release: OpenRelease, view: VersionView)
     if _has_traffic(situation, release):
         return None
     moved = handover.hand_over(situation, view.version, forward=True)
-    return None if moved.done else Standing(Stage.HANDING_OVER, moved.waiting, moved.steps, moving=moved.component)
+    return None if moved.done else Standing(Stage.HANDING_OVER, moved.waiting, moved.steps, moving=moved.moving)
 
 
 def _rolling(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
@@ -287,7 +287,7 @@ def _returning(situation: Situation, release: OpenRelease, view: VersionView) ->
     moved = handover.hand_over(situation, view.version, forward=False)
     if moved.done:
         return Standing(Stage.RETURNING, verified=True, over=True)
-    return Standing(Stage.RETURNING, moved.waiting, moved.steps, verified=True, moving=moved.component)
+    return Standing(Stage.RETURNING, moved.waiting, moved.steps, verified=True, moving=moved.moving)
 
 
 def _draining(situation: Situation, _: OpenRelease, view: VersionView) -> Standing | None:

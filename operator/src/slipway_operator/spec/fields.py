@@ -10,7 +10,10 @@ VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
 SERVING = ("http", "grpc")
-WORKERS = ("consumer", "relay")
+# A worker is consumer and relay in one process.
+CONSUMING = ("consumer", "worker")
+RELAYING = ("relay", "worker")
+WORKERS = ("consumer", "relay", "worker")
 COMPONENTS = SERVING + WORKERS
 
 # A label of a Service is at most 63 characters; the version's hash and the component follow the name.

@@ -1,11 +1,11 @@
 """Microservice (ms): one service, its strategy and which of its versions is active."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from .fields import COMPONENTS, SERVING, Model, Port, Seconds, VersionReference, keyed_by, rules
+from .fields import COMPONENTS, CONSUMING, SERVING, Model, Port, Seconds, VersionReference, keyed_by, rules
 from .gates import Gate
 from .strategy import Events, Strategy
 from .templates import PodTemplate
@@ -16,7 +16,7 @@ class Component(Model):
         None,
         ge=0,
         le=1000,
-        description="Pods of a worker (consumer or relay); not set: 1. Others follow spec.replicas.",
+        description="Pods of a consumer, relay or worker; not set: 1. Others follow spec.replicas.",
     )
     template: PodTemplate = Field(description="The pod, as the chart renders it.")
 
@@ -59,15 +59,19 @@ class Release(Model):
     )
 
 
-_PAIR = ", ".join(f"'{name}'" for name in SERVING)
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+_PAIR = _listed(SERVING)
 
 
 class MicroserviceSpec(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
-                "!('consumer' in self.components) || has(self.events)",
-                "A consumer needs events.group: name the consumer group that is handed over.",
+                f"!self.components.exists(name, name in [{_listed(CONSUMING)}]) || has(self.events)",
+                "A consumer or worker needs events.group: name the consumer group that is handed over.",
             ),
             (
                 "!has(self.gates) || self.watchSeconds > 0 || !self.gates.exists(g, g.phase == 'afterPromotion')",
@@ -95,11 +99,16 @@ class MicroserviceSpec(Model):
     components: Mapping[str, Component] = Field(
         min_length=1,
         max_length=len(COMPONENTS),
-        description="Processes of the service: http and grpc serve, consumer and relay work. Each is a Deployment.",
+        description="Processes of the service: http and grpc serve; consumer and relay work, or worker, which is both. "
+        "Each is a Deployment.",
         json_schema_extra=rules(
             (
-                f"self.all(name, name in [{', '.join(repr(name) for name in COMPONENTS)}])",
-                "Components are http, grpc, consumer and relay: rename or remove the others.",
+                f"self.all(name, name in [{_listed(COMPONENTS)}])",
+                "Components are http, grpc, consumer, relay and worker: rename or remove the others.",
+            ),
+            (
+                "!('worker' in self) || !('consumer' in self || 'relay' in self)",
+                "A worker is consumer and relay in one process: remove consumer and relay, or the worker.",
             ),
             (
                 f"self.exists(name, name in [{_PAIR}])",
@@ -125,7 +134,7 @@ class MicroserviceSpec(Model):
         ),
     )
     strategy: Strategy = Field(Strategy(), description="How a new version takes over.")
-    events: Events | None = Field(None, description="How consumers are handed over; needed with a consumer.")
+    events: Events | None = Field(None, description="How consumers are handed over; needed with a consumer or worker.")
     gates: tuple[Gate, ...] = Field(
         (), max_length=16, description="Checks of a new version.", json_schema_extra=keyed_by("name")
     )

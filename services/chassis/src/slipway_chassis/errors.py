@@ -18,6 +18,7 @@ ChassisError
 ├── InvalidEvent            this record can never be processed: dead letter
 │   └── UnknownEventVersion
 ├── UnreadableContracts      the contracts of a version are missing, too large, or not what their digests say
+├── LoopEnded               a process has lost one of its loops: it ends, and has to be started again
 └── EmbeddedError           a child process for laptop or test could not be started; says the cure
 
 ``retriable`` is an attribute, so that policies read it instead of listing classes (the idea is
@@ -100,6 +101,10 @@ class UnknownEventVersion(InvalidEvent):
 
 
 class UnreadableContracts(ChassisError):
+    pass
+
+
+class LoopEnded(ChassisError):
     pass
 
 

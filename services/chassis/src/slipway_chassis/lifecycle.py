@@ -38,8 +38,8 @@ class Stop:
     def requested(self) -> bool:
         return self._event.is_set()
 
-    def wait(self, seconds: float) -> bool:
-        """Sleeps, but wakes up at once when a stop is requested; returns whether it was."""
+    def wait(self, seconds: float | None = None) -> bool:
+        """Sleeps (None: for ever), but wakes up at once when a stop is requested; returns whether it was."""
         return self._event.wait(seconds)
 
 

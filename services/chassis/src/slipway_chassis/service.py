@@ -57,7 +57,7 @@ class Service:
         pages: Flask blueprints beside them, for what is no API: HTML, forms, redirects.
         publishes: aggregate classes whose events go to a stream, by the outbox.
         consumes: topics of other services and the handlers of their events.
-        timers: what is done now and then without being asked, in the consumer process.
+        timers: what is done now and then without being asked, in the process that consumes.
         problems: its own errors, and the HTTP status of each.
         package: the package whose ``migrations`` folder holds its schema.
         tables: instead of migrations, for a service that has none yet: created if missing.
@@ -97,7 +97,9 @@ class Service:
         return self.package is not None or self.tables is not None
 
     def processes(self) -> list[str]:
-        """The processes that make up this service, each one a Deployment (migrate: a Job)."""
+        """The processes that make up this service, each one a Deployment (migrate: a Job). ``run`` has one more where
+        there are events: ``worker``, which stands for relay and consumer.
+        """
         wanted = {
             "migrate": self.has_database,
             "http": bool(self.apis or self.pages),
@@ -106,6 +108,9 @@ class Service:
             "consumer": bool(self.consumes),
         }
         return [process for process, there in wanted.items() if there]
+
+    def _runnable(self) -> list[str]:
+        return [*self.processes(), *(["worker"] if self.publishes or self.consumes else [])]
 
     def prepare_once(self) -> None:
         """Maps the domain's classes and connects them to the outbox, in this process."""
@@ -167,8 +172,8 @@ class Service:
 
     def run(self, process: str) -> None:
         """Runs one process until SIGTERM; ConfigurationError when the service has no such process."""
-        if process not in self.processes():
-            raise ConfigurationError(f"{self.name} has no process {process!r}, only: {', '.join(self.processes())}")
+        if process not in self._runnable():
+            raise ConfigurationError(f"{self.name} has no process {process!r}, only: {', '.join(self._runnable())}")
         self.prepare_once()
         # Imported when needed: the process that answers HTTP carries no Kafka client, only the grpc process gRPC.
         if process == "http":
@@ -182,9 +187,13 @@ class Service:
         else:
             from . import workers  # noqa: PLC0415
 
-            {"relay": workers.run_relay, "consumer": workers.run_consumer, "migrate": workers.run_migrate}[process](
-                self
-            )
+            run = {
+                "relay": workers.run_relay,
+                "consumer": workers.run_consumer,
+                "worker": workers.run_worker,
+                "migrate": workers.run_migrate,
+            }
+            run[process](self)
 
 
 service = Service  # reads better where one is declared: ORDERS = service("orders", ...)

@@ -1,6 +1,7 @@
 """What a service does now and then without being asked: time-outs, rotation, expiry.
 
-Timers run in the consumer process, each in a transaction of its own, and in one replica at a time.
+Timers run in the process that consumes (consumer or worker), each in a transaction of its own, and in one replica at a
+time.
 
     service("orders", ..., timers=[Timer("time-outs", seconds=1, run=use_cases.expire)])
 """

@@ -1,24 +1,28 @@
-"""The processes without HTTP: relay and consumer. Each waits for what it needs, works, and drains on SIGTERM.
+"""The processes without HTTP: relay, consumer, and worker, which is both. Each waits for what it needs, works, and
+drains on SIGTERM.
 
-Order of a stop: readiness off → no new batch → the batch in hand is finished and committed → the group
-is left, locks are released → connections are closed.
+Order of a stop: readiness off → no new batch → the batch in hand is finished and committed → the group is left, locks
+are released → connections are closed. A worker's consumer ends first: what its last handlers wrote is in the outbox
+by then, and the relay sends it before it ends as well.
 """
 
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .config import DatabaseSettings, KafkaSettings, ProcessSettings, TraceSettings, load_or_exit
 from .database import Database
-from .errors import BrokerUnavailable
 from .events import kafka
 from .events.consumer import Consumer
 from .events.dead_letters import dead_letter_topic, retry_topic
 from .events.nudge import Nudger
 from .events.relay import Relay
 from .lifecycle import Stop, wait_for
+from .loops import Loop, run_together
 from .telemetry import traces
 from .telemetry.admin import serve_admin
 from .telemetry.health import Health
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-POOL = 3  # the work, the nudge, the readiness check; and one for each timer
+POOL = 2  # the nudge, the readiness check; and one for each loop and each timer
 
 
 class WorkerSettings(ProcessSettings, DatabaseSettings, KafkaSettings, TraceSettings):
@@ -39,74 +43,99 @@ class WorkerSettings(ProcessSettings, DatabaseSettings, KafkaSettings, TraceSett
 
 def run_relay(declared: "Service") -> None:
     """Moves the service's events from its outbox to Kafka until SIGTERM."""
-    settings = load_or_exit(WorkerSettings)
-
-    def work(database: Database, stop: Stop, closing: ExitStack) -> None:
-        publisher = kafka.publisher(settings, client_id=f"{declared.name}-relay-{socket.gethostname()}")
-        closing.callback(publisher.close)
-        Relay(database, publisher).run(stop)
-
-    _run(declared, "relay", settings, topics=[stream.topic for stream in declared.publishes.values()], work=work)
+    _run(declared, "relay", relays=True)
 
 
 def run_consumer(declared: "Service") -> None:
     """Applies other services' events until SIGTERM. The consumer group is the service's name."""
-    settings = load_or_exit(WorkerSettings)
-    own_settings = load_or_exit(declared.settings) if declared.settings else None
-    group = declared.name
-    topics = [topic for source in declared.consumes for topic in (source.topic, retry_topic(source.topic, group))]
+    _run(declared, "consumer", consumes=True)
 
-    def work(database: Database, stop: Stop, closing: ExitStack) -> None:
+
+def run_worker(declared: "Service") -> None:
+    """Relay and consumer in one process until SIGTERM; of a service that has one of them alone, that one."""
+    _run(declared, "worker", relays=bool(declared.publishes), consumes=bool(declared.consumes))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What the loops of a process work with."""
+
+    declared: "Service"
+    settings: WorkerSettings
+    database: Database
+
+    def consume(self, stop: Stop, closing: ExitStack) -> None:
+        settings, group = self.settings, self.declared.name
         client = kafka.consumer_id(group, settings.service_version, socket.gethostname())
         publisher = kafka.publisher(settings, client_id=client)
         closing.callback(publisher.close)
+        topics = _consumed(self.declared)
         subscription = kafka.subscription(settings, group=group, topics=topics, client_id=client)
         closing.callback(subscription.close)
-        Consumer(
-            group, database=database, subscription=subscription, publisher=publisher, sources=declared.consumes
-        ).run(stop)
+        consumer = Consumer(
+            group,
+            database=self.database,
+            subscription=subscription,
+            publisher=publisher,
+            sources=self.declared.consumes,
+        )
+        consumer.run(stop)
 
-    def begin(database: Database, stop: Stop) -> None:
-        if declared.publishes:
-            Nudger(database).start()
-        start_timers(declared.timers, database, own_settings, stop)
-
-    needed = [*topics, *(dead_letter_topic(source.topic, group) for source in declared.consumes)]
-    _run(declared, "consumer", settings, topics=needed, work=work, begin=begin)
+    def relay(self, stop: Stop, closing: ExitStack, *, sends_the_rest: bool) -> None:
+        client = f"{self.declared.name}-relay-{socket.gethostname()}"
+        publisher = kafka.publisher(self.settings, client_id=client)
+        closing.callback(publisher.close)
+        Relay(self.database, publisher, sends_the_rest=sends_the_rest).run(stop)
 
 
-def _run(
-    declared: "Service",
-    process: str,
-    settings: WorkerSettings,
-    *,
-    topics: Sequence[str],
-    work: Callable[[Database, Stop, ExitStack], None],
-    begin: Callable[[Database, Stop], None] = lambda _database, _stop: None,
-) -> None:
+def _loops(work: _Work, *, relays: bool, consumes: bool) -> list[Loop]:
+    """In the order in which they end."""
+    loops = [Loop("consumer", work.consume)] if consumes else []
+    if relays:
+        loops.append(Loop("relay", partial(work.relay, sends_the_rest=consumes)))
+    return loops
+
+
+def _consumed(declared: "Service") -> list[str]:
+    return [topic for source in declared.consumes for topic in (source.topic, retry_topic(source.topic, declared.name))]
+
+
+def _topics(declared: "Service", *, relays: bool, consumes: bool) -> list[str]:
+    """All that must be there before the process begins."""
+    topics = [stream.topic for stream in declared.publishes.values()] if relays else []
+    if consumes:
+        topics += _consumed(declared)
+        topics += [dead_letter_topic(source.topic, declared.name) for source in declared.consumes]
+    return list(dict.fromkeys(topics))
+
+
+def _run(declared: "Service", process: str, *, relays: bool = False, consumes: bool = False) -> None:
+    settings = load_or_exit(WorkerSettings)
+    own_settings = load_or_exit(declared.settings) if declared.settings and consumes else None
     configure_logs(declared.name, process=process, version=settings.service_version, level=settings.log_level)
     recorder = traces.configure(declared.name, settings.service_version, settings)
     stop = Stop().install()
+    timers = declared.timers if consumes else ()
     database = Database(
-        settings.database_url, application_name=f"{declared.name}-{process}", pool_size=POOL + len(declared.timers)
+        settings.database_url,
+        application_name=f"{declared.name}-{process}",
+        pool_size=POOL + relays + consumes + len(timers),
     )
     schema = declared.schema(database)
     health = Health({"postgresql": schema.usable, "kafka": lambda: kafka.ping(settings)})
     health.drain_when(lambda: stop.requested)
     serve_admin(settings.bind_host, settings.admin_port, health)
+    topics: Sequence[str] = _topics(declared, relays=relays, consumes=consumes)
     try:
         if wait_for("PostgreSQL", schema.check, stop) and wait_for(
             "Kafka", lambda: kafka.ensure_topics(settings, topics), stop
         ):
             log.info("%s started", process)
-            begin(database, stop)
-            while not stop.requested:
-                try:
-                    with ExitStack() as closing:
-                        work(database, stop, closing)
-                except BrokerUnavailable as error:  # it went away between the check and the connection
-                    log.warning("starting again: %s", error)
-                    stop.wait(1.0)
+            if consumes and declared.publishes:
+                Nudger(database).start()
+            start_timers(timers, database, own_settings, stop)
+            work = _Work(declared, settings, database)
+            run_together(_loops(work, relays=relays, consumes=consumes), stop)
     finally:
         database.close()
         if recorder:

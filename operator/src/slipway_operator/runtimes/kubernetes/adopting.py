@@ -12,8 +12,8 @@ from typing import Any
 
 from ...planning import Plan
 from ...planning.facts import Stage
-from ...planning.handover import CONSUMER
 from ...planning.observed import GroupView
+from ...spec.fields import CONSUMING
 from .client import Client
 from .executing import Scene
 from .kinds import DEPLOYMENT, POD, SERVICE, VERSION_LABEL, Kind
@@ -92,12 +92,11 @@ class Adopter:
 
 
 def _consumers(seen: Seen) -> list[Manifest]:
-    return [each for each in adopted(seen) if each["metadata"]["labels"].get(_CHART_COMPONENT) == CONSUMER]
+    return [each for each in adopted(seen) if each["metadata"]["labels"].get(_CHART_COMPONENT) in CONSUMING]
 
 
 def _consumes(scene: Scene) -> bool:
-    workers = (view.workers.get(CONSUMER) for view in scene.observed.versions.values())
-    return any(each.wanted or each.pods for each in workers if each)
+    return any(view.consumers.wanted or view.consumers.pods for view in scene.observed.versions.values())
 
 
 def _owned(manifest: Manifest, owner: Owner) -> bool:

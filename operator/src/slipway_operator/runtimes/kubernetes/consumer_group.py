@@ -16,8 +16,8 @@ from typing import Protocol
 
 from ...errors import BrokerSilent
 from ...planning.facts import Stage
-from ...planning.handover import CONSUMER
 from ...planning.observed import GroupView, Observed
+from ...spec.fields import CONSUMING
 from ...spec.microservice import MicroserviceSpec
 from .kinds import VERSION_LABEL
 from .looking import Seen
@@ -64,7 +64,7 @@ class Description:
 
 def handing_over(saw: Observed) -> bool:
     """Whether it matters who is in the group: consumers move, or are not where they belong."""
-    consumers = [view.workers[CONSUMER] for view in saw.versions.values() if CONSUMER in view.workers]
+    consumers = [view.consumers for view in saw.versions.values() if view.consumer]
     release = saw.facts.release
     open_ended = release and release.handover_started and not release.handover_ended
     if consumers and release and (open_ended or release.reached is Stage.HANDING_OVER):
@@ -87,10 +87,11 @@ def membership(seen: Seen, saw: Observed, spec: MicroserviceSpec, brokers: str) 
     return Membership(
         brokers=brokers,
         group=_group_of(seen, saw) or (spec.events.group if spec.events else ""),
-        names={deployment_name(service, version, CONSUMER): version for version in seen.records},
+        names={deployment_name(service, version, name): version for version in seen.records for name in CONSUMING},
         addresses={
             address["ip"]: pod["metadata"]["labels"][VERSION_LABEL]
-            for pod in of_component(seen.pods, CONSUMER)
+            for name in CONSUMING
+            for pod in of_component(seen.pods, name)
             if VERSION_LABEL in pod["metadata"]["labels"]
             for address in pod.get("status", {}).get("podIPs") or []
         },

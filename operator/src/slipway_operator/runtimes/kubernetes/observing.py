@@ -74,7 +74,7 @@ def observed(seen: Seen, facts: Facts, group: GroupView | None) -> Observed:
         preview=None if preview == NOTHING else preview,
         migrations=dict(_migrations(seen.jobs)),
         gates={**_results(seen), **_gate_jobs(seen.jobs)},
-        group=group if any("consumer" in view.workers for view in versions.values()) else None,
+        group=group if any(view.consumer for view in versions.values()) else None,
         missing=seen.missing,
     )
 

@@ -52,7 +52,8 @@ def up(data: Path | None, port: int, base_port: int, story: Path | None, *, once
         code = 0
         try:
             platform.start()
-            click.echo(f"all of it takes {platform.memory_mb()} MB of memory (resident)")
+            memory = platform.memory()
+            click.echo(f"all of it takes {memory.megabytes} MB of memory ({memory.how})")
             teller.silent = story is not None  # a story tells of its releases itself
             code = _tell_story(story, platform, stop) if story else 0
             teller.silent = False

@@ -18,7 +18,7 @@ SLOTS = 4
 PORTS_PER_SLOT = 200
 
 # Where in a service's ports each of its processes has its health and metrics.
-ADMIN = {"http": 2, "grpc": 3, "relay": 4, "consumer": 5}
+ADMIN = {"http": 2, "grpc": 3, "relay": 4, "consumer": 5, "worker": 8}
 # Where the gateway passes requests of other services on to the active version.
 INNER = {"http": 6, "grpc": 7}
 

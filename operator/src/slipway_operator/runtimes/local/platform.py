@@ -25,6 +25,7 @@ from ...gateway.settings import GatewaySettings, Listen, Tls
 from .gateway import Endpoints
 from .layout import INNER, Layout, ServicePorts
 from .leftovers import Leftovers
+from .memory import Memory, taken
 from .processes import Processes, probe, utc_now
 from .reconciler import Reconciler
 from .state import Files
@@ -74,9 +75,9 @@ class Platform:
             port=layout.kafka,
             controller_port=layout.kafka_controller,
             machine=self._machine,
+            wait=False,  # services need longer to start than it does, and wait for it themselves
         )
         self.add(self._kafka.child)
-        self._tell("Kafka", self._kafka.bootstrap_servers)
         self._groups = Groups(KafkaSettings(kafka_bootstrap_servers=self._kafka.bootstrap_servers))
         self._begin_releases()
         self._start_gateway()
@@ -115,8 +116,11 @@ class Platform:
     def _until_all_answer(self) -> None:
         """All services at once: they wait for what they need, not for each other."""
         ends = time.monotonic() + START_TIMEOUT
-        gateway_ready = False
-        while not (gateway_ready and all(each.answers for each in self.reconcilers.values())):
+        kafka_ready = gateway_ready = False
+        while not (kafka_ready and gateway_ready and all(each.answers for each in self.reconcilers.values())):
+            if not kafka_ready and self._kafka.child.is_up(self._kafka.ready):
+                kafka_ready = True
+                self._tell("Kafka", self._kafka.bootstrap_servers)
             self.tend()
             if not gateway_ready and probe(self.layout.gateway_metrics):
                 gateway_ready = True
@@ -125,7 +129,8 @@ class Platform:
             for each in self.reconcilers.values():
                 each.require_hope()
             if time.monotonic() > ends:
-                late = [name for name, each in self.reconcilers.items() if not each.answers] or ["the gateway"]
+                late = [name for name, each in self.reconcilers.items() if not each.answers]
+                late += [name for name, ready in (("Kafka", kafka_ready), ("the gateway", gateway_ready)) if not ready]
                 raise EmbeddedError(
                     f"{', '.join(late)} did not get ready within {START_TIMEOUT:.0f} s; "
                     f"the logs in {self.layout.data / 'logs'} say why"
@@ -282,21 +287,15 @@ class Platform:
 
     # --- for others
     def admin_port(self, process: str) -> int:
-        """The health and metrics port of a process named as in ``children``: "orders relay"."""
+        """The health and metrics port of a process named as in ``children``: "orders worker"."""
         service, _, kind = process.partition(" ")
         reconciler = self.reconcilers[service]
         return reconciler.processes.admin_port(kind, reconciler.active)
 
-    def memory_mb(self) -> int:
-        """Resident memory of all processes, children's children included, in megabytes."""
-        total = psutil.Process().memory_info().rss
-        for child in [*self._infrastructure, *self._everything()]:
-            for process in child.family():
-                try:
-                    total += process.memory_info().rss
-                except psutil.NoSuchProcess:
-                    continue
-        return total // 1_000_000
+    def memory(self) -> Memory:
+        """What all processes take, this one and children's children included."""
+        children = [*self._infrastructure, *self._everything()]
+        return taken([psutil.Process(), *(process for child in children for process in child.family())])
 
     def stop(self) -> None:
         """Gateway first, then services, then what they depend on."""

@@ -32,7 +32,7 @@ Hosts = Callable[[], Mapping[str, Mapping[str, Sequence[int]]] | None]
 
 
 class Reconciler:
-    """``hosts`` asks Envoy. ``groups`` asks the broker; None: the service consumes nothing."""
+    """``hosts`` asks Envoy. ``groups`` asks the broker; None: there is none to ask."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Reconciler:
         self._versions = Versions(files.folder, service)
         self._endpoints = endpoints
         self._hosts = hosts
-        self._groups = groups if "consumer" in service.processes else None
+        self._groups = groups
         self._teller = teller
         self._checks = Checks()
         self._exports = Exports(service.name)
@@ -154,7 +154,7 @@ class Reconciler:
         hosts = self._hosts() if releasing or self.status.draining else None
         clients: Sequence[str] | None = None
         rests = broker = True
-        if releasing and self._groups:
+        if releasing and self._groups and any(version.consumes for version in self._known.values()):
             try:
                 group = self._groups.describe(self.service.name)
                 clients, rests = group.clients, group.rests

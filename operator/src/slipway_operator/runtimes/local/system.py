@@ -14,7 +14,7 @@ from ...spec.gates import Gate
 
 EXAMPLE = '[tool.slipway]\ngateway = "charts/gateway/values.yaml"\n\n[tool.slipway.services]\norders = {}'
 
-Process = Literal["migrate", "contract", "http", "grpc", "relay", "consumer"]
+Process = Literal["migrate", "contract", "http", "grpc", "relay", "consumer", "worker"]
 
 
 class Releasing(BaseModel):
@@ -46,18 +46,27 @@ class Releasing(BaseModel):
 
 
 class Service(BaseModel):
-    """``processes`` are those of ``slipway run``. ``env`` adds settings; in its values stand ``${gateway}`` (address
-    of the gateway), ``${orders_http}`` and ``${orders_grpc}`` (host and port of a service, whatever version answers
-    there), and ``${secret}`` (made once, and kept). ``command`` replaces ``slipway run NAME``; the process follows it.
+    """``processes`` are those of ``slipway run``; ``worker`` is for a service that reads events, since a release waits
+    until it has joined its group: one that only sends has ``relay``. ``env`` adds settings; in its values stand
+    ``${gateway}`` (address of the gateway), ``${orders_http}`` and ``${orders_grpc}`` (host and port of a service,
+    whatever version answers there), and ``${secret}`` (made once, and kept). ``command`` replaces ``slipway run NAME``;
+    the process follows it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
-    processes: tuple[Process, ...] = ("migrate", "http", "relay", "consumer")
+    processes: tuple[Process, ...] = ("migrate", "http", "worker")
     env: Mapping[str, str] = {}
     command: tuple[str, ...] = ()
     release: Releasing = Releasing()
+
+    @field_validator("processes")
+    @classmethod
+    def _once(cls, processes: tuple[Process, ...]) -> tuple[Process, ...]:
+        if "worker" in processes and {"relay", "consumer"} & set(processes):
+            raise ValueError("worker is relay and consumer in one process: remove it, or the two")
+        return processes
 
 
 class System(BaseModel):

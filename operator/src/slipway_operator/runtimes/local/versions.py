@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...errors import LocalRuntimeError
-from ...spec.fields import SERVING, WORKERS
+from ...spec.fields import CONSUMING, SERVING, WORKERS
 from ...spec.hashing import digest
 from .system import Process, Service
 
@@ -45,6 +45,10 @@ class Version(BaseModel):
     @property
     def workers(self) -> list[str]:
         return [process for process in self.processes if process in WORKERS]
+
+    @property
+    def consumes(self) -> bool:
+        return any(process in CONSUMING for process in self.processes)
 
     def argv(self, service: str, process: str) -> list[str]:
         command = self.command or (sys.executable, "-m", "slipway_chassis", "run", service)

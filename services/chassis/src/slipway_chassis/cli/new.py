@@ -132,7 +132,7 @@ def _register(file: Path, name: str) -> None:
     document = tomlkit.parse(file.read_text(encoding="utf-8"))
     tool = document["tool"]
     processes = tomlkit.table()
-    processes["processes"] = ["migrate", "http", "relay"]  # and a consumer, once it reads others' events
+    processes["processes"] = ["migrate", "http", "relay"]  # a worker in place of it, once it reads others' events
     tool["slipway"]["services"][name] = processes
     rules = tool["importlinter"]
     rules["root_packages"].append(name)

@@ -14,7 +14,7 @@ from ..service import Service
 @click.argument("module")
 @click.argument("process")
 def run(module: str, process: str) -> None:
-    """Run PROCESS (http, grpc, relay, consumer or migrate) of the service in MODULE until SIGTERM.
+    """Run PROCESS (http, grpc, relay, consumer, worker or migrate) of the service in MODULE until SIGTERM.
 
     MODULE is a service's package, or one Python module that declares it. Settings are read from the
     environment, for example DATABASE_URL.
@@ -22,6 +22,7 @@ def run(module: str, process: str) -> None:
     \b
     Examples:
       slipway run orders http
+      slipway run orders worker     # relay and consumer in one process
       slipway run orders migrate
     """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
     find_service(module).run(process)

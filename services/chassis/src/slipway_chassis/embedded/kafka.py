@@ -28,11 +28,14 @@ class Kafka:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        self.child.start_and_wait(lambda: port_open(self.port), timeout=90)
+        self.child.start_and_wait(self.ready, timeout=90)
+
+    def ready(self) -> bool:
+        return port_open(self.port)
 
 
-def start(directory: Path, *, port: int, controller_port: int, machine: MachineSettings) -> Kafka:
-    """Starts a broker, formatting its storage the first time."""
+def start(directory: Path, *, port: int, controller_port: int, machine: MachineSettings, wait: bool = True) -> Kafka:
+    """Starts a broker, formatting its storage the first time. Without ``wait`` it may not be ready yet."""
     java, libs = find_java(machine), jars(machine)
     directory.mkdir(parents=True, exist_ok=True)
     properties = directory / "server.properties"
@@ -45,7 +48,10 @@ def start(directory: Path, *, port: int, controller_port: int, machine: MachineS
     tuning = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
     argv = [command[0], *tuning, *command[1:], "kafka.Kafka", str(properties)]
     kafka = Kafka(Child("Kafka", argv, directory / "kafka.log"), port)
-    kafka.start()
+    if wait:
+        kafka.start()
+    else:
+        kafka.child.start()
     return kafka
 
 

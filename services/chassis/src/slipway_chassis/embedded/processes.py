@@ -113,12 +113,18 @@ class Child:
             self.stop()
             raise
 
+    def is_up(self, ready: Callable[[], bool]) -> bool:
+        """Whether ``ready`` says so; EmbeddedError when the process ended before that."""
+        if ready():
+            return True
+        if not self.alive:
+            raise EmbeddedError(f"{self.name} ended while starting.{self.last_words()}")
+        return False
+
     def wait_until(self, ready: Callable[[], bool], timeout: float) -> None:
         """Polls ``ready``; EmbeddedError when the process ends or the time is over before that."""
         deadline = time.monotonic() + timeout
-        while not ready():
-            if not self.alive:
-                raise EmbeddedError(f"{self.name} ended while starting.{self.last_words()}")
+        while not self.is_up(ready):
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"{self.name} was not ready within {timeout:.0f} s.{self.last_words()}")
             time.sleep(0.05)

@@ -39,6 +39,7 @@ BATCH = 500
 BUSY_WAIT, IDLE_WAIT = 0.02, 0.5  # seconds between rounds: short while there is work, longer when not
 UPKEEP_SECONDS = 2.0  # how often shards are shared out anew and the gauges read
 MEASURED = 20  # events of a batch whose latency is noted: the oldest come first
+LAST_ROUNDS = 10  # a batch of the consumer beside it writes fewer events than these can send
 HOLD_SECONDS = 5.0  # a key whose event was refused waits this long; other keys go on
 
 
@@ -74,10 +75,17 @@ class Relay:
     """``run`` until a stop is requested; safe to run in any number of processes."""
 
     def __init__(
-        self, database: Database, publisher: Publisher, *, clock: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        publisher: Publisher,
+        *,
+        sends_the_rest: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``sends_the_rest``: a stop ends it only when what its shards had until then was sent, or could not be."""
         self._database = database
         self._publisher = publisher
+        self._sends_the_rest = sends_the_rest
         self._clock = clock
         self._held: dict[str, float] = {}  # aggregate id → when it may be tried again
         self._suspects: set[str] = set()  # aggregate ids whose last event was refused
@@ -108,8 +116,16 @@ class Relay:
                 # What was committed since the round's look has left a nudge: this returns at once then.
                 nudged = nudges.wait(shards.owned, wait, stop)
                 wait = BUSY_WAIT if sent or nudged else min(wait * 2, IDLE_WAIT)
+            if self._sends_the_rest:
+                self._last_rounds(connection, shards.owned)
         finally:
             connection.invalidate()  # ends the session, and with it every advisory lock
+
+    def _last_rounds(self, connection: Connection, shards: set[int]) -> None:
+        """Others may go on writing, so their number has a limit; and a broker that refuses is not waited for."""
+        for _ in range(LAST_ROUNDS):
+            if self._held or self.round(connection, shards) < BATCH:
+                return
 
     def _upkeep(self, connection: Connection, shards: Shards) -> None:
         shards.rebalance()

@@ -95,4 +95,7 @@ def serve(
             "pre_request": close_when_draining,
         },
     )
+    # The arbiter forks the worker: a collection in either would write to pages that they share, and so copy them.
+    gc.collect()
+    gc.freeze()
     server.run()
