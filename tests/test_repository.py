@@ -160,7 +160,9 @@ def test_every_command_of_the_readme_is_run(readme):
     script = (ROOT / ".ci" / "run").read_text()
     for command in commands(ROOT / readme):
         by_test = RUN_BY_TESTS.get(command)
-        assert by_test or re.search(rf"^ *run (.*&& )?{re.escape(command)}( WITHOUT=\w+)?\"?$", script, re.MULTILINE), command
+        assert by_test or re.search(rf"^ *run (.*&& )?{re.escape(command)}( WITHOUT=\w+)?\"?$", script, re.MULTILINE), (
+            command
+        )
         assert by_test is None or (ROOT / by_test).exists()
 
 

@@ -44,8 +44,8 @@ class World:
         service.prepare_once()
         service.schema(self.database).upgrade()
         self.admin = free_port()
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests" / "support"), "DEPOT": NAME, "DATABASE_URL": url,
-               "KAFKA_BOOTSTRAP_SERVERS": brokers, "ADMIN_PORT": str(self.admin)}  # fmt: skip
+        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests" / "support"), "DEPOT": NAME,
+               "DATABASE_URL": url, "KAFKA_BOOTSTRAP_SERVERS": brokers, "ADMIN_PORT": str(self.admin)}  # fmt: skip
         argv = [sys.executable, "-m", "slipway_chassis", "run", "depot", "worker"]
         self.worker = Child("worker", argv, folder / "worker.log", env)
 
@@ -200,7 +200,7 @@ class TestOneProcess:
 
 @pytest.mark.parametrize(
     ("kills", "rate"),
-    [pytest.param(3, 50, id="3 times", marks=pytest.mark.integration),
+    [pytest.param(3, 50, id="3 times", marks=[pytest.mark.integration, pytest.mark.core]),
      pytest.param(20, 200, id="20 times", marks=[pytest.mark.soak, pytest.mark.timeout(1800)])],
 )  # fmt: skip
 def test_killed_at_any_moment_it_loses_doubles_and_misorders_nothing(running, kills, rate):

@@ -14,7 +14,7 @@ from orders.errors import PaymentUnavailable
 from orders.settings import OrdersSettings
 from slipway_chassis.events.tables import outbox
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.core]
 ADA, BEN = uuid.UUID(int=7), uuid.UUID(int=8)
 TEA = {"user_id": str(ADA), "item": "tea", "quantity": 2, "unit_price_cents": 350}
 

@@ -12,7 +12,7 @@ from users.bootstrap import SERVICE
 from users.entrypoints.events import ORDERS
 from users.errors import OrderNotListed
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.core]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ORDER = uuid.UUID(int=1)
 PLACED, CANCELLED = "orders.OrderPlaced.v1", "orders.OrderCancelled.v1"

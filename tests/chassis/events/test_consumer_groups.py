@@ -9,7 +9,7 @@ from slipway_chassis.config import KafkaSettings
 from slipway_chassis.errors import BrokerUnavailable
 from slipway_chassis.events import kafka
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.core]
 
 
 def test_members_are_seen_by_their_client_ids_until_they_leave(kafka_settings, topic, eventually):

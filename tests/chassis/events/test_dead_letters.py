@@ -23,7 +23,7 @@ from slipway_chassis.lifecycle import Stop
 from slipway_chassis.testing.clock import Clock
 from slipway_chassis.testing.plugin import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.core]
 metadata = MetaData()
 steps = Table("steps", metadata, Column("n", Integer, primary_key=True), Column("key", Text), Column("number", Integer))
 TYPE = "parcels.ParcelMoved.v1"

@@ -29,7 +29,7 @@ from slipway_chassis.lifecycle import Stop
 from slipway_chassis.testing.broker import MemoryBroker
 from slipway_chassis.testing.plugin import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.core]
 metadata = MetaData()
 parcels = Table("parcels", metadata, Column("id", Uuid, primary_key=True), Column("version", Integer))
 arrivals = Table("arrivals", metadata, Column("n", Integer, primary_key=True, autoincrement=True), Column("note", Text))

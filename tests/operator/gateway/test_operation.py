@@ -10,7 +10,7 @@ from slipway_operator.gateway.development_ca import ensure
 from slipway_operator.gateway.draining import asking, drain, in_flight
 from support.gateway_edge import TRACEPARENT, Upstream, running
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.core]
 
 
 @pytest.mark.parametrize(

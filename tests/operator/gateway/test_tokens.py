@@ -11,7 +11,7 @@ from slipway_chassis.testing.plugin import eventually
 from slipway_operator.gateway.development_ca import ensure
 from support.gateway_edge import running
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.core]
 
 
 def test_a_good_token_gets_through_and_reaches_the_service(edge):
