@@ -76,10 +76,17 @@ kind-down: ## Delete the kind cluster
 images: ## Build the services' images
 	@ci/images.sh build
 
+# What charts are made of, without what is fetched into them.
+CHARTS := $(sort service $(SERVICES) gateway operator platform)
+CHART_SOURCES := $(filter-out %.tgz,$(shell find charts -type f -not -path 'charts/*/charts/*' -not -name Chart.lock))
+build/charts.ready: $(CHART_SOURCES) ci/versions.env
+	@ci/tools/install.sh helm
+	@for chart in service $(filter-out service platform,$(CHARTS)) platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done
+	@mkdir -p $(@D) && touch $@
+
 .PHONY: charts
-charts: ## Fetch the charts' dependencies (all of them are in this repository)
+charts: build/charts.ready ## Fetch the charts' dependencies (all of them are in this repository)
 	@ci/tools/install.sh helm kubeconform
-	@for chart in service $(SERVICES) gateway operator platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done
 
 .PHONY: generate
 generate: setup ## Write files that are made from others: values.schema.json, gRPC code, descriptors, contracts

@@ -156,7 +156,7 @@ for tool in "$@"; do
   [ -n "$version" ] || exit 1
   OUT=$CACHE/tools/$tool-$version-$(printf '%s' "$command" | sha256sum | cut -c1-6) WORK=$CACHE/tools/work/$tool
   mkdir -p "${OUT%/*}"
-  exec 9>"$OUT.lock"; flock 9 # two may want the same tool at the same time, and one builds it
+  exec 9>"$OUT.lock"; ! command -v flock >/dev/null || flock 9 # two may want a tool at the same time: one builds it
   if [ ! -x "$OUT/$tool" ]; then
     [[ $command = from_npm* ]] || PATH=$("$REPO/ci/tools/toolchain.sh" go):$PATH
     mkdir -p "$OUT"
