@@ -95,6 +95,6 @@ EXAMINATIONS: list[Examine] = [
     _kafka,
     _disk,
     _command("make", "tests", "install make", "--version"),
-    _command("go", "cluster", "install Go 1.24 or newer: it builds the pinned helm, kind and kubectl", "version"),
+    _command("go", "cluster", "none needed: make fetches one from a wheel to build helm, kind and kubectl", "version"),
     _command("docker", "cluster", "make kind-up installs it on Debian", "--version"),
 ]
