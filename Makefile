@@ -226,7 +226,7 @@ soak: setup kind-up charts ## What takes long: kills at every write, 100,000 sto
 	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold helm4
 	@ci/images.sh load
 	@$(PYTEST) -s -m "(soak or load) and not e2e" $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
-	@$(PYTEST) -s -m "(soak or load) and e2e" $(or $(T),tests/e2e) || [ $$? = 5 -a -n "$(T)" ]
+	@UPGRADES=$(or $(UPGRADES),20) RELEASES_EACH=$(or $(RELEASES_EACH),5) $(PYTEST) -s -m "(soak or load) and e2e" $(or $(T),tests/e2e) || [ $$? = 5 -a -n "$(T)" ]
 
 .PHONY: compose
 compose: ## Run the shop with docker compose (ci/compose.sh down: stop it and remove its data)

@@ -33,7 +33,7 @@ from support.repository import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 OPERATOR = "slipway-operator"
-UPGRADES = int(os.environ.get("UPGRADES", "10"))
+UPGRADES = int(os.environ.get("UPGRADES", "5"))
 
 
 @pytest.fixture(scope="module", name="cluster", autouse=True)
@@ -170,6 +170,7 @@ def test_helm_s_rollback_is_a_switch_to_the_kept_version(running):
     assert pods(running, ready=True) == former, "the same pods, not new ones"
 
 
+@pytest.mark.load
 @pytest.mark.parametrize("four", [False, True], ids=["helm3", "helm4"])
 def test_upgrades_one_after_the_other_and_every_switch_is_to_a_version_that_is_ready(four):
     upgrade(*MANAGED, "--set", "http.replicas=1", install=True, four=four)

@@ -9,7 +9,7 @@ from support.kind.commands import NAMESPACE, RELEASE, kubectl
 from support.kind.microservice import GROUP, QUICK, RELEASE_SECONDS, Microservice
 from support.kind.traffic import READS, assert_no_event_was_lost_doubled_or_misordered, traffic
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1200)]
 PLAN = "together"
 WATCH = {"watchSeconds": 5}
 
