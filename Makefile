@@ -14,6 +14,8 @@ TESTS ?= tests
 # Most tests wait for processes more than they work: files of them run side by side (JOBS=0: one after the other).
 JOBS ?= 2
 SIDE_BY_SIDE = -n $(JOBS) --dist loadfile
+# Those with a broker or an API server use a third of a core each.
+TWICE_AS_MANY = -n $(shell expr 2 \* $(JOBS)) --dist loadfile
 # The slowest are told, so that a run that grows shows where.
 PYTEST = $(BIN)/pytest -q --durations=10 --durations-min=1
 # WITHOUT=core leaves out what `make test` has run already, WITHOUT=docker what `make containers` has.
@@ -184,7 +186,7 @@ core: setup charts ## Run the core on real PostgreSQL, Kafka and Envoy, and the 
 integration: setup charts ## Run the tests against real PostgreSQL, Kafka, Envoy and kube-apiserver, kills and the demo included
 	@ci/prerequisites.sh
 	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold registry gitlab-ci-local
-	@$(PYTEST) $(SIDE_BY_SIDE) -m "integration and not demo and not soak $(NOT_AGAIN)" $(COVERAGE) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
+	@$(PYTEST) $(TWICE_AS_MANY) -m "integration and not demo and not soak $(NOT_AGAIN)" $(COVERAGE) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
 	@# A whole shop has the machine for itself. (5: no such test there; that is no fault where T names a part.)
 	@$(PYTEST) -m "demo and not soak $(NOT_AGAIN)" $(subst .junit.xml,-demo.junit.xml,$(COVERAGE)) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
 
@@ -225,7 +227,7 @@ soak: setup kind-up charts ## What takes long: kills at every write, 100,000 sto
 	@ci/prerequisites.sh
 	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold helm4
 	@ci/images.sh load
-	@$(PYTEST) -s -m "(soak or load) and not e2e" $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
+	@KILLS_EACH=$(or $(KILLS_EACH),4) $(PYTEST) -s -m "(soak or load) and not e2e" $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
 	@UPGRADES=$(or $(UPGRADES),20) RELEASES_EACH=$(or $(RELEASES_EACH),5) $(PYTEST) -s -m "(soak or load) and e2e" $(or $(T),tests/e2e) || [ $$? = 5 -a -n "$(T)" ]
 
 .PHONY: compose
