@@ -100,6 +100,7 @@ class Nature:
 
     starts: bool = True
     consumes: bool = True
+    relays: bool = True
     gate: GateState = GateState.PASSED
     watched: GateState = GateState.PASSED
     migrates: bool = True
@@ -322,8 +323,12 @@ class World:
             self.check_silence(step)
 
     def check_silence(self, step):
-        """No relay is ready any more. So it may be from worker to worker, and where nothing is to be sent."""
+        """No relay is ready any more. So it may be from worker to worker, where nothing is to be sent, and where the
+        way back has waited long enough for a relay.
+        """
         release = self.facts.release
+        if release and not release.careful and self.now >= release.since + self.desired.progress_deadline:
+            return
         moved = release and release.careful and release.reached >= Stage.HANDING_OVER
         owner = self.versions.get(release.version if moved else self.active or self.facts.stable)
         if self.desired.paused or owner is None or owner is self.versions[step.version]:
@@ -396,7 +401,8 @@ class World:
             for pods in view.serving.values():
                 moved |= pods.tick(works=nature.starts)
             for component, pods in view.workers.items():
-                moved |= pods.tick(works=nature.consumes or component not in CONSUMING)
+                works = (nature.consumes or component not in CONSUMING) and (nature.relays or component != "relay")
+                moved |= pods.tick(works=works)
         self.behind = {name: count for name in matched if (count := self.endpoints(name))}
         self.members = {
             name: count

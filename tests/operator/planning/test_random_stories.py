@@ -82,7 +82,7 @@ def waits_but_for_a_worker(situation, owner, others, *, forward):
 # What a careless planner would do; each must be noticed, or the checks above prove nothing.
 CARELESS = {
     "new consumers do not wait for the old ones": (handover, "_still_there", lambda *_, **__: ""),
-    "consumers overlap": (handover, "_exclusive", lambda s, v, **_: handover._overlapping(s, v)),
+    "consumers overlap": (handover, "_exclusive", lambda s, v, **_: handover._overlapping(s, v, forward=True)),
     "a worker does not wait for the old consumers": (handover, "_still_there", waits_but_for_a_worker),
     "an old worker is not taken for a consumer": (observed, "CONSUMING", ("consumer",)),
     "a worker is stopped before the other relay is ready": (handover, "_own_relays", lambda *_: handover.Handover()),

@@ -99,6 +99,53 @@ def test_a_worker_that_never_gets_ready_gives_the_events_back():
     assert world.shown.phase == "Failed"
 
 
+@pytest.mark.parametrize(
+    ("first", "before", "second", "after"),
+    [(TWO, {"consumer": 3, "relay": 2}, ONE, {"worker": 3}), (ONE, {"worker": 3}, TWO, {"consumer": 3, "relay": 2}),
+     (TWO, {"consumer": 3, "relay": 3}, CONSUMER_ONLY, {"consumer": 3})],
+    ids=["one process", "two processes", "no relay"],
+)  # fmt: skip
+def test_a_spec_of_another_shape_makes_the_version_that_works_no_smaller(first, before, second, after):
+    world = running(first, workers=before)
+    world.release(second, workers=after, auto_promote=False)
+    for _ in range(30):
+        world.round()
+        world.tick()
+    assert world.shown.phase == "Waiting"
+    consumers = [pods.ready for name, pods in world.versions[first].workers.items() if name in CONSUMING]
+    assert consumers == [3]
+
+    world.desired = replace(world.desired, promote=second)
+    world.settle()
+    assert {name: pods.ready for name, pods in world.versions[second].workers.items()} == after
+
+
+def test_what_was_stopped_on_purpose_stays_stopped_when_the_shape_changes():
+    world = running(TWO, workers={"consumer": 0, "relay": 1})
+    world.release(ONE, workers={"worker": 0}, auto_promote=False)
+    for _ in range(30):
+        world.round()
+        world.tick()
+
+    assert not world.versions[TWO].workers["consumer"].wanted
+
+
+@pytest.mark.parametrize("worker_sends", [False, True], ids=["the worker is broken", "the worker sends"])
+def test_the_way_back_does_not_wait_for_ever_for_a_relay(worker_sends):
+    """It never starts, for want of memory perhaps: consumers come back all the same."""
+    world, _, _ = released(TWO, ONE)
+    world.natures[TWO].relays = False
+    world.natures[ONE].consumes = worker_sends
+    world.desired = replace(world.desired, pinned=TWO)
+    for _ in range(60):
+        world.round()
+        world.tick()
+
+    assert world.active == TWO
+    assert world.versions[TWO].workers["consumer"].ready
+    assert not world.versions[ONE].workers["worker"].wanted
+
+
 def test_people_see_the_worker_as_what_consumes_and_the_pause():
     world, _, _ = released(TWO, ONE, asks_brokers=True)
 

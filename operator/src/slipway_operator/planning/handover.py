@@ -39,7 +39,7 @@ def hand_over(situation: Situation, owner: str, *, forward: bool) -> Handover:
     if situation.desired.exclusive:
         consumers = _exclusive(situation, view, forward=forward)
     else:
-        consumers = _overlapping(situation, view)
+        consumers = _overlapping(situation, view, forward=forward)
     if forward and not consumers.done:  # relays need not move for a version whose consumers do not start
         return consumers
     moving = [each for each in (consumers, _relays(situation, view)) if not each.done]
@@ -56,7 +56,12 @@ def consumer_owner(situation: Situation) -> str | None:
 
 
 def _size(situation: Situation, component: str) -> int:
-    return situation.desired.workers.get(component, 1) if component else 0
+    """As the spec says, for all versions; where it has another shape by now, that of what does the same there."""
+    workers = situation.desired.workers
+    if not component or component in workers:
+        return workers.get(component, 0)
+    same = [name for role in (CONSUMING, RELAYING) if component in role for name in role if name in workers]
+    return workers[same[0]] if same else 1
 
 
 # --- consumers
@@ -64,7 +69,7 @@ def _exclusive(situation: Situation, view: VersionView, *, forward: bool) -> Han
     others = [each for each in situation.others(view.version) if each.consumer]
     running = [each for each in others if each.consumers.wanted]
     if running:
-        return _stop(situation, view, running)
+        return _stop(situation, view, running, forward=forward)
     size, mine = _size(situation, view.consumer), view.consumers
     if size and not mine.wanted:
         waiting = _still_there(situation, view.version, others, forward=forward)
@@ -77,7 +82,7 @@ def _exclusive(situation: Situation, view: VersionView, *, forward: bool) -> Han
     return Handover(waiting=_not_joined(situation, view, size), moving=CONSUMERS)
 
 
-def _overlapping(situation: Situation, view: VersionView) -> Handover:
+def _overlapping(situation: Situation, view: VersionView, *, forward: bool) -> Handover:
     size = _size(situation, view.consumer)
     if view.consumers.wanted != size:
         return _start(view, view.consumer, size, CONSUMERS)
@@ -86,17 +91,27 @@ def _overlapping(situation: Situation, view: VersionView) -> Handover:
         return Handover(waiting=waiting, moving=CONSUMERS)
     others = [each for each in situation.others(view.version) if each.consumer]
     running = [each for each in others if each.consumers.wanted]
-    return _stop(situation, view, running) if running else Handover(waiting=_stopping(others), moving=CONSUMERS)
+    if running:
+        return _stop(situation, view, running, forward=forward)
+    return Handover(waiting=_stopping(others), moving=CONSUMERS)
 
 
-def _stop(situation: Situation, view: VersionView, running: Sequence[VersionView]) -> Handover:
-    """Of those that send as well, somebody else must send first."""
-    if view.relay == _RELAY_ALONE and any(each.consumer == each.relay for each in running):
+def _stop(situation: Situation, view: VersionView, running: Sequence[VersionView], *, forward: bool) -> Handover:
+    """Of those that send as well, somebody else must send first. The way back does not wait for that where they do not
+    send, nor for ever.
+    """
+    sending = [each for each in running if each.consumer == each.relay and (forward or each.relays.ready)]
+    if view.relay == _RELAY_ALONE and sending and (forward or not _late(situation)):
         relays = _own_relays(situation, view)
         if not relays.done:
             return relays
     stop = tuple(ScaleWorkers(each.version, each.consumer, 0) for each in running)
     return Handover(stop, f"consumers of {running[0].version} are asked to stop", CONSUMERS)
+
+
+def _late(situation: Situation) -> bool:
+    release = situation.release
+    return release is not None and situation.now >= release.since + situation.desired.progress_deadline
 
 
 def _start(view: VersionView, component: str, size: int, moving: str) -> Handover:

@@ -122,9 +122,11 @@ class Relay:
             connection.invalidate()  # ends the session, and with it every advisory lock
 
     def _last_rounds(self, connection: Connection, shards: set[int]) -> None:
-        """Others may go on writing, so their number has a limit; and a broker that refuses is not waited for."""
+        """Others may go on writing, so their number has a limit; and a broker that is away is not waited for. A key
+        that it refuses holds up nobody else.
+        """
         for _ in range(LAST_ROUNDS):
-            if self._held or self.round(connection, shards) < BATCH:
+            if any(key not in self._suspects for key in self._held) or self.round(connection, shards) < BATCH:
                 return
 
     def _upkeep(self, connection: Connection, shards: Shards) -> None:
