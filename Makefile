@@ -78,17 +78,15 @@ kind-down: ## Delete the kind cluster
 images: ## Build the services' images
 	@ci/images.sh build
 
-# What charts are made of, without what is fetched into them.
-CHARTS := $(sort service $(SERVICES) gateway operator platform)
-CHART_SOURCES := $(filter-out %.tgz,$(shell find charts -type f -not -path 'charts/*/charts/*' -not -name Chart.lock))
-build/charts.ready: $(CHART_SOURCES) ci/versions.env
-	@ci/tools/install.sh helm
-	@for chart in service $(filter-out service platform,$(CHARTS)) platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done
-	@mkdir -p $(@D) && touch $@
+# What is fetched into charts is as old as what they are made of: names and contents.
+CHARTS_READY = build/charts-$(shell find charts -type f -not -path 'charts/*/charts/*' -not -name Chart.lock -print0 | LC_ALL=C sort -z | xargs -0 cat | cksum | tr -c '0-9\n' -)-$(shell find charts -type f -not -path 'charts/*/charts/*' -not -name Chart.lock | LC_ALL=C sort | cksum | tr -c '0-9\n' -).ready
 
 .PHONY: charts
-charts: build/charts.ready ## Fetch the charts' dependencies (all of them are in this repository)
+charts: ## Fetch the charts' dependencies (all of them are in this repository)
 	@ci/tools/install.sh helm kubeconform
+	@[ -e $(CHARTS_READY) -a -d charts/platform/charts ] || { \
+	  for chart in service $(SERVICES) gateway operator platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done; \
+	  mkdir -p build; rm -f build/charts-*.ready; touch $(CHARTS_READY); }
 
 .PHONY: generate
 generate: setup ## Write files that are made from others: values.schema.json, gRPC code, descriptors, contracts
@@ -223,7 +221,7 @@ e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstal
 	@$(PYTEST) -s -m "e2e and not soak $(NOT_AGAIN)" $(JUNIT) $(or $(T),tests/e2e tests/compose)
 
 .PHONY: soak
-soak: setup kind-up charts ## What takes long: kills at every write, 100,000 stories, and on kind all shapes of the charts, releases and faults under load
+soak: setup kind-up charts ## What takes long, each night: kills at every write, 100,000 stories, and on kind all shapes of the charts, releases and faults under load
 	@ci/prerequisites.sh
 	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold helm4
 	@ci/images.sh load

@@ -23,10 +23,16 @@ if [ ! -e "$ARCHIVE" ]; then
   mv "$ARCHIVE.new.tar" "$ARCHIVE"
 fi
 
+# Of runs that were killed; who runs holds a lock.
+for left in "$CACHE"/bare/root.*.lock; do
+  [ ! -e "$left" ] || flock -n "$left" rm -rf --one-file-system "${left%.lock}" "$left" || true
+done
 ROOT=$(mktemp -d "$CACHE/bare/root.XXXXXX")
 chmod 755 "$ROOT"
+exec 7>"$ROOT.lock"
+flock 7
 # The mounts are the inner process's own and go with it; should one be left, nothing below is touched.
-trap 'rm -rf --one-file-system "$ROOT"' EXIT
+trap 'rm -rf --one-file-system "$ROOT" "$ROOT.lock"' EXIT
 tar -xf "$ARCHIVE" -C "$ROOT" --exclude=./dev
 HOME_INSIDE=/root
 [ "$USER_NAME" = root ] || HOME_INSIDE=/home/$USER_NAME
@@ -62,4 +68,7 @@ inside() {
 export -f inside
 export ROOT HOME_INSIDE CACHE SCRIPT USER_NAME
 # Processes of its own, which end with the script, whatever it left running.
-unshare --mount --pid --fork --kill-child bash -euc "$(declare -p CACHES environment); inside"
+unshare --mount --pid --fork --kill-child bash -euc "$(declare -p CACHES environment); inside" 7>&- <&0 &
+INSIDE=$!
+trap 'kill "$INSIDE" 2>/dev/null; exit 143' TERM INT
+wait "$INSIDE"

@@ -20,7 +20,7 @@ changes() {
   "$REPO/ci/changelog.sh" "$1" >/dev/null 2>&1 || return 0
   awk '/^- /{if (point) print point; point = substr($0, 3); next} /^  /{if (point) point = point " " substr($0, 3); next}
     {if (point) print point; point = ""} END {if (point) print point}' "$REPO/build/release/changelog.md" |
-    jq -R . | sed 's/^/    - /'
+    python3 -c 'import json, sys; [print("    -", json.dumps(line.rstrip("\n"), ensure_ascii=False)) for line in sys.stdin]'
 }
 
 write_changes() {

@@ -22,7 +22,8 @@ PULL_USER=${PULL_USER:-${CI_DEPLOY_USER:-}} PULL_PASSWORD=${PULL_PASSWORD:-${CI_
 # Through pipes: what is on a command line is seen by all of the machine.
 pull_secret() {
   kubectl --context "$CONTEXT" create namespace "$NAMESPACE" --dry-run=client -o yaml | kubectl --context "$CONTEXT" apply -f -
-  USER=$PULL_USER PASSWORD=$PULL_PASSWORD jq -n --arg host "${1%%/*}" '{auths: {($host): {username: env.USER, password: env.PASSWORD}}}' |
+  USER=$PULL_USER PASSWORD=$PULL_PASSWORD python3 -c 'import json, os, sys
+print(json.dumps({"auths": {sys.argv[1]: {"username": os.environ["USER"], "password": os.environ["PASSWORD"]}}}))' "${1%%/*}" |
     kubectl create secret generic registry --type kubernetes.io/dockerconfigjson --from-file .dockerconfigjson=/dev/stdin \
       --dry-run=client -o yaml | kubectl --context "$CONTEXT" -n "$NAMESPACE" apply -f -
 }

@@ -10,11 +10,17 @@ PYTHON=$1; shift
 command -v "$PYTHON" >/dev/null || die "Python 3.11 or newer was not found. Install it, or name it: make PYTHON=/path/to/python3"
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "$("$PYTHON" --version) is too old, 3.11 or newer is needed. Name another: make PYTHON=python3.12"
 # Debian takes these out of its Python.
-"$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || debian_packages "to create the environment" python3-venv
+"$PYTHON" -c 'import ensurepip, venv' 2>/dev/null ||
+  debian_packages "to create the environment" "$("$PYTHON" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
 
-if [ "$(.venv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$UV_VERSION" ]; then
+ours=.venv/.slipway
+if [ -e .venv ] && [ ! -e "$ours" ] && [ ! -e .venv/.installed ]; then
+  die ".venv is there, and is not this project's. Move it away: mv .venv .venv.old"
+fi
+if ! .venv/bin/python -c '' 2>/dev/null || [ "$(.venv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$UV_VERSION" ]; then
   say "creating the environment in .venv"
   "$PYTHON" -m venv --clear .venv
+  touch "$ours"
   .venv/bin/pip install -q --disable-pip-version-check "uv==$UV_VERSION"
 fi
 say "installing the locked packages"

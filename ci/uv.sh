@@ -6,19 +6,9 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$REPO"
 
-# What pip was told of KEY, by the environment or a file of its own.
-pip_says() { .venv/bin/pip config list | sed -n "s/^:env:\.$1='\(.*\)'$/1 \1/p; s/^install\.$1='\(.*\)'$/2 \1/p; s/^global\.$1='\(.*\)'$/3 \1/p" | sort | sed -n '1s/^. //p'; }
-# as_pip KEY VARIABLE: uv is told the same, unless it was told otherwise
-as_pip() {
-  local told
-  [ -z "${!2:-}" ] || return 0
-  told=$(pip_says "$1")
-  [ -z "$told" ] || export "$2=$told"
-}
-as_pip index-url UV_DEFAULT_INDEX
-as_pip extra-index-url UV_INDEX
-as_pip trusted-host UV_INSECURE_HOST
-as_pip cert SSL_CERT_FILE
-as_pip proxy ALL_PROXY
+# What pip was told, by the environment or files of its own, uv is told as well, unless it was told otherwise.
+while IFS='=' read -r name value; do
+  [ -n "${!name:-}" ] || export "$name=$value"
+done < <(.venv/bin/pip config list | .venv/bin/python ci/pip_settings.py)
 [ -z "$(system_certificates)" ] || export UV_SYSTEM_CERTS=true
 exec .venv/bin/uv "$@"

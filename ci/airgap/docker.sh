@@ -20,6 +20,7 @@ options=()
 # wrapped by one that does not ask for it.
 bounding=$(awk '/CapBnd/{print $2}' /proc/self/status)
 if [ $(((16#$bounding >> 24) & 1)) -eq 0 ]; then
+  command -v jq >/dev/null || debian_packages "to run containers without CAP_SYS_RESOURCE" jq
   options=(--add-runtime "slipway=$HERE/runc-without-sys-resource" --default-runtime slipway)
 fi
 
@@ -32,7 +33,8 @@ done
 
 start_engine() {
   # At usual priority, whoever starts it: containers have that of their engine.
-  setsid nohup nice -n "-$(nice)" dockerd "${options[@]}" >"$LOGS/dockerd.log" 2>&1 </dev/null &
+  local back=$((-$(nice))); [ $back -le 0 ] || back=0
+  setsid nohup nice -n "$back" dockerd "${options[@]}" >"$LOGS/dockerd.log" 2>&1 </dev/null &
   local engine=$!
   for _ in $(seq 120); do
     docker info >/dev/null 2>&1 && return 0

@@ -66,7 +66,7 @@ from_npm() {
   cp "$REPO/ci/tools/$1"/package*.json "$OUT/"
   NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-$(system_certificates)} PATH=$node:$PATH npm ci --prefix "$OUT" --ignore-scripts --no-audit --no-fund
   # shellcheck disable=SC2016 # expanded when the tool is called
-  printf '#!/bin/sh\nPATH="$PATH:%s" exec "%s" "$@"\n' "$node" "$OUT/node_modules/.bin/$1" >"$OUT/$1"
+  printf '#!/bin/sh\nPATH="%s:$PATH" exec "%s" "$@"\n' "$node" "$OUT/node_modules/.bin/$1" >"$OUT/$1"
   chmod +x "$OUT/$1"
 }
 
@@ -115,6 +115,8 @@ GO
 build_kubernetes() {
   local v=k8s.io/component-base/version minor=${KUBERNETES_VERSION#1.}
   WORK=$CACHE/tools/work/kubernetes
+  mkdir -p "${WORK%/*}"
+  exec 8>"$WORK.lock"; ! command -v flock >/dev/null || flock 8 # seven tools are built there
   if [ ! -e "$WORK/.ready-$KUBERNETES_VERSION" ]; then
     own_module k8s.io/kubernetes "$KUBERNETES_VERSION"
     grep -oE '^\s*k8s.io/[a-z0-9-]+ => ' upstream.mod | awk '{print $1}' | sort -u | while read -r m; do

