@@ -16,6 +16,11 @@ settings.register_profile("steady", derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
+def pytest_collection_modifyitems(items):
+    """Files run side by side: those that take longest begin first, so that no one is waited for at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session", name="shop")
 def _shop(run_folder, machine):
     """The whole shop, running; started once for all tests that ask for it."""

@@ -6,7 +6,7 @@ import pytest
 
 from support.repository import copy_repository
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 def run(folder, *command):
