@@ -15,7 +15,7 @@ TESTS ?= tests
 JOBS ?= 2
 SIDE_BY_SIDE = -n $(JOBS) --dist loadfile
 # Those with a broker or an API server use a third of a core each.
-TWICE_AS_MANY = -n $(shell expr 2 \* $(JOBS)) --dist loadfile
+TWICE_AS_MANY = -n $(shell expr 2 \* $(JOBS)) --dist loadfile --no-loadscope-reorder
 # The slowest are told, so that a run that grows shows where.
 PYTEST = $(BIN)/pytest -q --durations=10 --durations-min=1
 # WITHOUT=core leaves out what `make test` has run already, WITHOUT=docker what `make containers` has.
