@@ -172,7 +172,6 @@ def _checkout(tmp_path):
 
 
 @pytest.mark.integration
-@pytest.mark.long
 @needs("rsync", "rsync")
 @pytest.mark.timeout(1200)
 def test_light_jobs_run_on_this_machine(checkout, state):

@@ -27,7 +27,6 @@ from support.repository import ROOT
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.long,
     pytest.mark.timeout(600),
     pytest.mark.skipif(bool(NEEDS), reason=f"not built: ci/tools/install.sh {' '.join(NEEDS)}"),
 ]
