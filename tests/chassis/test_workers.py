@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import sys
-import threading
 import time
 import uuid
 from collections import Counter, defaultdict
@@ -24,6 +23,7 @@ from slipway_chassis.events import kafka as kafka_adapter
 from slipway_chassis.events.stream import Envelope
 from slipway_chassis.testing.plugin import eventually
 from support import depot
+from support.load import Clients
 from support.repository import ROOT
 
 NAME = f"depot{uuid.uuid4().hex[:8]}"
@@ -96,41 +96,26 @@ class World:
             admin.close()
 
 
-class Clerks:
+class Clerks(Clients):
     """They place orders at a rate, in transactions of their own, and change each a few times more."""
 
     def __init__(self, world, rate):
+        super().__init__(self._write, [CLERKS / rate] * CLERKS, seconds=1800, catch_up=1)
         self._world = world
-        self._rate = rate
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._work) for _ in range(CLERKS)]
+        self._open_orders = [[] for _ in range(CLERKS)]
         self.written = []
-        self.errors = []
 
-    def __enter__(self):
-        self._began = time.monotonic()
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(60)
-        self.per_second = len(self.written) / (time.monotonic() - self._began)
+    def __exit__(self, *raised):
+        super().__exit__(*raised)
+        self.per_second = len(self.written) / self.seconds
         assert not self.errors
 
-    def _work(self):
-        try:
-            due, open_orders = time.monotonic(), []
-            while not self._stop.wait(max(0.0, due - time.monotonic())):
-                due = max(due + CLERKS / self._rate, time.monotonic() - 1)
-                if not open_orders:
-                    open_orders = [uuid.uuid4() for _ in range(OPEN_ORDERS)] * CHANGES
-                self._world.place(open_orders.pop(0))
-                self.written.append(1)
-        except Exception as error:  # noqa: BLE001 # told by the test
-            self.errors.append(error)
+    def _write(self, clerk, _count):
+        orders = self._open_orders[clerk]
+        if not orders:
+            orders += [uuid.uuid4() for _ in range(OPEN_ORDERS)] * CHANGES
+        self._world.place(orders.pop(0))
+        self.written.append(1)
 
 
 @pytest.fixture(scope="module", name="world")
