@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 
 from bench.measuring import at_most, cpu_of
-from slipway_operator.runtimes.kubernetes.client import Client, NoFence
-from slipway_operator.runtimes.kubernetes.kinds import (
+from slipway_operator.runtimes.kubernetes.api.client import Client, NoFence
+from slipway_operator.runtimes.kubernetes.api.kinds import (
     DEPLOYMENT,
     ENDPOINT_SLICE,
     MICROSERVICE,

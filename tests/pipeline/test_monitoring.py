@@ -24,7 +24,7 @@ import slipway_chassis.resilience.retry
 import slipway_chassis.timers  # noqa: F401 # metrics are made where they are counted
 from slipway_chassis.telemetry.requests import RequestMetrics
 from slipway_operator.runtimes.kubernetes import analysing
-from slipway_operator.runtimes.kubernetes.looking import Key
+from slipway_operator.runtimes.kubernetes.api.kinds import Key
 from slipway_operator.runtimes.kubernetes.metrics import Metrics
 from support.repository import ROOT
 

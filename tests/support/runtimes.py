@@ -21,8 +21,8 @@ from slipway_operator.gateway.envoy import envoy_config
 from slipway_operator.gateway.inner import Inner
 from slipway_operator.gateway.reading import checked
 from slipway_operator.planning.observed import GateState
-from slipway_operator.runtimes.kubernetes.kinds import COMPONENT_LABEL, ENDPOINT_SLICE, POD
-from slipway_operator.runtimes.kubernetes.kinds import VERSION_LABEL as LABEL
+from slipway_operator.runtimes.kubernetes.api.kinds import COMPONENT_LABEL, ENDPOINT_SLICE, POD
+from slipway_operator.runtimes.kubernetes.api.kinds import VERSION_LABEL as LABEL
 from slipway_operator.runtimes.local.gateway import Endpoints
 from slipway_operator.runtimes.local.layout import Layout
 from slipway_operator.runtimes.local.processes import Processes

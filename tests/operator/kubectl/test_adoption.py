@@ -8,7 +8,7 @@ import pytest
 from slipway_operator.kubectl import adopting
 from slipway_operator.kubectl.adoption import KubectlObjects
 from slipway_operator.kubectl.errors import NotPossible
-from slipway_operator.runtimes.kubernetes.kinds import (
+from slipway_operator.runtimes.kubernetes.api.kinds import (
     ADOPTED_LABEL,
     COMPONENT_LABEL,
     DEPLOYMENT,

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slipway_operator.runtimes.kubernetes.client import Client, NoFence
-from slipway_operator.runtimes.kubernetes.kinds import MICROSERVICE, RELEASE_PLAN, Kind
-from slipway_operator.runtimes.kubernetes.looking import Key
+from slipway_operator.runtimes.kubernetes.api.client import Client, NoFence
+from slipway_operator.runtimes.kubernetes.api.kinds import MICROSERVICE, RELEASE_PLAN, Key, Kind
 from support.cluster.api_server import ApiServer
 from support.cluster.control_plane import KUBECONFIG, NEEDS, Cluster
 from support.cluster.namespace import hash_of, shop, spec

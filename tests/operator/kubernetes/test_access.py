@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from slipway_operator.errors import AccessUnknown
-from slipway_operator.runtimes.kubernetes.access import from_kubeconfig, in_cluster
+from slipway_operator.runtimes.kubernetes.api.access import from_kubeconfig, in_cluster
 
 
 def test_a_kubeconfig_is_read(tmp_path):

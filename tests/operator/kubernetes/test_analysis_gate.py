@@ -8,8 +8,8 @@ import pytest
 
 from slipway_operator.planning.observed import GateState
 from slipway_operator.runtimes.kubernetes.analysing import Compared, analysed
+from slipway_operator.runtimes.kubernetes.api.kinds import Key
 from slipway_operator.runtimes.kubernetes.checking import Answer
-from slipway_operator.runtimes.kubernetes.looking import Key
 from slipway_operator.spec.gates import AnalysisGate
 
 GATE = AnalysisGate(address="http://prometheus:9090/")

@@ -8,10 +8,10 @@ from aiohttp import web
 
 from slipway_chassis.embedded.processes import free_port
 from slipway_operator.errors import Missing, NotLeading, Outdated, Overloaded, Refused
-from slipway_operator.runtimes.kubernetes.access import Access
-from slipway_operator.runtimes.kubernetes.client import Client, NoFence
-from slipway_operator.runtimes.kubernetes.freshness import Freshness
-from slipway_operator.runtimes.kubernetes.kinds import DEPLOYMENT, EVENT, SERVICE
+from slipway_operator.runtimes.kubernetes.api.access import Access
+from slipway_operator.runtimes.kubernetes.api.client import Client, NoFence
+from slipway_operator.runtimes.kubernetes.api.freshness import Freshness
+from slipway_operator.runtimes.kubernetes.api.kinds import DEPLOYMENT, EVENT, SERVICE
 
 
 class Api:

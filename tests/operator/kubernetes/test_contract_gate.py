@@ -15,9 +15,14 @@ from slipway_chassis.contracts.shelf import contracts_in
 from slipway_chassis.telemetry.admin import _Silent, admin_app
 from slipway_chassis.telemetry.health import Health
 from slipway_operator.planning.observed import GateState
+from slipway_operator.runtimes.kubernetes.api.kinds import (
+    MICROSERVICE,
+    SERVICE_LABEL,
+    SERVING_LABEL,
+    VERSION_LABEL,
+    Key,
+)
 from slipway_operator.runtimes.kubernetes.checking import HttpAsker
-from slipway_operator.runtimes.kubernetes.kinds import MICROSERVICE, SERVICE_LABEL, SERVING_LABEL, VERSION_LABEL
-from slipway_operator.runtimes.kubernetes.looking import Key
 from slipway_operator.runtimes.kubernetes.promises import compared
 from slipway_operator.spec.gates import ContractsGate
 from support.repository import ROOT

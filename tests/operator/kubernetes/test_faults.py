@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from slipway_chassis.testing.plugin import eventually
-from slipway_operator.runtimes.kubernetes.kinds import (
+from slipway_operator.runtimes.kubernetes.api.kinds import (
     CONFIG_MAP,
     DEPLOYMENT,
     DISRUPTION_BUDGET,

@@ -12,7 +12,7 @@ import re
 
 import pytest
 
-from slipway_operator.runtimes.kubernetes.kinds import CONFIG_MAP, JOB, SERVICE, SERVICE_LABEL, VERSION_LABEL
+from slipway_operator.runtimes.kubernetes.api.kinds import CONFIG_MAP, JOB, SERVICE, SERVICE_LABEL, VERSION_LABEL
 from support.cluster.control_plane import NEEDS, Cluster, watched
 from support.cluster.cutting_proxy import Proxy
 from support.cluster.namespace import hash_of, pod, shop, spec

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from slipway_operator.errors import NotLeading, Outdated, Unreachable
-from slipway_operator.runtimes.kubernetes.kinds import LEASE
+from slipway_operator.runtimes.kubernetes.api.kinds import LEASE
 from slipway_operator.runtimes.kubernetes.leading import Leadership
 
 

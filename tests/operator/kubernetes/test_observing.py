@@ -8,7 +8,7 @@ import pytest
 from slipway_operator.planning.facts import Facts, OpenRelease, Stage
 from slipway_operator.planning.observed import ANY, GateState, GateView, GroupView, JobState, JobView
 from slipway_operator.runtimes.kubernetes import objects
-from slipway_operator.runtimes.kubernetes.kinds import DRAINING_LABEL, SERVICE_LABEL
+from slipway_operator.runtimes.kubernetes.api.kinds import DRAINING_LABEL, SERVICE_LABEL
 from slipway_operator.runtimes.kubernetes.looking import Seen
 from slipway_operator.runtimes.kubernetes.observing import (
     GATE_RESULT,

@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from slipway_chassis.testing.plugin import eventually
-from slipway_operator.runtimes.kubernetes.client import Client, NoFence
-from slipway_operator.runtimes.kubernetes.kinds import LEASE, Kind
+from slipway_operator.runtimes.kubernetes.api.client import Client, NoFence
+from slipway_operator.runtimes.kubernetes.api.kinds import LEASE, Kind
 from support.charts import CHARTS, of_kind, render
 from support.cluster.control_plane import KUBECONFIG, NAMESPACE, NEEDS, Cluster, Kubelet
 from support.cluster.namespace import Shop, hash_of, spec

@@ -9,7 +9,7 @@ from slipway_operator.errors import Unreachable
 from slipway_operator.planning import Plan
 from slipway_operator.planning.facts import Facts
 from slipway_operator.planning.steps import RecordVersion, ScaleServing, SelectPreview
-from slipway_operator.runtimes.kubernetes.looking import Key
+from slipway_operator.runtimes.kubernetes.api.kinds import Key
 from slipway_operator.runtimes.kubernetes.queue import WorkQueue
 from slipway_operator.runtimes.kubernetes.reconciler import SETTLE, next_look
 

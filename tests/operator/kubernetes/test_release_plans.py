@@ -6,9 +6,15 @@ from contextlib import asynccontextmanager
 import pytest
 
 from slipway_operator.errors import Refused
-from slipway_operator.runtimes.kubernetes.client import Client, NoFence
-from slipway_operator.runtimes.kubernetes.kinds import EVENT, MICROSERVICE, RELEASE_PLAN, SERVICE, VERSION_LABEL
-from slipway_operator.runtimes.kubernetes.looking import Key
+from slipway_operator.runtimes.kubernetes.api.client import Client, NoFence
+from slipway_operator.runtimes.kubernetes.api.kinds import (
+    EVENT,
+    MICROSERVICE,
+    RELEASE_PLAN,
+    SERVICE,
+    VERSION_LABEL,
+    Key,
+)
 from slipway_operator.runtimes.kubernetes.queue import WorkQueue
 from slipway_operator.runtimes.kubernetes.reconciler import Reconciler
 from support.cluster.control_plane import NAMESPACE, NEEDS, Cluster, Kubelet

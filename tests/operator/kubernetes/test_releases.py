@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from slipway_operator.runtimes.kubernetes.kinds import (
+from slipway_operator.runtimes.kubernetes.api.kinds import (
     COMPONENT_LABEL,
     DEPLOYMENT,
     ENDPOINT_SLICE,

@@ -14,9 +14,9 @@ import yaml
 
 from slipway_chassis.embedded.processes import Child
 from slipway_operator.errors import KubernetesError, Missing, Outdated, Refused
-from slipway_operator.runtimes.kubernetes.access import Access
-from slipway_operator.runtimes.kubernetes.client import Client, NoFence
-from slipway_operator.runtimes.kubernetes.kinds import MICROSERVICE, POD, SERVICE_VERSION, Kind
+from slipway_operator.runtimes.kubernetes.api.access import Access
+from slipway_operator.runtimes.kubernetes.api.client import Client, NoFence
+from slipway_operator.runtimes.kubernetes.api.kinds import MICROSERVICE, POD, SERVICE_VERSION, Kind
 from support.cluster.api_server import TOKEN, ApiServer
 from support.repository import ROOT
 from support.tools import tool

@@ -7,17 +7,17 @@ from collections import Counter
 from contextlib import asynccontextmanager, suppress
 
 from slipway_operator.errors import KubernetesError
-from slipway_operator.runtimes.kubernetes.checking import Answer
-from slipway_operator.runtimes.kubernetes.client import Client, NoFence
-from slipway_operator.runtimes.kubernetes.kinds import (
+from slipway_operator.runtimes.kubernetes.api.client import Client, NoFence
+from slipway_operator.runtimes.kubernetes.api.kinds import (
     DEPLOYMENT,
     EVENT,
     MICROSERVICE,
     SERVICE,
     SERVICE_VERSION,
     VERSION_LABEL,
+    Key,
 )
-from slipway_operator.runtimes.kubernetes.looking import Key
+from slipway_operator.runtimes.kubernetes.checking import Answer
 from slipway_operator.runtimes.kubernetes.reconciler import Reconciler
 from slipway_operator.spec.hashing import version_hash
 from slipway_operator.spec.microservice import MicroserviceSpec

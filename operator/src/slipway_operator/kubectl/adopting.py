@@ -11,7 +11,7 @@ Every function may be interrupted and begun again. Nothing here reads or writes 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from ..runtimes.kubernetes.kinds import (
+from ..runtimes.kubernetes.api.kinds import (
     ADOPTED_LABEL,
     COMPONENT_LABEL,
     ROLE_LABEL,

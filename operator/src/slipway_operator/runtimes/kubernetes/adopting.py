@@ -14,10 +14,10 @@ from ...planning import Plan
 from ...planning.facts import Stage
 from ...planning.observed import GroupView
 from ...spec.fields import CONSUMING
-from .client import Client
+from .api.client import Client
+from .api.kinds import DEPLOYMENT, POD, SERVICE, VERSION_LABEL, Key, Kind
 from .executing import Scene
-from .kinds import DEPLOYMENT, POD, SERVICE, VERSION_LABEL, Kind
-from .looking import Key, Seen
+from .looking import Seen
 from .objects import Owner, active_name, pods_name
 from .observing import adopted
 

@@ -15,8 +15,8 @@ from typing import Any
 from ...planning.analysis import Limits, Traffic, told, worse
 from ...planning.observed import GateState
 from ...spec.gates import AnalysisGate
+from .api.kinds import Key
 from .checking import OK, Asker, Result
-from .looking import Key
 
 # Labels of pods as Prometheus spells them; k8s/monitoring/podmonitors.yaml brings them to the series.
 _POD = '{{namespace="{namespace}",slipway_dev_microservice="{name}",slipway_dev_version="{version}"}}'

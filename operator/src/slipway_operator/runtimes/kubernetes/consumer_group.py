@@ -19,7 +19,7 @@ from ...planning.facts import Stage
 from ...planning.observed import GroupView, Observed
 from ...spec.fields import CONSUMING
 from ...spec.microservice import MicroserviceSpec
-from .kinds import VERSION_LABEL
+from .api.kinds import VERSION_LABEL
 from .looking import Seen
 from .objects import deployment_name
 from .observing import of_component

@@ -15,9 +15,9 @@ from ...spec.microservice import MicroserviceSpec, ServicePort
 from ...spec.serviceversion import ServiceVersionSpec
 from . import configuration, objects
 from .analysing import Compared, analysed
-from .checking import Asker, checked, preview_url
-from .client import Client, Manifest
-from .kinds import (
+from .api.client import Client, Manifest
+from .api.event_recorder import post_event
+from .api.kinds import (
     ATTEMPT,
     COMPONENT_LABEL,
     CONFIG_MAP,
@@ -32,12 +32,13 @@ from .kinds import (
     SERVICE,
     SERVICE_VERSION,
     VERSION_LABEL,
+    Key,
     Kind,
 )
-from .looking import Key, Seen
+from .checking import Asker, checked, preview_url
+from .looking import Seen
 from .observing import GATE_RESULT, kept_result
 from .promises import compared
-from .telling import post_event
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,8 @@ from typing import Any, TypeVar, cast
 import kopf
 
 from ...errors import WatchesEnded
-from .access import Access
-from .kinds import CHILDREN, MICROSERVICE, RELEASE_PLAN, SERVICE_LABEL, Kind
-from .looking import Key
+from .api.access import Access
+from .api.kinds import CHILDREN, MICROSERVICE, RELEASE_PLAN, SERVICE_LABEL, Key, Kind
 
 log = logging.getLogger(__name__)
 

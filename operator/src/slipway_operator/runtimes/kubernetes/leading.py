@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ...errors import KubernetesError, NotLeading
-from .client import Client
-from .kinds import LEASE
+from .api.client import Client
+from .api.kinds import LEASE
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from ...spec.hashing import version_hash
 from ...spec.microservice import MicroserviceSpec
 from ...spec.serviceversion import ServiceVersionSpec
 from . import configuration
-from .client import Client
-from .kinds import (
+from .api.client import Client
+from .api.kinds import (
     COMPONENT_LABEL,
     CONFIG_MAP,
     DEPLOYMENT,
@@ -29,22 +29,11 @@ from .kinds import (
     SERVICE_LABEL,
     SERVICE_VERSION,
     VERSION_LABEL,
+    Key,
     Kind,
 )
 
 Manifest = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What is looked at: a service, or a plan for several."""
-
-    namespace: str
-    name: str
-    kind: Kind = MICROSERVICE
-
-    def __str__(self) -> str:
-        return f"{'' if self.kind is MICROSERVICE else f'{self.kind.name} '}{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from ...planning.observed import ANY, Observed
 from ...spec.fields import SERVING
 from ...spec.hashing import version_name
 from . import configuration, objects
-from .client import Client, Manifest
+from .api.client import Client, Manifest
+from .api.kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Kind
 from .executing import Scene, ports_of, put_service, wants_pods_service
-from .kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Kind
 
 # Fields below which values are quantities.
 QUANTITIES = {"resources", "sizeLimit"}

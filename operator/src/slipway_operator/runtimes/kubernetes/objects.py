@@ -19,7 +19,7 @@ from ...spec.microservice import MicroserviceSpec, ServicePort
 from ...spec.serviceversion import ServiceVersionSpec
 from ...spec.templates import PodTemplate
 from . import configuration
-from .kinds import (
+from .api.kinds import (
     ATTEMPT,
     COMPONENT_LABEL,
     DRAINING_LABEL,

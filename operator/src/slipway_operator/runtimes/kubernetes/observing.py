@@ -27,7 +27,7 @@ from ...spec.fields import SERVING
 from ...spec.hashing import version_name
 from ...spec.serviceversion import ServiceVersionSpec, ServiceVersionStatus
 from . import configuration
-from .kinds import (
+from .api.kinds import (
     ADOPTED_LABEL,
     ATTEMPT,
     COMPONENT_LABEL,

@@ -20,10 +20,9 @@ from ...spec.hashing import hash_of, version_hash
 from ...spec.microservice import MicroserviceSpec
 from ...spec.releaseplan import ReleasePlanSpec, ReleasePlanStatus
 from ...spec.status import MicroserviceStatus
-from .client import Client
-from .kinds import MICROSERVICE, RELEASE_PLAN
-from .looking import Key
-from .telling import post_event
+from .api.client import Client
+from .api.event_recorder import post_event
+from .api.kinds import MICROSERVICE, RELEASE_PLAN, Key
 
 log = logging.getLogger(__name__)
 

@@ -8,14 +8,14 @@ import time
 from contextlib import closing
 
 from ...errors import KubernetesError
-from .access import Access
+from .api.access import Access
+from .api.client import Client, NoFence
+from .api.freshness import Freshness
+from .api.kinds import Key
 from .checking import HttpAsker
-from .client import Client, NoFence
 from .consumer_group import BrokerInspector
-from .freshness import Freshness
 from .handlers import watch
 from .leading import Leadership, Times
-from .looking import Key
 from .metrics import Metrics
 from .queue import WorkQueue
 from .reconciler import Reconciler, resync

@@ -22,10 +22,9 @@ from slipway_chassis.errors import ChassisError, ConfigurationError, UnreadableC
 
 from ...planning.observed import GateState
 from ...spec.gates import ContractsGate
+from .api.client import Client
+from .api.kinds import MICROSERVICE, POD, SERVICE_LABEL, SERVING_LABEL, VERSION_LABEL, Key
 from .checking import Asker
-from .client import Client
-from .kinds import MICROSERVICE, POD, SERVICE_LABEL, SERVING_LABEL, VERSION_LABEL
-from .looking import Key
 
 Manifest = dict[str, Any]
 

@@ -18,12 +18,12 @@ from ...planning.steps import Emit, RecordVersion, RunGate, SelectPreview, Step
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
 from .adopting import Adopter
+from .api.client import Client
+from .api.kinds import MICROSERVICE, RELEASE_PLAN, Key
 from .checking import Asker
-from .client import Client
 from .consumer_group import GroupInspector, handing_over, membership
 from .executing import Executor, Scene
-from .kinds import MICROSERVICE, RELEASE_PLAN
-from .looking import Key, Seen, look, look_at_configuration, readable
+from .looking import Seen, look, look_at_configuration, readable
 from .mending import Mender
 from .metrics import Metrics
 from .objects import Owner, active_selector

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ...spec.fields import GROUP, VERSION
+from ....spec.fields import GROUP, VERSION
 
 MANAGER = "slipway-operator"
 
@@ -56,3 +56,15 @@ EVENT = Kind("events.k8s.io", "v1", "Event", "events")
 
 # Children that are watched: a change of one of them is a reason to look again.
 CHILDREN = (SERVICE_VERSION, DEPLOYMENT, POD, SERVICE, ENDPOINT_SLICE, JOB)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What is looked at: a service, or a plan for several."""
+
+    namespace: str
+    name: str
+    kind: Kind = MICROSERVICE
+
+    def __str__(self) -> str:
+        return f"{'' if self.kind is MICROSERVICE else f'{self.kind.name} '}{self.namespace}/{self.name}"

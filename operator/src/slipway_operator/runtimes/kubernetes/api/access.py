@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ...errors import AccessUnknown
+from ....errors import AccessUnknown
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 # Tokens of pods are renewed on disk long before they end.

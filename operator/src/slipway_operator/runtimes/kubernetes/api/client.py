@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 
 import aiohttp
 
-from ...errors import KubernetesError, Missing, Outdated, Overloaded, Refused, Unreachable
+from ....errors import KubernetesError, Missing, Outdated, Overloaded, Refused, Unreachable
 from .access import Access
 from .freshness import Freshness
 from .kinds import MANAGER, Kind

@@ -4,8 +4,8 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from ...errors import Refused
-from ...planning.steps import Emit
+from ....errors import Refused
+from ....planning.steps import Emit
 from .client import Client
 from .kinds import EVENT, MANAGER, Kind
 
