@@ -6,7 +6,7 @@ connection needs both: the sender's egress and the receiver's ingress.
 
 from dataclasses import dataclass, field
 
-from slipway_operator.runtimes.kubernetes.objects import Owner, gate_job
+from slipway_operator.runtimes.kubernetes.objects.manifests import Owner, gate_job
 from slipway_operator.spec.gates import JobGate
 
 

@@ -7,13 +7,13 @@ import pytest
 import yaml
 
 from slipway_operator.planning.observed import ANY
-from slipway_operator.runtimes.kubernetes import configuration, objects
 from slipway_operator.runtimes.kubernetes.mending import covers
+from slipway_operator.runtimes.kubernetes.objects import configuration, manifests
 from slipway_operator.spec.gates import JobGate
 from slipway_operator.spec.microservice import MicroserviceSpec
 from slipway_operator.spec.serviceversion import ServiceVersionSpec
 
-OWNER = objects.Owner("orders", "11111111-2222-3333-4444-555555555555")
+OWNER = manifests.Owner("orders", "11111111-2222-3333-4444-555555555555")
 TEMPLATE = {
     "metadata": {"labels": {"app.kubernetes.io/name": "orders"}, "annotations": {"checksum/config": "abc"}},
     "spec": {
@@ -37,7 +37,7 @@ SPEC = MicroserviceSpec.model_validate(
         "migrations": {"expand": TEMPLATE},
     }
 )
-RECORD = ServiceVersionSpec.model_validate(objects.service_version(OWNER, SPEC, "0a1b2c3d", 3)["spec"])
+RECORD = ServiceVersionSpec.model_validate(manifests.service_version(OWNER, SPEC, "0a1b2c3d", 3)["spec"])
 
 DEPLOYMENT = """
 metadata:
@@ -91,50 +91,50 @@ spec:
 
 
 def test_a_deployment_of_a_component_that_serves():
-    assert objects.deployment(OWNER, RECORD, "http", 2) == yaml.safe_load(DEPLOYMENT)
+    assert manifests.deployment(OWNER, RECORD, "http", 2) == yaml.safe_load(DEPLOYMENT)
 
 
 def test_a_worker_stands_behind_no_service_and_has_no_file_of_the_drain():
-    made = objects.deployment(OWNER, RECORD, "consumer", 2)["spec"]["template"]
+    made = manifests.deployment(OWNER, RECORD, "consumer", 2)["spec"]["template"]
 
-    selector = objects.active_selector("orders", ANY)
+    selector = manifests.active_selector("orders", ANY)
     assert not selector.items() <= made["metadata"]["labels"].items()
     assert made["spec"] == TEMPLATE["spec"]
 
 
 def test_making_a_manifest_leaves_the_record_as_it_is():
     before = copy.deepcopy(RECORD.model_dump())
-    objects.deployment(OWNER, RECORD, "http", 2)
+    manifests.deployment(OWNER, RECORD, "http", 2)
     gate = JobGate.model_validate({"template": TEMPLATE})
     for _ in range(2):
-        job = objects.gate_job(
+        job = manifests.gate_job(
             OWNER, "0a1b2c3d", "smoke", gate, attempt=1, run=1, first_started="", deadline_seconds=9, preview_url="u"
         )
     assert RECORD.model_dump() == before
     assert job["spec"]["template"]["spec"]["containers"][0]["env"] == [{"name": "PREVIEW_URL", "value": "u"}]
 
 
-@pytest.mark.parametrize("version", ["0a1b2c3d", ANY, objects.NOTHING])
+@pytest.mark.parametrize("version", ["0a1b2c3d", ANY, manifests.NOTHING])
 def test_what_a_service_selects_can_be_read_back(version):
-    plain = objects.active_service(OWNER, version, RECORD.ports)
-    headless = objects.pods_service(OWNER, version, RECORD.ports)
+    plain = manifests.active_service(OWNER, version, RECORD.ports)
+    headless = manifests.pods_service(OWNER, version, RECORD.ports)
 
-    assert objects.selected("orders", plain["spec"]["selector"]) == version
-    assert objects.selected("orders", headless["spec"]["selector"], grpc=True) == version
-    assert objects.selected("orders", plain["spec"]["selector"] | {"app": "x"}) == "?"
+    assert manifests.selected("orders", plain["spec"]["selector"]) == version
+    assert manifests.selected("orders", headless["spec"]["selector"], grpc=True) == version
+    assert manifests.selected("orders", plain["spec"]["selector"] | {"app": "x"}) == "?"
     assert headless["spec"]["clusterIP"] == "None"
     assert [port["name"] for port in headless["spec"]["ports"]] == ["grpc"]
 
 
 def test_a_preview_without_a_version_selects_nothing():
-    selector = objects.preview_service(OWNER, None, RECORD.ports)["spec"]["selector"]
+    selector = manifests.preview_service(OWNER, None, RECORD.ports)["spec"]["selector"]
 
     assert selector["slipway.dev/version"] == "none"
     assert len(selector) == 3
 
 
 def test_a_record_keeps_what_runs_as_it_was_given():
-    made = objects.service_version(OWNER, SPEC, "0a1b2c3d", 3)
+    made = manifests.service_version(OWNER, SPEC, "0a1b2c3d", 3)
 
     assert made["metadata"]["name"] == "orders-0a1b2c3d"
     assert made["spec"]["components"]["http"] == TEMPLATE
@@ -144,7 +144,7 @@ def test_a_record_keeps_what_runs_as_it_was_given():
 
 
 def test_a_migration_is_a_job_of_one_attempt():
-    made = objects.migration_job(OWNER, RECORD, "expand", 7, 600)
+    made = manifests.migration_job(OWNER, RECORD, "expand", 7, 600)
 
     assert made["metadata"]["name"] == "orders-0a1b2c3d-expand-7"
     assert made["metadata"]["annotations"] == {"slipway.dev/attempt": "7"}
@@ -155,14 +155,14 @@ def test_a_migration_is_a_job_of_one_attempt():
 def test_names_fit_into_63_characters():
     longest = "a" * 40
     names = [
-        objects.deployment_name(longest, "0a1b2c3d", "consumer"),
-        objects.migration_name(longest, "0a1b2c3d", "contract", 999),
-        objects.gate_job_name(longest, "0a1b2c3d", "g" * 40, 999, 999),
-        objects.preview_name(longest),
-        objects.pods_name(longest),
+        manifests.deployment_name(longest, "0a1b2c3d", "consumer"),
+        manifests.migration_name(longest, "0a1b2c3d", "contract", 999),
+        manifests.gate_job_name(longest, "0a1b2c3d", "g" * 40, 999, 999),
+        manifests.preview_name(longest),
+        manifests.pods_name(longest),
     ]
     assert max(map(len, names)) <= 63
-    assert objects.gate_job_name("a", "v", "g", 1, 2) != objects.gate_job_name("a", "v", "g", 2, 1)
+    assert manifests.gate_job_name("a", "v", "g", 1, 2) != manifests.gate_job_name("a", "v", "g", 2, 1)
 
 
 WANTED = {"a": {"b": 1}, "list": [{"name": "x", "value": "1"}], "args": ["http"]}
@@ -225,7 +225,7 @@ class TestConfiguration:
     def record(self):
         digests = configuration.digests(self.spec, self.found)
         return ServiceVersionSpec.model_validate(
-            objects.service_version(OWNER, self.spec, "0a1b2c3d", 1, digests)["spec"]
+            manifests.service_version(OWNER, self.spec, "0a1b2c3d", 1, digests)["spec"]
         )
 
     def test_what_pods_name_is_found_in_all_places(self):
@@ -246,7 +246,7 @@ class TestConfiguration:
 
     def test_pods_read_copies_alone(self):
         record = self.record()
-        pod = objects.deployment(OWNER, record, "http", 1)["spec"]["template"]["spec"]
+        pod = manifests.deployment(OWNER, record, "http", 1)["spec"]["template"]["spec"]
         copies = {name: configuration.copy_name(record, name) for name in record.config_maps}
 
         assert pod["initContainers"][0]["envFrom"][0]["configMapRef"] == {"name": copies["from"]}
@@ -280,7 +280,7 @@ class TestConfiguration:
 
     def test_a_record_without_configuration_changes_no_pod(self):
         """Those that an earlier release of the operator made: their pods must not be replaced."""
-        record = ServiceVersionSpec.model_validate(objects.service_version(OWNER, self.spec, "0a1b2c3d", 1)["spec"])
-        pod = objects.deployment(OWNER, record, "http", 1)["spec"]["template"]["spec"]
+        record = ServiceVersionSpec.model_validate(manifests.service_version(OWNER, self.spec, "0a1b2c3d", 1)["spec"])
+        pod = manifests.deployment(OWNER, record, "http", 1)["spec"]["template"]["spec"]
 
         assert pod["volumes"][0] == {"name": "a", "configMap": {"name": "volume"}}

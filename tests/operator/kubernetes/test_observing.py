@@ -7,9 +7,9 @@ import pytest
 
 from slipway_operator.planning.facts import Facts, OpenRelease, Stage
 from slipway_operator.planning.observed import ANY, GateState, GateView, GroupView, JobState, JobView
-from slipway_operator.runtimes.kubernetes import objects
 from slipway_operator.runtimes.kubernetes.api.kinds import DRAINING_LABEL, SERVICE_LABEL
 from slipway_operator.runtimes.kubernetes.looking import Seen
+from slipway_operator.runtimes.kubernetes.objects import manifests
 from slipway_operator.runtimes.kubernetes.observing import (
     GATE_RESULT,
     SERVICE_OF_SLICE,
@@ -23,7 +23,7 @@ from slipway_operator.spec.serviceversion import ServiceVersionSpec
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 OLD, NEW = "aaaaaaaa", "bbbbbbbb"
-OWNER = objects.Owner("orders", "uid")
+OWNER = manifests.Owner("orders", "uid")
 POD = {"spec": {"containers": [{"name": "main", "image": "shop/orders:1.0"}]}}
 RELEASE = OpenRelease(NEW, "Release", 1, "cccccccc", NOW, Stage.STARTING, NOW)
 
@@ -40,11 +40,11 @@ class Objects:
         self.deployments, self.services, self.pods, self.slices, self.jobs = {}, {}, [], [], []
 
     def version(self, version, replicas=1):
-        made = objects.service_version(OWNER, self.spec, version, len(self.records) + 1)
+        made = manifests.service_version(OWNER, self.spec, version, len(self.records) + 1)
         self.versions[version] = made
         record = self.records[version] = ServiceVersionSpec.model_validate(made["spec"])
         for component in record.components:
-            deployment = objects.deployment(OWNER, record, component, replicas)
+            deployment = manifests.deployment(OWNER, record, component, replicas)
             self.deployments[deployment["metadata"]["name"]] = deployment
         return self
 
@@ -53,10 +53,10 @@ class Objects:
         return self
 
     def active(self, version):
-        return self.service(objects.active_service(OWNER, version, self.spec.ports))
+        return self.service(manifests.active_service(OWNER, version, self.spec.ports))
 
     def pod(self, version, component="http", *, ready=True, **metadata):
-        template = objects.deployment(OWNER, self.records[version], component, 1)["spec"]["template"]
+        template = manifests.deployment(OWNER, self.records[version], component, 1)["spec"]["template"]
         name = f"orders-{version}-{component}-{len(self.pods)}"
         labels = template["metadata"]["labels"] | metadata.pop("labels", {})
         made = {
@@ -118,7 +118,7 @@ def test_a_recorded_version_without_deployments_has_zeros():
     assert world.observe().versions[OLD].serving["http"].wanted == 0
 
 
-@pytest.mark.parametrize(("selected", "active"), [(OLD, OLD), (ANY, ANY), (objects.NOTHING, objects.NOTHING)])
+@pytest.mark.parametrize(("selected", "active"), [(OLD, OLD), (ANY, ANY), (manifests.NOTHING, manifests.NOTHING)])
 def test_the_active_version_is_what_the_service_selects(selected, active):
     assert Objects().version(OLD).active(selected).observe().active == active
 
@@ -133,9 +133,9 @@ def test_a_selector_of_somebody_else_is_no_version():
 def test_grpc_clients_may_still_be_sent_to_the_former_version():
     world = Objects("grpc").version(OLD).version(NEW).active(NEW)
     assert world.observe().active_split
-    world.service(objects.pods_service(OWNER, OLD, world.spec.ports))
+    world.service(manifests.pods_service(OWNER, OLD, world.spec.ports))
     assert world.observe().active_split
-    world.service(objects.pods_service(OWNER, NEW, world.spec.ports))
+    world.service(manifests.pods_service(OWNER, NEW, world.spec.ports))
     assert not world.observe().active_split
 
 
@@ -150,8 +150,8 @@ def test_who_is_behind_the_active_services():
 
 def test_a_closed_preview_is_none():
     world = Objects().version(OLD)
-    assert world.service(objects.preview_service(OWNER, None, world.spec.ports)).observe().preview is None
-    assert world.service(objects.preview_service(OWNER, OLD, world.spec.ports)).observe().preview == OLD
+    assert world.service(manifests.preview_service(OWNER, None, world.spec.ports)).observe().preview is None
+    assert world.service(manifests.preview_service(OWNER, OLD, world.spec.ports)).observe().preview == OLD
 
 
 def test_a_crash_loop_is_a_problem_since_the_pod_was_ready():
@@ -197,7 +197,7 @@ def test_half_a_drain_counts_where_it_hurts():
 
 def test_the_latest_attempt_of_a_migration_counts():
     world = Objects().version(NEW)
-    first, second = (objects.migration_job(OWNER, world.records[NEW], "expand", n, 60) for n in (1, 2))
+    first, second = (manifests.migration_job(OWNER, world.records[NEW], "expand", n, 60) for n in (1, 2))
     first["status"] = {"conditions": [{"type": "Failed", "status": "True", "message": "BackoffLimitExceeded"}]}
     world.jobs = [second, first]
     assert world.observe().migrations == {(NEW, "expand"): JobView(JobState.RUNNING, 2)}
@@ -209,7 +209,7 @@ def test_the_latest_attempt_of_a_migration_counts():
 
 def test_a_job_that_is_about_to_fail_still_runs():
     world = Objects().version(NEW)
-    job = objects.migration_job(OWNER, world.records[NEW], "expand", 1, 60)
+    job = manifests.migration_job(OWNER, world.records[NEW], "expand", 1, 60)
     job["status"] = {"conditions": [{"type": "FailureTarget", "status": "True"}]}
     world.jobs = [job]
 
@@ -219,7 +219,7 @@ def test_a_job_that_is_about_to_fail_still_runs():
 def test_gates_are_jobs_or_results_in_the_record():
     world = Objects().version(NEW)
     gate = JobGate.model_validate({"template": POD})
-    job = objects.gate_job(
+    job = manifests.gate_job(
         OWNER, NEW, "tests", gate, attempt=2, run=3, first_started=NOW.isoformat(), deadline_seconds=9, preview_url="u"
     )
     job["metadata"]["creationTimestamp"] = "2026-01-05T12:00:00Z"

@@ -18,7 +18,7 @@ from .api.client import Client
 from .api.kinds import DEPLOYMENT, POD, SERVICE, VERSION_LABEL, Key, Kind
 from .executing import Scene
 from .looking import Seen
-from .objects import Owner, active_name, pods_name
+from .objects.manifests import Owner, active_name, pods_name
 from .observing import adopted
 
 Manifest = dict[str, Any]

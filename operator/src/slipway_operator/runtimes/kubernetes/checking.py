@@ -14,7 +14,7 @@ import aiohttp
 from ...planning.observed import GateState
 from ...spec.gates import Gate, HttpGate, PrometheusGate
 from ...spec.microservice import ServicePort
-from .objects import preview_name
+from .objects.manifests import preview_name
 
 ASK_SECONDS = 5
 LONGEST_BODY = 64 * 1024

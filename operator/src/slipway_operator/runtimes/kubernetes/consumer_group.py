@@ -21,7 +21,7 @@ from ...spec.fields import CONSUMING
 from ...spec.microservice import MicroserviceSpec
 from .api.kinds import VERSION_LABEL
 from .looking import Seen
-from .objects import deployment_name
+from .objects.manifests import deployment_name
 from .observing import of_component
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,6 @@ from ...spec.gates import ContractsGate, Gate
 from ...spec.hashing import version_name
 from ...spec.microservice import MicroserviceSpec, ServicePort
 from ...spec.serviceversion import ServiceVersionSpec
-from . import configuration, objects
 from .analysing import Compared, analysed
 from .api.client import Client, Manifest
 from .api.event_recorder import post_event
@@ -37,6 +36,7 @@ from .api.kinds import (
 )
 from .checking import Asker, checked, preview_url
 from .looking import Seen
+from .objects import configuration, manifests
 from .observing import GATE_RESULT, kept_result
 from .promises import compared
 
@@ -46,7 +46,7 @@ class Scene:
     """One look, as far as steps need it."""
 
     key: Key
-    owner: objects.Owner
+    owner: manifests.Owner
     spec: MicroserviceSpec
     seen: Seen
     observed: Observed
@@ -91,7 +91,7 @@ class Executor:
         """The record fixes which configuration is the version's; copies that are missing then are the Mender's."""
         found = scene.seen.config_maps
         digests = configuration.digests(scene.spec, found)
-        manifest = objects.service_version(scene.owner, scene.spec, step.version, step.revision, digests)
+        manifest = manifests.service_version(scene.owner, scene.spec, step.version, step.revision, digests)
         # Created, never applied: a record that exists is right, and can't be changed.
         made = await self._client.create(SERVICE_VERSION, scene.key.namespace, manifest)
         if made is None:  # it is there, and was not seen: somebody took its label away
@@ -107,32 +107,32 @@ class Executor:
 
     async def _migrate(self, step: s.StartMigration, scene: Scene) -> None:
         record, deadline = scene.seen.records[step.version], scene.spec.migrations.deadline_seconds
-        job = objects.migration_job(scene.owner, record, step.kind, step.attempt, deadline)
+        job = manifests.migration_job(scene.owner, record, step.kind, step.attempt, deadline)
         await self._client.create(JOB, scene.key.namespace, job)
 
     async def _scale(self, step: s.ScaleServing | s.ScaleWorkers, scene: Scene) -> None:
         record, namespace = scene.seen.records.get(step.version), scene.key.namespace
         if record is None:  # deleted by hand: what is there can still be given another size
-            full = objects.deployment_name(scene.key.name, step.version, step.component)
+            full = manifests.deployment_name(scene.key.name, step.version, step.component)
             await self._client.merge(DEPLOYMENT, namespace, full, {"spec": {"replicas": step.replicas}})
             return
         name = version_name(scene.key.name, step.version)
         if step.component in SERVING and step.replicas and name not in scene.seen.services:
-            await put_service(self._client, namespace, objects.version_service(scene.owner, record))
-        made = objects.deployment(scene.owner, record, step.component, step.replicas)
+            await put_service(self._client, namespace, manifests.version_service(scene.owner, record))
+        made = manifests.deployment(scene.owner, record, step.component, step.replicas)
         await self._client.apply(DEPLOYMENT, namespace, made)
 
     async def _preview(self, step: s.SelectPreview, scene: Scene) -> None:
-        made = objects.preview_service(scene.owner, step.version, ports_of(scene, step.version))
+        made = manifests.preview_service(scene.owner, step.version, ports_of(scene, step.version))
         await put_service(self._client, scene.key.namespace, made)
 
     async def _switch(self, step: s.SwitchActive, scene: Scene) -> None:
         """Only if nobody has touched the Services since they were looked at: a switch must rest on what was seen."""
         ports = ports_of(scene, step.version)
         if wants_pods_service(scene.seen, step.version):
-            await self._switch_one(objects.pods_service(scene.owner, step.version, ports), scene)
+            await self._switch_one(manifests.pods_service(scene.owner, step.version, ports), scene)
         # The plain one last: until then the switch counts as not done, and is repeated.
-        await self._switch_one(objects.active_service(scene.owner, step.version, ports), scene)
+        await self._switch_one(manifests.active_service(scene.owner, step.version, ports), scene)
 
     async def _switch_one(self, made: Manifest, scene: Scene) -> None:
         there = scene.seen.services.get(made["metadata"]["name"])
@@ -214,7 +214,7 @@ class Executor:
         assert gate.job  # noqa: S101 # the caller has seen it
         former = scene.observed.gates.get((step.version, step.gate))
         first = former.first_started if former and former.attempt == step.attempt else self._clock()
-        job = objects.gate_job(
+        job = manifests.gate_job(
             scene.owner,
             step.version,
             gate.name,

@@ -14,7 +14,6 @@ from ...spec.fields import SERVING
 from ...spec.hashing import version_hash
 from ...spec.microservice import MicroserviceSpec
 from ...spec.serviceversion import ServiceVersionSpec
-from . import configuration
 from .api.client import Client
 from .api.kinds import (
     COMPONENT_LABEL,
@@ -32,6 +31,7 @@ from .api.kinds import (
     Key,
     Kind,
 )
+from .objects import configuration
 
 Manifest = dict[str, Any]
 

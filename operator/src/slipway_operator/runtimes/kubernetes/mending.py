@@ -13,10 +13,10 @@ from typing import Any
 from ...planning.observed import ANY, Observed
 from ...spec.fields import SERVING
 from ...spec.hashing import version_name
-from . import configuration, objects
 from .api.client import Client, Manifest
 from .api.kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Kind
 from .executing import Scene, ports_of, put_service, wants_pods_service
+from .objects import configuration, manifests
 
 # Fields below which values are quantities.
 QUANTITIES = {"resources", "sizeLimit"}
@@ -65,7 +65,7 @@ class Mender:
         return made
 
     async def _drop_budget(self, scene: Scene) -> bool:
-        name = objects.active_name(scene.key.name)
+        name = manifests.active_name(scene.key.name)
         if name not in scene.seen.budgets or _budget_wanted(scene.observed):
             return False
         await self._client.delete(DISRUPTION_BUDGET, scene.key.namespace, name)
@@ -81,14 +81,14 @@ def _state(manifest: Manifest) -> str:
 def _children(scene: Scene) -> Iterator[Wanted]:
     seen, owner = scene.seen, scene.owner
     for version, record in seen.records.items():
-        names = {name: objects.deployment_name(owner.name, version, name) for name in record.components}
+        names = {name: manifests.deployment_name(owner.name, version, name) for name in record.components}
         there = {name: seen.deployments[full] for name, full in names.items() if full in seen.deployments}
         for component, deployment in there.items():
             replicas = deployment["spec"].get("replicas", 1)
-            yield DEPLOYMENT, objects.deployment(owner, record, component, replicas), deployment
+            yield DEPLOYMENT, manifests.deployment(owner, record, component, replicas), deployment
         if any(name in SERVING and each["spec"].get("replicas") for name, each in there.items()):
             name = version_name(owner.name, version)
-            yield SERVICE, objects.version_service(owner, record), seen.services.get(name)
+            yield SERVICE, manifests.version_service(owner, record), seen.services.get(name)
     yield from _services(scene)
 
 
@@ -96,18 +96,18 @@ def _services(scene: Scene) -> Iterator[Wanted]:
     seen, owner, active = scene.seen, scene.owner, scene.observed.active
     if active == ANY or active in seen.records:
         ports = ports_of(scene, active)
-        there = seen.services[objects.active_name(owner.name)]
-        yield SERVICE, objects.active_service(owner, active, ports), there
+        there = seen.services[manifests.active_name(owner.name)]
+        yield SERVICE, manifests.active_service(owner, active, ports), there
         if wants_pods_service(seen, active) and not scene.observed.active_split:
-            there = seen.services[objects.pods_name(owner.name)]
-            yield SERVICE, objects.pods_service(owner, active, ports), there
+            there = seen.services[manifests.pods_name(owner.name)]
+            yield SERVICE, manifests.pods_service(owner, active, ports), there
         if _budget_wanted(scene.observed):
-            name = objects.active_name(owner.name)
-            yield DISRUPTION_BUDGET, objects.disruption_budget(owner, active), seen.budgets.get(name)
-    preview = seen.services.get(objects.preview_name(owner.name))
+            name = manifests.active_name(owner.name)
+            yield DISRUPTION_BUDGET, manifests.disruption_budget(owner, active), seen.budgets.get(name)
+    preview = seen.services.get(manifests.preview_name(owner.name))
     version = scene.observed.preview
     if preview and (version is None or version in seen.records):
-        yield SERVICE, objects.preview_service(owner, version, ports_of(scene, version)), preview
+        yield SERVICE, manifests.preview_service(owner, version, ports_of(scene, version)), preview
 
 
 def _budget_wanted(observed: Observed) -> bool:

@@ -26,7 +26,6 @@ from ...planning.observed import (
 from ...spec.fields import SERVING
 from ...spec.hashing import version_name
 from ...spec.serviceversion import ServiceVersionSpec, ServiceVersionStatus
-from . import configuration
 from .api.kinds import (
     ADOPTED_LABEL,
     ATTEMPT,
@@ -39,7 +38,8 @@ from .api.kinds import (
     VERSION_LABEL,
 )
 from .looking import Seen
-from .objects import NOTHING, active_name, deployment_name, pods_name, preview_name, selected
+from .objects import configuration
+from .objects.manifests import NOTHING, active_name, deployment_name, pods_name, preview_name, selected
 
 Manifest = dict[str, Any]
 

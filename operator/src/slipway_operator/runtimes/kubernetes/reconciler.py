@@ -26,7 +26,7 @@ from .executing import Executor, Scene
 from .looking import Seen, look, look_at_configuration, readable
 from .mending import Mender
 from .metrics import Metrics
-from .objects import Owner, active_selector
+from .objects.manifests import Owner, active_selector
 from .observing import observed
 from .plans import PlanReconciler, plans_of, wish_from
 

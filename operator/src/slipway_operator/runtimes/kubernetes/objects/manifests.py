@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...planning.observed import ANY, FOREIGN, MigrationKind
-from ...spec.fields import API_VERSION, HASH, SERVING
-from ...spec.gates import JobGate
-from ...spec.hashing import version_name
-from ...spec.microservice import MicroserviceSpec, ServicePort
-from ...spec.serviceversion import ServiceVersionSpec
-from ...spec.templates import PodTemplate
-from . import configuration
-from .api.kinds import (
+from ....planning.observed import ANY, FOREIGN, MigrationKind
+from ....spec.fields import API_VERSION, HASH, SERVING
+from ....spec.gates import JobGate
+from ....spec.hashing import version_name
+from ....spec.microservice import MicroserviceSpec, ServicePort
+from ....spec.serviceversion import ServiceVersionSpec
+from ....spec.templates import PodTemplate
+from ..api.kinds import (
     ATTEMPT,
     COMPONENT_LABEL,
     DRAINING_LABEL,
@@ -33,6 +32,7 @@ from .api.kinds import (
     SERVING_LABEL,
     VERSION_LABEL,
 )
+from . import configuration
 
 Manifest = dict[str, Any]
 

@@ -9,11 +9,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...spec.fields import API_VERSION
-from ...spec.hashing import version_name
-from ...spec.microservice import MicroserviceSpec
-from ...spec.serviceversion import MOST_CONFIG_MAPS, ServiceVersionSpec
-from .api.kinds import COPY_OF, MANAGER, SERVICE_LABEL, SERVICE_VERSION, VERSION_LABEL
+from ....spec.fields import API_VERSION
+from ....spec.hashing import version_name
+from ....spec.microservice import MicroserviceSpec
+from ....spec.serviceversion import MOST_CONFIG_MAPS, ServiceVersionSpec
+from ..api.kinds import COPY_OF, MANAGER, SERVICE_LABEL, SERVICE_VERSION, VERSION_LABEL
 
 Manifest = dict[str, Any]
 Found = Mapping[str, Manifest | None]  # by name; None: it does not exist
