@@ -17,7 +17,7 @@ from slipway_chassis.events.ports import Record
 from slipway_chassis.testing.plugin import eventually
 from slipway_operator.planning.observed import GroupView
 from slipway_operator.runtimes.kubernetes.api.kinds import COMPONENT_LABEL, DEPLOYMENT
-from slipway_operator.runtimes.kubernetes.consumer_group import BrokerInspector, Membership
+from slipway_operator.runtimes.kubernetes.observe.consumer_group import BrokerInspector, Membership
 from support.cluster.control_plane import NEEDS, Cluster, Kubelet
 from support.cluster.namespace import hash_of, pod, shop, spec
 

@@ -8,14 +8,14 @@ import pytest
 
 from slipway_operator.planning.facts import Ended, Facts, OpenRelease, Stage
 from slipway_operator.planning.observed import GroupView, Observed, VersionView, Workload
-from slipway_operator.runtimes.kubernetes.consumer_group import (
+from slipway_operator.runtimes.kubernetes.metrics import Metrics
+from slipway_operator.runtimes.kubernetes.observe.consumer_group import (
     Description,
     Membership,
     handing_over,
     membership,
     view_of,
 )
-from slipway_operator.runtimes.kubernetes.metrics import Metrics
 from slipway_operator.spec.microservice import MicroserviceSpec
 from support.release_world import running
 

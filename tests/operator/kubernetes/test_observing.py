@@ -8,9 +8,9 @@ import pytest
 from slipway_operator.planning.facts import Facts, OpenRelease, Stage
 from slipway_operator.planning.observed import ANY, GateState, GateView, GroupView, JobState, JobView
 from slipway_operator.runtimes.kubernetes.api.kinds import DRAINING_LABEL, SERVICE_LABEL
-from slipway_operator.runtimes.kubernetes.looking import Seen
 from slipway_operator.runtimes.kubernetes.objects import manifests
-from slipway_operator.runtimes.kubernetes.observing import (
+from slipway_operator.runtimes.kubernetes.observe.fetching import Seen
+from slipway_operator.runtimes.kubernetes.observe.observing import (
     GATE_RESULT,
     SERVICE_OF_SLICE,
     gate_view,

@@ -120,8 +120,8 @@ def kept_of(records: Iterable[Manifest]) -> list[Kept]:
 
 def _observed(read: Read, facts: Facts) -> Observed:
     """The operator's own eyes: what it counts as ready is ready here as well. The broker is not asked."""
-    from ..runtimes.kubernetes.looking import Seen  # noqa: PLC0415 # a quarter of a second that other commands save
-    from ..runtimes.kubernetes.observing import observed  # noqa: PLC0415
+    from ..runtimes.kubernetes.observe.fetching import Seen  # noqa: PLC0415 # a quarter of a second that other commands save
+    from ..runtimes.kubernetes.observe.observing import observed  # noqa: PLC0415
 
     def named(kind: str) -> dict[str, Manifest]:
         return {each["metadata"]["name"]: each for each in read.parts if each["kind"] == kind}

@@ -17,9 +17,9 @@ from ...spec.fields import CONSUMING
 from .api.client import Client
 from .api.kinds import DEPLOYMENT, POD, SERVICE, VERSION_LABEL, Key, Kind
 from .executing import Scene
-from .looking import Seen
 from .objects.manifests import Owner, active_name, pods_name
-from .observing import adopted
+from .observe.fetching import Seen
+from .observe.observing import adopted
 
 Manifest = dict[str, Any]
 

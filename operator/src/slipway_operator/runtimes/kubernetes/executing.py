@@ -35,9 +35,9 @@ from .api.kinds import (
     Kind,
 )
 from .checking import Asker, checked, preview_url
-from .looking import Seen
 from .objects import configuration, manifests
-from .observing import GATE_RESULT, kept_result
+from .observe.fetching import Seen
+from .observe.observing import GATE_RESULT, kept_result
 from .promises import compared
 
 

@@ -13,10 +13,10 @@ from .api.client import Client, NoFence
 from .api.freshness import Freshness
 from .api.kinds import Key
 from .checking import HttpAsker
-from .consumer_group import BrokerInspector
 from .handlers import watch
 from .leading import Leadership, Times
 from .metrics import Metrics
+from .observe.consumer_group import BrokerInspector
 from .queue import WorkQueue
 from .reconciler import Reconciler, resync
 from .serving import serve

@@ -21,13 +21,13 @@ from .adopting import Adopter
 from .api.client import Client
 from .api.kinds import MICROSERVICE, RELEASE_PLAN, Key
 from .checking import Asker
-from .consumer_group import GroupInspector, handing_over, membership
 from .executing import Executor, Scene
-from .looking import Seen, look, look_at_configuration, readable
 from .mending import Mender
 from .metrics import Metrics
 from .objects.manifests import Owner, active_selector
-from .observing import observed
+from .observe.consumer_group import GroupInspector, handing_over, membership
+from .observe.fetching import Seen, look, look_at_configuration, readable
+from .observe.observing import observed
 from .plans import PlanReconciler, plans_of, wish_from
 
 log = logging.getLogger(__name__)

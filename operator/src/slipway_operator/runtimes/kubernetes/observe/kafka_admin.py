@@ -7,7 +7,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
-from ...errors import BrokerSilent
+from ....errors import BrokerSilent
 from .consumer_group import Description
 
 GONE = {"Dead", ""}

@@ -14,14 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ...errors import BrokerSilent
-from ...planning.facts import Stage
-from ...planning.observed import GroupView, Observed
-from ...spec.fields import CONSUMING
-from ...spec.microservice import MicroserviceSpec
-from .api.kinds import VERSION_LABEL
-from .looking import Seen
-from .objects.manifests import deployment_name
+from ....errors import BrokerSilent
+from ....planning.facts import Stage
+from ....planning.observed import GroupView, Observed
+from ....spec.fields import CONSUMING
+from ....spec.microservice import MicroserviceSpec
+from ..api.kinds import VERSION_LABEL
+from ..objects.manifests import deployment_name
+from .fetching import Seen
 from .observing import of_component
 
 log = logging.getLogger(__name__)

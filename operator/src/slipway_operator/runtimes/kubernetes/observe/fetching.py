@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ...errors import Refused, Unreadable
-from ...spec.fields import SERVING
-from ...spec.hashing import version_hash
-from ...spec.microservice import MicroserviceSpec
-from ...spec.serviceversion import ServiceVersionSpec
-from .api.client import Client
-from .api.kinds import (
+from ....errors import Refused, Unreadable
+from ....spec.fields import SERVING
+from ....spec.hashing import version_hash
+from ....spec.microservice import MicroserviceSpec
+from ....spec.serviceversion import ServiceVersionSpec
+from ..api.client import Client
+from ..api.kinds import (
     COMPONENT_LABEL,
     CONFIG_MAP,
     DEPLOYMENT,
@@ -31,7 +31,7 @@ from .api.kinds import (
     Key,
     Kind,
 )
-from .objects import configuration
+from ..objects import configuration
 
 Manifest = dict[str, Any]
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ...planning.facts import Facts
-from ...planning.observed import (
+from ....planning.facts import Facts
+from ....planning.observed import (
     ANY,
     GateState,
     GateView,
@@ -23,10 +23,10 @@ from ...planning.observed import (
     VersionView,
     Workload,
 )
-from ...spec.fields import SERVING
-from ...spec.hashing import version_name
-from ...spec.serviceversion import ServiceVersionSpec, ServiceVersionStatus
-from .api.kinds import (
+from ....spec.fields import SERVING
+from ....spec.hashing import version_name
+from ....spec.serviceversion import ServiceVersionSpec, ServiceVersionStatus
+from ..api.kinds import (
     ADOPTED_LABEL,
     ATTEMPT,
     COMPONENT_LABEL,
@@ -37,9 +37,9 @@ from .api.kinds import (
     RUN,
     VERSION_LABEL,
 )
-from .looking import Seen
-from .objects import configuration
-from .objects.manifests import NOTHING, active_name, deployment_name, pods_name, preview_name, selected
+from ..objects import configuration
+from ..objects.manifests import NOTHING, active_name, deployment_name, pods_name, preview_name, selected
+from .fetching import Seen
 
 Manifest = dict[str, Any]
 
