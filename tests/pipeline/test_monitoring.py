@@ -23,8 +23,8 @@ import slipway_chassis.resilience.bulkhead
 import slipway_chassis.resilience.retry
 import slipway_chassis.timers  # noqa: F401 # metrics are made where they are counted
 from slipway_chassis.telemetry.requests import RequestMetrics
-from slipway_operator.runtimes.kubernetes import analysing
 from slipway_operator.runtimes.kubernetes.api.kinds import Key
+from slipway_operator.runtimes.kubernetes.gates import traffic
 from slipway_operator.runtimes.kubernetes.metrics import Metrics
 from support.repository import ROOT
 
@@ -64,7 +64,7 @@ def expressions():
         for panel in json.loads(path.read_text())["panels"]:
             for target in panel["targets"]:
                 yield f"{path.stem}: {panel['title']}", target["expr"].replace("$namespace", "shop")
-    yield from (("gates of type analysis", query) for query in analysing.queries(Key("shop", "orders"), "0a1b2c3d", 60))
+    yield from (("gates of type analysis", query) for query in traffic.queries(Key("shop", "orders"), "0a1b2c3d", 60))
 
 
 def selectors(node):

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from slipway_operator.planning.observed import GateState
-from slipway_operator.runtimes.kubernetes.analysing import Compared, analysed
 from slipway_operator.runtimes.kubernetes.api.kinds import Key
-from slipway_operator.runtimes.kubernetes.checking import Answer
+from slipway_operator.runtimes.kubernetes.gates.checks import Answer
+from slipway_operator.runtimes.kubernetes.gates.traffic import Compared, analysed
 from slipway_operator.spec.gates import AnalysisGate
 
 GATE = AnalysisGate(address="http://prometheus:9090/")

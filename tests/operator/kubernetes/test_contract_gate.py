@@ -22,8 +22,8 @@ from slipway_operator.runtimes.kubernetes.api.kinds import (
     VERSION_LABEL,
     Key,
 )
-from slipway_operator.runtimes.kubernetes.checking import HttpAsker
-from slipway_operator.runtimes.kubernetes.promises import compared
+from slipway_operator.runtimes.kubernetes.gates.checks import HttpAsker
+from slipway_operator.runtimes.kubernetes.gates.contract_gate import compared
 from slipway_operator.spec.gates import ContractsGate
 from support.repository import ROOT
 

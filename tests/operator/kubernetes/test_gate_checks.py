@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from slipway_operator.planning.observed import GateState
-from slipway_operator.runtimes.kubernetes.checking import Answer, checked, preview_url
+from slipway_operator.runtimes.kubernetes.gates.checks import Answer, checked, preview_url
 from slipway_operator.spec.gates import Gate
 from slipway_operator.spec.microservice import ServicePort
 

@@ -17,7 +17,7 @@ from slipway_operator.runtimes.kubernetes.api.kinds import (
     VERSION_LABEL,
     Key,
 )
-from slipway_operator.runtimes.kubernetes.checking import Answer
+from slipway_operator.runtimes.kubernetes.gates.checks import Answer
 from slipway_operator.runtimes.kubernetes.reconciler import Reconciler
 from slipway_operator.spec.hashing import version_hash
 from slipway_operator.spec.microservice import MicroserviceSpec

@@ -13,7 +13,6 @@ from ...spec.gates import ContractsGate, Gate
 from ...spec.hashing import version_name
 from ...spec.microservice import MicroserviceSpec, ServicePort
 from ...spec.serviceversion import ServiceVersionSpec
-from .analysing import Compared, analysed
 from .api.client import Client, Manifest
 from .api.event_recorder import post_event
 from .api.kinds import (
@@ -34,11 +33,12 @@ from .api.kinds import (
     Key,
     Kind,
 )
-from .checking import Asker, checked, preview_url
+from .gates.checks import Asker, checked, preview_url
+from .gates.contract_gate import compared
+from .gates.traffic import Compared, analysed
 from .objects import configuration, manifests
 from .observe.fetching import Seen
 from .observe.observing import GATE_RESULT, kept_result
-from .promises import compared
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from .api.access import Access
 from .api.client import Client, NoFence
 from .api.freshness import Freshness
 from .api.kinds import Key
-from .checking import HttpAsker
+from .gates.checks import HttpAsker
 from .handlers import watch
 from .leading import Leadership, Times
 from .metrics import Metrics

@@ -20,8 +20,8 @@ from ...spec.status import MicroserviceStatus
 from .adopting import Adopter
 from .api.client import Client
 from .api.kinds import MICROSERVICE, RELEASE_PLAN, Key
-from .checking import Asker
 from .executing import Executor, Scene
+from .gates.checks import Asker
 from .mending import Mender
 from .metrics import Metrics
 from .objects.manifests import Owner, active_selector

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ...planning.analysis import Limits, Traffic, told, worse
-from ...planning.observed import GateState
-from ...spec.gates import AnalysisGate
-from .api.kinds import Key
-from .checking import OK, Asker, Result
+from ....planning.analysis import Limits, Traffic, told, worse
+from ....planning.observed import GateState
+from ....spec.gates import AnalysisGate
+from ..api.kinds import Key
+from .checks import OK, Asker, Result
 
 # Labels of pods as Prometheus spells them; k8s/monitoring/podmonitors.yaml brings them to the series.
 _POD = '{{namespace="{namespace}",slipway_dev_microservice="{name}",slipway_dev_version="{version}"}}'

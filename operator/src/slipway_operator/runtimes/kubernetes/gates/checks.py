@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from ...planning.observed import GateState
-from ...spec.gates import Gate, HttpGate, PrometheusGate
-from ...spec.microservice import ServicePort
-from .objects.manifests import preview_name
+from ....planning.observed import GateState
+from ....spec.gates import Gate, HttpGate, PrometheusGate
+from ....spec.microservice import ServicePort
+from ..objects.manifests import preview_name
 
 ASK_SECONDS = 5
 LONGEST_BODY = 64 * 1024

@@ -20,11 +20,11 @@ from slipway_chassis.contracts.protobuf import packages
 from slipway_chassis.contracts.relying import unmet
 from slipway_chassis.errors import ChassisError, ConfigurationError, UnreadableContracts
 
-from ...planning.observed import GateState
-from ...spec.gates import ContractsGate
-from .api.client import Client
-from .api.kinds import MICROSERVICE, POD, SERVICE_LABEL, SERVING_LABEL, VERSION_LABEL, Key
-from .checking import Asker
+from ....planning.observed import GateState
+from ....spec.gates import ContractsGate
+from ..api.client import Client
+from ..api.kinds import MICROSERVICE, POD, SERVICE_LABEL, SERVING_LABEL, VERSION_LABEL, Key
+from .checks import Asker
 
 Manifest = dict[str, Any]
 
