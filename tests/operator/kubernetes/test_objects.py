@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from slipway_operator.planning.observed import ANY
-from slipway_operator.runtimes.kubernetes.mending import covers
+from slipway_operator.runtimes.kubernetes.act.drift import covers
 from slipway_operator.runtimes.kubernetes.objects import configuration, manifests
 from slipway_operator.spec.gates import JobGate
 from slipway_operator.spec.microservice import MicroserviceSpec

@@ -17,12 +17,12 @@ from ...planning.remembering import facts_of, stalled, status_of
 from ...planning.steps import Emit, RecordVersion, RunGate, SelectPreview, Step
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
-from .adopting import Adopter
+from .act.adopter import Adopter
+from .act.drift import Mender
+from .act.executing import Executor, Scene
 from .api.client import Client
 from .api.kinds import MICROSERVICE, RELEASE_PLAN, Key
-from .executing import Executor, Scene
 from .gates.checks import Asker
-from .mending import Mender
 from .metrics import Metrics
 from .objects.manifests import Owner, active_selector
 from .observe.consumer_group import GroupInspector, handing_over, membership

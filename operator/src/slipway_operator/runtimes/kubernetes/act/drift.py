@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from ...planning.observed import ANY, Observed
-from ...spec.fields import SERVING
-from ...spec.hashing import version_name
-from .api.client import Client, Manifest
-from .api.kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Kind
+from ....planning.observed import ANY, Observed
+from ....spec.fields import SERVING
+from ....spec.hashing import version_name
+from ..api.client import Client, Manifest
+from ..api.kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Kind
+from ..objects import configuration, manifests
 from .executing import Scene, ports_of, put_service, wants_pods_service
-from .objects import configuration, manifests
 
 # Fields below which values are quantities.
 QUANTITIES = {"resources", "sizeLimit"}

@@ -10,16 +10,16 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from ...planning import Plan
-from ...planning.facts import Stage
-from ...planning.observed import GroupView
-from ...spec.fields import CONSUMING
-from .api.client import Client
-from .api.kinds import DEPLOYMENT, POD, SERVICE, VERSION_LABEL, Key, Kind
+from ....planning import Plan
+from ....planning.facts import Stage
+from ....planning.observed import GroupView
+from ....spec.fields import CONSUMING
+from ..api.client import Client
+from ..api.kinds import DEPLOYMENT, POD, SERVICE, VERSION_LABEL, Key, Kind
+from ..objects.manifests import Owner, active_name, pods_name
+from ..observe.fetching import Seen
+from ..observe.observing import adopted
 from .executing import Scene
-from .objects.manifests import Owner, active_name, pods_name
-from .observe.fetching import Seen
-from .observe.observing import adopted
 
 Manifest = dict[str, Any]
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ...errors import Refused
-from ...planning import steps as s
-from ...planning.observed import ANY, GateState, GateView, Noted, Observed
-from ...spec.fields import SERVING
-from ...spec.gates import ContractsGate, Gate
-from ...spec.hashing import version_name
-from ...spec.microservice import MicroserviceSpec, ServicePort
-from ...spec.serviceversion import ServiceVersionSpec
-from .api.client import Client, Manifest
-from .api.event_recorder import post_event
-from .api.kinds import (
+from ....errors import Refused
+from ....planning import steps as s
+from ....planning.observed import ANY, GateState, GateView, Noted, Observed
+from ....spec.fields import SERVING
+from ....spec.gates import ContractsGate, Gate
+from ....spec.hashing import version_name
+from ....spec.microservice import MicroserviceSpec, ServicePort
+from ....spec.serviceversion import ServiceVersionSpec
+from ..api.client import Client, Manifest
+from ..api.event_recorder import post_event
+from ..api.kinds import (
     ATTEMPT,
     COMPONENT_LABEL,
     CONFIG_MAP,
@@ -33,12 +33,12 @@ from .api.kinds import (
     Key,
     Kind,
 )
-from .gates.checks import Asker, checked, preview_url
-from .gates.contract_gate import compared
-from .gates.traffic import Compared, analysed
-from .objects import configuration, manifests
-from .observe.fetching import Seen
-from .observe.observing import GATE_RESULT, kept_result
+from ..gates.checks import Asker, checked, preview_url
+from ..gates.contract_gate import compared
+from ..gates.traffic import Compared, analysed
+from ..objects import configuration, manifests
+from ..observe.fetching import Seen
+from ..observe.observing import GATE_RESULT, kept_result
 
 
 @dataclass(frozen=True, slots=True)
