@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import yaml
 
-from slipway_operator.runtimes.kubernetes.settings import OperatorSettings
+from slipway_operator.runtimes.kubernetes.process.settings import OperatorSettings
 from slipway_operator.spec import crds
 from support.charts import CHARTS, helm, of_kind, render
 from support.repository import ROOT

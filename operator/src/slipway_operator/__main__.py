@@ -7,8 +7,8 @@ from slipway_chassis.config import load_or_exit
 from slipway_chassis.telemetry.logs import configure_logs
 
 from .errors import KubernetesError
-from .runtimes.kubernetes.process import run
-from .runtimes.kubernetes.settings import OperatorSettings
+from .runtimes.kubernetes.process.operator import run
+from .runtimes.kubernetes.process.settings import OperatorSettings
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from slipway_operator.errors import NotLeading, Outdated, Unreachable
 from slipway_operator.runtimes.kubernetes.api.kinds import LEASE
-from slipway_operator.runtimes.kubernetes.leading import Leadership
+from slipway_operator.runtimes.kubernetes.process.lease import Leadership
 
 
 class Server:

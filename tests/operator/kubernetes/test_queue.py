@@ -10,7 +10,7 @@ from slipway_operator.planning import Plan
 from slipway_operator.planning.facts import Facts
 from slipway_operator.planning.steps import RecordVersion, ScaleServing, SelectPreview
 from slipway_operator.runtimes.kubernetes.api.kinds import Key
-from slipway_operator.runtimes.kubernetes.queue import WorkQueue
+from slipway_operator.runtimes.kubernetes.process.queue import WorkQueue
 from slipway_operator.runtimes.kubernetes.reconciler import SETTLE, next_look
 
 A, B = Key("shop", "a"), Key("shop", "b")
@@ -71,7 +71,7 @@ def test_many_events_are_one_look():
 
 
 def test_the_first_event_is_looked_at_at_once_and_those_that_follow_are_gathered(monkeypatch):
-    monkeypatch.setattr("slipway_operator.runtimes.kubernetes.queue.GATHER_SECONDS", 3600)
+    monkeypatch.setattr("slipway_operator.runtimes.kubernetes.process.queue.GATHER_SECONDS", 3600)
 
     async def story(queue, work):
         queue.add(A)
@@ -113,7 +113,7 @@ def test_no_more_looks_at_once_than_allowed():
 
 
 def test_a_failing_look_is_repeated_and_does_not_hold_up_others(monkeypatch):
-    monkeypatch.setattr("slipway_operator.runtimes.kubernetes.queue.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("slipway_operator.runtimes.kubernetes.process.queue.FIRST_PAUSE", 0.01)
 
     async def story(queue, work):
         queue.add(A, 0)

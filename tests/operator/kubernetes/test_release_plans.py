@@ -15,7 +15,7 @@ from slipway_operator.runtimes.kubernetes.api.kinds import (
     VERSION_LABEL,
     Key,
 )
-from slipway_operator.runtimes.kubernetes.queue import WorkQueue
+from slipway_operator.runtimes.kubernetes.process.queue import WorkQueue
 from slipway_operator.runtimes.kubernetes.reconciler import Reconciler
 from support.cluster.control_plane import NAMESPACE, NEEDS, Cluster, Kubelet
 from support.cluster.namespace import Answers, hash_of, spec

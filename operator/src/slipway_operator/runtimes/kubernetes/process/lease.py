@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ...errors import KubernetesError, NotLeading
-from .api.client import Client
-from .api.kinds import LEASE
+from ....errors import KubernetesError, NotLeading
+from ..api.client import Client
+from ..api.kinds import LEASE
 
 log = logging.getLogger(__name__)
 

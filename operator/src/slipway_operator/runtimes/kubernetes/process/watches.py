@@ -13,9 +13,9 @@ from typing import Any, TypeVar, cast
 
 import kopf
 
-from ...errors import WatchesEnded
-from .api.access import Access
-from .api.kinds import CHILDREN, MICROSERVICE, RELEASE_PLAN, SERVICE_LABEL, Key, Kind
+from ....errors import WatchesEnded
+from ..api.access import Access
+from ..api.kinds import CHILDREN, MICROSERVICE, RELEASE_PLAN, SERVICE_LABEL, Key, Kind
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from .api.kinds import Key
+from ..api.kinds import Key
 
 log = logging.getLogger(__name__)
 

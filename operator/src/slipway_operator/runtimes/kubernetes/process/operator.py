@@ -7,20 +7,20 @@ import signal
 import time
 from contextlib import closing
 
-from ...errors import KubernetesError
-from .api.access import Access
-from .api.client import Client, NoFence
-from .api.freshness import Freshness
-from .api.kinds import Key
-from .gates.checks import HttpAsker
-from .handlers import watch
-from .leading import Leadership, Times
-from .metrics import Metrics
-from .observe.consumer_group import BrokerInspector
+from ....errors import KubernetesError
+from ..api.access import Access
+from ..api.client import Client, NoFence
+from ..api.freshness import Freshness
+from ..api.kinds import Key
+from ..gates.checks import HttpAsker
+from ..metrics import Metrics
+from ..observe.consumer_group import BrokerInspector
+from ..reconciler import Reconciler, resync
+from .lease import Leadership, Times
+from .probes import serve
 from .queue import WorkQueue
-from .reconciler import Reconciler, resync
-from .serving import serve
 from .settings import OperatorSettings
+from .watches import watch
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from slipway_chassis.config import Port, ProcessSettings
 
-from .api.access import Access, from_kubeconfig, in_cluster
+from ..api.access import Access, from_kubeconfig, in_cluster
 
 Name = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
