@@ -28,7 +28,7 @@ from .objects.manifests import Owner, active_selector
 from .observe.consumer_group import GroupInspector, handing_over, membership
 from .observe.fetching import Seen, look, look_at_configuration, readable
 from .observe.observing import observed
-from .plans import PlanReconciler, plans_of, wish_from
+from .plan_reconciler import PlanReconciler, plans_of, wish_from
 
 log = logging.getLogger(__name__)
 
