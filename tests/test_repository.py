@@ -62,7 +62,7 @@ def test_tests_mirror_the_sources_and_share_what_is_in_support():
     assert {path.name for path in (ROOT / "tests").glob("*.py")} == {"conftest.py", "test_repository.py"}
     for package, tests in (("operator/src", "tests/operator"), ("services/chassis/src", "tests/chassis")):
         packages = {path.parent.name for path in (ROOT / package).rglob("__init__.py")}
-        assert {path.parent.name for path in (ROOT / tests).glob("*/test_*.py")} <= packages
+        assert {path.parent.name for path in (ROOT / tests).glob("*/**/test_*.py")} <= packages
 
 
 def test_the_environment_is_read_in_config_alone():

@@ -1,8 +1,7 @@
-"""The runtime that releases on Kubernetes.
+"""The runtime that releases on Kubernetes. Each room knows those before it alone.
 
-``access`` (where the API server is) · ``kinds`` · ``client`` (requests; every write is fenced) · ``leading`` (the
-Lease) → ``objects`` (manifests, pure) · ``looking`` (reads all of one service) · ``observing`` (what the planner sees,
-pure) → ``checking`` (gates) · ``executing`` (steps) · ``mending`` (what was edited by
-hand) → ``reconciler`` (one look and what follows) · ``queue`` · ``metrics`` · ``handlers`` (kopf as transport) ·
-``serving`` (probes and metrics) · ``process`` (all of it together).
+``api`` (where the API server is; requests, of which every write is fenced; kinds) → ``objects`` (manifests of
+children, pure) → ``observe`` (fetches all of one service; what the planner sees of it; who consumes) · ``gates`` (what
+a version must pass) → ``act`` (the planner's steps, drift, adoption) · ``plan_reconciler`` → ``reconciler`` (one look
+and what follows) → ``process`` (kopf as transport, the queue, the Lease, probes, settings). ``metrics`` count.
 """
