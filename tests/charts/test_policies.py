@@ -9,9 +9,9 @@ import yaml
 from inventory.settings import InventorySettings
 from orders.settings import OrdersSettings
 from slipway_chassis.config import AuthSettings, load
-from slipway_chassis.grpc.process import GrpcProcessSettings
-from slipway_chassis.http.process import HttpProcessSettings
-from slipway_chassis.workers import MigrateSettings, WorkerSettings
+from slipway_chassis.processes.grpc import GrpcProcessSettings
+from slipway_chassis.processes.http import HttpProcessSettings
+from slipway_chassis.processes.workers import MigrateSettings, WorkerSettings
 from storefront.settings import StorefrontSettings
 from support.charts import (
     CASES,

@@ -11,9 +11,9 @@ from inventory.settings import InventorySettings
 from orders.settings import OrdersSettings
 from slipway_chassis.config import AuthSettings, DatabaseSettings
 from slipway_chassis.embedded.processes import free_port
-from slipway_chassis.grpc.process import GrpcProcessSettings
-from slipway_chassis.http.process import HttpProcessSettings
-from slipway_chassis.workers import WorkerSettings
+from slipway_chassis.processes.grpc import GrpcProcessSettings
+from slipway_chassis.processes.http import HttpProcessSettings
+from slipway_chassis.processes.workers import WorkerSettings
 from storefront.settings import StorefrontSettings
 from support.repository import ROOT
 from support.shop import Customer

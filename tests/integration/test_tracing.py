@@ -106,7 +106,7 @@ def test_one_trace_leads_from_the_request_to_the_projection(collector, postgresq
 
 def test_the_process_that_answers_http_carries_no_kafka_client():
     code = (
-        "import sys; from orders.bootstrap import SERVICE; import slipway_chassis.http.process;"
+        "import sys; from orders.bootstrap import SERVICE; import slipway_chassis.processes.http;"
         " from slipway_chassis.standing import Standing; SERVICE.app(Standing(verifier=object()), with_parts=False);"
         " print(sorted({'kafka', 'confluent_kafka'} & set(sys.modules)))"
     )

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode, checks
 
 from orders.bootstrap import SERVICE as ORDERS
-from slipway_chassis.contracts.exporting import openapi
+from slipway_chassis.cli.exporting import openapi
 from slipway_chassis.testing.plugin import eventually
 from storefront.bootstrap import SERVICE as STOREFRONT
 from support.shop import Customer

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from slipway_chassis.cli.contracts import contracts as command
+from slipway_chassis.cli.exporting import contracts_of, stale
 from slipway_chassis.contracts import Contracts, ReadsEvent
 from slipway_chassis.contracts.bundle import INDEX, MAX_FILE_BYTES
 from slipway_chassis.contracts.consumes import consumes_of
-from slipway_chassis.contracts.exporting import contracts_of, stale
 from slipway_chassis.contracts.tree import in_folder
 from slipway_chassis.errors import UnreadableContracts
 from slipway_chassis.telemetry.admin import serve_admin

@@ -20,9 +20,9 @@ from slipway_chassis import deadline
 from slipway_chassis.auth import Verifier
 from slipway_chassis.auth.keys import Keys
 from slipway_chassis.auth.scopes import principal_of_call
+from slipway_chassis.cli.exporting import contracts_of
 from slipway_chassis.config import GrpcSettings
 from slipway_chassis.contracts.bundle import PROTOBUF
-from slipway_chassis.contracts.exporting import contracts_of
 from slipway_chassis.errors import DatabaseUnavailable, DeadlineExceeded, UpstreamUnavailable
 from slipway_chassis.grpc.client import guarded_channel
 from slipway_chassis.grpc.server import GrpcServer, GrpcService

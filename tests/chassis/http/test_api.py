@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from slipway_chassis.auth import Verifier
 from slipway_chassis.auth.keys import Keys
-from slipway_chassis.contracts.exporting import contracts_of, openapi
+from slipway_chassis.cli.exporting import contracts_of, openapi
 from slipway_chassis.errors import ConfigurationError
 from slipway_chassis.http import Api, Input, Output, Problem
 from slipway_chassis.service import service

@@ -3,8 +3,8 @@
 Where to look: ``service`` (a service in one call) · ``config`` (environment to settings) · ``database``
 (engine, transactions, migrations) · ``http`` · ``auth`` (tokens and scopes) · ``events`` (outbox, relay,
 inbox, consumer, dead letters) · ``resilience`` (breaker, retry, bulkhead) · ``deadline`` · ``grpc`` ·
-``telemetry`` (logs, metrics, traces, health) · ``workers`` and ``lifecycle`` (processes without HTTP, how
-they wait and stop) · ``contracts`` (what a service promises, as files) · ``embedded`` (PostgreSQL and
+``telemetry`` (logs, metrics, traces, health) · ``processes`` (what ``slipway run`` starts) and ``lifecycle``
+(how processes wait and stop) · ``contracts`` (what a service promises, as files) · ``embedded`` (PostgreSQL and
 Kafka as child processes) · ``testing`` · ``cli`` (the ``slipway`` command).
 """
 

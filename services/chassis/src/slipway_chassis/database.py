@@ -23,7 +23,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from .errors import DatabaseUnavailable
-from .events.tables import metadata as chassis_tables
 
 # A request that waits longer than this for a statement has lost its caller anyway.
 STATEMENT_TIMEOUT_MS = 15_000
@@ -215,11 +214,11 @@ class Schema:
 
 
 class Tables:
-    """The schema of a service without migrations yet: its tables and the chassis' own, created if missing."""
+    """The schema of a service without migrations yet: sets of tables, its own and the chassis', created if missing."""
 
-    def __init__(self, database: Database, metadata: MetaData) -> None:
+    def __init__(self, database: Database, *sets: MetaData) -> None:
         self._database = database
-        self._sets = (metadata, chassis_tables)
+        self._sets = sets
         self._seen = False
 
     def upgrade(self) -> str:

@@ -27,18 +27,18 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from sqlalchemy import MetaData
 
-from .auth.keys import Fetch, Keys, http_fetch
-from .auth.tokens import Verifier
-from .config import AuthSettings, DatabaseSettings, HttpSettings, load
+from .auth.keys import Fetch
+from .config import HttpSettings, load
 from .database import Database, Schema, Tables
 from .errors import ConfigurationError
 from .events.outbox import write_events_of
 from .events.sources import Source
 from .events.stream import Stream
+from .events.tables import metadata as chassis_tables
 from .http.api import Api
 from .http.app import NOTHING, create_app
 from .standing import Standing
-from .telemetry.health import Check, Health
+from .telemetry.health import Health
 
 if TYPE_CHECKING:
     from .grpc.server import GrpcService
@@ -49,7 +49,7 @@ _prepared: "weakref.WeakSet[Service]" = weakref.WeakSet()
 
 @dataclass(frozen=True, eq=False)
 class Service:
-    """A service, declared; its processes are started by ``run``, and nothing connects before that.
+    """A service, declared; its processes are started by ``processes.run``, and nothing connects before that.
 
     Attributes:
         name: its name everywhere: logs, metrics, consumer group, database.
@@ -97,8 +97,8 @@ class Service:
         return self.package is not None or self.tables is not None
 
     def processes(self) -> list[str]:
-        """The processes that make up this service, each one a Deployment (migrate: a Job). ``run`` has one more where
-        there are events: ``worker``, which stands for relay and consumer.
+        """The processes that make up this service, each one a Deployment (migrate: a Job). ``processes.run`` knows one
+        more where there are events: ``worker``, which stands for relay and consumer.
         """
         wanted = {
             "migrate": self.has_database,
@@ -108,9 +108,6 @@ class Service:
             "consumer": bool(self.consumes),
         }
         return [process for process, there in wanted.items() if there]
-
-    def _runnable(self) -> list[str]:
-        return [*self.processes(), *(["worker"] if self.publishes or self.consumes else [])]
 
     def prepare_once(self) -> None:
         """Maps the domain's classes and connects them to the outbox, in this process."""
@@ -129,7 +126,7 @@ class Service:
         if self.package is not None:
             return Schema(database, self.package)
         if self.tables is not None:
-            return Tables(database, self.tables)
+            return Tables(database, self.tables, chassis_tables)
         raise ConfigurationError(f"{self.name} has no database: pass package= or tables= to service()")
 
     def app(
@@ -170,109 +167,5 @@ class Service:
                 f"AUTH_ISSUER is not set, and {guarded[0]} needs a token (for example https://users.example.org)"
             )
 
-    def run(self, process: str) -> None:
-        """Runs one process until SIGTERM; ConfigurationError when the service has no such process."""
-        if process not in self._runnable():
-            raise ConfigurationError(f"{self.name} has no process {process!r}, only: {', '.join(self._runnable())}")
-        self.prepare_once()
-        # Imported when needed: the process that answers HTTP carries no Kafka client, only the grpc process gRPC.
-        if process == "http":
-            from .http.process import run_http  # noqa: PLC0415
-
-            run_http(self)
-        elif process == "grpc":
-            from .grpc.process import run_grpc  # noqa: PLC0415
-
-            run_grpc(self)
-        else:
-            from . import workers  # noqa: PLC0415
-
-            run = {
-                "relay": workers.run_relay,
-                "consumer": workers.run_consumer,
-                "worker": workers.run_worker,
-                "migrate": workers.run_migrate,
-            }
-            run[process](self)
-
 
 service = Service  # reads better where one is declared: ORDERS = service("orders", ...)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroundSettings:
-    """Settings of what processes that answer calls stand on; read and checked before any fork."""
-
-    database: DatabaseSettings | None
-    auth: AuthSettings
-    own: BaseModel | None
-
-    @staticmethod
-    def of(declared: Service) -> "GroundSettings":
-        """Reads them from the environment, or raises ConfigurationError."""
-        auth = load(AuthSettings)
-        declared.require_issuer(there=bool(auth.auth_issuer))
-        return GroundSettings(
-            database=load(DatabaseSettings) if declared.has_database else None, auth=auth, own=declared.own_settings()
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ground:
-    """What a process that answers calls is built on: what its handlers stand on, and its health."""
-
-    standing: Standing
-    health: Health
-
-
-def ground_of(
-    declared: Service,
-    settings: GroundSettings,
-    process: str,
-    *,
-    pool_size: int,
-    health_of: Callable[[dict[str, Check]], Health],
-    closing: Callable[[], bool],
-) -> Ground:
-    """Builds it in the process that will use it: after a fork, not before."""
-    checks: dict[str, Check] = {}
-    database = None
-    if settings.database:
-        url = settings.database.database_url
-        database = Database(url, application_name=f"{declared.name}-{process}", pool_size=pool_size)
-        checks["postgresql"] = declared.schema(database).usable
-        if declared.publishes:
-            from .events.nudge import Nudger  # noqa: PLC0415 # a thread, for those that write events
-
-            Nudger(database).start()
-        if any(operation.idempotent for api in declared.apis for operation in api.operations):
-            from .events.retention import forget_now_and_then  # noqa: PLC0415
-
-            forget_now_and_then(database)
-    fetch = declared.issues(database, settings.own) if declared.issues and database else None
-    keys, verifier = verifier_of(settings.auth, fetch)
-    if keys:
-        checks["issuer"] = keys.usable
-    health = health_of(checks)
-    standing = Standing(
-        database=database,
-        verifier=verifier,
-        settings=settings.own,
-        draining=lambda: health.draining or closing(),
-    )
-    return Ground(standing=standing, health=health)
-
-
-def verifier_of(settings: AuthSettings, fetch: Fetch | None = None) -> tuple[Keys | None, Verifier | None]:
-    """Trusts the configured issuer, whose keys are fetched from now on; nobody where none is configured."""
-    if not settings.auth_issuer:
-        return None, None
-    keys = Keys(fetch or http_fetch(settings.jwks_url))
-    keys.start()
-    verifier = Verifier(
-        keys,
-        issuer=settings.auth_issuer,
-        audience=settings.auth_audience,
-        leeway=settings.auth_leeway_seconds,
-    )
-    return keys, verifier

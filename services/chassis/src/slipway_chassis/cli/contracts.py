@@ -40,8 +40,8 @@ def export(module: str, to: Path, project: Path | None, output: str, *, only_che
       slipway contracts export orders --to services/orders/contracts --check
     """  # noqa: D301
     # What reads a whole service is not needed to compare files.
-    from ..contracts.exporting import contracts_of, stale  # noqa: PLC0415
-    from ..contracts.exporting import export as write  # noqa: PLC0415
+    from .exporting import contracts_of, stale  # noqa: PLC0415
+    from .exporting import export as write  # noqa: PLC0415
     from .run import find_service  # noqa: PLC0415
 
     made = contracts_of(find_service(module), consumes_of(project) if project else None)

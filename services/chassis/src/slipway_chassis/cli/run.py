@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..errors import ConfigurationError
+from ..processes import run as run_process
 from ..service import Service
 
 
@@ -25,7 +26,7 @@ def run(module: str, process: str) -> None:
       slipway run orders worker     # relay and consumer in one process
       slipway run orders migrate
     """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
-    find_service(module).run(process)
+    run_process(find_service(module), process)
 
 
 def find_service(module: str) -> Service:

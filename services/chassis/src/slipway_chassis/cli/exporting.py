@@ -12,11 +12,11 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 
 from ..auth.keys import Keys
 from ..auth.tokens import Verifier
+from ..contracts.bundle import ASYNCAPI, CONSUMES, INDEX, PROTOBUF, Contracts, pretty
 from ..errors import KeysUnavailable
 from ..events.asyncapi import asyncapi, event_schema
 from ..service import Service
 from ..standing import Standing
-from .bundle import ASYNCAPI, CONSUMES, INDEX, PROTOBUF, Contracts, pretty
 
 
 def contracts_of(declared: Service, consumes: Mapping[str, Any] | None = None) -> Contracts:

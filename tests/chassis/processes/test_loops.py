@@ -6,7 +6,7 @@ import pytest
 
 from slipway_chassis.errors import BrokerUnavailable, LoopEnded
 from slipway_chassis.lifecycle import Stop
-from slipway_chassis.loops import Loop, run_together
+from slipway_chassis.processes.loops import Loop, run_together
 
 PATIENCE = 0.05
 
@@ -78,7 +78,7 @@ def test_one_that_returns_without_being_asked_has_failed(stop):
 
 
 def test_one_whose_broker_went_away_begins_again_and_the_other_goes_on(stop, monkeypatch):
-    monkeypatch.setattr("slipway_chassis.loops.AGAIN_SECONDS", 0)
+    monkeypatch.setattr("slipway_chassis.processes.loops.AGAIN_SECONDS", 0)
     told, tries = [], []
 
     def work(asked, closing):

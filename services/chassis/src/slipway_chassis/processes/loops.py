@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from .errors import BrokerUnavailable, LoopEnded
-from .lifecycle import Stop
+from ..errors import BrokerUnavailable, LoopEnded
+from ..lifecycle import Stop
 
 log = logging.getLogger(__name__)
 

@@ -1,19 +1,16 @@
 """The grpc process of a service: like the http process, with a drain of its own."""
 
 import logging
-from typing import TYPE_CHECKING
 
 from ..config import GrpcSettings, ProcessSettings, TraceSettings, load_or_exit
+from ..grpc.server import GrpcServer
 from ..lifecycle import Closing, Stop
-from ..service import GroundSettings, ground_of
+from ..service import Service
 from ..telemetry import traces
 from ..telemetry.admin import serve_admin
 from ..telemetry.health import Health
 from ..telemetry.logs import configure_logs
-from .server import GrpcServer
-
-if TYPE_CHECKING:
-    from ..service import Service
+from .building import GroundSettings, ground_of
 
 log = logging.getLogger(__name__)
 WATCH_SECONDS = 1.0
@@ -23,7 +20,7 @@ class GrpcProcessSettings(ProcessSettings, GrpcSettings, TraceSettings):
     """Settings of the process; the database's and the issuer's are read where they are used."""
 
 
-def run_grpc(declared: "Service") -> None:
+def run_grpc(declared: Service) -> None:
     """Serves until SIGTERM: then not ready, no new calls, those in flight finish."""
     settings = load_or_exit(GrpcProcessSettings)
     ground_settings = GroundSettings.of(declared)

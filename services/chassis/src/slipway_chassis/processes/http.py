@@ -1,27 +1,23 @@
 """The http process of a service: settings, logs, traces, database, application, server; in that order."""
 
-from typing import TYPE_CHECKING
-
 from flask import Flask
 from prometheus_client import REGISTRY
 
 from ..config import TraceSettings, load_or_exit
+from ..http.server import WebSettings, serve
 from ..lifecycle import Closing
-from ..service import GroundSettings, ground_of
+from ..service import Service
 from ..telemetry import traces
 from ..telemetry.health import Health
 from ..telemetry.logs import configure_logs
-from .server import WebSettings, serve
-
-if TYPE_CHECKING:
-    from ..service import Service
+from .building import GroundSettings, ground_of
 
 
 class HttpProcessSettings(WebSettings, TraceSettings):
     """Settings of the process; the database's and the issuer's are read where they are used."""
 
 
-def run_http(declared: "Service") -> None:
+def run_http(declared: Service) -> None:
     """Serves until SIGTERM."""
     settings = load_or_exit(HttpProcessSettings)
     ground_settings = GroundSettings.of(declared)

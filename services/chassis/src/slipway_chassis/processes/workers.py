@@ -12,25 +12,22 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
-from .config import DatabaseSettings, KafkaSettings, ProcessSettings, TraceSettings, load_or_exit
-from .database import Database
-from .events import kafka
-from .events.consumer import Consumer
-from .events.dead_letters import dead_letter_topic, retry_topic
-from .events.nudge import Nudger
-from .events.relay import Relay
-from .lifecycle import Stop, wait_for
+from ..config import DatabaseSettings, KafkaSettings, ProcessSettings, TraceSettings, load_or_exit
+from ..database import Database
+from ..events import kafka
+from ..events.consumer import Consumer
+from ..events.dead_letters import dead_letter_topic, retry_topic
+from ..events.nudge import Nudger
+from ..events.relay import Relay
+from ..lifecycle import Stop, wait_for
+from ..service import Service
+from ..telemetry import traces
+from ..telemetry.admin import serve_admin
+from ..telemetry.health import Health
+from ..telemetry.logs import configure_logs
+from ..timers import start_timers
 from .loops import Loop, run_together
-from .telemetry import traces
-from .telemetry.admin import serve_admin
-from .telemetry.health import Health
-from .telemetry.logs import configure_logs
-from .timers import start_timers
-
-if TYPE_CHECKING:
-    from .service import Service
 
 log = logging.getLogger(__name__)
 
@@ -41,17 +38,17 @@ class WorkerSettings(ProcessSettings, DatabaseSettings, KafkaSettings, TraceSett
     """Settings of a process that relays or consumes."""
 
 
-def run_relay(declared: "Service") -> None:
+def run_relay(declared: Service) -> None:
     """Moves the service's events from its outbox to Kafka until SIGTERM."""
     _run(declared, "relay", relays=True)
 
 
-def run_consumer(declared: "Service") -> None:
+def run_consumer(declared: Service) -> None:
     """Applies other services' events until SIGTERM. The consumer group is the service's name."""
     _run(declared, "consumer", consumes=True)
 
 
-def run_worker(declared: "Service") -> None:
+def run_worker(declared: Service) -> None:
     """Relay and consumer in one process until SIGTERM; of a service that has one of them alone, that one."""
     _run(declared, "worker", relays=bool(declared.publishes), consumes=bool(declared.consumes))
 
@@ -60,7 +57,7 @@ def run_worker(declared: "Service") -> None:
 class _Work:
     """What the loops of a process work with."""
 
-    declared: "Service"
+    declared: Service
     settings: WorkerSettings
     database: Database
 
@@ -96,11 +93,11 @@ def _loops(work: _Work, *, relays: bool, consumes: bool) -> list[Loop]:
     return loops
 
 
-def _consumed(declared: "Service") -> list[str]:
+def _consumed(declared: Service) -> list[str]:
     return [topic for source in declared.consumes for topic in (source.topic, retry_topic(source.topic, declared.name))]
 
 
-def _topics(declared: "Service", *, relays: bool, consumes: bool) -> list[str]:
+def _topics(declared: Service, *, relays: bool, consumes: bool) -> list[str]:
     """All that must be there before the process begins."""
     topics = [stream.topic for stream in declared.publishes.values()] if relays else []
     if consumes:
@@ -109,7 +106,7 @@ def _topics(declared: "Service", *, relays: bool, consumes: bool) -> list[str]:
     return list(dict.fromkeys(topics))
 
 
-def _run(declared: "Service", process: str, *, relays: bool = False, consumes: bool = False) -> None:
+def _run(declared: Service, process: str, *, relays: bool = False, consumes: bool = False) -> None:
     settings = load_or_exit(WorkerSettings)
     own_settings = load_or_exit(declared.settings) if declared.settings and consumes else None
     configure_logs(declared.name, process=process, version=settings.service_version, level=settings.log_level)
@@ -147,7 +144,7 @@ class MigrateSettings(ProcessSettings, DatabaseSettings):
     """Settings of the process that migrates the schema and ends."""
 
 
-def run_migrate(declared: "Service") -> None:
+def run_migrate(declared: Service) -> None:
     """Brings the service's schema up to date, waiting for the database if need be, and ends."""
     settings = load_or_exit(MigrateSettings)
     configure_logs(declared.name, process="migrate", version=settings.service_version, level=settings.log_level)

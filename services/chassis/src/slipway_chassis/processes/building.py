@@ -1,0 +1,93 @@
+"""What a process that answers calls is built on: its database, the issuer it trusts, and its health."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from ..auth.keys import Fetch, Keys, http_fetch
+from ..auth.tokens import Verifier
+from ..config import AuthSettings, DatabaseSettings, load
+from ..database import Database
+from ..service import Service
+from ..standing import Standing
+from ..telemetry.health import Check, Health
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroundSettings:
+    """Settings of what processes that answer calls stand on; read and checked before any fork."""
+
+    database: DatabaseSettings | None
+    auth: AuthSettings
+    own: BaseModel | None
+
+    @staticmethod
+    def of(declared: Service) -> "GroundSettings":
+        """Reads them from the environment, or raises ConfigurationError."""
+        auth = load(AuthSettings)
+        declared.require_issuer(there=bool(auth.auth_issuer))
+        return GroundSettings(
+            database=load(DatabaseSettings) if declared.has_database else None, auth=auth, own=declared.own_settings()
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What a process that answers calls is built on: what its handlers stand on, and its health."""
+
+    standing: Standing
+    health: Health
+
+
+def ground_of(
+    declared: Service,
+    settings: GroundSettings,
+    process: str,
+    *,
+    pool_size: int,
+    health_of: Callable[[dict[str, Check]], Health],
+    closing: Callable[[], bool],
+) -> Ground:
+    """Builds it in the process that will use it: after a fork, not before."""
+    checks: dict[str, Check] = {}
+    database = None
+    if settings.database:
+        url = settings.database.database_url
+        database = Database(url, application_name=f"{declared.name}-{process}", pool_size=pool_size)
+        checks["postgresql"] = declared.schema(database).usable
+        if declared.publishes:
+            from ..events.nudge import Nudger  # noqa: PLC0415 # a thread, for those that write events
+
+            Nudger(database).start()
+        if any(operation.idempotent for api in declared.apis for operation in api.operations):
+            from ..events.retention import forget_now_and_then  # noqa: PLC0415
+
+            forget_now_and_then(database)
+    fetch = declared.issues(database, settings.own) if declared.issues and database else None
+    keys, verifier = verifier_of(settings.auth, fetch)
+    if keys:
+        checks["issuer"] = keys.usable
+    health = health_of(checks)
+    standing = Standing(
+        database=database,
+        verifier=verifier,
+        settings=settings.own,
+        draining=lambda: health.draining or closing(),
+    )
+    return Ground(standing=standing, health=health)
+
+
+def verifier_of(settings: AuthSettings, fetch: Fetch | None = None) -> tuple[Keys | None, Verifier | None]:
+    """Trusts the configured issuer, whose keys are fetched from now on; nobody where none is configured."""
+    if not settings.auth_issuer:
+        return None, None
+    keys = Keys(fetch or http_fetch(settings.jwks_url))
+    keys.start()
+    verifier = Verifier(
+        keys,
+        issuer=settings.auth_issuer,
+        audience=settings.auth_audience,
+        leeway=settings.auth_leeway_seconds,
+    )
+    return keys, verifier
