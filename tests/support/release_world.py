@@ -105,6 +105,8 @@ class Nature:
     watched: GateState = GateState.PASSED
     migrates: bool = True
     contracts: bool = True
+    problem: Problem | None = None  # of one pod, however many others are ready
+    workers: tuple | None = None  # None: those that its name says
 
 
 # The last letter of a version's name says which workers it has.
@@ -213,7 +215,7 @@ class World:
             label=name,
             serving={c: pods.view() for c, pods in view.serving.items()},
             workers={c: pods.view() for c, pods in view.workers.items()},
-            problem=Problem("ImagePullBackOff", "image not found", START) if failing else None,
+            problem=Problem("ImagePullBackOff", "image not found", START) if failing else nature.problem,
             draining=view.draining,
             retired=view.retired,
             recorded=view.recorded,
@@ -297,7 +299,8 @@ class World:
             self.versions[step.version].recorded = True
             return
         serving = {"http": Pods(), "grpc": Pods()} if "g" in step.version else {"http": Pods()}
-        workers = {component: Pods() for component in workers_of(step.version)}
+        known = self.nature(step.version).workers
+        workers = {name: Pods() for name in (workers_of(step.version) if known is None else known)}
         self.versions[step.version] = Version(step.revision, serving, workers)
 
     def _StartMigration(self, step):

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from slipway_operator.kubectl import tree
-from slipway_operator.kubectl.explaining import explain, gives_up_at, window_opens
+from slipway_operator.kubectl.explaining import explain, fails_at, window_opens
 from slipway_operator.planning.facts import Stage
-from slipway_operator.planning.observed import GateState
+from slipway_operator.planning.observed import REFUSED, GateState, Problem
 from slipway_operator.spec.status import MicroserviceStatus
 from slipway_operator.spec.strategy import PromotionWindow
 from support.release_pictures import (
@@ -31,7 +31,7 @@ from support.release_pictures import (
     verifying,
     watching,
 )
-from support.release_world import TICK, Nature, running
+from support.release_world import TICK, Nature, World, running, version_desired
 
 
 def points(said):
@@ -85,43 +85,101 @@ def test_each_stage_of_a_release_has_its_words():
         assert points(said)["condition"]
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_the_deadline_that_is_told_is_the_one_the_planner_keeps(seed):
-    """A second before it the version is not held; at it, it is. In whatever state chance leads a release."""
-    chance = random.Random(seed)
-    rolling = chance.random() < 0.3
-    world = running(OLD, rolling=rolling)
+def led_by_chance(chance):
+    """A release, or a rollback, in whatever state: pods with problems, workers, dry runs, and pauses on the way."""
+    shapes = chance.choices([("consumer", "relay"), ("worker",), ("consumer",), ("relay",), ()], k=2)
+    rolling, back = chance.random() < 0.3, chance.random() < 0.25
+    world = World(desired=version_desired(OLD, rolling=rolling), natures={OLD: Nature(workers=shapes[0])})
+    world.settle()
+    if back:
+        delay = timedelta(minutes=chance.choice([0, 60]))
+        world.release(NEW, nature=Nature(workers=shapes[1]), rolling=rolling, scale_down_delay=delay)
+        world.settle()
+    wanted = OLD if back else NEW
     nature = Nature(starts=chance.random() > 0.3, consumes=chance.random() > 0.3,
-                    gate=chance.choice(list(GateState)), watched=chance.choice(list(GateState)))  # fmt: skip
+                    gate=chance.choice(list(GateState)), watched=chance.choice(list(GateState)),
+                    workers=shapes[0 if back else 1])  # fmt: skip
     world.broker = chance.random() > 0.3
-    world.release(NEW, nature=nature, rolling=rolling)
+    gates = tuple(replace(gate, dry_run=chance.random() < 0.2) for gate in world.desired.gates)
+    world.release(NEW, rolling=rolling, gates=gates, fingerprint="ffffffff", pinned=OLD if back else None)
+    world.natures[wanted] = nature
     for _ in range(chance.randrange(1, 14)):
+        if chance.random() < 0.15:
+            since = world.now - chance.choice([timedelta(), timedelta(seconds=20), timedelta(minutes=5)])
+            nature.problem = Problem(chance.choice(["CrashLoopBackOff", REFUSED]), "one of them ended", since)
+        if chance.random() < 0.1:
+            world.desired = replace(world.desired, paused=not world.desired.paused)
         world.round()
         world.tick()
+    return world, wanted
+
+
+@pytest.mark.parametrize("seed", range(400))
+def test_the_deadline_that_is_told_is_the_one_the_planner_keeps(seed):
+    """A second before it the version is not held; at it, it is; and where none is told, it is never held."""
+    chance = random.Random(seed)
+    world, wanted = led_by_chance(chance)
     world.round()
     if world.plan().shown.step != world.shown.step:
         world.round()
     picture = picture_of(world)
+    if world.desired.paused and chance.random() < 0.7:  # and the operator has not looked since
+        world.desired = replace(world.desired, paused=False)
+        picture = replace(picture, desired=world.desired, now=world.now + timedelta(minutes=9))
+        world.now = picture.now
     release = picture.facts.release
-    ends = gives_up_at(picture, release, Stage.of(picture.status.step)) if release else None
-    if ends is None or ends <= world.now:
+    if release is None or release.version != wanted:
         return
+    ends = fails_at(picture)
     world.facts = picture.facts
 
     def held_at(when):
+        """The operator looks now, and then; nothing else happens."""
+        world.now, world.facts = picture.now, picture.facts
+        world.facts = world.plan().facts
         world.now = when
         return world.plan().facts.held
 
-    assert held_at(ends - timedelta(seconds=1)) is None
-    assert held_at(ends).version == NEW
+    if ends is None:
+        assert held_at(world.now) is None
+        assert world.desired.paused or explain(picture)
+    elif ends > world.now:
+        assert held_at(ends - timedelta(seconds=1)) is None
+        assert held_at(ends).version == wanted
+
+
+def test_a_crash_beside_enough_pods_announces_no_way_back():
+    """The planner waits as well: a healthy operator must not be accused."""
+    world, stage = watching()
+    stop_at(world, stage)
+    world.natures[NEW].problem = Problem("CrashLoopBackOff", "one of them ended", world.now)
+    picture = stop_at(world, stage)
+
+    for later in (timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=5)):
+        said = points(explain(replace(picture, now=picture.now + later)))
+        assert "rolls back" not in said["deadline"]
+        assert "does not seem to run" not in said["deadline"]
+
+
+def test_without_a_deadline_the_operator_is_never_accused():
+    world = running(OLD)
+    world.release(NEW, auto_promote=False)
+    picture = stop_at(world, Stage.PROMOTING)
+
+    said = explain(replace(picture, now=picture.now + timedelta(days=3)))
+
+    assert points(said)["deadline"] == "none: people and windows decide"
 
 
 def test_most_of_those_states_have_a_deadline():
     """Else the test above would look at nothing."""
+    stories = [led_by_chance(random.Random(seed)) for seed in range(60)]
+    releases = [picture_of(world) for world, wanted in stories if world.facts.release]
+    assert sum(fails_at(picture) is not None for picture in releases) > len(stories) / 4
     found = [stop_at(*make()) for make in (stuck_expand, no_pods, no_verdict, too_few, broker_away, rolling)]
 
     for picture in found:
-        assert gives_up_at(picture, picture.facts.release, Stage.of(picture.status.step)) > picture.now
+        assert fails_at(picture) > picture.now
 
 
 def test_a_deadline_that_passed_long_ago_tells_of_an_operator_that_does_not_run():

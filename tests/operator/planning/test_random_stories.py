@@ -90,7 +90,7 @@ CARELESS = {
     "former versions are stopped while requests reach them": (sizes, "_may_stop", lambda *_: True),
     "gates are not asked": (gating, "before_promotion", lambda *_: gating.Verdict()),
     "people are not asked": (stages, "_FORWARD", tuple(c for c in stages._FORWARD if c is not stages._promoting)),
-    "nothing ever fails": (decisions, "gives_up", lambda *_: None),
+    "nothing ever fails": (decisions, "should_fail", lambda *_: None),
     "a failed version is not held": (decisions, "_goal", lambda *looked: looked[-1].version),
     "former versions are left running": (sizes, "_may_stop", lambda *_: False),
     "the preview is switched at once": (stages, "_starting", None),

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..planning.decisions import deadline, problem_deadline
+from ..planning.deadlines import deadline_of
 from ..planning.facts import OpenRelease, Stage
 from ..planning.observed import GateState, GateView, JobState
 from ..planning.sizes import drain_end
+from ..planning.stage_status import StageStatus
+from ..planning.stages import stage_status
 from ..planning.windows import closed_because
 from .picture import Picture
 from .words import ago, clean, plural, span, until
@@ -185,39 +187,24 @@ def window_opens(picture: Picture) -> datetime | None:
     return None
 
 
-def gives_up_at(picture: Picture, release: OpenRelease, stage: Stage) -> datetime | None:
-    """When the planner ends the release if nothing changes; None: not by time."""
-    if release.kind in {"Undo", "Install"} or release.accepted_at:
-        return _gate_ends(picture, release, stage) if release.kind == "Install" else None
-    if release.kind == "Rollback" and stage >= Stage.SWITCHING:
+def fails_at(picture: Picture) -> datetime | None:
+    """When the planner ends the open release if nothing changes; None: not by time, or not while it is paused."""
+    release = picture.facts.release
+    if release is None or picture.desired.paused:
         return None
-    view = picture.observed.versions.get(release.version) if picture.observed else None
-    ends = [
-        deadline(picture.situation, release, stage),
-        _gate_ends(picture, release, stage),
-        problem_deadline(release, stage, view.problem if view else None),
-    ]
-    return min([each for each in ends if each], default=None)
-
-
-def _gate_ends(picture: Picture, release: OpenRelease, stage: Stage) -> datetime | None:
-    """When the first gate without a result has failed."""
-    if picture.observed is None or stage not in {Stage.CHECKING, Stage.WATCHING}:
-        return None
-    ends = []
-    for gate in picture.desired.gates:
-        view = picture.observed.gates.get((release.version, gate.name))
-        if gate.dry_run or gate.after_promotion is (stage is Stage.CHECKING) or view is None:
-            continue
-        if view.attempt == release.attempt and view.state in {GateState.RUNNING, GateState.INCONCLUSIVE}:
-            again = gate.after_promotion and view.state is GateState.RUNNING
-            ends.append((view.started if again else view.first_started) + gate.timeout)
-    return min(ends, default=None)
+    situation = picture.situation
+    release = situation.release or release
+    step = picture.status.step  # none while it was paused
+    found = stage_status(situation, release) if picture.observed else None
+    if found is None or (step and found.stage.title != step):  # the operator sees more than this plugin: the broker
+        found = StageStatus(Stage.of(step), by_person=picture.status.phase == "Waiting")
+    deadline = deadline_of(situation, release, found)
+    return deadline.at if deadline else None
 
 
 def _deadline_sentence(picture: Picture, release: OpenRelease, stage: Stage) -> str:
     now, stable = picture.now, picture.status.stable_version
-    ends = gives_up_at(picture, release, stage)
+    ends = fails_at(picture)
     if ends:
         back = f"it goes back to {picture.title(stable)}" if stable and stable != release.version else "it is held"
         late = now - ends
@@ -322,7 +309,7 @@ def _overdue(picture: Picture) -> bool:
     release = picture.facts.release
     if release is None or picture.status.phase == "Paused":
         return False
-    ends = gives_up_at(picture, release, Stage.of(picture.status.step))
+    ends = fails_at(picture)
     return ends is not None and picture.now - ends > OVERDUE
 
 

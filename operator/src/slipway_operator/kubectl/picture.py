@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ..planning.decisions import resumed
 from ..planning.desired import Desired, desired_of
 from ..planning.facts import Facts
 from ..planning.observed import Observed
@@ -66,7 +67,7 @@ class Picture:
 
     @property
     def situation(self) -> Situation:
-        facts = self.facts
+        facts = resumed(self.facts, self.now)
         observed = self.observed or Observed(facts, active=self.status.active_version or None)
         return Situation(observed, self.desired, facts, self.now, facts.release.version if facts.release else None)
 

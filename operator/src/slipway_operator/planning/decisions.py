@@ -1,20 +1,17 @@
 """Which version shall be active, and what that begins or ends. All of it is a function of facts and observation."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from . import deadlines
 from .desired import PLAN_FAILED, Desired
 from .facts import HISTORY, Ended, Facts, Held, KeptSize, Kind, OpenRelease, Result, Stage
 from .handover import CONSUMERS
-from .observed import ANY, REFUSED, JobState, Observed, Problem
+from .observed import ANY, JobState, Observed
 from .situation import Situation
-from .stages import PROBLEM_GRACE, UNHURRIED, Failure, Standing
+from .stage_status import Failure, StageStatus
 from .steps import Emit, ScaleWorkers
 
-# Rolling replaces a quarter of the pods at a time; each quarter has the deadline for itself.
-QUARTERS = 4
-# A Job has the migration's deadline itself, and says more when it is over.
-JOB_GRACE = timedelta(seconds=30)
 # More former versions than that do not stay up; the status has room for so many.
 MOST_DRAINING = 20
 
@@ -59,11 +56,14 @@ def remembered(observed: Observed, desired: Desired, now: datetime) -> Facts:
         facts = replace(facts, held=Held(desired.version, PLAN_FAILED, message, desired.fingerprint, now))
     if facts.kept_size and facts.kept_size.replicas != desired.replicas:
         facts = replace(facts, kept_size=None)
-    if facts.paused:
-        # Time that stood still counts for no deadline.
-        release = replace(facts.release, since=now) if facts.release else None
-        facts = replace(facts, paused=False, release=release)
-    return facts
+    return resumed(facts, now)
+
+
+def resumed(facts: Facts, now: datetime) -> Facts:
+    """Time that stood still counts for no deadline."""
+    if not facts.paused:
+        return facts
+    return replace(facts, paused=False, release=replace(facts.release, since=now) if facts.release else None)
 
 
 def _found(observed: Observed, desired: Desired) -> str | None:
@@ -191,45 +191,9 @@ def closed(observed: Observed, facts: Facts, now: datetime, result: Result, reas
     return replace(facts, release=None, history=(*facts.history, ended)[-HISTORY:])
 
 
-def gives_up(situation: Situation, release: OpenRelease, found: Standing) -> Failure | None:
-    """Whether the release has failed. Going back never gives up, and a first version has nothing to go back to."""
-    if release.kind == "Undo" or release.accepted_at or found.failure:
-        return None if release.kind == "Undo" else found.failure
-    view = situation.view(release.version)
-    problem = view.problem if view else None
-    if release.kind == "Install":
-        return None
-    hopeless = problem_deadline(release, found.stage, problem)
-    # With enough pods that answer, a problem is of few; but what is refused (a consumer's template) will not come.
-    lasting = problem is not None and (problem.reason == REFUSED or not situation.enough(release.version))
-    if problem and lasting and hopeless and situation.now >= hopeless:
-        return Failure(problem.reason, f"{release.version} does not start: {problem.message}")
-    ends = None if found.by_person else deadline(situation, release, found.stage)
-    patient = release.kind == "Rollback" and found.stage >= Stage.SWITCHING
-    if ends is None or situation.now < ends or patient or _moved_on(release, found):
-        return None
-    return Failure("ProgressDeadlineExceeded", f"{found.stage.title} took too long: {found.waiting}")
-
-
-def problem_deadline(release: OpenRelease, stage: Stage, problem: Problem | None) -> datetime | None:
-    """When a problem that stays ends the release; None: there is none, or not at this stage."""
-    if problem is None or not Stage.MIGRATING <= stage <= Stage.WATCHING:
-        return None
-    return max(problem.since, release.since) + PROBLEM_GRACE
-
-
-def deadline(situation: Situation, release: OpenRelease, stage: Stage) -> datetime | None:
-    desired = situation.desired
-    if stage in UNHURRIED:
-        return None
-    if stage is Stage.MIGRATING:
-        return release.since + desired.migration_deadline + JOB_GRACE
-    allowed = desired.progress_deadline
-    if stage is Stage.ROLLING:
-        allowed *= QUARTERS
-    if stage is Stage.CHECKING:
-        allowed += sum((gate.timeout for gate in desired.gates if not gate.after_promotion), timedelta())
-    return release.since + allowed
+def should_fail(situation: Situation, release: OpenRelease, found: StageStatus) -> Failure | None:
+    deadline = deadlines.deadline_of(situation, release, found)
+    return deadline.failure if deadline and situation.now >= deadline.at else None
 
 
 def failed(situation: Situation, failure: Failure) -> tuple[Facts, list[Emit]]:
@@ -245,7 +209,7 @@ def failed(situation: Situation, failure: Failure) -> tuple[Facts, list[Emit]]:
     return facts, [Emit("ReleaseFailed", f"{release.version}: {failure.message}{back}", "Warning")]
 
 
-def progressed(situation: Situation, found: Standing) -> tuple[Facts, list[Emit]]:
+def progressed(situation: Situation, found: StageStatus) -> tuple[Facts, list[Emit]]:
     """The facts after this look: how far the release is, and what it has reached for good."""
     facts, release, now = situation.facts, situation.facts.release, situation.now
     assert release  # noqa: S101 # the caller has seen it
@@ -259,14 +223,14 @@ def progressed(situation: Situation, found: Standing) -> tuple[Facts, list[Emit]
     if found.accepted and not release.accepted_at:
         facts, more = _accepted(situation)
         return facts, [*told, *more]
-    if _moved_on(release, found):
+    if deadlines.moved_on(release, found):
         release = replace(release, reached=found.stage, since=now)
     if found.verified and not release.promoted_at:
         release = replace(release, promoted_at=now)
     return (facts if release == facts.release else replace(facts, release=release)), told
 
 
-def _handed_over(situation: Situation, release: OpenRelease, found: Standing) -> tuple[OpenRelease, list[Emit]]:
+def _handed_over(situation: Situation, release: OpenRelease, found: StageStatus) -> tuple[OpenRelease, list[Emit]]:
     """The pause begins when the old consumers are asked to stop, and ends when the new ones are members."""
     stops = any(isinstance(step, ScaleWorkers) and not step.replicas for step in found.steps)
     if found.moving == CONSUMERS and stops and situation.desired.exclusive and not release.handover_started:
@@ -276,11 +240,6 @@ def _handed_over(situation: Situation, release: OpenRelease, found: Standing) ->
     release = replace(release, handover_ended=situation.now)
     paused = f"{(release.handover_pause_ms or 0) / 1000:.1f} s without a consumer"
     return release, [Emit("ConsumersHandedOver", f"{situation.name_of(release.version)} consumes: {paused}")]
-
-
-def _moved_on(release: OpenRelease, found: Standing) -> bool:
-    """Further than ever, or away from a stage in which time passes by intent. Else the deadline goes on."""
-    return found.stage > release.reached or (release.reached in UNHURRIED and found.stage is not release.reached)
 
 
 def _accepted(situation: Situation) -> tuple[Facts, list[Emit]]:
@@ -298,7 +257,7 @@ def _accepted(situation: Situation) -> tuple[Facts, list[Emit]]:
     return facts, [Emit("RolledBack" if release.kind == "Rollback" else "Released", f"{name} is active")]
 
 
-def _ended(situation: Situation, found: Standing) -> tuple[Facts, list[Emit]]:
+def _ended(situation: Situation, found: StageStatus) -> tuple[Facts, list[Emit]]:
     facts, release, now = situation.facts, situation.facts.release, situation.now
     assert release  # noqa: S101 # the caller has seen it
     if not found.contract_failed:

@@ -6,6 +6,7 @@ from datetime import datetime
 from .desired import GateWish
 from .observed import GateState, GateView
 from .situation import Situation
+from .stage_status import Deadline, Failure
 from .steps import RunGate, Step
 
 
@@ -14,6 +15,8 @@ class Verdict:
     steps: tuple[Step, ...] = ()
     waiting: str = ""
     failed: str = ""
+    deadline: Deadline | None = None  # of a gate that has no result yet
+    passes_at: datetime | None = None  # a gate in dry run decides nothing, and is waited for until then
     again_at: datetime | None = None
 
 
@@ -33,6 +36,7 @@ def after_promotion(situation: Situation, version: str, attempt: int, *, open_: 
     steps: list[Step] = []
     waiting, failed = "", ""
     again: list[datetime] = []
+    deadlines: list[Deadline] = []
     for gate in situation.desired.gates:
         if not gate.after_promotion:
             continue
@@ -48,7 +52,9 @@ def after_promotion(situation: Situation, version: str, attempt: int, *, open_: 
             steps += verdict.steps
             waiting, failed = waiting or verdict.waiting, failed or verdict.failed
             again += [verdict.again_at] if verdict.again_at else []
-    return Verdict(tuple(steps), waiting, failed, min(again, default=None))
+            deadlines += [verdict.deadline] if verdict.deadline else []
+    first = min(deadlines, key=lambda deadline: deadline.at, default=None)
+    return Verdict(tuple(steps), waiting, failed, first, again_at=min(again, default=None))
 
 
 def _view(situation: Situation, version: str, gate: GateWish, attempt: int) -> GateView | None:
@@ -66,17 +72,28 @@ def _once(gate: GateWish, view: GateView | None, now: datetime, version: str, at
     said = f": {view.message}" if view.message else ""
     if view.state is GateState.FAILED:
         return None if gate.dry_run else Verdict(failed=f"gate {gate.name} failed{said}")
-    ends = view.first_started + gate.timeout
-    # A gate that is run again while a version is watched has its time from the start of that run.
-    if view.state is GateState.RUNNING and gate.after_promotion:
-        ends = view.started + gate.timeout
     running = view.state is GateState.RUNNING
-    if now >= ends:
-        what = "had no result" if running else "had no data"
-        seconds = int(gate.timeout.total_seconds())
-        return None if gate.dry_run else Verdict(failed=f"gate {gate.name} {what} within {seconds} s{said}")
+    ends = _ends(gate, view)
+    if gate.dry_run and now >= ends:
+        return None
     due = (view.finished or view.started) + gate.interval
-    if not running and due <= now:
-        return Verdict((RunGate(gate.name, version, attempt, view.run + 1),), waiting=f"gate {gate.name} has no data")
+    steps = () if running or due > now else (RunGate(gate.name, version, attempt, view.run + 1),)
     what = "is running" if running else f"has no data{said}"
-    return Verdict(waiting=f"gate {gate.name} {what}", again_at=ends if running else min(due, ends))
+    return Verdict(
+        steps,
+        waiting=f"gate {gate.name} {what}",
+        deadline=None if gate.dry_run else Deadline(ends, Failure("GateFailed", _in_time(gate, said, running=running))),
+        passes_at=ends if gate.dry_run else None,
+        again_at=ends if running else min(due, ends),
+    )
+
+
+def _ends(gate: GateWish, view: GateView) -> datetime:
+    """A gate that is run again while a version is watched has its time from the start of that run."""
+    again = gate.after_promotion and view.state is GateState.RUNNING
+    return (view.started if again else view.first_started) + gate.timeout
+
+
+def _in_time(gate: GateWish, said: str, *, running: bool) -> str:
+    what = "had no result" if running else "had no data"
+    return f"gate {gate.name} {what} within {int(gate.timeout.total_seconds())} s{said}"

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..spec.fields import CONSUMING, RELAYING
+from .deadlines import patience_ends
 from .observed import VersionView
 from .situation import Situation
 from .steps import ScaleWorkers, Step
@@ -110,8 +111,7 @@ def _stop(situation: Situation, view: VersionView, running: Sequence[VersionView
 
 
 def _late(situation: Situation) -> bool:
-    release = situation.release
-    return release is not None and situation.now >= release.since + situation.desired.progress_deadline
+    return situation.release is not None and situation.now >= patience_ends(situation, situation.release)
 
 
 def _start(view: VersionView, component: str, size: int, moving: str) -> Handover:

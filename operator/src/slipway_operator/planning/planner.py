@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from . import decisions, handover, noting, sizes, stages
+from . import deadlines, decisions, handover, noting, sizes, stages
 from .desired import Desired
 from .facts import Facts, Stage
 from .handover import Handover
 from .observed import Observed
 from .showing import Shown, shown
 from .situation import Situation
-from .stages import Standing
+from .stage_status import StageStatus
 from .steps import Emit, ScaleWorkers, SelectPreview, Step, SwitchActive
 
 # Opening, failing, going back, promoting, accepting and closing can follow each other in one look.
@@ -50,17 +50,17 @@ def plan(observed: Observed, desired: Desired, now: datetime) -> Plan:
 
 def _decided(
     observed: Observed, desired: Desired, facts: Facts, wanted: decisions.Target, now: datetime
-) -> tuple[Situation, Standing | None, list[Emit]]:
+) -> tuple[Situation, StageStatus | None, list[Emit]]:
     events: list[Emit] = []
-    found: Standing | None = None
+    found: StageStatus | None = None
     for _ in range(DECISIONS_AT_ONCE):
         facts, goal, told = decisions.decide(observed, desired, facts, wanted, now)
         events += told
         situation = Situation(observed, desired, facts, now, goal)
         if facts.release is None:
             return situation, None, events
-        found = stages.standing(situation, facts.release)
-        failure = decisions.gives_up(situation, facts.release, found)
+        found = stages.stage_status(situation, facts.release)
+        failure = decisions.should_fail(situation, facts.release, found)
         if failure:
             facts, told = decisions.failed(situation, failure)
         else:
@@ -91,7 +91,7 @@ def _still_draining(situation: Situation) -> Facts:
     return situation.facts if kept == situation.facts.draining else replace(situation.facts, draining=kept)
 
 
-def _workers(situation: Situation, found: Standing | None) -> Handover:
+def _workers(situation: Situation, found: StageStatus | None) -> Handover:
     """Workers belong to the version that gets requests. Going forward they move before the requests do."""
     release = situation.release
     if release and release.careful and found and max(found.stage, release.reached) >= Stage.HANDING_OVER:
@@ -114,7 +114,7 @@ def _stray_workers(situation: Situation) -> list[ScaleWorkers]:
     ]
 
 
-def _steps(situation: Situation, found: Standing | None, moved: Handover) -> list[Step]:
+def _steps(situation: Situation, found: StageStatus | None, moved: Handover) -> list[Step]:
     more, fewer = sizes.serving_steps(situation, found.stage if found else None)
     staged = [step for step in found.steps if not isinstance(step, ScaleWorkers)] if found else []
     # Switches wait for nothing: a Deployment that the runtime can't make must not keep requests from an answer.
@@ -164,12 +164,12 @@ def _preview(situation: Situation) -> list[Step]:
     return [SelectPreview(None)]
 
 
-def _requeue(situation: Situation, found: Standing | None) -> timedelta | None:
+def _requeue(situation: Situation, found: StageStatus | None) -> timedelta | None:
     release = situation.release
     times = [sizes.drain_end(situation, name) for name, _ in situation.facts.draining]
     if release and found:
-        times += [found.again_at, decisions.deadline(situation, release, found.stage)]
-        view = situation.view(release.version)
-        times.append(decisions.problem_deadline(release, found.stage, view.problem if view else None))
+        deadline = deadlines.deadline_of(situation, release, found)
+        stage_ends = deadlines.stage_ends(situation.desired, found.stage, release.since)
+        times += [found.again_at, stage_ends, deadline.at if deadline else None]
     ahead = [each - situation.now for each in times if each and each > situation.now]
     return min(ahead, default=None)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..spec.microservice import Phase
+from .deadlines import stage_ends
 from .facts import Stage
 from .handover import Handover
 from .situation import Situation
-from .stages import Standing
+from .stage_status import StageStatus
 
 Truth = Literal["True", "False", "Unknown"]
 
@@ -34,7 +35,7 @@ class Shown:
     conditions: tuple[Condition, ...]
 
 
-def shown(situation: Situation, found: Standing | None, moved: Handover, refused: str) -> Shown:
+def shown(situation: Situation, found: StageStatus | None, moved: Handover, refused: str) -> Shown:
     phase, blocked = _phase(situation, found, moved, refused)
     view = situation.view(situation.current)
     release = situation.release
@@ -52,7 +53,7 @@ def shown(situation: Situation, found: Standing | None, moved: Handover, refused
     )
 
 
-def _phase(situation: Situation, found: Standing | None, moved: Handover, refused: str) -> tuple[Phase, str]:
+def _phase(situation: Situation, found: StageStatus | None, moved: Handover, refused: str) -> tuple[Phase, str]:
     facts, release = situation.facts, situation.release
     if situation.desired.paused:
         return "Paused", "release.paused is true"
@@ -69,7 +70,7 @@ def _phase(situation: Situation, found: Standing | None, moved: Handover, refuse
     return "Released", moved.waiting
 
 
-def _phase_of_release(situation: Situation, found: Standing) -> tuple[Phase, str]:
+def _phase_of_release(situation: Situation, found: StageStatus) -> tuple[Phase, str]:
     release, facts = situation.release, situation.facts
     assert release  # noqa: S101 # the caller has seen it
     blocked = f"{situation.name_of(release.version)}: {found.waiting}" if found.waiting else ""
@@ -95,7 +96,7 @@ def _consumers(situation: Situation) -> str:
 
 
 def _conditions(
-    situation: Situation, found: Standing | None, moved: Handover, phase: Phase, blocked: str
+    situation: Situation, found: StageStatus | None, moved: Handover, phase: Phase, blocked: str
 ) -> tuple[Condition, ...]:
     made = [*_kstatus(situation, found, moved, phase, blocked)]
     release = situation.release
@@ -124,7 +125,7 @@ def _consumers_handed_over(situation: Situation, moved: Handover) -> Condition:
 
 
 def _kstatus(
-    situation: Situation, found: Standing | None, moved: Handover, phase: Phase, blocked: str
+    situation: Situation, found: StageStatus | None, moved: Handover, phase: Phase, blocked: str
 ) -> list[Condition]:
     """Reconciling and Stalled are there only while they are true. One that waits for a person is Ready."""
     healthy = _healthy(situation)
@@ -147,9 +148,10 @@ def _healthy(situation: Situation) -> bool:
     return view is not None and view.endpoints > 0 and view.endpoints >= view.wanted
 
 
-def _stuck(situation: Situation, found: Standing | None) -> bool:
+def _stuck(situation: Situation, found: StageStatus | None) -> bool:
     """A first version waits on after its deadline, since there is nothing to go back to; but it says so."""
     release = situation.release
     if not release or not found or release.kind != "Install" or not found.waiting or found.stage >= Stage.WATCHING:
         return False
-    return situation.now >= release.since + situation.desired.progress_deadline
+    ends = stage_ends(situation.desired, found.stage, release.since)
+    return ends is not None and situation.now >= ends

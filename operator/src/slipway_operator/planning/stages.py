@@ -4,13 +4,14 @@ Every look starts from the beginning. A stage that was passed and is no longer t
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from . import gating, handover, windows
+from . import deadlines, gating, handover, windows
 from .facts import OpenRelease, Stage
 from .observed import ANY, REFUSED, JobState, JobView, MigrationKind, VersionView
 from .situation import Situation
+from .stage_status import Deadline, Failure, StageStatus
 from .steps import (
     ForgetVersion,
     MarkDraining,
@@ -23,40 +24,14 @@ from .steps import (
     UnmarkDraining,
 )
 
-# A registry or a configuration that comes a moment later is forgiven for so long.
-PROBLEM_GRACE = timedelta(seconds=60)
 # What is waited for, and nothing tells of.
 LOOK_AGAIN = timedelta(seconds=5)
-# People and clocks decide how long these take.
-UNHURRIED = {Stage.PROMOTING, Stage.WATCHING, Stage.DRAINING, Stage.CONTRACTING}
+
+Check = Callable[[Situation, OpenRelease, VersionView], StageStatus | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    stage: Stage
-    waiting: str = ""
-    steps: tuple[Step, ...] = ()
-    failure: Failure | None = None
-    again_at: datetime | None = None
-    verified: bool = False  # only the goal gets requests
-    accepted: bool = False  # and its watch is over
-    over: bool = False  # nothing is left to do
-    moving: str = ""  # what is handed over: consumers or relays
-    by_person: bool = False  # it waits for a person or a window
-    contract_failed: str = field(default="")
-
-
-Check = Callable[[Situation, OpenRelease, VersionView], Standing | None]
-
-
-def standing(situation: Situation, release: OpenRelease) -> Standing:
-    found = _standing(situation, release)
+def stage_status(situation: Situation, release: OpenRelease) -> StageStatus:
+    found = _stage_status(situation, release)
     view = situation.view(release.version)
     refused = view.problem if view and view.problem and view.problem.reason == REFUSED else None
     if not refused or not found.waiting or refused.message in found.waiting:
@@ -64,7 +39,7 @@ def standing(situation: Situation, release: OpenRelease) -> Standing:
     return replace(found, waiting=f"{found.waiting}; refused was {refused.message}")
 
 
-def _standing(situation: Situation, release: OpenRelease) -> Standing:
+def _stage_status(situation: Situation, release: OpenRelease) -> StageStatus:
     view = situation.view(release.version)
     found = recording(situation, release.version, view)
     if found is not None:
@@ -74,52 +49,52 @@ def _standing(situation: Situation, release: OpenRelease) -> Standing:
         found = check(situation, release, view)
         if found is not None:
             return found
-    return Standing(Stage.CONTRACTING, verified=True, accepted=True, over=True)
+    return StageStatus(Stage.CONTRACTING, verified=True, accepted=True, over=True)
 
 
-def recording(situation: Situation, version: str, view: VersionView | None) -> Standing | None:
+def recording(situation: Situation, version: str, view: VersionView | None) -> StageStatus | None:
     """A version that runs without a record, because somebody deleted it, is recorded again where the spec has it."""
     of_spec = version == situation.desired.version
     if view is None or (not view.recorded and of_spec):
         if of_spec and situation.observed.missing:
             # Nobody tells when it comes.
-            return Standing(Stage.RECORDING, situation.observed.missing, again_at=situation.now + LOOK_AGAIN)
+            return StageStatus(Stage.RECORDING, situation.observed.missing, again_at=situation.now + LOOK_AGAIN)
         revision = 1 + max((each.revision for each in situation.observed.versions.values()), default=0)
-        return Standing(Stage.RECORDING, "its record is made", (RecordVersion(version, revision),))
+        return StageStatus(Stage.RECORDING, "its record is made", (RecordVersion(version, revision),))
     going_forward = situation.release is not None and situation.release.careful
     if view.configured or not of_spec or view.pods or not going_forward:
         return None
     # Nothing of it has run yet: a record of configuration that is gone is worth nothing.
     steps = (ForgetVersion(version),) if view.lost else ()
-    return Standing(Stage.RECORDING, "its configuration is copied", steps, again_at=situation.now + LOOK_AGAIN)
+    return StageStatus(Stage.RECORDING, "its configuration is copied", steps, again_at=situation.now + LOOK_AGAIN)
 
 
 def _has_traffic(situation: Situation, release: OpenRelease) -> bool:
     return situation.switched or (situation.rolling and release.reached >= Stage.ROLLING)
 
 
-def _held_back(situation: Situation, release: OpenRelease, _: VersionView) -> Standing | None:
+def _held_back(situation: Situation, release: OpenRelease, _: VersionView) -> StageStatus | None:
     """A plan begins it when the services are released without which it can't even be checked."""
     wish = situation.desired.wish
     begun = release.reached > Stage.RECORDING or _has_traffic(situation, release)
     if release.kind == "Install" or begun or not wish or wish.order != "Hold":
         return None
-    return Standing(Stage.RECORDING, f"plan {wish.plan} begins it later: {wish.because}", by_person=True)
+    return StageStatus(Stage.RECORDING, f"plan {wish.plan} begins it later: {wish.because}", by_person=True)
 
 
-def _migrating(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+def _migrating(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     if not situation.desired.expand or release.reached > Stage.MIGRATING or situation.switched:
         return None
     other = _other_migration(situation, view.version)
     if other:
-        return Standing(Stage.MIGRATING, other)
+        return StageStatus(Stage.MIGRATING, other)
     job = situation.observed.migrations.get((view.version, "expand"))
     found = _job(job, view.version, "expand", release.attempt)
     if isinstance(found, Failure):
-        return Standing(Stage.MIGRATING, failure=found)
+        return StageStatus(Stage.MIGRATING, failure=found)
     if found is None:
         return None
-    return Standing(Stage.MIGRATING, "the expand migration runs", found)
+    return StageStatus(Stage.MIGRATING, "the expand migration runs", found)
 
 
 def _other_migration(situation: Situation, version: str) -> str:
@@ -139,12 +114,12 @@ def _job(job: JobView | None, version: str, kind: MigrationKind, attempt: int) -
     return () if job.state is JobState.RUNNING else None
 
 
-def _starting(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+def _starting(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     if _has_traffic(situation, release):
         return None
     ready, wanted = view.endpoints, situation.preview_size
     if ready < wanted:
-        return Standing(Stage.STARTING, _pods(view, ready, wanted))
+        return StageStatus(Stage.STARTING, _pods(view, ready, wanted))
     return None
 
 
@@ -153,20 +128,23 @@ def _pods(view: VersionView, ready: int, wanted: int) -> str:
     return f"{ready} of {wanted} pods of {view.version} are ready{said}"
 
 
-def _previewing(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+def _previewing(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     if situation.observed.preview == view.version or _has_traffic(situation, release):
         return None
-    return Standing(Stage.PREVIEWING, "the preview Service is switched", (SelectPreview(view.version),))
+    return StageStatus(Stage.PREVIEWING, "the preview Service is switched", (SelectPreview(view.version),))
 
 
-def _checking(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+def _checking(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     if _has_traffic(situation, release):
         return None
     verdict = gating.before_promotion(situation, view.version, release.attempt)
     if verdict.failed:
-        return Standing(Stage.CHECKING, failure=Failure("GateFailed", verdict.failed))
+        return StageStatus(Stage.CHECKING, failure=Failure("GateFailed", verdict.failed))
     if verdict.waiting:
-        return Standing(Stage.CHECKING, verdict.waiting, verdict.steps, again_at=verdict.again_at)
+        return StageStatus(
+            Stage.CHECKING, verdict.waiting, verdict.steps,
+            deadline=verdict.deadline, passes_at=verdict.passes_at, again_at=verdict.again_at,
+        )  # fmt: skip
     return None
 
 
@@ -176,13 +154,13 @@ def rolls(situation: Situation, release: OpenRelease) -> bool:
     return situation.desired.rolling and release.kind == "Release" and between
 
 
-def _scaling(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+def _scaling(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     if _has_traffic(situation, release) or rolls(situation, release) or situation.enough(view.version):
         return None
-    return Standing(Stage.SCALING, _pods(view, view.endpoints, situation.full_size))
+    return StageStatus(Stage.SCALING, _pods(view, view.endpoints, situation.full_size))
 
 
-def _promoting(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+def _promoting(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     # The first version takes nothing from anybody; nor does one that is past this point already.
     desired = situation.desired
     past = release.reached > Stage.PROMOTING
@@ -190,118 +168,121 @@ def _promoting(situation: Situation, release: OpenRelease, view: VersionView) ->
         return None
     wish = desired.wish
     if wish and wish.order in {"Hold", "Wait"}:
-        return Standing(Stage.PROMOTING, f"plan {wish.plan} promotes it later: {wish.because}", by_person=True)
+        return StageStatus(Stage.PROMOTING, f"plan {wish.plan} promotes it later: {wish.because}", by_person=True)
     if not (desired.auto_promote or wish) and view.version not in {desired.promote, desired.pinned}:
-        return Standing(
+        return StageStatus(
             Stage.PROMOTING, f"it waits for release.promote to name {view.version}", by_person=True
         )  # fmt: skip
     closed = windows.closed_because(desired.window, situation.now)
     if closed:
         again = situation.now + timedelta(seconds=60)
-        return Standing(Stage.PROMOTING, closed, again_at=again, by_person=True)
+        return StageStatus(Stage.PROMOTING, closed, again_at=again, by_person=True)
     return None
 
 
-def _handing_over(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+def _handing_over(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     if _has_traffic(situation, release):
         return None
     moved = handover.hand_over(situation, view.version, forward=True)
-    return None if moved.done else Standing(Stage.HANDING_OVER, moved.waiting, moved.steps, moving=moved.moving)
+    return None if moved.done else StageStatus(Stage.HANDING_OVER, moved.waiting, moved.steps, moving=moved.moving)
 
 
-def _rolling(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+def _rolling(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     if situation.switched or not rolls(situation, release) or view.endpoints >= situation.full_size:
         return None
     pair = {view.version, situation.facts.stable}
     old = [each.version for each in situation.observed.versions.values() if each.version not in pair and each.pods]
     if old:
-        return Standing(Stage.ROLLING, f"pods of {old[0]} have not ended yet")
+        return StageStatus(Stage.ROLLING, f"pods of {old[0]} have not ended yet")
     waiting = _pods(view, view.endpoints, situation.full_size)
     if situation.rolling:
-        return Standing(Stage.ROLLING, waiting)
+        return StageStatus(Stage.ROLLING, waiting)
     marked = [each for each in situation.observed.versions.values() if each.draining and each.version in pair]
     if marked:
-        return Standing(Stage.ROLLING, waiting, tuple(UnmarkDraining(each.version) for each in marked))
-    return Standing(Stage.ROLLING, waiting, (SwitchActive(ANY),))
+        return StageStatus(Stage.ROLLING, waiting, tuple(UnmarkDraining(each.version) for each in marked))
+    return StageStatus(Stage.ROLLING, waiting, (SwitchActive(ANY),))
 
 
-def _switching(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+def _switching(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     if situation.switched and not situation.observed.active_split:
         return None
     if view.draining:
-        return Standing(Stage.SWITCHING, "its pods take new connections again", (UnmarkDraining(view.version),))
-    late = not release.careful and situation.now >= release.since + situation.desired.progress_deadline
-    if situation.enough(view.version) or (late and view.endpoints):
-        return Standing(Stage.SWITCHING, "the active Service is switched", (SwitchActive(view.version),))
+        return StageStatus(Stage.SWITCHING, "its pods take new connections again", (UnmarkDraining(view.version),))
+    patience = deadlines.patience_ends(situation, release) if view.endpoints and not release.careful else None
+    if situation.enough(view.version) or (patience and situation.now >= patience):
+        return StageStatus(Stage.SWITCHING, "the active Service is switched", (SwitchActive(view.version),))
     stage = Stage.SWITCHING if release.careful else Stage.STARTING
-    return Standing(stage, _pods(view, view.endpoints, situation.full_size))
+    return StageStatus(stage, _pods(view, view.endpoints, situation.full_size), passes_at=patience)
 
 
-def _verifying(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+def _verifying(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     if release.promoted_at:
         return None
     behind = situation.observed.behind
     foreign = [name for name, count in behind.items() if count and name != view.version]
     if foreign:
-        return Standing(
+        return StageStatus(
             Stage.VERIFYING, f"endpoints of {foreign[0] or 'adopted pods'} are still behind the active Service"
         )
     if not behind.get(view.version) or not view.endpoints:
-        return Standing(Stage.VERIFYING, "the active Service has no endpoints yet")
+        return StageStatus(Stage.VERIFYING, "the active Service has no endpoints yet")
     return None
 
 
-def _watching(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+def _watching(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     if release.accepted_at:
         return None
     if not release.promoted_at:
-        return Standing(Stage.WATCHING, "the watch begins", verified=True)
+        return StageStatus(Stage.WATCHING, "the watch begins", verified=True)
     stable = situation.facts.stable
     if not view.endpoints and stable != view.version and situation.endpoints(stable):
         lost = Failure("EndpointsLost", f"{view.version} lost all its ready endpoints while it was watched")
-        return Standing(Stage.WATCHING, failure=lost, verified=True)
+        return StageStatus(Stage.WATCHING, failure=lost, verified=True)
     ends = release.promoted_at + situation.desired.watch
     verdict = gating.after_promotion(situation, view.version, release.attempt, open_=situation.now < ends)
     if verdict.failed:
-        return Standing(Stage.WATCHING, failure=Failure("GateFailed", verdict.failed), verified=True)
+        return StageStatus(Stage.WATCHING, failure=Failure("GateFailed", verdict.failed), verified=True)
     if situation.now < ends or verdict.waiting:
         again = min([each for each in (verdict.again_at, ends) if each and each > situation.now], default=None)
         waiting = verdict.waiting or f"it is watched until {ends:%H:%M:%S} UTC"
-        return Standing(Stage.WATCHING, waiting, verdict.steps, again_at=again, verified=True)
+        return StageStatus(
+            Stage.WATCHING, waiting, verdict.steps, deadline=verdict.deadline, again_at=again, verified=True
+        )  # fmt: skip
     return _watched(situation, view, ends + situation.desired.progress_deadline)
 
 
-def _watched(situation: Situation, view: VersionView, late: datetime) -> Standing:
+def _watched(situation: Situation, view: VersionView, late: datetime) -> StageStatus:
     """Its watch is over. Pods that were lost meanwhile have a deadline to come back."""
     if situation.enough(view.version):
-        return Standing(Stage.WATCHING, verified=True, accepted=True)
+        return StageStatus(Stage.WATCHING, verified=True, accepted=True)
     waiting = _pods(view, view.endpoints, situation.full_size)
-    failure = Failure("ProgressDeadlineExceeded", waiting) if situation.now >= late else None
-    return Standing(Stage.WATCHING, waiting, again_at=late, verified=True, failure=failure)
+    deadline = Deadline(late, Failure("ProgressDeadlineExceeded", waiting))
+    return StageStatus(Stage.WATCHING, waiting, again_at=late, verified=True, deadline=deadline)
 
 
-def _returning(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+def _returning(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     """After the requests, the workers follow; and a rollback counts once requests are back."""
     if not release.accepted_at:
-        return Standing(Stage.RETURNING, verified=True, accepted=True)
+        return StageStatus(Stage.RETURNING, verified=True, accepted=True)
     moved = handover.hand_over(situation, view.version, forward=False)
     if moved.done:
-        return Standing(Stage.RETURNING, verified=True, over=True)
-    return Standing(Stage.RETURNING, moved.waiting, moved.steps, verified=True, moving=moved.moving)
+        return StageStatus(Stage.RETURNING, verified=True, over=True)
+    return StageStatus(Stage.RETURNING, moved.waiting, moved.steps, verified=True, moving=moved.moving)
 
 
-def _draining(situation: Situation, _: OpenRelease, view: VersionView) -> Standing | None:
+def _draining(situation: Situation, _: OpenRelease, view: VersionView) -> StageStatus | None:
     wish = situation.desired.wish
     if wish and wish.open and situation.view(wish.came_from) and view.version != wish.came_from:
         waiting = f"plan {wish.plan} has not ended: {wish.came_from} is kept for the way back"
-        return Standing(Stage.DRAINING, waiting, verified=True)
+        return StageStatus(Stage.DRAINING, waiting, verified=True)
     left = [each for each in situation.others(view.version) if each.wanted or each.pods]
     if not left:
         return None
-    return Standing(Stage.DRAINING, f"{left[0].version} stays up for a way back, then it is scaled down", verified=True)
+    waiting = f"{left[0].version} stays up for a way back, then it is scaled down"
+    return StageStatus(Stage.DRAINING, waiting, verified=True)
 
 
-def _contracting(situation: Situation, release: OpenRelease, view: VersionView) -> Standing | None:
+def _contracting(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     if not situation.desired.contract or situation.desired.version != view.version:
         return None
     job = situation.observed.migrations.get((view.version, "contract"))
@@ -309,14 +290,14 @@ def _contracting(situation: Situation, release: OpenRelease, view: VersionView) 
     if found is None:
         return None
     if isinstance(found, Failure):
-        return Standing(Stage.CONTRACTING, verified=True, over=True, contract_failed=found.message)
+        return StageStatus(Stage.CONTRACTING, verified=True, over=True, contract_failed=found.message)
     other = _other_migration(situation, view.version)
     if other:
-        return Standing(Stage.CONTRACTING, other, verified=True)
+        return StageStatus(Stage.CONTRACTING, other, verified=True)
     because = f"the contract migration of {view.version} removed what it used"
     # Written before the migration begins: half of it is enough to break an older version.
     retire = tuple(RetireVersion(each.version, because) for each in situation.others(view.version) if not each.retired)
-    return Standing(Stage.CONTRACTING, "the contract migration runs", retire or found, verified=True)
+    return StageStatus(Stage.CONTRACTING, "the contract migration runs", retire or found, verified=True)
 
 
 def drain_marks(situation: Situation, staged: Sequence[Step]) -> tuple[Step, ...]:
