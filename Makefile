@@ -6,8 +6,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 include ci/versions.env
-SERVICES := $(filter-out chassis,$(patsubst services/%/pyproject.toml,%,$(wildcard services/*/pyproject.toml)))
-PACKAGES := services/chassis $(addprefix services/,$(SERVICES)) operator
+# What has a composition root is a service; the chassis and the gateway's configuration have none.
+SERVICES := $(notdir $(patsubst %/bootstrap.py,%,$(wildcard services/*/src/*/bootstrap.py)))
+PACKAGES := services/chassis services/gateway $(addprefix services/,$(SERVICES)) operator
 SOURCES := $(addsuffix /src,$(PACKAGES))
 LINTED := services operator tests k8s ci
 TESTS ?= tests
@@ -47,9 +48,9 @@ setup: $(VENV)/.installed ## Create .venv with everything that is pinned, and a 
 
 .PHONY: lock
 lock: setup ## Pin packages in requirements.lock (UPGRADE=1: the newest of all)
-	@ci/uv.sh pip compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra local --extra gateway --extra kubernetes --extra kubectl --extra embedded --extra confluent --extra new --group dev --universal \
+	@ci/uv.sh pip compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra local --extra kubernetes --extra kubectl --extra embedded --extra confluent --extra new --group dev --universal \
 	  --python-version 3.11 --generate-hashes --no-annotate --no-header $(if $(UPGRADE),--upgrade) \
-	  $(addprefix --no-emit-package slipway-,chassis operator $(SERVICES)) -o requirements.lock
+	  $(addprefix --no-emit-package slipway-,chassis gateway operator $(SERVICES)) -o requirements.lock
 	@$(foreach wheel,java go node,ci/uv.sh pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o ci/wheels/$(wheel).lock - <<<"$$(. ci/versions.env; echo $$$(shell echo $(wheel) | tr a-z A-Z)_WHEEL)";)
 
 # --- run
@@ -152,7 +153,7 @@ lint: setup ## Lint code, shell scripts, Dockerfiles and YAML
 	@$(BIN)/ruff format -q --check $(LINTED) || { echo "error: run 'make format'" >&2; exit 1; }
 	@$(BIN)/ruff check -q $(LINTED)
 	@$(BIN)/shellcheck -x -P SCRIPTDIR ci/*.sh ci/*/*.sh ci/airgap/runc-without-sys-resource services/dev.sh .ci/run
-	@$(BIN)/hadolint services/Dockerfile operator/Dockerfile operator/gateway.Dockerfile
+	@$(BIN)/hadolint services/Dockerfile operator/Dockerfile services/gateway/Dockerfile
 	@$(BIN)/yamllint -s .
 
 .PHONY: types

@@ -9,10 +9,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
 CHARTS=(gateway operator)
-for project in "$REPO"/services/*/pyproject.toml; do
-  service=$(basename "$(dirname "$project")")
-  [ "$service" = chassis ] || CHARTS+=("$service")
-done
+for root in "$REPO"/services/*/src/*/bootstrap.py; do CHARTS+=("$(basename "$(dirname "$root")")"); done
 CHARTS+=(platform) # last: it takes the others as they are then, with what they depend on
 
 # What changed, as Artifact Hub reads it: one JSON text for each point of the changelog.

@@ -4,8 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-for chart in services/*/; do
-  chart=$(basename "$chart")
+# A service is what has a composition root.
+services=()
+for root in services/*/src/*/bootstrap.py; do services+=("$(basename "$(dirname "$root")")"); done
+
+for chart in "${services[@]}"; do
   [ -d "charts/$chart" ] || continue
   sed "s/Values of a Slipway service/$chart/" charts/service/schemas/service.schema.json >"charts/$chart/values.schema.json"
 done
@@ -35,8 +38,6 @@ mkdir -p charts/gateway/files
 "${proto[@]}" --include_imports --descriptor_set_out=charts/gateway/files/inventory.binpb inventory/v1/inventory.proto
 
 # Committed, so that a change of what others rely on is seen in review, and compared without running old code.
-for project in services/*/pyproject.toml; do
-  service=$(basename "$(dirname "$project")")
-  [ "$service" != chassis ] || continue
-  .venv/bin/slipway contracts export "$service" --to "services/$service/contracts" --project "$project" >/dev/null
+for service in "${services[@]}"; do
+  .venv/bin/slipway contracts export "$service" --to "services/$service/contracts" --project "services/$service/pyproject.toml" >/dev/null
 done

@@ -11,10 +11,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
 IMAGES=(gateway operator) # each service has one, the gateway and the operator
-for project in "$REPO"/services/*/pyproject.toml; do
-  service=$(basename "$(dirname "$project")")
-  [ "$service" = chassis ] || IMAGES+=("$service")
-done
+for root in "$REPO"/services/*/src/*/bootstrap.py; do IMAGES+=("$(basename "$(dirname "$root")")"); done
 
 # Names and contents of all that a build can copy.
 sources() {
@@ -34,7 +31,7 @@ build() {
   fi
   for name in "${IMAGES[@]}"; do
     docker image inspect "slipway/$name:$TAG" >/dev/null 2>&1 && continue
-    if [ "$name" = gateway ]; then how=(-f "$REPO/operator/gateway.Dockerfile")
+    if [ "$name" = gateway ]; then how=(-f "$REPO/services/gateway/Dockerfile")
     elif [ "$name" = operator ]; then how=(-f "$REPO/operator/Dockerfile")
     else how=(-f "$REPO/services/Dockerfile" --build-arg "SERVICE=$name"); fi
     step "build slipway/$name:$TAG" docker build "${base[@]}" --build-arg "UV_VERSION=$UV_VERSION" \

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.repository import ROOT, tracked
+from support.repository import ROOT, SERVICES, tracked
 
 DOCUMENTS = tracked("*.md")
 SOURCES = [path for path in tracked("*.py") if "/src/" in str(path) and "inventory_v1" not in str(path)]
@@ -81,9 +81,6 @@ def test_the_environment_is_read_in_config_alone():
         assert "from os import" not in path.read_text(), path
 
 
-SERVICES = sorted({path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")} - {"chassis"})
-
-
 # A service leaves out what it does not need, and has nothing else.
 EVERYWHERE = {"pyproject.toml", "__init__.py", "py.typed", "bootstrap.py", "errors.py"}
 EVERYWHERE |= {f"{layer}/__init__.py" for layer in ("domain", "application", "adapters", "entrypoints")}
@@ -93,6 +90,12 @@ WITH_DATA = {
     "entrypoints/events.py", "migrations/env.py",
 }  # fmt: skip
 ENTRYPOINTS = {"http", "grpc", "events", "timers", "cli", "oauth"}  # the storefront has pages
+
+
+def test_a_package_is_a_service_unless_it_is_a_part_of_all():
+    """A package without a composition root would be left out of images, charts and contracts."""
+    packages = {path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")}
+    assert packages == {*SERVICES, "chassis", "gateway"}
 
 
 @pytest.mark.parametrize("service", SERVICES)

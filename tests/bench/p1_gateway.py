@@ -18,9 +18,9 @@ from bench.p4_service import APPS, _gunicorn
 from slipway_chassis.embedded.processes import free_port, port_open
 from slipway_chassis.testing.issuer import FakeIssuer
 from slipway_chassis.testing.plugin import eventually
-from slipway_operator.gateway.binary import envoy_binary
-from slipway_operator.gateway.envoy import envoy_config
-from slipway_operator.gateway.reading import checked
+from slipway_gateway.binary import envoy_binary
+from slipway_gateway.envoy import envoy_config
+from slipway_gateway.reading import checked
 
 REQUESTS, ROUNDS, CLIENTS = 2_000, 15, 8
 SAMPLES, LATENCY_ROUNDS = 300, 11

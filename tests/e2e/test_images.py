@@ -5,10 +5,9 @@ import json
 import pytest
 
 from support.kind.commands import run
-from support.repository import ROOT
+from support.repository import SERVICES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker]
-SERVICES = sorted({path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")} - {"chassis"})
 MEGABYTE = 1_000_000
 TAG = run("ci/images.sh", "tag").strip()
 

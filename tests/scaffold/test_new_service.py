@@ -34,7 +34,7 @@ def test_a_new_service_passes_every_check_untouched(workspace):
     run(workspace, "make", "setup", "lint", "types", "imports")
     run(workspace, "make", "generate")
     assert run(workspace, "git", "diff", "--stat") == ""
-    for tests in ("tests/parcels", "tests/charts", "tests/test_repository.py", "tests/operator/gateway"):
+    for tests in ("tests/parcels", "tests/charts", "tests/test_repository.py", "tests/gateway"):
         assert "failed" not in run(workspace, "make", "unit", f"T={tests}")
     assert "passed" in run(workspace, "make", "integration", "T=tests/parcels")
 

@@ -4,6 +4,8 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# What has a composition root; the chassis and the gateway's configuration have none.
+SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/src/*/bootstrap.py"))
 
 
 def tracked(*patterns):

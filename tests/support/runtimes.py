@@ -16,10 +16,10 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from slipway_chassis.embedded.processes import Child, free_port
-from slipway_operator.gateway.binary import envoy_binary
-from slipway_operator.gateway.envoy import envoy_config
-from slipway_operator.gateway.inner import Inner
-from slipway_operator.gateway.reading import checked
+from slipway_gateway.binary import envoy_binary
+from slipway_gateway.envoy import envoy_config
+from slipway_gateway.inner import Inner
+from slipway_gateway.reading import checked
 from slipway_operator.planning.observed import GateState
 from slipway_operator.runtimes.kubernetes.api.kinds import COMPONENT_LABEL, ENDPOINT_SLICE, POD
 from slipway_operator.runtimes.kubernetes.api.kinds import VERSION_LABEL as LABEL

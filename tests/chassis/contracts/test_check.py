@@ -19,9 +19,7 @@ from slipway_chassis.contracts.tree import in_folder
 from slipway_chassis.errors import UnreadableContracts
 from slipway_chassis.telemetry.admin import serve_admin
 from slipway_chassis.telemetry.health import Health
-from support.repository import ROOT
-
-SERVICES = sorted({path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")} - {"chassis"})
+from support.repository import ROOT, SERVICES
 
 
 def slipway(*arguments):

@@ -9,12 +9,12 @@ import pytest
 from slipway_chassis.config import MachineSettings
 from slipway_chassis.embedded.java import find_java
 from slipway_chassis.embedded.processes import free_port
-from slipway_chassis.errors import EmbeddedError
-from slipway_operator.errors import AlreadyRunning, LocalRuntimeError, OperatorError, PortInUse
+from slipway_chassis.errors import ChassisError, EmbeddedError
+from slipway_operator.errors import AlreadyRunning, LocalRuntimeError, PortInUse
 from slipway_operator.runtimes.local.layout import Layout
 from slipway_operator.runtimes.local.platform import Platform
 from slipway_operator.runtimes.local.system import Service, read
-from support.repository import ROOT
+from support.repository import ROOT, SERVICES
 
 SLIPWAY = [str(ROOT / ".venv" / "bin" / "slipway")] if (ROOT / ".venv" / "bin" / "slipway").exists() else ["slipway"]
 
@@ -22,9 +22,7 @@ SLIPWAY = [str(ROOT / ".venv" / "bin" / "slipway")] if (ROOT / ".venv" / "bin" /
 def test_the_services_of_this_repository_are_read():
     system = read(ROOT)
 
-    assert {service.name for service in system.services} == {
-        path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")
-    } - {"chassis"}
+    assert {service.name for service in system.services} == set(SERVICES)
     assert {service.name for service in system.services} == set(system.gateway.upstreams)
 
 
@@ -52,7 +50,7 @@ def test_a_wrong_project_file_is_named(tmp_path, text, sentence):
     if text is not None:
         (tmp_path / "pyproject.toml").write_text(text)
 
-    with pytest.raises(OperatorError, match=sentence):
+    with pytest.raises(ChassisError, match=sentence):
         read(tmp_path)
 
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
+from slipway_gateway.envoy import envoy_config
+from slipway_gateway.inner import Inner, endpoints
+from slipway_gateway.reading import checked as settings_of
 from slipway_operator.errors import LocalRuntimeError, NotRunning
-from slipway_operator.gateway.envoy import envoy_config
-from slipway_operator.gateway.inner import Inner, endpoints
-from slipway_operator.gateway.reading import checked as settings_of
 from slipway_operator.planning import steps as s
 from slipway_operator.planning.facts import Facts
 from slipway_operator.planning.observed import ANY, GateState, JobState

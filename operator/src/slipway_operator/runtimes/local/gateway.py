@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...gateway.inner import endpoints, endpoints_file, endpoints_name
+from slipway_gateway.inner import endpoints, endpoints_file, endpoints_name
+
 from .state import replace_file
 from .system import Service
 

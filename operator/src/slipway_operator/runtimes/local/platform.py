@@ -14,14 +14,14 @@ from slipway_chassis.embedded import jars, kafka, postgresql
 from slipway_chassis.embedded.processes import Child
 from slipway_chassis.errors import EmbeddedError
 from slipway_chassis.events.kafka import Groups
+from slipway_gateway import development_ca
+from slipway_gateway.binary import envoy_binary
+from slipway_gateway.cli import write
+from slipway_gateway.inner import Inner, endpoints_name
+from slipway_gateway.reading import with_upstreams
+from slipway_gateway.settings import GatewaySettings, Listen, Tls
 
 from ...errors import LocalRuntimeError
-from ...gateway import development_ca
-from ...gateway.binary import envoy_binary
-from ...gateway.cli import write
-from ...gateway.inner import Inner, endpoints_name
-from ...gateway.reading import with_upstreams
-from ...gateway.settings import GatewaySettings, Listen, Tls
 from .gateway import Endpoints
 from .layout import INNER, Layout, ServicePorts
 from .leftovers import Leftovers

@@ -7,9 +7,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from slipway_gateway import reading
+from slipway_gateway.settings import GatewaySettings
+
 from ...errors import LocalRuntimeError
-from ...gateway import reading
-from ...gateway.settings import GatewaySettings
 from ...spec.gates import Gate
 
 EXAMPLE = '[tool.slipway]\ngateway = "charts/gateway/values.yaml"\n\n[tool.slipway.services]\norders = {}'

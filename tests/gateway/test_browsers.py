@@ -6,7 +6,7 @@ import ssl
 import pytest
 
 from slipway_chassis.testing.plugin import eventually
-from slipway_operator.gateway.development_ca import ensure
+from slipway_gateway.development_ca import ensure
 from support.gateway_edge import ORIGIN
 
 pytestmark = pytest.mark.integration

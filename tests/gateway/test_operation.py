@@ -6,8 +6,8 @@ import psutil
 import pytest
 
 from slipway_chassis.testing.plugin import eventually
-from slipway_operator.gateway.development_ca import ensure
-from slipway_operator.gateway.draining import asking, drain, in_flight
+from slipway_gateway.development_ca import ensure
+from slipway_gateway.draining import asking, drain, in_flight
 from support.gateway_edge import TRACEPARENT, Upstream, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.core]

@@ -8,7 +8,7 @@ from joserfc.jwk import ECKey
 
 from slipway_chassis.testing.issuer import FakeIssuer
 from slipway_chassis.testing.plugin import eventually
-from slipway_operator.gateway.development_ca import ensure
+from slipway_gateway.development_ca import ensure
 from support.gateway_edge import running
 
 pytestmark = [pytest.mark.integration, pytest.mark.core]

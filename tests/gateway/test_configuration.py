@@ -10,15 +10,15 @@ import pytest
 import yaml
 from cryptography import x509
 
-from slipway_operator.gateway import binary
-from slipway_operator.gateway.binary import envoy_binary, validate
-from slipway_operator.gateway.cli import gateway
-from slipway_operator.gateway.development_ca import LEAF_DAYS, RENEW_BEFORE, ensure
-from slipway_operator.gateway.draining import drain
-from slipway_operator.gateway.envoy import envoy_config
-from slipway_operator.gateway.errors import EnvoyNotFound, GatewayConfigurationError
-from slipway_operator.gateway.reading import checked, read, with_upstreams
-from slipway_operator.gateway.settings import GatewaySettings, Listen, Route
+from slipway_gateway import binary
+from slipway_gateway.binary import envoy_binary, validate
+from slipway_gateway.cli import gateway
+from slipway_gateway.development_ca import LEAF_DAYS, RENEW_BEFORE, ensure
+from slipway_gateway.draining import drain
+from slipway_gateway.envoy import envoy_config
+from slipway_gateway.errors import EnvoyNotFound, GatewayConfigurationError
+from slipway_gateway.reading import checked, read, with_upstreams
+from slipway_gateway.settings import GatewaySettings, Listen, Route
 from support.charts import helm
 from support.repository import ROOT
 

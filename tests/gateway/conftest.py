@@ -1,7 +1,7 @@
 import pytest
 
 from slipway_chassis.testing.issuer import FakeIssuer
-from slipway_operator.gateway.development_ca import ensure
+from slipway_gateway.development_ca import ensure
 from support.gateway_edge import Inventory, Upstream, running
 
 
