@@ -20,7 +20,7 @@ from slipway_chassis.testing.issuer import FakeIssuer
 from slipway_chassis.testing.plugin import eventually
 from slipway_gateway.binary import envoy_binary
 from slipway_gateway.envoy import envoy_config
-from slipway_gateway.reading import checked
+from slipway_gateway.settings_file import checked
 
 REQUESTS, ROUNDS, CLIENTS = 2_000, 15, 8
 SAMPLES, LATENCY_ROUNDS = 300, 11

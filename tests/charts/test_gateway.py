@@ -5,7 +5,7 @@ import base64
 import pytest
 import yaml
 
-from slipway_gateway.reading import read
+from slipway_gateway.settings_file import read
 from support.charts import CHARTS, helm, of_kind, pods, render
 
 pytestmark = pytest.mark.charts

@@ -17,8 +17,8 @@ from slipway_gateway.development_ca import LEAF_DAYS, RENEW_BEFORE, ensure
 from slipway_gateway.draining import drain
 from slipway_gateway.envoy import envoy_config
 from slipway_gateway.errors import EnvoyNotFound, GatewayConfigurationError
-from slipway_gateway.reading import checked, read, with_upstreams
 from slipway_gateway.settings import GatewaySettings, Listen, Route
+from slipway_gateway.settings_file import checked, read, with_upstreams
 from support.charts import helm
 from support.repository import ROOT
 

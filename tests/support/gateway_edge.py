@@ -16,10 +16,10 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from slipway_chassis.embedded.processes import Child, free_port, port_open
 from slipway_chassis.testing.issuer import FakeIssuer
 from slipway_gateway.binary import envoy_binary, validate
-from slipway_gateway.cli import write
+from slipway_gateway.config_files import write
 from slipway_gateway.envoy import envoy_config
-from slipway_gateway.reading import checked
 from slipway_gateway.settings import Listen
+from slipway_gateway.settings_file import checked
 from support.repository import ROOT
 
 DESCRIPTOR = ROOT / "charts" / "gateway" / "files" / "inventory.binpb"

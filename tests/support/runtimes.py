@@ -19,7 +19,7 @@ from slipway_chassis.embedded.processes import Child, free_port
 from slipway_gateway.binary import envoy_binary
 from slipway_gateway.envoy import envoy_config
 from slipway_gateway.inner import Inner
-from slipway_gateway.reading import checked
+from slipway_gateway.settings_file import checked
 from slipway_operator.planning.observed import GateState
 from slipway_operator.runtimes.kubernetes.api.kinds import COMPONENT_LABEL, ENDPOINT_SLICE, POD
 from slipway_operator.runtimes.kubernetes.api.kinds import VERSION_LABEL as LABEL

@@ -17,9 +17,9 @@ import urllib3
 from slipway_chassis.embedded.processes import Child, free_port
 from slipway_chassis.testing.plugin import eventually
 from slipway_gateway.binary import envoy_binary
-from slipway_gateway.cli import write
-from slipway_gateway.reading import checked
+from slipway_gateway.config_files import write
 from slipway_gateway.settings import Listen
+from slipway_gateway.settings_file import checked
 from support.load import Anybody, Load
 
 pytestmark = pytest.mark.integration

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from slipway_gateway.envoy import envoy_config
 from slipway_gateway.inner import Inner, endpoints
-from slipway_gateway.reading import checked as settings_of
+from slipway_gateway.settings_file import checked as settings_of
 from slipway_operator.errors import LocalRuntimeError, NotRunning
 from slipway_operator.planning import steps as s
 from slipway_operator.planning.facts import Facts

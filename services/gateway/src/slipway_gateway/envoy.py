@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from .answers import ECS_VERSION
 from .clusters import clusters
 from .errors import GatewayConfigurationError
 from .extensions import address_of, typed
 from .inner import Inner, listener
 from .listeners import listeners
+from .local_replies import ECS_VERSION
 from .settings import GatewaySettings
 
 MEGABYTE = 1024 * 1024

@@ -3,10 +3,10 @@
 from pathlib import PurePath
 from typing import Any
 
-from .answers import access_log, local_answers
 from .clusters import ADMIN, BUFFER_BYTES, TELEMETRY
 from .extensions import CONNECTIONS, ROUTER, address_of, extension
 from .filters import http_filters
+from .local_replies import access_log, local_replies
 from .routing import route_table
 from .settings import GatewaySettings
 
@@ -68,7 +68,7 @@ def _connections(settings: GatewaySettings, *, tls: bool) -> dict[str, Any]:
         "always_set_request_id_in_response": True,
         "route_config": route_table(settings),
         "http_filters": http_filters(settings, tls=tls),
-        "local_reply_config": local_answers(),
+        "local_reply_config": local_replies(),
         "access_log": [access_log(settings)],
     }
     if settings.telemetry.otlp_endpoint:

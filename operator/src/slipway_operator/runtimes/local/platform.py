@@ -16,10 +16,10 @@ from slipway_chassis.errors import EmbeddedError
 from slipway_chassis.events.kafka import Groups
 from slipway_gateway import development_ca
 from slipway_gateway.binary import envoy_binary
-from slipway_gateway.cli import write
+from slipway_gateway.config_files import write
 from slipway_gateway.inner import Inner, endpoints_name
-from slipway_gateway.reading import with_upstreams
 from slipway_gateway.settings import GatewaySettings, Listen, Tls
+from slipway_gateway.settings_file import with_upstreams
 
 from ...errors import LocalRuntimeError
 from .gateway import Endpoints

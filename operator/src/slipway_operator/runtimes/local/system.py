@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from slipway_gateway import reading
+from slipway_gateway import settings_file
 from slipway_gateway.settings import GatewaySettings
 
 from ...errors import LocalRuntimeError
@@ -93,4 +93,4 @@ def read(folder: Path) -> System:
         raise LocalRuntimeError(f"{file} names no services or no gateway. Add for example:\n{EXAMPLE}") from None
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         raise LocalRuntimeError(f"{file}: {error}") from error
-    return System(services=services, gateway_file=gateway_file, gateway=reading.read(gateway_file))
+    return System(services=services, gateway_file=gateway_file, gateway=settings_file.read(gateway_file))

@@ -29,7 +29,7 @@ DETAILS = {
 }
 
 
-def local_answers() -> dict[str, Any]:
+def local_replies() -> dict[str, Any]:
     return {
         "mappers": [
             _without_keys(grpc=True),
