@@ -149,8 +149,17 @@ def test_a_file_changed_by_hand_is_refused(tree):
     path = tree / "services" / "users" / "contracts" / "openapi.v2.json"
     path.write_text(path.read_text().replace("email", "mail"))
 
-    with pytest.raises(UnreadableContracts, match=r"its digest differs"):
-        slipway("check", "--against", "HEAD", "--root", str(tree))
+    done = slipway("check", "--against", "HEAD", "--root", str(tree))
+
+    assert done.exit_code == 1
+    assert "The contracts can't be read: openapi.v2.json is not what index.json says: its digest differs" in done.output
+
+
+def test_a_tree_without_contracts_is_a_mistake_and_no_success(tree):
+    done = slipway("check", "--against", "HEAD", "--root", str(tree), "--services", "servces")
+
+    assert done.exit_code == 2
+    assert "servces/*/contracts: nothing was compared" in done.output
 
 
 def test_a_commit_that_is_not_there_is_named(tree):

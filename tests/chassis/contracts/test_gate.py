@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from slipway_chassis.contracts import Calls, Contracts, ReadsEvent, Severity, judge
-from slipway_chassis.contracts.bundle import MAX_FILES, PROTOBUF, pretty
+from slipway_chassis.contracts.bundle import CONSUMES, MAX_FILES, PROTOBUF, pretty
 from slipway_chassis.contracts.consumes import CallsGrpc, consumes_of, declared_of
 from slipway_chassis.errors import ConfigurationError, UnreadableContracts
 
@@ -42,28 +42,41 @@ CALLS = Calls(consumer="shop", service="parcels", method="GET", path="/v1/parcel
 ACTIVE = parcels(apis={"v1": api("v1")}, events={"parcels.Sent.v1": EVENT})
 
 
+def relying(*declared):
+    """What the shop shows: nothing but whom it relies on."""
+    entries = {"events": [], "calls": []}
+    for one in declared:
+        entry = {
+            name: getattr(one, name) for name in ("service", "type", "method", "path", "fields") if hasattr(one, name)
+        }
+        if isinstance(one, CallsGrpc):
+            entry = {"service": one.service, "grpc": one.method}
+        entries["events" if isinstance(one, ReadsEvent) else "calls"].append(entry)
+    return {"shop": Contracts("shop", {CONSUMES: pretty(entries)})}
+
+
 def rules(verdict):
     return {one.rule: one.severity for one in verdict.findings}
 
 
 def test_the_same_promises_pass():
-    verdict = judge(ACTIVE, ACTIVE, [READS, CALLS], None)
+    verdict = judge(ACTIVE, ACTIVE, relying(READS, CALLS), None)
 
     assert (verdict.ok, list(verdict.findings), verdict.inconclusive) == (True, [], False)
 
 
 def test_a_first_version_has_nothing_to_keep_but_what_others_declared():
-    assert judge(None, ACTIVE, [READS, CALLS], None).ok
-    assert not judge(None, parcels(), [CALLS], None).ok
+    assert judge(None, ACTIVE, relying(READS, CALLS), None).ok
+    assert not judge(None, parcels(), relying(CALLS), None).ok
 
 
 def test_a_break_of_a_kept_major_stops_whoever_uses_it():
     broken = parcels(apis={"v1": api("v1", {"type": "object"}), "v2": api("v2")}, events={"parcels.Sent.v1": EVENT})
     typed = parcels(apis={"v1": api("v1", {"type": "string"})}, events={"parcels.Sent.v1": EVENT})
 
-    assert judge(ACTIVE, broken, [], {"v1": 0}).ok  # a field that was optional is no longer sent: said, not refused
-    assert rules(judge(ACTIVE, broken, [], None))["response-property-dropped"] is Severity.WARNING
-    assert not judge(ACTIVE, typed, [], {"v1": 0}).ok
+    assert judge(ACTIVE, broken, {}, {"v1": 0}).ok  # a field that was optional is no longer sent: said, not refused
+    assert rules(judge(ACTIVE, broken, {}, None))["response-property-dropped"] is Severity.WARNING
+    assert not judge(ACTIVE, typed, {}, {"v1": 0}).ok
 
 
 @pytest.mark.parametrize(
@@ -73,7 +86,7 @@ def test_a_break_of_a_kept_major_stops_whoever_uses_it():
 def test_a_major_goes_when_another_is_there_and_nobody_calls_it(usage, ok, inconclusive):
     candidate = parcels(apis={"v2": api("v2")}, events={"parcels.Sent.v1": EVENT})
 
-    verdict = judge(ACTIVE, candidate, [], usage)
+    verdict = judge(ACTIVE, candidate, {}, usage)
 
     assert (verdict.ok, verdict.inconclusive) == (ok, inconclusive)
     assert set(rules(verdict)) == {"version-dropped"}
@@ -82,14 +95,14 @@ def test_a_major_goes_when_another_is_there_and_nobody_calls_it(usage, ok, incon
 def test_a_major_does_not_go_without_a_newer_one():
     newer = parcels(apis={"v1": api("v1"), "v2": api("v2")})
 
-    assert not judge(ACTIVE, parcels(events={"parcels.Sent.v1": EVENT}), [], {"v1": 0}).ok
-    assert not judge(newer, parcels(apis={"v1": api("v1")}), [], {"v2": 0}).ok
+    assert not judge(ACTIVE, parcels(events={"parcels.Sent.v1": EVENT}), {}, {"v1": 0}).ok
+    assert not judge(newer, parcels(apis={"v1": api("v1")}), {}, {"v2": 0}).ok
 
 
 def test_nobody_calling_does_not_help_against_a_declared_caller():
     candidate = parcels(apis={"v2": api("v2")}, events={"parcels.Sent.v1": EVENT})
 
-    verdict = judge(ACTIVE, candidate, [CALLS], {"v1": 0})
+    verdict = judge(ACTIVE, candidate, relying(CALLS), {"v1": 0})
 
     assert not verdict.ok
     assert [one.sentence for one in verdict.findings if one.rule == "consumer-call-unknown"] == [
@@ -103,9 +116,9 @@ def test_nobody_calling_does_not_help_against_a_declared_caller():
 def test_an_event_type_goes_when_its_successor_is_there_and_nobody_declared_to_read_it():
     candidate = parcels(apis={"v1": api("v1")}, events={"parcels.Sent.v2": EVENT})
 
-    assert judge(ACTIVE, candidate, [], None).ok
-    assert not judge(ACTIVE, candidate, [READS], None).ok
-    assert not judge(ACTIVE, parcels(apis={"v1": api("v1")}), [], None).ok
+    assert judge(ACTIVE, candidate, {}, None).ok
+    assert not judge(ACTIVE, candidate, relying(READS), None).ok
+    assert not judge(ACTIVE, parcels(apis={"v1": api("v1")}), {}, None).ok
 
 
 @pytest.mark.parametrize(
@@ -119,15 +132,15 @@ def test_an_event_type_goes_when_its_successor_is_there_and_nobody_declared_to_r
 def test_an_event_must_suit_those_who_read_new_data_and_those_who_read_old(changed, rule):
     candidate = parcels(apis={"v1": api("v1")}, events={"parcels.Sent.v1": {**EVENT, **changed}})
 
-    assert rule in rules(judge(ACTIVE, candidate, [], None))
-    assert not judge(ACTIVE, candidate, [], None).ok
+    assert rule in rules(judge(ACTIVE, candidate, {}, None))
+    assert not judge(ACTIVE, candidate, {}, None).ok
 
 
 def test_an_event_may_gain_a_field():
     fields = {**EVENT["properties"], "note": {"type": "string"}}
 
     assert judge(
-        ACTIVE, parcels(apis={"v1": api("v1")}, events={"parcels.Sent.v1": {**EVENT, "properties": fields}}), [], None
+        ACTIVE, parcels(apis={"v1": api("v1")}, events={"parcels.Sent.v1": {**EVENT, "properties": fields}}), {}, None
     ).ok
 
 
@@ -144,24 +157,24 @@ def test_an_event_may_gain_a_field():
     ],
 )  # fmt: skip
 def test_what_a_consumer_relies_on_must_be_there(declared, rule):
-    [finding] = judge(None, ACTIVE, [declared], None).findings
+    [finding] = judge(None, ACTIVE, relying(declared), None).findings
 
     assert (finding.rule, finding.severity) == (rule, Severity.BREAKING)
     assert "shop" in finding.sentence
     assert "parcels" in finding.sentence
     # What was wrong before is the consumer's fault: it stops no release of the service.
-    assert judge(ACTIVE, ACTIVE, [declared], None).ok
+    assert judge(ACTIVE, ACTIVE, relying(declared), None).ok
 
 
 def test_declarations_about_others_are_passed_over():
-    assert judge(None, ACTIVE, [ReadsEvent(consumer="shop", service="other", type="other.Lost.v1")], None).ok
+    assert judge(None, ACTIVE, relying(ReadsEvent(consumer="shop", service="other", type="other.Lost.v1")), None).ok
 
 
 def test_what_is_undecided_is_said_and_not_passed_silently():
     slow = {"type": "object", "if": {"required": ["a"]}, "then": {"required": ["b"]}}
     other = {**slow, "then": {"required": ["c"]}}
 
-    verdict = judge(parcels(events={"p.A.v1": slow}), parcels(events={"p.A.v1": other}), [], None)
+    verdict = judge(parcels(events={"p.A.v1": slow}), parcels(events={"p.A.v1": other}), {}, None)
 
     assert (verdict.ok, verdict.inconclusive) == (True, True)
 
@@ -221,12 +234,12 @@ def test_a_protobuf_package_goes_like_a_major(tmp_path):
 
     old, new = described("v1"), described("v2")
 
-    assert judge(old, new, [], {"parcels.v1": 0}).ok
-    assert not judge(old, new, [], {"parcels.v1": 1}).ok
-    assert not judge(new, old, [], {"parcels.v2": 0}).ok
+    assert judge(old, new, {}, {"parcels.v1": 0}).ok
+    assert not judge(old, new, {}, {"parcels.v1": 1}).ok
+    assert not judge(new, old, {}, {"parcels.v2": 0}).ok
     caller = CallsGrpc(consumer="shop", service="parcels", method="parcels.v1.Parcels/Find")
-    assert judge(old, old, [caller], None).ok
-    assert not judge(old, new, [caller], {"parcels.v1": 0}).ok
+    assert judge(old, old, relying(caller), None).ok
+    assert not judge(old, new, relying(caller), {"parcels.v1": 0}).ok
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from slipway_operator.runtimes.local.observing import (
     observed,
     wanted_endpoints,
 )
-from slipway_operator.runtimes.local.promises import Exports, compared
+from slipway_operator.runtimes.local.promises import Exports, compared, wanted
 from slipway_operator.runtimes.local.releasing import Controls
 from slipway_operator.runtimes.local.state import Files, GateRun, Kept, Migration, ServiceState, Wish
 from slipway_operator.runtimes.local.system import Releasing, Service, System
@@ -277,14 +277,18 @@ def test_a_gate_judges_status_and_content_and_no_answer_is_no_judgement(monkeypa
     assert checking.checked(gate, {"http": 1}, never) == result
 
 
-def never():
+def never(_):
     raise AssertionError("an http gate compares no contracts")
 
 
-def test_contracts_that_nobody_can_judge_are_no_pass():
-    gate = Gate.model_validate({"name": "a", "type": "contracts"})
+@pytest.mark.parametrize("allow", [False, True])
+def test_what_a_contract_gate_allows_is_the_judges_affair(allow):
+    gate = Gate.model_validate({"name": "a", "type": "contracts", "contracts": {"allowBreaking": allow}})
+    told = []
 
-    assert checking.checked(gate, {"http": 1}, lambda: (GateState.INCONCLUSIVE, ""))[0] is GateState.INCONCLUSIVE
+    found = checking.checked(gate, {"http": 1}, lambda allowed: told.append(allowed) or (GateState.INCONCLUSIVE, ""))
+
+    assert (found[0], told) == (GateState.INCONCLUSIVE, [allow])
 
 
 def test_endpoints_are_replaced_only_where_they_differ(tmp_path):
@@ -360,15 +364,16 @@ def test_the_code_of_a_version_tells_what_it_promises(tmp_path, path, state, sai
     dev = working_tree(Service(name="orders"))
     other = dev.model_copy(update={"hash": "0a1b2c3d", "label": "2", "source": str(tmp_path)})
 
-    exports = Exports("orders")
-    exports.begin(1, [other, dev])
+    shop = {name: working_tree(Service(name=name)) for name in ("users", "inventory", "storefront")}
+    exports = Exports()
+    exports.begin(1, wanted("orders", [other, dev], shop))
 
-    found = compared(exports, dev, other, ["users", "inventory", "storefront"])
+    found = compared(exports, "orders", dev, other, shop)
 
-    assert found[0] is state
+    assert found[0] is state, found
     assert said in found[1]
     if state is GateState.FAILED:
-        assert "storefront calls" in compared(exports, None, other, ["storefront"])[1]
+        assert "storefront calls" in compared(exports, "orders", None, other, shop)[1]
 
 
 def test_a_second_attempt_reads_the_code_anew(tmp_path):
@@ -378,13 +383,14 @@ def test_a_second_attempt_reads_the_code_anew(tmp_path):
     api = code / "entrypoints" / "http.py"
     good = api.read_text()
     version = working_tree(Service(name="orders")).model_copy(update={"hash": "0a1b2c3d", "source": str(tmp_path)})
-    exports = Exports("orders")
+    exports, own = Exports(), [("orders", version)]
+    shop = {name: working_tree(Service(name=name)) for name in ("users", "inventory")}
     api.write_text("raise SystemExit('broken')")
-    exports.begin(1, [version])
-    assert compared(exports, None, version, [])[0] is GateState.FAILED
+    exports.begin(1, own)
+    assert compared(exports, "orders", None, version, shop)[0] is GateState.FAILED
 
     api.write_text(good)
-    exports.begin(1, [version])
-    assert compared(exports, None, version, [])[0] is GateState.FAILED
-    exports.begin(2, [version])
-    assert compared(exports, None, version, [])[0] is GateState.PASSED
+    exports.begin(1, own)
+    assert compared(exports, "orders", None, version, shop)[0] is GateState.FAILED
+    exports.begin(2, own)
+    assert compared(exports, "orders", None, version, shop)[0] is GateState.PASSED

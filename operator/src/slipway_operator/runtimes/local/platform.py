@@ -4,6 +4,7 @@ import base64
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from string import Template
 
@@ -105,8 +106,12 @@ class Platform:
                 hosts=lambda: self._endpoints.hosts(self.services),
                 groups=self._groups,
                 teller=teller,
-                others=[each.name for each in self.services if each.name != service.name],
+                others=partial(self._active_versions, service.name),
             )
+
+    def _active_versions(self, but: str) -> dict[str, Version]:
+        found = {name: each.active_version for name, each in self.reconcilers.items() if name != but}
+        return {name: version for name, version in found.items() if version}
 
     def _migrate_working_trees(self) -> None:
         """A working tree that was active before may have new migrations since; all at once."""

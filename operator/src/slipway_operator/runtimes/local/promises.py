@@ -1,29 +1,29 @@
 """The contract gate on one machine: what the code of a version promises, exported by that code itself.
 
-The rules are those of the operator and of CI (docs/contracts.md). What other services declared to rely on stands in the
+The verdict is that of the operator and of CI (docs/contracts.md). What other services declared to rely on stands in the
 pyproject.toml beside their packages.
 """
 
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from slipway_chassis.contracts import Contracts, Declared, judge
+from slipway_chassis.contracts import Contracts, Shown, judge
+from slipway_chassis.contracts.bundle import CONSUMES, pretty
 from slipway_chassis.contracts.consumes import consumes_of, declared_of
-from slipway_chassis.contracts.findings import breaking
-from slipway_chassis.errors import ChassisError
+from slipway_chassis.errors import ConfigurationError, UnreadableContracts
 
 from ...errors import LocalRuntimeError
 from ...planning.observed import GateState
 from .versions import Version, source_of
 
 EXPORT_SECONDS = 60
-SAID_AT_MOST = 2
 
 Result = tuple[GateState, str]
+Versioned = tuple[str, Version]  # the name of a service and one of its versions
 
 
 class Exports:
@@ -31,50 +31,96 @@ class Exports:
     a process and a second or two, in which the candidate's own processes start.
     """
 
-    def __init__(self, service: str) -> None:
-        self._service = service
+    def __init__(self) -> None:
         self._attempt = -1
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="export")
-        self._begun: dict[str, Future[Contracts]] = {}
+        self._begun: dict[tuple[str, str], Future[Shown]] = {}
 
-    def begin(self, attempt: int, versions: Sequence[Version]) -> None:
+    def begin(self, attempt: int, wanted: Sequence[Versioned]) -> None:
         """Once in each attempt, however often it is called: files may have been mended before the next one."""
         if attempt != self._attempt:
             self._attempt, self._begun = attempt, {}
-        for version in versions:
-            if version.hash not in self._begun:
-                self._begun[version.hash] = self._pool.submit(exported, self._service, version)
+        for service, version in wanted:
+            if (service, version.hash) not in self._begun:
+                self._begun[service, version.hash] = self._pool.submit(exported, service, version)
 
-    def of(self, version: Version) -> Contracts:
-        """Waits for it. Raises what ``exported`` raises."""
-        begun = self._begun.get(version.hash)
-        return begun.result() if begun else exported(self._service, version)
+    def of(self, service: str, version: Version) -> Shown:
+        """Waits for it."""
+        begun = self._begun.get((service, version.hash))
+        return begun.result() if begun else exported(service, version)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def compared(exports: Exports, active: Version | None, candidate: Version, others: Sequence[str]) -> Result:
-    """``others``: the names of the services that may rely on this one."""
+def wanted(service: str, versions: Sequence[Version], others: Mapping[str, Version]) -> list[Versioned]:
+    """What ``compared`` will ask for: versions of the service itself, and of those it relies on."""
+    return [*((service, each) for each in versions), *((name, others[name]) for name in _providers(service, others))]
+
+
+def compared(
+    exports: Exports,
+    service: str,
+    active: Version | None,
+    candidate: Version,
+    others: Mapping[str, Version],
+    *,
+    allow_breaking: bool = False,
+) -> Result:
+    """``others``: the active versions of the other services."""
+    providers = _providers(service, others)
+    return judged(exports, service, active, candidate, others, providers=providers, allow_breaking=allow_breaking)
+
+
+def judged(
+    exports: Exports,
+    service: str,
+    active: Version | None,
+    candidate: Version,
+    others: Mapping[str, Version],
+    *,
+    providers: Collection[str],
+    allow_breaking: bool,
+) -> Result:
+    """Of those who are no ``providers`` of this service their declaration is enough. Nobody counts calls here."""
+    old = exports.of(service, active) if active and active.hash != candidate.hash else None
+    new = exports.of(service, candidate)
+    shown = {
+        name: exports.of(name, version) if name in providers else _declaring(name) for name, version in others.items()
+    }
+    verdict = judge(old, new, shown, None, allow_breaking=allow_breaking, all_known=True)
+    return GateState(verdict.result.value), verdict.message
+
+
+def _providers(service: str, others: Mapping[str, Version]) -> set[str]:
     try:
-        new = exports.of(candidate)
-        old = exports.of(active) if active and active.hash != candidate.hash else None
-        verdict = judge(old, new, list(_declared(others)), None)
-    except LocalRuntimeError as error:
-        return GateState.FAILED, str(error)
-    except ChassisError as error:
-        return GateState.FAILED, f"the contracts can't be read: {error}"
-    breaks = breaking(verdict.findings)
-    if breaks:
-        more = f" And {len(breaks) - SAID_AT_MOST} more." if len(breaks) > SAID_AT_MOST else ""
-        return GateState.FAILED, " ".join(each.sentence for each in breaks[:SAID_AT_MOST]) + more
-    if verdict.inconclusive:
-        return GateState.INCONCLUSIVE, next(each.sentence for each in verdict.findings if each.undecided)
-    return GateState.PASSED, f"{len(verdict.findings)} changes, none breaks anybody" if verdict.findings else ""
+        return {declared.service for declared in declared_of(service, _consumes(service))} & others.keys()
+    except ConfigurationError:
+        return set()  # the candidate's own export says what is wrong
 
 
-def exported(service: str, version: Version) -> Contracts:
+def _declaring(service: str) -> Shown:
+    """Of one that only reads and calls, its declaration is enough."""
+    try:
+        return Contracts(service, {CONSUMES: pretty(_consumes(service))})
+    except ConfigurationError as error:
+        return UnreadableContracts(str(error))
+
+
+def _consumes(service: str) -> Mapping[str, object]:
+    project = _project(service)
+    return consumes_of(project) if project else {}
+
+
+def exported(service: str, version: Version) -> Shown:
     """Runs the version's own code, in a process of its own, which connects to nothing."""
+    try:
+        return _exported(service, version)
+    except UnreadableContracts as error:
+        return error
+
+
+def _exported(service: str, version: Version) -> Contracts:
     project = _project(service)
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "slipway_chassis", "contracts", "export", service, "--to", folder]
@@ -86,20 +132,13 @@ def exported(service: str, version: Version) -> Contracts:
                 capture_output=True, text=True, check=False, timeout=EXPORT_SECONDS,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            raise LocalRuntimeError(f"{version.label} did not tell its contracts within {EXPORT_SECONDS} s") from None
+            raise UnreadableContracts(f"{version.label} did not tell its contracts within {EXPORT_SECONDS} s") from None
         if done.returncode:
             said = done.stderr.strip().splitlines()
-            raise LocalRuntimeError(
+            raise UnreadableContracts(
                 f"{version.label} can't tell its contracts: {said[-1] if said else 'no reason given'}"
             )
         return Contracts.read(lambda path: (Path(folder) / path).read_bytes())
-
-
-def _declared(services: Sequence[str]) -> Iterator[Declared]:
-    for service in services:
-        project = _project(service)
-        if project:
-            yield from declared_of(service, consumes_of(project))
 
 
 def _project(service: str) -> Path | None:

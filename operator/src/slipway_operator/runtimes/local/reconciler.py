@@ -5,7 +5,6 @@ Everything is derived anew, and written before anything follows it: so ``slipway
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 
 from slipway_chassis.errors import BrokerUnavailable
 from slipway_chassis.events.kafka import Groups
@@ -14,16 +13,16 @@ from ...errors import LocalRuntimeError
 from ...planning import Plan, plan
 from ...planning.remembering import facts_of, status_of
 from ...spec.gates import Gate
-from .checking import Checks, Result
+from .checking import Checks, Promises
 from .executing import applied, resumed
 from .gateway import Endpoints
 from .observing import Process, Seen, absorbed, desired, observed, wanted_endpoints
 from .processes import Processes, utc_now
-from .promises import Exports, compared
+from .promises import Exports, compared, wanted
 from .state import Files, Migration, ServiceState, Wish
 from .system import Service
 from .telling import Teller
-from .versions import Versions, working_tree
+from .versions import Version, Versions, working_tree
 
 LOOK_AGAIN = timedelta(milliseconds=200)
 AT_REST = timedelta(seconds=1)
@@ -44,9 +43,9 @@ class Reconciler:
         hosts: Hosts,
         groups: Groups | None,
         teller: Teller,
-        others: Sequence[str] = (),
+        others: Callable[[], Mapping[str, Version]] = dict,
     ) -> None:
-        """``others``: services that may have declared to rely on this one."""
+        """``others``: the active versions of the other services."""
         self.service = service
         self._others = others
         self.processes = processes
@@ -57,7 +56,7 @@ class Reconciler:
         self._groups = groups
         self._teller = teller
         self._checks = Checks()
-        self._exports = Exports(service.name)
+        self._exports = Exports()
         self._begin()
 
     def _begin(self) -> None:
@@ -208,11 +207,12 @@ class Reconciler:
         release = self.status.release
         if release and release.kind == "Release" and any(gate.type == "contracts" for gate in gates):
             versions = (self._known.get(each) for each in (release.version, self.state.active or ""))
-            self._exports.begin(release.attempt, [each for each in versions if each])
+            there = [each for each in versions if each]
+            self._exports.begin(release.attempt, wanted(self.service.name, there, self._others()))
 
-    def _promises(self, candidate: str) -> Callable[[], Result]:
-        active = self._known.get(self.state.active or "")
-        return partial(compared, self._exports, active, self._known[candidate], self._others)
+    def _promises(self, candidate: str) -> Promises:
+        active, new, others = self.active_version, self._known[candidate], self._others()
+        return lambda allowed: compared(self._exports, self.service.name, active, new, others, allow_breaking=allowed)
 
     def close(self) -> None:
         self._checks.close()
@@ -222,6 +222,10 @@ class Reconciler:
     @property
     def active(self) -> str | None:
         return self.state.active
+
+    @property
+    def active_version(self) -> Version | None:
+        return self._known.get(self.state.active or "")
 
 
 def _ready_versions(state: ServiceState, processes: Sequence[Process]) -> set[str]:

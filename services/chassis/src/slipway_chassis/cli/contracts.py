@@ -73,6 +73,8 @@ def check_command(against: str, root: Path, services: str, output: str, *, every
     """  # noqa: D301
     new = in_folder(root, services)
     old = in_folder(Path(against), services) if Path(against).is_dir() else at_commit(root, against, services)
+    if not new and not old:
+        raise click.UsageError(f"there are no contracts in {root / services}/*/contracts: nothing was compared")
     report = check(old, new)
     if output == "json":
         click.echo(json.dumps(report.data(), indent=2, ensure_ascii=False))

@@ -10,7 +10,7 @@ from .consumes import Calls, CallsGrpc, Declared, ReadsEvent
 from .events import LENIENT, STRICT, compare_transitively
 from .findings import Finding, Kind, Mode, Severity, breaking
 from .schema import Reading
-from .verdict import Verdict, judge
+from .verdict import Result, Shown, Verdict, judge
 
 __all__ = [
     "LENIENT",
@@ -24,7 +24,9 @@ __all__ = [
     "Mode",
     "Reading",
     "ReadsEvent",
+    "Result",
     "Severity",
+    "Shown",
     "Verdict",
     "breaking",
     "compare",

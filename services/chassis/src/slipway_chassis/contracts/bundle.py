@@ -70,6 +70,19 @@ class Contracts:
         """By path, as a ServiceVersion records them."""
         return {path: digest_of(path, content) for path, content in sorted(self.files.items())}
 
+    def promises(self) -> dict[str, str]:
+        """Digests of what others may rely on: all but what it relies on itself."""
+        return {path: value for path, value in self.digests().items() if path != CONSUMES}
+
+    def parse(self) -> None:
+        """All documents, now. Raises UnreadableContracts or ConfigurationError, which name the file or the entry."""
+        _ = self.openapis, self.events, self.asyncapi, self.consumes
+
+    @property
+    def api_versions(self) -> set[str]:
+        """v1, v2: by the names of the files, so that none needs to be read."""
+        return {match[1] for path in self.files if (match := OPENAPI.fullmatch(path))}
+
     @cached_property
     def openapis(self) -> Mapping[str, Any]:
         """By version: v1, v2."""

@@ -1,24 +1,23 @@
 """The contracts of all services of a repository: in its working tree, in a folder, or at a commit."""
 
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from ..errors import UnreadableContracts
 from .bundle import INDEX, Contracts
+from .verdict import Shown
 
 FOLDER = "contracts"  # beside a service's pyproject.toml
 
 
-def in_folder(root: Path, services: str = "services") -> dict[str, Contracts]:
-    """By the name of the service's folder."""
-    found = {}
-    for index in sorted((root / services).glob(f"*/{FOLDER}/{INDEX}")):
-        found[index.parent.parent.name] = Contracts.read(_reading(index.parent))
-    return found
+def in_folder(root: Path, services: str = "services") -> dict[str, Shown]:
+    """By the name of the service's folder; the error of those that can't be read."""
+    indexes = sorted((root / services).glob(f"*/{FOLDER}/{INDEX}"))
+    return {index.parent.parent.name: shown(_reading(index.parent)) for index in indexes}
 
 
-def at_commit(root: Path, commit: str, services: str = "services") -> dict[str, Contracts]:
+def at_commit(root: Path, commit: str, services: str = "services") -> dict[str, Shown]:
     """As they are committed there: nothing of that commit is run."""
     listed = _git(root, "ls-tree", "-r", "--name-only", "-z", "--full-tree", commit, "--", services).decode()
     prefix = f"{services}/"
@@ -27,13 +26,21 @@ def at_commit(root: Path, commit: str, services: str = "services") -> dict[str, 
         for path in listed.split("\0")
         if path.startswith(prefix) and path.endswith(f"/{FOLDER}/{INDEX}")
     }
-    return {name: Contracts.read(_showing(root, commit, f"{services}/{name}/{FOLDER}")) for name in sorted(names)}
+    return {name: shown(_showing(root, commit, f"{services}/{name}/{FOLDER}")) for name in sorted(names)}
 
 
-def without_contracts(root: Path, services: str, known: Mapping[str, Contracts]) -> list[str]:
+def without_contracts(root: Path, services: str, known: Collection[str]) -> list[str]:
     """Services of the working tree that committed none."""
     there = [path.parent.name for path in (root / services).glob("*/pyproject.toml")]
     return sorted(name for name in there if name not in known and (root / services / name / "src" / name).is_dir())
+
+
+def shown(fetch: Callable[[str], bytes]) -> Shown:
+    """What ``Contracts.read`` gives, or why it can't be read."""
+    try:
+        return Contracts.read(fetch)
+    except UnreadableContracts as error:
+        return error
 
 
 def _reading(folder: Path) -> Callable[[str], bytes]:

@@ -1,157 +1,171 @@
-"""The gate: may this version take the place of that one?
+"""The gate: may this version take the place of that one? One answer for the operator, a laptop and CI.
 
-Pure, and light to import: the operator asks it at run time, ``slipway contracts check`` in CI.
+Pure, and light to import. Who asks it fetches the documents; what can't be read is handed in as its error.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from .asyncapi import compare_asyncapi
+from ..errors import ChassisError, UnreadableContracts
 from .bundle import Contracts
-from .consumes import Declared, ReadsEvent
-from .events import LENIENT, compare_schemas
-from .findings import Finding, Mode, Severity, breaking
-from .openapi import compare_openapi
+from .changes import changed
+from .consumes import Declared
+from .findings import Finding, Severity, breaking
+from .readers import unreadable_events
 from .relying import unmet
 
-MAJOR = re.compile(r"^(?P<name>.*?)\.?v(?P<number>[0-9]+)$")
+Shown = Contracts | UnreadableContracts  # what a version promises, or why nobody can tell
+MAX_MESSAGE = 500  # characters; what the record of a gate keeps
+UNREADABLE = "contracts-unreadable"
+
+
+class Result(StrEnum):
+    PASSED = "Passed"
+    FAILED = "Failed"
+    INCONCLUSIVE = "Inconclusive"  # something could not be decided: a person should look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """``ok``: nothing breaks. ``inconclusive``: something could not be decided, and a person should look."""
+    """``message``: for people, at most MAX_MESSAGE characters."""
 
-    ok: bool
+    result: Result
     findings: Sequence[Finding]
-    inconclusive: bool
+    message: str
+
+    @property
+    def ok(self) -> bool:
+        """Nothing breaks."""
+        return not breaking(self.findings)
+
+    @property
+    def inconclusive(self) -> bool:
+        return any(one.undecided for one in self.findings)
 
 
 def judge(
-    active: Contracts | None, candidate: Contracts, consumers: Iterable[Declared], usage: Mapping[str, float] | None
+    active: Shown | None,
+    candidate: Shown,
+    others: Mapping[str, Shown],
+    usage: Mapping[str, float] | None,
+    *,
+    allow_breaking: bool = False,
+    all_known: bool = False,
 ) -> Verdict:
-    """Compares, and asks every consumer that declared to rely on this service.
+    """Compares with the active version, and asks those who rely on this service and those it relies on.
 
     Args:
-        active: None for a first version.
-        candidate: what shall become active.
-        consumers: declarations of all services; those about others are passed over.
+        active: None for a first version. One that can't be read holds up no fix: it counts as None.
+        candidate: what shall become active. One that can't be read fails, whatever is allowed.
+        others: the active versions of the other services, by the name that people know them by.
         usage: requests in the last window by major version (``v1``; for gRPC the package, ``inventory.v1``).
             None, or a version without a number: nobody knows whether it is used.
+        allow_breaking: what breaks or can't be decided is told, and passes.
+        all_known: ``others`` are all that there are, so that a provider that is not among them does not exist.
     """
-    concerned = [one for one in consumers if one.service == candidate.service]
-    found: list[Finding] = []
-    if active is not None:
-        found += _apis(active, candidate, usage)
-        found += _events(active, candidate, concerned)
-        found += _descriptors(active, candidate, usage)
-    found += _consumers(active, candidate, concerned)
-    return Verdict(ok=not breaking(found), findings=found, inconclusive=any(one.undecided for one in found))
+    former, new = _read(active) if active else None, _read(candidate)
+    if isinstance(new, UnreadableContracts):
+        return _verdict([_unreadable(new)])
+    compared_with = former if isinstance(former, Contracts) else None
+    read = {name: _read(one) for name, one in others.items()}
+    try:
+        found = list(_findings(compared_with, new, read, usage, all_known=all_known))
+    except Exception as error:  # noqa: BLE001
+        # Documents come from versions that nobody trusts yet; whatever they do to the rules is the candidate's failure.
+        why = f"they can't be compared: {type(error).__name__}: {error}"
+        return _verdict([_unreadable(UnreadableContracts(why[:300]))])
+    if isinstance(former, UnreadableContracts):
+        found.append(_nothing_to_compare_with(former))
+    return _verdict(found, allow_breaking=allow_breaking, compared=compared_with is not None)
 
 
-def _apis(active: Contracts, candidate: Contracts, usage: Mapping[str, float] | None) -> Iterator[Finding]:
-    for version, old in active.openapis.items():
-        if version in candidate.openapis:
-            yield from compare_openapi(old, candidate.openapis[version])
-        else:
-            yield _dropped(version, f"openapi.{version}.json", sorted(candidate.openapis), usage)
+def _read(shown: Shown) -> Shown:
+    """All documents are opened here, where it is known whose they are."""
+    if not isinstance(shown, Contracts):
+        return shown
+    try:
+        shown.parse()
+    except ChassisError as error:
+        return UnreadableContracts(str(error))
+    return shown
 
 
-def _events(active: Contracts, candidate: Contracts, consumers: Sequence[Declared]) -> Iterator[Finding]:
-    """New data must suit those who read with the old schema, and retained data those who read with the new one."""
-    gone = active.events.keys() - candidate.events.keys()
-    for kind, old in active.events.items():
-        if kind in candidate.events:
-            yield from compare_schemas(
-                old, candidate.events[kind], Mode.FULL, reading=LENIENT, where=kind, place=("events", kind)
-            )
-        else:
-            yield _event_gone(kind, candidate, consumers)
-    for one in compare_asyncapi(active.asyncapi, candidate.asyncapi, payloads=False):
-        message = one.place.rpartition("/")[2]
-        renewed = one.rule == "channel-removed" and successors(str(one.before), _topics(candidate))
-        if not renewed and not (one.rule == "message-removed" and message in gone):
-            yield one
+def _findings(
+    active: Contracts | None,
+    candidate: Contracts,
+    others: Mapping[str, Shown],
+    usage: Mapping[str, float] | None,
+    *,
+    all_known: bool,
+) -> Iterator[Finding]:
+    readable = {name: one for name, one in others.items() if isinstance(one, Contracts)}
+    yield from changed(active, candidate, [each for one in readable.values() for each in one.consumes], usage)
+    yield from unreadable_events(candidate, readable.values())
+    services = {one.service for one in readable.values()} | {candidate.service}
+    for declared in candidate.consumes:
+        for provider in readable.values():
+            if provider.service == declared.service:
+                yield from unmet(declared, provider)
+        if all_known and declared.service not in services:
+            yield _no_such_service(declared)
+    if active is None or active.promises() != candidate.promises():  # where nothing changes, nobody can be hurt
+        yield from (_unknown(name, one) for name, one in others.items() if isinstance(one, UnreadableContracts))
 
 
-def _topics(contracts: Contracts) -> list[str]:
-    channels = contracts.asyncapi.get("channels")
-    return [str(name) for name in channels] if isinstance(channels, Mapping) else []
-
-
-def _event_gone(kind: str, candidate: Contracts, consumers: Sequence[Declared]) -> Finding:
-    readers = sorted({one.consumer for one in consumers if isinstance(one, ReadsEvent) and one.type == kind})
-    replaced = successors(kind, candidate.events)
-    safe = bool(replaced) and not readers
-    why = f"{replaced[0]} takes its place, and nobody declared to read it" if safe else "somebody may read it"
-    if readers:
-        why = f"{', '.join(readers)} declared to read it"
-    return Finding(
-        rule="event-replaced" if safe else "event-removed",
-        place=f"/events/{kind}", before=kind, after=replaced[0] if replaced else None,
-        severity=Severity.SAFE if safe else Severity.BREAKING,
-        sentence=f"{kind} is no longer written: {why}." + ("" if safe else " Write both until nobody reads it."),
-    )  # fmt: skip
-
-
-def successors(name: str, others: Iterable[str]) -> list[str]:
-    """What has the same name and a higher major.
-
-    >>> successors("orders.OrderPaid.v1", ["orders.OrderPaid.v2", "orders.OrderPlaced.v2"])
-    ['orders.OrderPaid.v2']
-    """
-    mine = MAJOR.match(name)
-    found = [(MAJOR.match(other), other) for other in others]
-    return sorted(
-        other
-        for match, other in found
-        if mine and match and match["name"] == mine["name"] and int(match["number"]) > int(mine["number"])
-    )
-
-
-def _descriptors(active: Contracts, candidate: Contracts, usage: Mapping[str, float] | None) -> Iterator[Finding]:
-    if not active.descriptors:
-        return
-    from .protobuf import compare_descriptors, packages  # noqa: PLC0415 # most services have none
-
-    kept = packages(candidate.descriptors)
-    replaced = {name for name in packages(active.descriptors) - kept if successors(name, kept)}
-    for name in sorted(replaced):
-        yield _dropped(name, name, successors(name, kept), usage)
-    for one in compare_descriptors(active.descriptors, candidate.descriptors):
-        moved = one.rule == "file-same-package" and one.before in replaced
-        if not moved and not any(one.place == name or one.place.startswith(f"{name}.") for name in replaced):
-            yield one
-
-
-def _dropped(version: str, place: str, kept: list[str], usage: Mapping[str, float] | None) -> Finding:
-    """A whole major is gone: right if there is another one and nobody calls this one any more."""
-    calls = usage.get(version) if usage is not None else None
-    newer = successors(version, kept)
-    undecided = bool(newer) and calls is None
-    if not newer:
-        severity, why = Severity.BREAKING, "and no newer one takes its place. Keep it"
-    elif calls is None:
-        severity, why = Severity.WARNING, "and nobody knows whether it is still called. Look before it goes"
-    elif calls > 0:
-        severity, why = Severity.BREAKING, f"and was called {calls:g} times lately. Keep it until nobody calls it"
+# --- from findings to one result and one message
+def _verdict(findings: Sequence[Finding], *, allow_breaking: bool = False, compared: bool = True) -> Verdict:
+    breaks = breaking(findings)
+    undecided = [one for one in findings if one.undecided]
+    if any(one.rule == UNREADABLE for one in breaks):
+        return Verdict(result=Result.FAILED, findings=findings, message=_sentences("", breaks))
+    if breaks:
+        result = Result.PASSED if allow_breaking else Result.FAILED
+        message = _sentences(f"{len(breaks)} changes break somebody.", breaks)
+    elif undecided:
+        result = Result.PASSED if allow_breaking else Result.INCONCLUSIVE
+        message = _sentences(f"{len(undecided)} questions are open.", undecided)
     else:
-        severity, why = Severity.SAFE, f"{newer[-1]} takes its place, and nobody called it lately"
+        result = Result.PASSED
+        count = "1 compatible change" if len(findings) == 1 else f"{len(findings)} compatible changes"
+        message = (count if findings else "nothing changed") if compared else "there was nothing to compare with"
+    return Verdict(result=result, findings=findings, message=message)
+
+
+def _sentences(count: str, findings: Sequence[Finding]) -> str:
+    """The count first, where there are several; then as many whole sentences as there is room for."""
+    said = [count] if count and len(findings) > 1 else []
+    for one in findings:
+        if len(" ".join([*said, one.sentence])) > MAX_MESSAGE:
+            break
+        said.append(one.sentence)
+    return " ".join(said) if said else findings[0].sentence[: MAX_MESSAGE - 1] + "…"
+
+
+def _unreadable(error: UnreadableContracts) -> Finding:
     return Finding(
-        rule="version-dropped", place=place, before=version, after=newer[-1] if newer else None, severity=severity,
-        sentence=f"{version} is gone, {why}.", undecided=undecided,
+        rule=UNREADABLE, place="", before=None, after=None, severity=Severity.BREAKING,
+        sentence=f"The contracts can't be read: {error}.",
     )  # fmt: skip
 
 
-def _consumers(active: Contracts | None, candidate: Contracts, consumers: Sequence[Declared]) -> Iterator[Finding]:
-    """A declaration that was wrong before is its consumer's fault and stops no release of this service."""
-    for declared in consumers:
-        before = {one.before for one in unmet(declared, active)} if active else set()
-        for one in unmet(declared, candidate):
-            if one.before in before:
-                yield Finding(
-                    rule=one.rule, place=one.place, before=one.before, after=None, severity=Severity.WARNING,
-                    sentence=f"{one.sentence} It was so before this change.",
-                )  # fmt: skip
-            else:
-                yield one
+def _nothing_to_compare_with(error: UnreadableContracts) -> Finding:
+    return Finding(
+        rule="active-unreadable", place="", before=None, after=None, severity=Severity.WARNING,
+        sentence=f"The contracts of the active version can't be read, and nothing was compared: {error}.",
+    )  # fmt: skip
+
+
+def _unknown(name: str, error: UnreadableContracts) -> Finding:
+    return Finding(
+        rule="consumer-unknown", place=name, before=None, after=None, severity=Severity.WARNING, undecided=True,
+        sentence=f"What {name} relies on is unknown: {error}.",
+    )  # fmt: skip
+
+
+def _no_such_service(declared: Declared) -> Finding:
+    return Finding(
+        rule="consumer-service-unknown", place=str(declared), before=declared.service, after=None,
+        severity=Severity.BREAKING,
+        sentence=f"{declared}, and there is no service {declared.service}. Correct its consumes.",
+    )  # fmt: skip

@@ -13,12 +13,10 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from slipway_chassis.contracts import Contracts, Declared, Verdict, judge
+from slipway_chassis.contracts import Contracts, Shown, judge
 from slipway_chassis.contracts.bundle import INDEX, MAX_BYTES, MAX_FILE_BYTES, MAX_FILES, PATH
-from slipway_chassis.contracts.findings import breaking
 from slipway_chassis.contracts.protobuf import packages
-from slipway_chassis.contracts.relying import unmet
-from slipway_chassis.errors import ChassisError, ConfigurationError, UnreadableContracts
+from slipway_chassis.errors import UnreadableContracts
 
 from ....planning.observed import GateState
 from ....spec.gates import ContractsGate
@@ -32,7 +30,6 @@ ADMIN_PORT = "admin"
 # All questions of one look together: a gate is asked within a step.
 LONGEST_SECONDS = 20
 AT_ONCE = 8
-SAID_AT_MOST = 3
 LARGEST_METRICS = 4 * 1024 * 1024
 _OK, _NOT_FOUND = 200, 404
 
@@ -46,17 +43,6 @@ class Judged:
     state: GateState
     message: str
     digests: Mapping[str, str]  # of the candidate's contracts, for its record
-
-
-@dataclass(frozen=True, slots=True)
-class Others:
-    """Who else is in the namespace."""
-
-    contracts: Mapping[str, Contracts]
-    unasked: Sequence[str]  # who has contracts and can't be asked
-
-    def declared(self) -> Iterable[Declared]:
-        return (each for contracts in self.contracts.values() for each in contracts.consumes)
 
 
 async def compared(
@@ -76,8 +62,6 @@ async def compared(
         return Judged(GateState.INCONCLUSIVE, f"the pods did not show their contracts within {LONGEST_SECONDS} s", {})
     except Unasked as error:
         return Judged(GateState.INCONCLUSIVE, str(error), {})
-    except (UnreadableContracts, ConfigurationError) as error:
-        return Judged(GateState.FAILED, f"the contracts can't be read: {error}", {})
 
 
 async def _compared(
@@ -95,63 +79,19 @@ async def _compared(
         cure = "build its image by services/Dockerfile, which exports them to /contracts"
         return Judged(GateState.FAILED, f"{candidate} shows no contracts on its admin port: {cure}", {})
     answering = _of(pods, active) if active and active != candidate else []
-    # A fix must not wait for a version that is broken, and has nobody to ask.
-    old = await _former(asker, answering)
+    # A version without a ready pod answers nobody: a fix must not wait for it.
+    old = await _shown(asker, answering) if answering else None
     others = await _others(client, asker, key)
-    usage = await _usage(asker, answering, old) if old and _drops(old, new) else None
-    verdict = await asyncio.to_thread(_judged, old, new, others, usage)
-    state, message = _said(verdict, others, allowed=gate.allow_breaking)
-    compared_with = "" if old or not active or active == candidate else f"; {active} showed none to compare with"
-    return Judged(state, message + compared_with, new.digests())
+    usage = await _usage(asker, answering, old) if _drops(old, new) else None
+    verdict = await asyncio.to_thread(judge, old, new, others, usage, allow_breaking=gate.allow_breaking)
+    digests = new.digests() if isinstance(new, Contracts) else {}
+    return Judged(GateState(verdict.result.value), verdict.message, digests)
 
 
-async def _former(asker: Asker, addresses: Sequence[str]) -> Contracts | None:
-    """None as well where it can't be asked, or shows what is no contract: a fix must not wait for what is broken."""
-    try:
-        return await _shown(asker, addresses) if addresses else None
-    except (Unasked, UnreadableContracts):
-        return None
-
-
-def _judged(old: Contracts | None, new: Contracts, others: Others, usage: Mapping[str, float] | None) -> Verdict:
-    """With what the candidate relies on: it must be there before the candidate gets requests."""
-    try:
-        verdict = judge(old, new, list(others.declared()), usage)
-        unserved = [
-            finding
-            for declared in new.consumes
-            for provider in others.contracts.values()
-            if provider.service == declared.service
-            for finding in unmet(declared, provider)
-        ]
-    except ChassisError:
-        raise
-    except Exception as error:
-        # Documents come from versions that nobody trusts yet; whatever they do to the rules is the candidate's failure.
-        raise UnreadableContracts(f"they can't be compared: {type(error).__name__}: {error}"[:300]) from error
-    findings = [*verdict.findings, *unserved]
-    return Verdict(ok=not breaking(findings), findings=findings, inconclusive=verdict.inconclusive)
-
-
-def _said(verdict: Verdict, others: Others, *, allowed: bool) -> tuple[GateState, str]:
-    findings = verdict.findings
-    breaks = breaking(findings)
-    if breaks:
-        sentences = " ".join(each.sentence for each in breaks[:SAID_AT_MOST])
-        more = f" And {len(breaks) - SAID_AT_MOST} more." if len(breaks) > SAID_AT_MOST else ""
-        return (GateState.PASSED if allowed else GateState.FAILED), f"{sentences}{more}"
-    if others.unasked:
-        return (
-            GateState.PASSED if allowed else GateState.INCONCLUSIVE
-        ), f"nobody knows what {', '.join(others.unasked)} relies on: no pod answers"
-    if verdict.inconclusive:
-        undecided = next(each for each in findings if each.undecided)
-        return (GateState.PASSED if allowed else GateState.INCONCLUSIVE), undecided.sentence
-    return GateState.PASSED, f"{len(findings)} changes, none breaks anybody" if findings else "nothing changed"
-
-
-def _drops(old: Contracts, new: Contracts) -> bool:
-    return bool(old.openapis.keys() - new.openapis.keys()) or old.descriptors != new.descriptors
+def _drops(old: Shown | None, new: Shown) -> bool:
+    if not isinstance(old, Contracts) or not isinstance(new, Contracts):
+        return False
+    return bool(old.api_versions - new.api_versions) or old.descriptors != new.descriptors
 
 
 # --- asking pods
@@ -179,17 +119,20 @@ def _admin_port(pod: Manifest) -> int | None:
     return next((port["containerPort"] for port in ports if port.get("name") == ADMIN_PORT), None)
 
 
-async def _shown(asker: Asker, addresses: Sequence[str]) -> Contracts | None:
-    """Of the first pod that answers; None: it shows no contracts."""
+async def _shown(asker: Asker, addresses: Sequence[str]) -> Shown | None:
+    """Of the first pod that answers; None: it shows no contracts. Raises Unasked where none can be asked now."""
+    why = "no ready pod has a container port named admin"
     for address in addresses:
         answer = await asker.fetch(f"{address}/contracts", MAX_FILE_BYTES)
-        if answer is None:
-            continue
-        status, index = answer
-        if status == _NOT_FOUND:
+        if answer and answer[0] == _NOT_FOUND:
             return None
-        return Contracts.read((await _files(asker, address, index)).__getitem__)
-    raise Unasked("no ready pod shows its contracts on a container port named admin")
+        if answer and answer[0] == _OK:
+            try:
+                return Contracts.read((await _files(asker, address, answer[1])).__getitem__)
+            except UnreadableContracts as error:
+                return error
+        why = f"a ready pod answered {answer[0]} on its admin port" if answer else "no ready pod answered"
+    raise Unasked(why)
 
 
 async def _files(asker: Asker, address: str, index: bytes) -> dict[str, bytes]:
@@ -215,33 +158,32 @@ def _listed(index: bytes) -> list[str]:
     return names
 
 
-async def _others(client: Client, asker: Asker, key: Key) -> Others:
-    """The active versions of all other services. One that shows no contracts declares nothing."""
+async def _others(client: Client, asker: Asker, key: Key) -> Mapping[str, Shown]:
+    """The active versions of all other services. One that shows no contracts declares nothing, and is left out."""
     services = [each for each in await client.list(MICROSERVICE, key.namespace) if each["metadata"]["name"] != key.name]
     pods = await client.list(POD, key.namespace, selector=f"{SERVICE_LABEL},{SERVING_LABEL}=true")
     limit = asyncio.Semaphore(AT_ONCE)
-    found: dict[str, Contracts] = {}
-    unasked: list[str] = []
 
-    async def ask(name: str, version: str) -> None:
-        mine = [each for each in pods if each["metadata"]["labels"].get(SERVICE_LABEL) == name]
-        if mine and not any(map(_admin_port, mine)):
-            return  # a service without the chassis declares nothing
+    async def ask(name: str, version: str) -> Shown | None:
+        own_pods = [each for each in pods if each["metadata"]["labels"].get(SERVICE_LABEL) == name]
+        if own_pods and not any(map(_admin_port, own_pods)):
+            return None  # a service without the chassis
         async with limit:
             try:
-                contracts = await _shown(asker, _of(mine, version))
-                if contracts and contracts.consumes is not None:  # read here, where it is its own fault
-                    found[name] = contracts
-            except (Unasked, ChassisError):
-                unasked.append(name)
+                return await _shown(asker, _of(own_pods, version))
+            except Unasked as error:
+                return UnreadableContracts(str(error))
 
     active = {each["metadata"]["name"]: (each.get("status") or {}).get("activeVersion", "") for each in services}
-    await asyncio.gather(*(ask(name, version) for name, version in active.items() if version))
-    return Others(found, sorted(unasked))
+    asked = [(name, version) for name, version in sorted(active.items()) if version]
+    shown = await asyncio.gather(*(ask(name, version) for name, version in asked))
+    return {name: contracts for (name, _), contracts in zip(asked, shown, strict=True) if contracts is not None}
 
 
-async def _usage(asker: Asker, addresses: Sequence[str], old: Contracts) -> Mapping[str, float] | None:
+async def _usage(asker: Asker, addresses: Sequence[str], old: Shown | None) -> Mapping[str, float] | None:
     """Calls by major version since the active pods started; None: a pod did not tell."""
+    if not isinstance(old, Contracts):
+        return None
     calls: Counter[str] = Counter()
     for address in addresses:
         answer = await asker.fetch(f"{address}/metrics", LARGEST_METRICS)
@@ -252,7 +194,7 @@ async def _usage(asker: Asker, addresses: Sequence[str], old: Contracts) -> Mapp
             return None
         calls.update(counted)
     # A version that was counted nowhere was not called.
-    return {name: calls[name] for name in [*old.openapis, *(packages(old.descriptors) if old.descriptors else ())]}
+    return {name: calls[name] for name in [*old.api_versions, *(packages(old.descriptors) if old.descriptors else ())]}
 
 
 def _calls(text: str) -> Counter[str] | None:

@@ -1,0 +1,134 @@
+"""What a candidate changes, and whom that breaks: its active version, and those who declared to rely on it. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from .asyncapi import compare_asyncapi
+from .bundle import Contracts
+from .consumes import Declared, ReadsEvent
+from .events import LENIENT, compare_schemas
+from .findings import Finding, Mode, Severity
+from .openapi import compare_openapi
+from .relying import unmet
+
+MAJOR = re.compile(r"^(?P<name>.*?)\.?v(?P<number>[0-9]+)$")
+
+
+def changed(
+    active: Contracts | None, candidate: Contracts, consumers: Iterable[Declared], usage: Mapping[str, float] | None
+) -> Iterator[Finding]:
+    """Declarations about other services are passed over. ``usage``: as in ``judge``."""
+    concerned = [one for one in consumers if one.service == candidate.service]
+    if active is not None:
+        yield from _apis(active, candidate, usage)
+        yield from _events(active, candidate, concerned)
+        yield from _descriptors(active, candidate, usage)
+    yield from _consumers(active, candidate, concerned)
+
+
+def _apis(active: Contracts, candidate: Contracts, usage: Mapping[str, float] | None) -> Iterator[Finding]:
+    for version, old in active.openapis.items():
+        if version in candidate.openapis:
+            yield from compare_openapi(old, candidate.openapis[version])
+        else:
+            yield _dropped(version, f"openapi.{version}.json", sorted(candidate.openapis), usage)
+
+
+def _events(active: Contracts, candidate: Contracts, consumers: Sequence[Declared]) -> Iterator[Finding]:
+    """New data must suit those who read with the old schema, and retained data those who read with the new one."""
+    gone = active.events.keys() - candidate.events.keys()
+    for kind, old in active.events.items():
+        if kind in candidate.events:
+            yield from compare_schemas(
+                old, candidate.events[kind], Mode.FULL, reading=LENIENT, where=kind, place=("events", kind)
+            )
+        else:
+            yield _event_gone(kind, candidate, consumers)
+    for one in compare_asyncapi(active.asyncapi, candidate.asyncapi, payloads=False):
+        message = one.place.rpartition("/")[2]
+        renewed = one.rule == "channel-removed" and successors(str(one.before), _topics(candidate))
+        if not renewed and not (one.rule == "message-removed" and message in gone):
+            yield one
+
+
+def _topics(contracts: Contracts) -> list[str]:
+    channels = contracts.asyncapi.get("channels")
+    return [str(name) for name in channels] if isinstance(channels, Mapping) else []
+
+
+def _event_gone(kind: str, candidate: Contracts, consumers: Sequence[Declared]) -> Finding:
+    readers = sorted({one.consumer for one in consumers if isinstance(one, ReadsEvent) and one.type == kind})
+    replaced = successors(kind, candidate.events)
+    safe = bool(replaced) and not readers
+    why = f"{replaced[0]} takes its place, and nobody declared to read it" if safe else "somebody may read it"
+    if readers:
+        why = f"{', '.join(readers)} declared to read it"
+    return Finding(
+        rule="event-replaced" if safe else "event-removed",
+        place=f"/events/{kind}", before=kind, after=replaced[0] if replaced else None,
+        severity=Severity.SAFE if safe else Severity.BREAKING,
+        sentence=f"{kind} is no longer written: {why}." + ("" if safe else " Write both until nobody reads it."),
+    )  # fmt: skip
+
+
+def successors(name: str, others: Iterable[str]) -> list[str]:
+    """What has the same name and a higher major.
+
+    >>> successors("orders.OrderPaid.v1", ["orders.OrderPaid.v2", "orders.OrderPlaced.v2"])
+    ['orders.OrderPaid.v2']
+    """
+    mine = MAJOR.match(name)
+    found = [(MAJOR.match(other), other) for other in others]
+    return sorted(
+        other
+        for match, other in found
+        if mine and match and match["name"] == mine["name"] and int(match["number"]) > int(mine["number"])
+    )
+
+
+def _descriptors(active: Contracts, candidate: Contracts, usage: Mapping[str, float] | None) -> Iterator[Finding]:
+    if not active.descriptors:
+        return
+    from .protobuf import compare_descriptors, packages  # noqa: PLC0415 # most services have none
+
+    kept = packages(candidate.descriptors)
+    replaced = {name for name in packages(active.descriptors) - kept if successors(name, kept)}
+    for name in sorted(replaced):
+        yield _dropped(name, name, successors(name, kept), usage)
+    for one in compare_descriptors(active.descriptors, candidate.descriptors):
+        moved = one.rule == "file-same-package" and one.before in replaced
+        if not moved and not any(one.place == name or one.place.startswith(f"{name}.") for name in replaced):
+            yield one
+
+
+def _dropped(version: str, place: str, kept: list[str], usage: Mapping[str, float] | None) -> Finding:
+    """A whole major is gone: right if there is another one and nobody calls this one any more."""
+    calls = usage.get(version) if usage is not None else None
+    newer = successors(version, kept)
+    undecided = bool(newer) and calls is None
+    if not newer:
+        severity, why = Severity.BREAKING, "and no newer one takes its place. Keep it"
+    elif calls is None:
+        severity, why = Severity.WARNING, "and nobody knows whether it is still called. Look before it goes"
+    elif calls > 0:
+        severity, why = Severity.BREAKING, f"and was called {calls:g} times lately. Keep it until nobody calls it"
+    else:
+        severity, why = Severity.SAFE, f"{newer[-1]} takes its place, and nobody called it lately"
+    return Finding(
+        rule="version-dropped", place=place, before=version, after=newer[-1] if newer else None, severity=severity,
+        sentence=f"{version} is gone, {why}.", undecided=undecided,
+    )  # fmt: skip
+
+
+def _consumers(active: Contracts | None, candidate: Contracts, consumers: Sequence[Declared]) -> Iterator[Finding]:
+    """A declaration that was wrong before is its consumer's fault and stops no release of this service."""
+    for declared in consumers:
+        before = {one.before for one in unmet(declared, active)} if active else set()
+        for one in unmet(declared, candidate):
+            if one.before in before:
+                yield Finding(
+                    rule=one.rule, place=one.place, before=one.before, after=None, severity=Severity.WARNING,
+                    sentence=f"{one.sentence} It was so before this change.",
+                )  # fmt: skip
+            else:
+                yield one

@@ -1,0 +1,27 @@
+"""Events as they are read beside events as they are written: the reader's classes must accept what comes."""
+
+from collections.abc import Iterable, Iterator
+
+from .asyncapi import messages_of, payload_of
+from .bundle import Contracts
+from .events import LENIENT
+from .findings import Finding, Severity, pointer
+from .schema import Code, gaps
+from .schema.gaps import NOTICES
+from .wording import for_people, shortened
+
+
+def unreadable_events(reader: Contracts, writers: Iterable[Contracts]) -> Iterator[Finding]:
+    """What the writers' schemas allow and the reader's refuse."""
+    events = {kind: schema for writer in writers for kind, schema in writer.events.items()}
+    for topic, messages in messages_of(reader.asyncapi, "receive").items():
+        for kind in messages.keys() & events.keys():
+            wanted = payload_of(messages[kind])
+            for gap in gaps(events[kind], wanted, events[kind], wanted, LENIENT):
+                if gap.code not in NOTICES and gap.code is not Code.UNDECIDED:
+                    yield Finding(
+                        rule="consumer-event-unreadable", place=pointer("channels", topic, kind, *gap.path),
+                        before=gap.narrow, after=gap.wide, severity=Severity.BREAKING,
+                        sentence=f"{reader.service} reads {kind}: {for_people(gap.path).removeprefix(': ') or 'it'} is "
+                        f"written as {shortened(gap.wide)} and read as {shortened(gap.narrow)}. Read what is written.",
+                    )  # fmt: skip
