@@ -16,7 +16,6 @@ OperatorError (a ChassisError, so that the command line shows it as one sentence
 │   ├── NotLeading        the Lease is not held (any more), so nothing may be written
 │   ├── WatchesEnded      nobody tells of changes any more: the process must be started anew
 │   └── AccessUnknown     neither a service account nor a kubeconfig says how to reach the API server
-├── BrokerSilent          the brokers do not say who is in a consumer group
 └── UnknownResource       a resource was asked for that is none of slipway.dev
 """
 
@@ -87,10 +86,6 @@ class WatchesEnded(KubernetesError):
 
 class AccessUnknown(KubernetesError):
     pass
-
-
-class BrokerSilent(OperatorError):
-    retriable = True
 
 
 class UnknownResource(OperatorError):

@@ -1,8 +1,11 @@
 """Who is in a consumer group: what a release asks a real broker before it hands consumers over."""
 
+import socket
+import threading
 from contextlib import closing
 
 import pytest
+from confluent_kafka import Consumer
 from kafka import KafkaAdminClient
 
 from slipway_chassis.config import KafkaSettings
@@ -22,7 +25,7 @@ def test_members_are_seen_by_their_client_ids_until_they_leave(kafka_settings, t
 
     def joined():
         member.poll(timeout=0.1, limit=1)
-        return groups.describe(group) == kafka.Group(clients=(client,), rests=True)
+        return [member.client_id for member in groups.describe(group).members] == [client]
 
     eventually(joined)
     member.close()
@@ -32,7 +35,7 @@ def test_members_are_seen_by_their_client_ids_until_they_leave(kafka_settings, t
 
 def empty(groups, group):
     try:
-        return groups.describe(group) == kafka.Group(clients=(), rests=True)
+        return not groups.describe(group).members
     except BrokerUnavailable:  # a new broker makes its topic of offsets when it is asked first
         return False
 
@@ -42,6 +45,34 @@ def test_a_broker_that_is_away_is_no_empty_group():
 
     with pytest.raises(BrokerUnavailable):
         groups.describe("orders")
+
+
+def test_where_no_broker_answers_no_thread_of_the_client_is_left():
+    before = set(threading.enumerate())
+    with socket.socket() as server, closing(groups_of(server)) as groups, pytest.raises(BrokerUnavailable):
+        groups.describe("orders")
+
+    assert not [thread for thread in threading.enumerate() if thread not in before and thread.is_alive()]
+
+
+def groups_of(server):
+    server.bind(("127.0.0.1", 0))
+    server.listen()  # it accepts, and says nothing
+    address = f"127.0.0.1:{server.getsockname()[1]}"
+    return kafka.Groups(KafkaSettings(kafka_bootstrap_servers=address), timeout_ms=500)
+
+
+def test_a_group_of_the_newer_protocol_is_unknown_and_not_empty(kafka_settings, topic, eventually):
+    kafka.ensure_topics(kafka_settings, [topic])
+    group = f"newer-{topic}"
+    servers = kafka_settings.kafka_bootstrap_servers
+    member = Consumer({"bootstrap.servers": servers, "group.id": group, "group.protocol": "consumer"})
+    member.subscribe([topic])
+    with closing(member), closing(kafka.Groups(kafka_settings)) as groups:
+        eventually(lambda: member.poll(0.2) or member.assignment())
+
+        with pytest.raises(BrokerUnavailable, match="another protocol"):
+            groups.describe(group)
 
 
 def test_a_consumer_that_looks_in_short_turns_comes_back_to_its_group(kafka_settings, topic, eventually):

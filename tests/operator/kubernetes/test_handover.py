@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from slipway_chassis.events.kafka import Group, Member
 from slipway_operator.planning.facts import Ended, Facts, OpenRelease, Stage
 from slipway_operator.planning.observed import GroupView, Observed, VersionView, Workload
 from slipway_operator.runtimes.kubernetes.metrics import Metrics
 from slipway_operator.runtimes.kubernetes.observe.consumer_group import (
-    Description,
     Membership,
     handing_over,
     membership,
@@ -78,7 +78,7 @@ def test_a_member_is_known_by_its_name_rather_than_by_an_address_that_others_may
     [("Stable", True), ("Empty", True), ("Dead", True), ("PreparingRebalance", False), ("CompletingRebalance", False)],
 )
 def test_a_group_that_changes_is_not_settled(state, settled):
-    described = Description(state, [("a-orders-old-consumer-1", "/10.0.0.1"), ("x", "/10.0.0.9")])
+    described = Group(state, (Member("a-orders-old-consumer-1", "/10.0.0.1"), Member("x", "/10.0.0.9")))
 
     view = view_of(described, Membership("kafka:9092", "g", {"orders-old-consumer": OLD}))
 

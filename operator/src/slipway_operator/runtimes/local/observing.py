@@ -51,7 +51,7 @@ class Seen:
     processes: Sequence[Process] = ()
     hosts: Mapping[str, Sequence[int]] | None = None
     clients: Sequence[str] | None = None
-    group_rests: bool = True
+    group_settled: bool = True
     broker: bool = True
     gates: Sequence[GateRun] = field(default=())  # results that came in since
 
@@ -173,7 +173,7 @@ def _group(service: Service, versions: Mapping[str, Version], seen: Seen) -> Gro
     for client in seen.clients or ():
         version = member_of(service.name, client, versions)
         members[version] = members.get(version, 0) + 1
-    return GroupView(known=seen.broker, members=members, settled=seen.group_rests)
+    return GroupView(known=seen.broker, members=members, settled=seen.group_settled)
 
 
 def member_of(group: str, client: str, versions: Mapping[str, Version]) -> str:

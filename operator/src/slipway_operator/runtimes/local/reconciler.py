@@ -152,11 +152,11 @@ class Reconciler:
         releasing = self.status.release is not None
         hosts = self._hosts() if releasing or self.status.draining else None
         clients: Sequence[str] | None = None
-        rests = broker = True
+        settled = broker = True
         if releasing and self._groups and any(version.consumes for version in self._known.values()):
             try:
                 group = self._groups.describe(self.service.name)
-                clients, rests = group.clients, group.rests
+                clients, settled = [member.client_id for member in group.members], group.settled
             except BrokerUnavailable:
                 broker = False
         self._ready_versions = _ready_versions(self.state, processes)
@@ -165,7 +165,7 @@ class Reconciler:
             processes=processes,
             hosts=hosts.get(self.service.name, {}) if hosts is not None else None,
             clients=clients,
-            group_rests=rests,
+            group_settled=settled,
             broker=broker,
             gates=self._checks.results(),
         )

@@ -9,12 +9,13 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ....errors import BrokerSilent
+from slipway_chassis.errors import BrokerUnavailable
+
 from ....planning.facts import Stage
 from ....planning.observed import GroupView, Observed
 from ....spec.fields import CONSUMING
@@ -24,16 +25,17 @@ from ..objects.manifests import deployment_name
 from .fetching import Seen
 from .observing import of_component
 
+if TYPE_CHECKING:
+    from slipway_chassis.events.kafka.groups import Group
+
 log = logging.getLogger(__name__)
 
 # A look at a service waits for it, and with the look the way back.
 ANSWER_SECONDS = 4.0
-CONNECT_MS = 2_000
-REQUEST_MS = 2_000
+TIMEOUT_MS = 2_000  # of connecting, and of each request
 # Brokers that did not answer are left alone for a while: looks must not queue behind them.
 SILENCE_SECONDS = 5.0
 AT_ONCE = 4
-SETTLED = {"Stable", "Empty", "Dead"}
 UNKNOWN = GroupView(known=False)
 
 
@@ -52,14 +54,6 @@ class Membership:
             if name in client_id:
                 return version
         return self.addresses.get(host.removeprefix("/"), "")
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """A group, in the brokers' words."""
-
-    state: str
-    members: Sequence[tuple[str, str]] = ()  # client id, host
 
 
 def handing_over(saw: Observed) -> bool:
@@ -104,19 +98,21 @@ class GroupInspector(Protocol):
 
 
 class Connection(Protocol):
-    def describe(self, group: str) -> Description:
-        """Raises BrokerSilent when the group can't be described for sure."""
+    """Connects when it is first asked, and again after an error; see ``slipway_chassis.events.kafka.Groups``."""
+
+    def describe(self, group: str) -> "Group":
+        """Raises BrokerUnavailable when the group can't be described for sure."""
 
     def close(self) -> None: ...
 
 
-def view_of(described: Description, membership: Membership) -> GroupView:
-    members = Counter(membership.version_of(client, host) for client, host in described.members)
-    return GroupView(known=True, members=dict(members), settled=described.state in SETTLED)
+def view_of(group: "Group", membership: Membership) -> GroupView:
+    members = Counter(membership.version_of(member.client_id, member.host) for member in group.members)
+    return GroupView(known=True, members=dict(members), settled=group.settled)
 
 
 class BrokerInspector:
-    """One connection per address of brokers, kept until ``close`` or an error."""
+    """One connection per address of brokers."""
 
     def __init__(
         self,
@@ -139,7 +135,7 @@ class BrokerInspector:
         try:
             # Shielded: a thread can't be ended, and what it throws later must be heard by somebody.
             described = await asyncio.wait_for(asyncio.shield(asked), self._answer_seconds)
-        except (TimeoutError, BrokerSilent) as error:
+        except (TimeoutError, BrokerUnavailable) as error:
             asked.add_done_callback(lambda late: late.cancelled() or late.exception())
             brokers.silent_until = self._clock() + SILENCE_SECONDS
             reason = str(error) or f"no answer within {self._answer_seconds:.0f} s"
@@ -155,7 +151,7 @@ class BrokerInspector:
 
 
 class _Brokers:
-    """A connection, used by one thread at a time; one that failed is not used again."""
+    """A connection, used by one thread at a time."""
 
     def __init__(self, address: str, connect: Callable[[str], Connection]) -> None:
         self.silent_until = 0.0
@@ -164,17 +160,10 @@ class _Brokers:
         self._connection: Connection | None = None
         self._lock = threading.Lock()
 
-    def describe(self, group: str) -> Description:
+    def describe(self, group: str) -> "Group":
         with self._lock:
-            connection = self._connection or self._connect(self._address)
-            self._connection = None
-            try:
-                described = connection.describe(group)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
-            return described
+            self._connection = self._connection or self._connect(self._address)
+            return self._connection.describe(group)
 
     def close(self) -> None:
         if self._lock.acquire(timeout=0.1):
@@ -187,6 +176,8 @@ class _Brokers:
 
 
 def _kafka(address: str) -> Connection:
-    from .kafka_admin import KafkaConnection  # noqa: PLC0415 # 20 MB that are not needed where no broker is asked
+    # 20 MB that are not needed where no broker is asked.
+    from slipway_chassis.config import KafkaSettings  # noqa: PLC0415
+    from slipway_chassis.events.kafka.groups import Groups  # noqa: PLC0415
 
-    return KafkaConnection(address, connect_ms=CONNECT_MS, request_ms=REQUEST_MS)
+    return Groups(KafkaSettings(kafka_bootstrap_servers=address), client_id="slipway-operator", timeout_ms=TIMEOUT_MS)

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from ...config import KafkaSettings
 from ...errors import ConfigurationError
 from ..ports import Publisher, Subscription
-from .groups import Group, Groups, consumer_id
+from .groups import Group, Groups, Member, consumer_id
 from .topics import ensure_topics, list_topics, ping, purge_topic, read_topic
 
 __all__ = [
     "Group",
     "Groups",
+    "Member",
     "consumer_id",
     "ensure_topics",
     "list_topics",

@@ -1,58 +1,120 @@
 """Who is in a consumer group, and whether it has committed: what a release asks before it hands consumers over."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
 
 from ...config import KafkaSettings
 from ...errors import BrokerUnavailable
-from .topics import ping, wrapped
+from .topics import wrapped
 
-AT_REST = {"Stable", "Empty", "Dead"}  # of a classic group; else members come or go just now
-REQUEST_MS = 5_000
+SETTLED = {"Stable", "Empty", "Dead"}  # states of a classic group; in the others members come or go
+GONE = {"Dead", ""}
+TIMEOUT_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """``host``: its address as the broker sees it, such as ``/10.0.0.1``."""
+
+    client_id: str
+    host: str
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """``clients``: the client id of each member. ``rests``: no rebalance goes on."""
+    """A consumer group in the broker's words. ``state``: Stable, Empty, PreparingRebalance, CompletingRebalance, or
+    Dead, which is also one that nobody has joined yet.
+    """
 
-    clients: tuple[str, ...]
-    rests: bool
+    state: str
+    members: tuple[Member, ...] = ()
+
+    @property
+    def settled(self) -> bool:
+        """No rebalance goes on: who is a member now stays one until it leaves or its session ends."""
+        return self.state in SETTLED
 
 
 class Groups:
-    """Asks the brokers, on one connection; BrokerUnavailable while none answers."""
+    """Asks the brokers of ``settings``, on one connection that is opened by the first question and by the first after
+    an error. One thread at a time.
 
-    def __init__(self, settings: KafkaSettings) -> None:
-        self._settings = settings
+    ``timeout_ms``: how long connecting may take, and how long each request.
+    """
+
+    def __init__(self, settings: KafkaSettings, *, client_id: str = "slipway", timeout_ms: int = TIMEOUT_MS) -> None:
+        self._servers = settings.kafka_bootstrap_servers.split(",")
+        self._client_id = client_id
+        self._timeout_ms = timeout_ms
         self._admin: KafkaAdminClient | None = None
 
     def describe(self, group: str) -> Group:
-        """A group that nobody has joined yet has no members and rests."""
-        try:
-            with wrapped(f"asking for the group {group}"):
-                described = self._connected().describe_groups([group])
-        except BrokerUnavailable:
-            self.close()
-            raise
-        found = described[group] if isinstance(described, dict) else described[0]
-        members = tuple(member["client_id"] for member in found["members"])
-        return Group(clients=members, rests=found["group_state"] in AT_REST)
+        """Who is in the group now. BrokerUnavailable when no broker answers, and when what it answers does not say for
+        sure who is in it, or where an empty group ended: "unknown" must never look like "empty".
+        """
+        with self._connected() as admin, wrapped(f"asking for the group {group}"):
+            return _describe(admin, group)
 
     def close(self) -> None:
-        if self._admin is not None:
-            self._admin.close()
-            self._admin = None
+        """Ends the connection; the next question opens another."""
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            with suppress(KafkaError, OSError):
+                admin.close()
 
-    def _connected(self) -> KafkaAdminClient:
+    @contextmanager
+    def _connected(self) -> Iterator[KafkaAdminClient]:
+        """A connection that failed is not used again."""
         if self._admin is None:
-            ping(self._settings)
-            self._admin = KafkaAdminClient(
-                bootstrap_servers=self._settings.kafka_bootstrap_servers.split(","),
-                bootstrap_timeout_ms=REQUEST_MS,
-                request_timeout_ms=REQUEST_MS,
-            )
-        return self._admin
+            self._admin = self._connect()
+        try:
+            yield self._admin
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self) -> KafkaAdminClient:
+        networks: list[KafkaNetClient] = []
+
+        def network(**options: object) -> KafkaNetClient:
+            networks.append(KafkaNetClient(**options))
+            return networks[-1]
+
+        try:
+            with wrapped("connecting"):
+                return KafkaAdminClient(
+                    bootstrap_servers=self._servers,
+                    client_id=self._client_id,
+                    request_timeout_ms=self._timeout_ms,
+                    bootstrap_timeout_ms=self._timeout_ms,
+                    reconnect_backoff_max_ms=1_000,
+                    kafka_client=network,
+                )
+        except BaseException:
+            for opened in networks:  # where it finds no broker, the client leaves its thread behind
+                opened.close()
+            raise
+
+
+def _describe(admin: KafkaAdminClient, group: str) -> Group:
+    description: dict[str, Any] = admin.describe_groups([group])[group]
+    state = description["group_state"]
+    # A group that nobody has joined yet does not exist. One of the newer protocol (KIP-848) is not described either,
+    # though it is there and may have members.
+    if state in GONE and any(listed["group_id"] == group for listed in admin.list_groups()):
+        raise BrokerUnavailable(f"Kafka: the group {group} exists and can't be described: it has another protocol")
+    if state not in GONE and description["error"]:
+        raise BrokerUnavailable(f"Kafka: the group {group}: {description['error']}")
+    if state == "Empty":
+        admin.list_group_offsets([group])  # raises where the coordinator does not have them yet
+    members = tuple(Member(member["client_id"], member["client_host"]) for member in description["members"])
+    return Group(state or "Dead", members)
 
 
 def consumer_id(group: str, version: str, host: str) -> str:

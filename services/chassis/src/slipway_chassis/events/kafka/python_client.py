@@ -18,7 +18,7 @@ from kafka.structs import OffsetAndMetadata
 from ...config import KafkaSettings
 from ...errors import ConfigurationError, PublishFailed
 from ..ports import Partition, Record
-from .topics import ping, wrapped
+from .topics import ping, record_of, wrapped
 
 log = logging.getLogger(__name__)
 
@@ -171,15 +171,3 @@ class PythonSubscription:
 
     def close(self) -> None:
         self._consumer.close(autocommit=False, timeout_ms=5_000)
-
-
-def record_of(received: Any) -> Record:
-    return Record(
-        topic=received.topic,
-        key=received.key,
-        value=received.value,
-        headers=tuple(received.headers),
-        partition=received.partition,
-        offset=received.offset,
-        timestamp_ms=received.timestamp,
-    )

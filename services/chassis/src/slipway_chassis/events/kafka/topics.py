@@ -4,6 +4,7 @@ import logging
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, TopicAlreadyExistsError
@@ -82,8 +83,6 @@ def _create_topic(admin: KafkaAdminClient, topic: str, partitions: int) -> None:
 
 def read_topic(settings: KafkaSettings, topic: str) -> Iterator[Record]:
     """Every record the topic holds now, each partition's in order; joins no group and commits nothing."""
-    from .python_client import record_of  # noqa: PLC0415 # which imports this module
-
     ping(settings)
     with wrapped(f"reading {topic}"):
         consumer = KafkaConsumer(
@@ -104,6 +103,19 @@ def read_topic(settings: KafkaSettings, topic: str) -> Iterator[Record]:
                     yield from (record_of(one) for one in received if one.offset < ends[_of(one)])
         finally:
             consumer.close()
+
+
+def record_of(received: Any) -> Record:
+    """A record of kafka-python as one of ours."""
+    return Record(
+        topic=received.topic,
+        key=received.key,
+        value=received.value,
+        headers=tuple(received.headers),
+        partition=received.partition,
+        offset=received.offset,
+        timestamp_ms=received.timestamp,
+    )
 
 
 def _of(received: object) -> TopicPartition:
