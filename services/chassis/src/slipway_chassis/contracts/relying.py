@@ -8,6 +8,7 @@ from .consumes import Calls, CallsGrpc, Declared, ReadsEvent
 from .findings import Finding, Severity
 from .openapi.description import Description, Operation, media_types
 from .schema.gaps import Undecided
+from .schema.opening import opened
 from .schema.reading import Document
 
 
@@ -93,6 +94,6 @@ def _items(document: Document, schemas: list[Any]) -> list[Any]:
 
 def _flats(document: Document, schema: Any) -> Any:
     try:
-        return document.open(schema).alternatives
+        return opened(document, schema).alternatives
     except Undecided:
         return ()

@@ -1,17 +1,12 @@
 """Gaps between objects: properties, what is required, and what may come undeclared."""
 
-from __future__ import annotations
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
+from .comparison import Comparison
 from .gaps import Code, Gap
 from .reading import Flat, Schema
 from .values import counted_properties
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from .subsets import Comparison
 
 
 def gaps(comparison: Comparison, source: Flat, target: Flat, shared: frozenset[str]) -> list[Gap]:

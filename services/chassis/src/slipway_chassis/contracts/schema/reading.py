@@ -1,12 +1,11 @@
-"""Schemas, opened: references resolved, allOf merged, unions as a list of alternatives without unions."""
+"""A document with its references, and what its schemas are opened to: alternatives without unions."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from ..canonical import canonical
 from .gaps import Undecided
 
 Schema = Any  # bool or dict
@@ -18,7 +17,6 @@ TYPES: Mapping[str, frozenset[str]] = {
 }
 ANYTHING = frozenset[str]().union(*TYPES.values())
 COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
-MAX_ALTERNATIVES = 200
 MAX_REFERENCES = 50
 
 
@@ -72,13 +70,13 @@ def matches(pattern: str, text: str) -> bool:
 
 
 class Document:
-    """A document and what was opened of it. ``ignore``: see Reading."""
+    """A document and what was opened of it, by the schema's id. ``ignore``: see Reading."""
 
     def __init__(self, root: Any, ignore: str = "") -> None:
         self.root = root
         self.ignore = ignore
         self._both: dict[tuple[int, int], Schema] = {}
-        self._opened: dict[int, tuple[Schema, Opened]] = {}  # the schema is kept, so that its id stays its own
+        self.opened: dict[int, tuple[Schema, Opened]] = {}  # the schema is kept, so that its id stays its own
 
     def both(self, one: Schema, other: Schema) -> Schema:
         """What satisfies both. The same pair gives the same object: recursion is noticed by identity."""
@@ -116,13 +114,6 @@ class Document:
             schema = self.resolve(schema["$ref"])
         raise Undecided("a reference leads back to itself")
 
-    def open(self, schema: Schema) -> Opened:
-        known = self._opened.get(id(schema))
-        if known is None:
-            known = schema, _open(self, schema, 0)
-            self._opened[id(schema)] = known
-        return known[1]
-
 
 ANNOTATIONS = {
     "title", "description", "examples", "example", "default", "deprecated", "readOnly", "writeOnly", "$comment", "$id",
@@ -133,83 +124,3 @@ ANNOTATIONS = {
 def constrains(schema: Mapping[str, Any]) -> set[str]:
     """The keywords that decide what is accepted, without ``$ref``."""
     return {key for key in schema if key not in ANNOTATIONS and key != "$ref" and not key.startswith("x-")}
-
-
-def _open(document: Document, schema: Schema, depth: int) -> Opened:
-    from .flattening import flat_of, met  # noqa: PLC0415 # each needs the other: a property may be a merged schema
-
-    if schema is True:
-        return Opened((Flat(),))
-    if schema is False:
-        return Opened(())
-    if not isinstance(schema, Mapping):
-        raise Undecided("a schema that is neither true, false nor an object")
-    if depth > MAX_REFERENCES:
-        raise Undecided("a schema that contains itself without end")
-    alternatives = [one for one in (flat_of(document, schema),) if one]
-    exclusive = False
-    for group in _groups(document, schema):
-        choices: list[Flat] = []
-        for sub in group.schemas:
-            opened = _open(document, sub, depth + 1)
-            choices += opened.alternatives
-            exclusive = exclusive or opened.exclusive
-        exclusive = exclusive or (group.exclusive and not apart(document, choices))
-        if len(choices) * len(alternatives) > MAX_ALTERNATIVES:
-            raise Undecided(f"more than {MAX_ALTERNATIVES} alternatives")
-        alternatives = [both for one in alternatives for choice in choices if (both := met(document, one, choice))]
-    if schema.get("nullable") is True and "type" not in schema:
-        alternatives.append(Flat(types=TYPES["null"], values={"null": None}))
-    return Opened(tuple(alternatives), exclusive)
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """One of its schemas applies."""
-
-    schemas: list[Schema]
-    exclusive: bool = False
-
-
-def _groups(document: Document, schema: Mapping[str, Any]) -> Iterator[_Group]:
-    if isinstance(schema.get("$ref"), str):
-        yield _Group([document.resolve(schema["$ref"])])
-    for sub in schema.get("allOf", ()):
-        yield _Group([sub])
-    if schema.get("anyOf"):
-        yield _Group(list(schema["anyOf"]))
-    if schema.get("oneOf"):
-        yield _Group(list(schema["oneOf"]), exclusive=len(schema["oneOf"]) > 1)
-
-
-def apart(document: Document, flats: list[Flat]) -> bool:
-    """Whether no value can satisfy two of them, as far as types, values and a discriminating property tell."""
-    return all(_disjoint(document, one, other) for number, one in enumerate(flats) for other in flats[number + 1 :])
-
-
-def _disjoint(document: Document, one: Flat, other: Flat) -> bool:
-    if not one.types & other.types:
-        return True
-    if one.values is not None and other.values is not None:
-        return not one.values.keys() & other.values.keys()
-    if one.types & other.types != {"object"}:
-        return False
-    return any(
-        _told_apart(document, one.properties.get(name), other.properties.get(name))
-        for name in one.required & other.required
-    )
-
-
-def _told_apart(document: Document, one: Schema, other: Schema) -> bool:
-    """By their values, as a discriminator does."""
-    values = [_values(document, schema) for schema in (one, other)]
-    return values[0] is not None and values[1] is not None and not values[0] & values[1]
-
-
-def _values(document: Document, schema: Schema) -> set[str] | None:
-    found = document.plain(schema)
-    if not isinstance(found, Mapping):
-        return None
-    if "const" in found:
-        return {canonical(found["const"])}
-    return {canonical(value) for value in found["enum"]} if isinstance(found.get("enum"), list) else None

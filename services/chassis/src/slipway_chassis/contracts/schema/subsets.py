@@ -12,7 +12,8 @@ from ..canonical import canonical
 from . import objects, values
 from .flattening import type_of
 from .gaps import NOTICES, Code, Gap, Reading, Undecided
-from .reading import Document, Flat, Schema, _disjoint
+from .opening import disjoint, opened
+from .reading import Document, Flat, Schema
 from .sameness import Sameness
 
 MAX_DEPTH = 60
@@ -65,11 +66,11 @@ class Comparison:
     def _opened(self, source: Schema, target: Schema) -> list[Gap]:
         self._under_way.append((source, target))
         try:
-            accepted = self.target.open(target)
+            accepted = opened(self.target, target)
             found: list[Gap] = []
             if accepted.exclusive and self.reading.exclusive:
                 found.append(Gap(Code.UNDECIDED, (), "oneOf whose alternatives may overlap", None))
-            for flat in self.source.open(source).alternatives:
+            for flat in opened(self.source, source).alternatives:
                 found += [gap for gap in self._fits(flat, accepted.alternatives) if gap not in found]
             return found
         finally:
@@ -98,7 +99,7 @@ class Comparison:
             if one == piece and all(gap.code is Code.UNDECIDED for gap in decisive(found)):
                 return found  # it is still there, so no other was meant, however near
         related = [
-            found for found, one in zip(tried, alternatives, strict=True) if not _disjoint(self.source, piece, one)
+            found for found, one in zip(tried, alternatives, strict=True) if not disjoint(self.source, piece, one)
         ]
         if not related or (piece.values is not None and len(piece.values) == 1):
             code = Code.ENUM if piece.values is not None else Code.UNION
@@ -150,7 +151,7 @@ class Comparison:
         """Whether nothing in the source satisfies the schema that the target excludes."""
         if any(self.turned().accepts(schema, known) for known in source.nots):
             return True
-        return all(_disjoint(self.target, source, flat) for flat in self.target.open(schema).alternatives)
+        return all(disjoint(self.target, source, flat) for flat in opened(self.target, schema).alternatives)
 
 
 def decisive(found: list[Gap]) -> list[Gap]:

@@ -1,17 +1,13 @@
 """Gaps between numbers, strings and arrays."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .comparison import Comparison
 from .flattening import item
 from .gaps import Code, Gap, Undecided
 from .reading import Flat, matches
-
-if TYPE_CHECKING:
-    from .subsets import Comparison
 
 NUMBERS = frozenset({"integer", "fraction"})
 EVERY_TEXT = {"", ".*", "^.*$", "^", "$"}
