@@ -31,7 +31,9 @@ class ProcessSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     service_version: str = Field(default="dev", max_length=63, description="version shown in logs")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="the least severe lines that are logged"
+    )
     bind_host: str = Field(default="127.0.0.1", description="address the ports listen on; 0.0.0.0 in a pod")
     drain_file: Path | None = Field(
         default=None, description="while this file exists the process is draining; a pod's preStop makes it"
@@ -40,43 +42,55 @@ class ProcessSettings(BaseModel):
         default=Path("/run/slipway/draining"),
         description="while this file says true, connections are closed after each answer; the operator's",
     )
-    admin_port: Port = Field(default=9100, description="health and metrics, never reachable from outside")
+    admin_port: Port = Field(default=9100, description="TCP port of health and metrics, never reachable from outside")
 
 
 class DatabaseSettings(BaseModel):
+    """Where the service's own database is."""
+
     database_url: Annotated[SecretStr, AfterValidator(_postgresql_url)] = Field(
         description="for example postgresql://user:password@host:5432/database"
     )
 
 
 class KafkaSettings(BaseModel):
+    """Where the brokers are, by which client they are reached, and who creates topics."""
+
     kafka_bootstrap_servers: str = Field(
         pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="for example broker-1:9092,broker-2:9092"
     )
     kafka_create_topics: bool = Field(
         default=True, description="create missing topics; false where Strimzi or Terraform owns them"
     )
-    kafka_topic_partitions: int = Field(default=6, ge=1, le=1000)
+    kafka_topic_partitions: int = Field(default=6, ge=1, le=1000, description="partitions of topics it creates")
     kafka_client: Literal["kafka-python", "confluent-kafka"] = Field(
         default="kafka-python", description="confluent-kafka is faster and needs the extra slipway-chassis[confluent]"
     )
 
 
 class DrainSettings(BaseModel):
+    """How long a process that answers calls goes on after SIGTERM."""
+
     graceful_timeout: int = Field(default=25, ge=1, le=600, description="seconds for what is in flight at stop")
 
 
 class HttpSettings(DrainSettings):
-    http_port: Port = 8000
-    http_threads: int = Field(default=8, ge=1, le=64)
-    max_body_bytes: int = Field(default=1024 * 1024, ge=1024, description="larger requests get 413")
+    """What the http process listens on and how much it takes from one client. Sizes in bytes, times in seconds."""
+
+    http_port: Port = Field(default=8000, description="TCP port of HTTP")
+    http_threads: int = Field(default=8, ge=1, le=64, description="requests that are answered at a time")
+    max_body_bytes: int = Field(default=1024 * 1024, ge=1024, description="bytes; larger requests get 413")
     read_timeout: int = Field(default=10, ge=1, le=600, description="seconds a client may pause while it sends")
 
 
 class GrpcSettings(DrainSettings):
-    grpc_port: Port = 8001
-    grpc_threads: int = Field(default=8, ge=1, le=64)
-    grpc_max_message_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
+    """What the grpc process listens on and how much it takes in one message."""
+
+    grpc_port: Port = Field(default=8001, description="TCP port of gRPC")
+    grpc_threads: int = Field(default=8, ge=1, le=64, description="calls that are answered at a time")
+    grpc_max_message_bytes: int = Field(
+        default=4 * 1024 * 1024, ge=1024, description="bytes of one message; larger ones get RESOURCE_EXHAUSTED"
+    )
 
 
 class AuthSettings(BaseModel):
@@ -89,7 +103,7 @@ class AuthSettings(BaseModel):
         pattern=r"^(https?://\S+)?$",
         description="where the issuer publishes its keys; default: AUTH_ISSUER/.well-known/jwks.json",
     )
-    auth_leeway_seconds: float = Field(default=30, ge=0, le=300, description="difference of clocks that is forgiven")
+    auth_leeway_seconds: float = Field(default=30, ge=0, le=300, description="allowed clock skew in seconds")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -99,33 +113,39 @@ class AuthSettings(BaseModel):
 
     @property
     def jwks_url(self) -> str:
+        """Where the keys are fetched from: as set, or where OpenID Connect Discovery expects them."""
         return self.auth_jwks_url or f"{self.auth_issuer.rstrip('/')}/.well-known/jwks.json"
 
 
 class TraceSettings(BaseModel):
+    """Where traces are sent (OTLP over HTTP), and how many of them. Without an endpoint none is recorded."""
+
     otel_exporter_otlp_endpoint: str = Field(
         default="", pattern=r"^(https?://\S+)?$", description="OpenTelemetry collector, for example http://otel:4318"
     )
-    trace_sample_ratio: float = Field(default=0.1, ge=0, le=1, description="share of new traces that are recorded")
+    trace_sample_ratio: float = Field(
+        default=0.1, ge=0, le=1, description="share of new traces that are recorded, from 0 to 1"
+    )
 
 
 class MachineSettings(BaseModel):
     """Where tools keep things on this machine; standard variables of the system."""
 
-    home: str = "/"
-    java_home: str = ""
-    path: str = ""
+    home: str = Field(default="/", description="the user's home folder")
+    java_home: str = Field(default="", description="folder of the Java that runs Kafka; default: the one on the PATH")
+    path: str = Field(default="", description="folders of commands")
     maven_mirror: str = Field(
         default="",
         pattern=r"^(https?://\S+)?$",
         description="where Kafka's jars come from, for example a company's mirror",
     )
     slipway_cache: str = Field(default="", description="folder for downloads and builds")
-    xdg_cache_home: str = ""
-    xdg_state_home: str = ""
+    xdg_cache_home: str = Field(default="", description="folder for caches; default: ~/.cache")
+    xdg_state_home: str = Field(default="", description="folder for data that outlives a run; default: ~/.local/state")
 
     @property
     def cache(self) -> Path:
+        """Where downloads and builds are kept: SLIPWAY_CACHE, else ``slipway`` in the user's folder for caches."""
         return Path(self.slipway_cache or Path(self.xdg_cache_home or Path(self.home) / ".cache") / "slipway")
 
 

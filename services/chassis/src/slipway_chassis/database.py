@@ -91,10 +91,12 @@ class Database:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     def ping(self) -> None:
+        """One statement there and back; DatabaseUnavailable when the server does not answer it."""
         with transient_as_unavailable(), self.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
+        """Closes the pooled connections. Those in use are closed when their transaction ends."""
         self.engine.dispose()
 
 
@@ -222,6 +224,9 @@ class Tables:
         self._seen = False
 
     def upgrade(self) -> str:
+        """Creates the tables that are missing, under a lock; tells in words what it did. DatabaseUnavailable when the
+        server does not answer.
+        """
         with transient_as_unavailable(), self._database.engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             for tables in self._sets:
@@ -234,6 +239,7 @@ class Tables:
         self.check()
 
     def check(self) -> None:
+        """Raises DatabaseUnavailable while a table is missing. Once all were seen it asks no more."""
         if self._seen:
             return
         with transient_as_unavailable(), self._database.engine.connect() as connection:

@@ -27,51 +27,57 @@ kafka-python's). Errors of third-party libraries are wrapped where they enter, w
 
 
 class ChassisError(Exception):
+    """The base of all of them. ``retriable``: the same call may succeed later."""
+
     retriable = False
 
 
 class ConfigurationError(ChassisError):
-    pass
+    """The environment or the declaration of the service is wrong; the message names what, and the cure."""
 
 
 class DependencyUnavailable(ChassisError):
+    """Something this process needs is away for now."""
+
     retriable = True
 
 
 class DatabaseUnavailable(DependencyUnavailable):
-    pass
+    """PostgreSQL does not answer, breaks off, is read-only for now, or its schema is older than this version needs."""
 
 
 class BrokerUnavailable(DependencyUnavailable):
-    pass
+    """No broker answers, a topic is missing, or what a broker answers leaves open what was asked."""
 
 
 class UpstreamUnavailable(DependencyUnavailable):
-    pass
+    """Another service gave no answer in time, or said that it can't: 502, 503, 504 (gRPC: UNAVAILABLE,
+    DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED).
+    """
 
 
 class KeysUnavailable(DependencyUnavailable):
-    pass
+    """The issuer's signing keys could not be fetched, or what it published is no key set."""
 
 
 class NotTried(DependencyUnavailable):
-    pass
+    """Refused on this side, before the call: it says nothing about the other side."""
 
 
 class CircuitOpen(NotTried):
-    pass
+    """The breaker of the dependency is open; the message says in how many seconds it is tried again."""
 
 
 class BulkheadFull(NotTried):
-    pass
+    """As many calls to the dependency as allowed are under way."""
 
 
 class UnusableAnswer(ChassisError):
-    pass
+    """Another service answered with what is not JSON, too large, or not what it promised."""
 
 
 class DeadlineExceeded(ChassisError):
-    pass
+    """The time that the caller gave is over."""
 
 
 class InvalidToken(ChassisError):
@@ -83,30 +89,36 @@ class InvalidToken(ChassisError):
 
 
 class ScopeMissing(ChassisError):
-    pass
+    """The token is good and lacks a scope that the operation asks for."""
 
 
 class PublishFailed(ChassisError):
+    """The broker refused one event; given per record, not raised."""
+
     def __init__(self, message: str, *, retriable: bool) -> None:
         super().__init__(message)
         self.retriable = retriable
 
 
 class InvalidEvent(ChassisError):
+    """A record that can never be processed; ``reason`` is one word, for dead letters and metrics."""
+
     reason = "invalid"  # what dead letters and metrics call it
 
 
 class UnknownEventVersion(InvalidEvent):
+    """The consumer knows the event's type, in other versions."""
+
     reason = "unknown_version"
 
 
 class UnreadableContracts(ChassisError):
-    pass
+    """The files of a version's contracts are missing, too large, or not what their digests say."""
 
 
 class LoopEnded(ChassisError):
-    pass
+    """One loop of a worker ended by itself. The process ends with it, since half a worker would look healthy."""
 
 
 class EmbeddedError(ChassisError):
-    pass
+    """PostgreSQL or Kafka could not be started as a child process; the message says the cure."""

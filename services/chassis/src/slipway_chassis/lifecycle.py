@@ -32,10 +32,12 @@ class Stop:
         self._event.set()
 
     def request(self) -> None:
+        """Asks the loops to end; as SIGTERM does."""
         self._event.set()
 
     @property
     def requested(self) -> bool:
+        """Whether a stop was requested; it stays so."""
         return self._event.is_set()
 
     def wait(self, seconds: float | None = None) -> bool:

@@ -94,6 +94,7 @@ class Service:
 
     @property
     def has_database(self) -> bool:
+        """Whether it keeps data: it then has a ``migrate`` process and needs DATABASE_URL."""
         return self.package is not None or self.tables is not None
 
     def processes(self) -> list[str]:

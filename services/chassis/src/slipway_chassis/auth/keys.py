@@ -46,6 +46,8 @@ Fetch = Callable[[], tuple[bytes, float | None]]
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
+    """Public keys by their id; ``refresh_at``: when to fetch them again, by the clock of ``Keys``, in seconds."""
+
     keys: Mapping[str, PublicKey]
     refresh_at: float
 
@@ -63,9 +65,11 @@ class Keys:
         self._stopped = threading.Event()
 
     def start(self) -> None:
+        """Fetches the set now and again before it grows too old, in a daemon thread. Call it after a fork."""
         threading.Thread(target=self._refresh, name="jwks", daemon=True).start()
 
     def close(self) -> None:
+        """Ends the thread, after the fetch under way. Keys that were fetched stay usable."""
         self._stopped.set()
 
     def known(self, kid: str) -> bool:

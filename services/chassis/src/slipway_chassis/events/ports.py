@@ -29,11 +29,14 @@ class Record(NamedTuple):
 
 
 class Publisher(Protocol):
+    """Sends records to the broker, in order per key."""
+
     def publish(self, records: Sequence[Record]) -> list[PublishFailed | None]:
         """Sends the records and waits; per record None (acknowledged by all replicas) or why not."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Waits some seconds for what is under way, and disconnects."""
 
 
 Partition = tuple[str, int]

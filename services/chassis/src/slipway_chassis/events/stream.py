@@ -46,6 +46,7 @@ class Stream:
     events: Mapping[str, type[Any]]
 
     def type_of(self, event: object) -> str:
+        """The event's type on the wire; InvalidEvent when its class is none of the stream's."""
         for name, event_class in self.events.items():
             if type(event) is event_class:
                 return name
@@ -65,6 +66,7 @@ class Envelope:
     traceparent: str | None = None
 
     def headers(self) -> tuple[tuple[str, bytes], ...]:
+        """As Kafka headers, in CloudEvents' binary mode: ``ce_id``, ``ce_type``, …, ``traceparent``."""
         return wire_headers(
             event_id=str(self.id),
             kind=self.type,

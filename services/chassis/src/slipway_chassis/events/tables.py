@@ -88,6 +88,7 @@ def create_v1(connection: Connection) -> None:
 
 
 def drop_v1(connection: Connection) -> None:
+    """Takes ``create_v1`` back, with all events that are not sent yet."""
     metadata.drop_all(connection, tables=[outbox, inbox])
 
 
@@ -97,4 +98,5 @@ def create_v2(connection: Connection) -> None:
 
 
 def drop_v2(connection: Connection) -> None:
+    """Takes ``create_v2`` back, with the answers that repeated requests would get."""
     metadata.drop_all(connection, tables=[parked_keys, idempotency_keys])

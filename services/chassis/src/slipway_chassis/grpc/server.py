@@ -43,6 +43,7 @@ class GrpcService:
 
     @property
     def name(self) -> str:
+        """The full name with its package, such as ``inventory.v1.Inventory``."""
         return str(self.descriptor.full_name)
 
     def scopes_by_path(self) -> dict[str, frozenset[str]]:
@@ -87,6 +88,9 @@ class GrpcServer:
         self._names = ["", *names]
 
     def start(self, host: str, port: int) -> int:
+        """Listens and serves; returns the port, which is a free one for ``port`` 0. RuntimeError when it can't be
+        bound.
+        """
         bound = int(self._server.add_insecure_port(f"{host}:{port}"))
         self._server.start()
         self.serving(ready=True)
@@ -99,5 +103,8 @@ class GrpcServer:
             self._health.set(name, status)
 
     def drain(self, seconds: float) -> None:
+        """Not serving, for good; no new calls, and those in flight have ``seconds`` to finish. Returns when all is
+        over.
+        """
         self._health.enter_graceful_shutdown()
         self._server.stop(seconds).wait(seconds + 1)

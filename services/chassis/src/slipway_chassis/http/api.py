@@ -95,18 +95,23 @@ class Api:
         self.operations: list[Operation] = []
 
     def get(self, rule: str, **options: Any) -> Callable[[HandlerT], HandlerT]:
+        """Registers a handler of GET; ``options`` as for ``route``."""
         return self.route("GET", rule, **options)
 
     def post(self, rule: str, *, status: int = 201, **options: Any) -> Callable[[HandlerT], HandlerT]:
+        """Registers a handler of POST, which answers 201 unless told otherwise; ``options`` as for ``route``."""
         return self.route("POST", rule, status=status, **options)
 
     def put(self, rule: str, **options: Any) -> Callable[[HandlerT], HandlerT]:
+        """Registers a handler of PUT; ``options`` as for ``route``."""
         return self.route("PUT", rule, **options)
 
     def patch(self, rule: str, **options: Any) -> Callable[[HandlerT], HandlerT]:
+        """Registers a handler of PATCH; ``options`` as for ``route``."""
         return self.route("PATCH", rule, **options)
 
     def delete(self, rule: str, **options: Any) -> Callable[[HandlerT], HandlerT]:
+        """Registers a handler of DELETE; ``options`` as for ``route``."""
         return self.route("DELETE", rule, **options)
 
     def route(

@@ -40,6 +40,7 @@ class Answer:
     body: bytes
 
     def json(self) -> Any:
+        """The body as JSON; UnusableAnswer when it is none."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
@@ -49,6 +50,15 @@ class Answer:
 class HttpClient:
     """One per service that is called. An error status is an answer; UpstreamUnavailable is raised when there
     is none, or a 502, 503 or 504. GET, PUT, DELETE and what carries an Idempotency-Key are tried again.
+
+    Attributes:
+        name: of the service, in metrics, traces and errors.
+        base_url: what paths are appended to.
+        timeout: seconds for one try, answer included; less where the caller's deadline ends before.
+        connect_timeout: seconds of it for connecting.
+        largest_body: bytes of an answer; UnusableAnswer for more.
+        connections: that are kept for further requests; there may be more at a time.
+        guard: breaker, retry and bulkhead; one with their defaults where none is given.
     """
 
     def __init__(
@@ -71,9 +81,11 @@ class HttpClient:
         self._pool = urllib3.PoolManager(retries=False, maxsize=connections, block=False)
 
     def get(self, path: str, *, headers: Mapping[str, str] = {}) -> Answer:
+        """``request`` with GET."""
         return self.request("GET", path, headers=headers)
 
     def post(self, path: str, body: object, *, headers: Mapping[str, str] = {}) -> Answer:
+        """``request`` with POST and a JSON body. It is tried again only with an Idempotency-Key among ``headers``."""
         return self.request("POST", path, body=body, headers=headers)
 
     def request(
@@ -130,4 +142,5 @@ class HttpClient:
         return Answer(answer.status, answer.headers, read)
 
     def close(self) -> None:
+        """Closes the connections that wait for a request."""
         self._pool.clear()

@@ -39,6 +39,7 @@ class Request:
         self.status = "500"
 
     def answer(self, status: str, headers: list[tuple[str, str]], *rest: object) -> object:
+        """WSGI's start_response: notes the status and adds the request id."""
         self.status = status[:3]
         headers.append(("X-Request-Id", self.request_id))
         return self.start_response(status, headers, *rest)  # type: ignore[arg-type]
@@ -59,6 +60,8 @@ def current_principal() -> Principal | None:
 
 
 class Edge:
+    """One WSGI layer around the application: request id, trace, deadline, metrics and access log (ADR 5)."""
+
     def __init__(self, inner: WSGIApplication, metrics: RequestMetrics) -> None:
         self._inner = inner
         self._metrics = metrics

@@ -51,6 +51,7 @@ class Problem(Exception):  # RFC 9457's word
         self.headers = headers
 
     def response(self) -> Response:
+        """As application/problem+json; only while a request is answered, whose path it names."""
         body, _ = problem_json(self.status, self.detail, instance=request.path, errors=self.errors)
         return Response(body, self.status.value, self.headers, content_type="application/problem+json")
 

@@ -38,6 +38,8 @@ T = TypeVar("T")
 
 
 class State(Enum):
+    """Of a circuit: calls pass, one call probes, or all are refused (Nygard, "Release It!")."""
+
     CLOSED = "closed"
     HALF_OPEN = "half-open"
     OPEN = "open"
@@ -60,7 +62,15 @@ def breaker_states() -> dict[str, str]:
 
 
 class Breaker:
-    """``counts`` says which errors are the other side's fault; the rest are answers, and answers are fine."""
+    """Use it as a decorator, by ``call``, or as a block by ``guarding``.
+
+    Attributes:
+        name: of the dependency; it stands in metrics, in ``/readyz`` and in the text of CircuitOpen.
+        failure_threshold: so many failures in a row open the circuit.
+        reset_timeout: seconds that it stays open before one call may probe.
+        counts: which errors are the other side's fault; the rest are answers, and answers are fine.
+        clock: gives seconds; for tests.
+    """
 
     def __init__(
         self,
@@ -88,6 +98,7 @@ class Breaker:
 
     @property
     def state(self) -> State:
+        """As the last call left it: an open circuit becomes half-open with the first call after ``reset_timeout``."""
         return self._state
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
@@ -110,6 +121,9 @@ class Breaker:
 
     @contextmanager
     def guarding(self) -> Iterator[None]:
+        """The call as a block. CircuitOpen before it begins while the circuit is open; what the block raises is counted
+        (see ``counts``) and goes on. DeadlineExceeded counts as neither success nor failure.
+        """
         period = self._enter()
         try:
             yield

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class Bulkhead:
-    """``wait_seconds``: how long a call may wait for its turn."""
+    """``most``: calls at a time. ``wait_seconds``: how long a further one may wait for its turn."""
 
     def __init__(self, name: str, *, most: int = 32, wait_seconds: float = 0.05) -> None:
         self.name = name
@@ -48,6 +48,9 @@ class Bulkhead:
 
     @contextmanager
     def entering(self) -> Iterator[None]:
+        """The call as a block; BulkheadFull when no place came free within ``wait_seconds``, DeadlineExceeded when the
+        caller's time is over before.
+        """
         if not self._places.acquire(timeout=deadline.timeout(self._wait) if self._wait else 0):
             REJECTED.labels(self.name).inc()
             raise BulkheadFull(f"{self.name}: {self._most} calls are under way already")

@@ -41,10 +41,12 @@ class RetryBudget:
         self._lock = threading.Lock()
 
     def earn(self) -> None:
+        """To be called once per first try."""
         with self._lock:
             self._earned = min(self._most, self._earned + 1)
 
     def take(self) -> bool:
+        """Whether one retry is paid for; takes it from the budget."""
         with self._lock:
             if self._earned < self._parts:
                 return False
@@ -58,7 +60,15 @@ def is_retriable(error: BaseException) -> bool:
 
 
 class Retry:
-    """Tries again what failed with a retriable error. Only for calls that may safely run twice."""
+    """Tries again what failed with a retriable error. Only for calls that may safely run twice.
+
+    Attributes:
+        attempts: tries in all, the first included.
+        base_seconds: the first pause is a random time of at most this, each further one of at most twice the former.
+        most_seconds: no pause is longer.
+        budget: shared by those who call the same dependency; its own where none is given.
+        sleep: for tests.
+    """
 
     def __init__(
         self,
@@ -84,6 +94,9 @@ class Retry:
         return retrying
 
     def call(self, function: Callable[[], T]) -> T:
+        """The function's result. It is called again after errors whose ``retriable`` is true, as often as ``attempts``,
+        the budget and the caller's deadline allow; then its last error is raised as it is.
+        """
         self.budget.earn()
         retrying = Retrying(wait=self._wait, stop=self._stop, retry=self._failed, reraise=True, **self._options)
         return retrying(function)

@@ -35,11 +35,14 @@ class Recording(Protocol):
     """A span that is being recorded."""
 
     @property
-    def traceparent(self) -> str: ...
+    def traceparent(self) -> str:
+        """The span's id as W3C traceparent, for calls and events of this piece of work."""
 
-    def end(self, *, error: BaseException | None) -> None: ...
+    def end(self, *, error: BaseException | None) -> None:
+        """The work is over, and whether it failed."""
 
-    def put(self, name: str, value: str | int) -> None: ...
+    def put(self, name: str, value: str | int) -> None:
+        """Adds an attribute; names follow OpenTelemetry's semantic conventions."""
 
 
 class Recorder(Protocol):
@@ -47,7 +50,8 @@ class Recorder(Protocol):
 
     ratio: float
 
-    def begin(self, name: str, kind: str, parent: str | None) -> Recording: ...
+    def begin(self, name: str, kind: str, parent: str | None) -> Recording:
+        """Begins a span; ``kind`` as for ``span``, ``parent`` a valid traceparent, or None for a new trace."""
 
 
 class _Process:
@@ -57,6 +61,7 @@ class _Process:
 
 
 def record_with(recorder: Recorder | None) -> None:
+    """Sets the recorder of this process; None: ids travel and nothing is recorded."""
     _Process.recorder = recorder
 
 
@@ -66,10 +71,12 @@ def reseed() -> None:
 
 
 def current_traceparent() -> str | None:
+    """The traceparent of the work in hand; None outside of any ``span``."""
     return _traceparent.get()
 
 
 def current_request_id() -> str | None:
+    """The id of the request in hand; None outside of one."""
     return _request_id.get()
 
 
@@ -86,6 +93,7 @@ def begin_request(given: str | None) -> tuple[str, Token[str | None]]:
 
 
 def end_request(token: Token[str | None]) -> None:
+    """Ends what ``begin_request`` began; ``token`` is the one it gave."""
     _request_id.reset(token)
 
 
@@ -138,6 +146,7 @@ class OpenSpan:
             self._recording.put(name, value)
 
     def close(self, error: BaseException | None = None) -> None:
+        """Ends the span, in the context in which it was opened. ``error``: what the work failed with."""
         _traceparent.reset(self._token)
         if self._recording:
             self._recording.end(error=error)

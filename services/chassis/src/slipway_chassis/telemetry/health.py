@@ -43,6 +43,7 @@ class Health:
 
     @property
     def draining(self) -> bool:
+        """Whether the process is on its way out: it finishes what it has and must get nothing new."""
         if any(sign() for sign in self._signs):
             return True
         return self.drain_file is not None and self.drain_file.exists()

@@ -56,6 +56,9 @@ def patiently(base_url: str, method: str, path: str, patience: float) -> str | E
 
 
 def main(arguments: Sequence[str], patience: float = PATIENCE_SECONDS) -> int:
+    """Asks each question (``METHOD PATH STATUS``) of the URL in front and prints what came; returns the exit code, 1 if
+    an answer was another one, or none came within ``patience`` seconds.
+    """
     base_url, *questions = arguments
     wrong = 0
     for question in questions:

@@ -8,6 +8,8 @@
 
 
 class Clock:
+    """Called it gives ``now``, in seconds: what the chassis takes as ``clock``."""
+
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
 
@@ -15,4 +17,5 @@ class Clock:
         return self.now
 
     def advance(self, seconds: float) -> None:
+        """Moves it forward."""
         self.now += seconds

@@ -50,6 +50,7 @@ class FakeIssuer:
 
     @property
     def signing_key(self) -> ECKey:
+        """The private key that signs now; the one before and the one to come are published beside it."""
         return self._keys[1]
 
     def token(
@@ -79,6 +80,7 @@ class FakeIssuer:
         return jws.serialize_compact(protected, json.dumps(payload), key, algorithms=["ES256", "EdDSA"])
 
     def key_set(self) -> dict[str, Any]:
+        """The public keys as a JWKS (RFC 7517)."""
         with self._lock:
             return {"keys": [key.as_dict(private=False) for key in self._keys]}
 
@@ -114,6 +116,7 @@ class FakeIssuer:
         return self
 
     def stop(self) -> None:
+        """Ends the server that ``start`` began; without one it does nothing."""
         if self._server:
             self._server.shutdown()
             self._server.server_close()
