@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from slipway_operator.kubectl import adopting
-from slipway_operator.kubectl.adoption import KubectlObjects
+from slipway_operator.kubectl import adoption
+from slipway_operator.kubectl.cluster import Cluster as Asked
+from slipway_operator.kubectl.cluster import Target
 from slipway_operator.kubectl.errors import NotPossible
 from slipway_operator.runtimes.kubernetes.api.kinds import (
     ADOPTED_LABEL,
@@ -131,7 +132,7 @@ async def slow_ones(world, *, let_go):
 
 
 async def people(cluster, world, do):
-    objects = KubectlObjects([f"--kubeconfig={cluster.kubeconfig}"], world.namespace)
+    objects = Asked(Target(namespace=world.namespace, kubeconfig=str(cluster.kubeconfig)), print)
     return await asyncio.to_thread(do, objects, "orders")
 
 
@@ -149,7 +150,7 @@ def test_a_first_version_takes_over_and_gives_back(cluster):
         async with shop(cluster, "adopted") as world, world.operator() as operator:
             await install(world)
             async with watched(world):
-                await people(cluster, world, adopting.adopt)
+                await people(cluster, world, adoption.adopt)
                 await world.want(wanted())
                 await world.until_active(wanted())
                 version = hash_of(wanted())
@@ -157,15 +158,15 @@ def test_a_first_version_takes_over_and_gives_back(cluster):
                 assert operator.switches == [version]
                 assert await consumers(world) == {version}
                 with pytest.raises(NotPossible, match="managed already"):
-                    await people(cluster, world, adopting.adopt)
+                    await people(cluster, world, adoption.adopt)
 
                 answered = await answering(world)
-                await people(cluster, world, adopting.orphan)
+                await people(cluster, world, adoption.orphan)
 
                 assert await answering(world) == answered
             await is_given_back(world, version)
             with pytest.raises(NotPossible, match=r"orders-[a-z]+ is not there"):
-                await people(cluster, world, adopting.clean)
+                await people(cluster, world, adoption.clean)
 
     asyncio.run(story())
 
@@ -198,7 +199,7 @@ def test_a_first_version_never_has_fewer_pods_than_those_it_takes_over_from(clus
     async def story():
         async with shop(cluster, "sizes") as world, world.operator() as operator:
             await install(world)
-            await people(cluster, world, adopting.adopt)
+            await people(cluster, world, adoption.adopt)
             await world.want(wanted(replicas=1))
             async with watched(world), asyncio.timeout(60):
                 while not operator.switches:
@@ -215,7 +216,7 @@ def test_a_first_version_that_fails_changes_nothing(cluster):
         async with shop(cluster, "failing") as world, world.operator() as operator:
             await install(world)
             before = await answering(world)
-            await people(cluster, world, adopting.adopt)
+            await people(cluster, world, adoption.adopt)
             world.answers.status = 500
             gate = {"name": "smoke", "type": "http", "http": {"path": "/"}, "intervalSeconds": 1, "timeoutSeconds": 2}
             await world.want(wanted(gates=[gate]))
@@ -228,7 +229,7 @@ def test_a_first_version_that_fails_changes_nothing(cluster):
             owned = await world.client.get(DEPLOYMENT, "failing", "orders-http")
             assert owned["metadata"]["ownerReferences"][0]["kind"] == "Microservice", "it goes with the Microservice"
             with pytest.raises(NotPossible, match="is Failed: take it back when it is Released"):
-                await people(cluster, world, adopting.orphan)
+                await people(cluster, world, adoption.orphan)
 
     asyncio.run(story())
 
@@ -241,9 +242,9 @@ def test_what_is_not_there_is_told(cluster):
     async def story():
         async with shop(cluster, "nothing") as world:
             for do, words in (
-                (adopting.adopt, "a first install needs no adoption"),
-                (adopting.orphan, "there is no Microservice orders"),
-                (adopting.clean, "nothing of orders is left"),
+                (adoption.adopt, "a first install needs no adoption"),
+                (adoption.orphan, "there is no Microservice orders"),
+                (adoption.clean, "nothing of orders is left"),
             ):
                 with pytest.raises(NotPossible, match=words):
                     await people(cluster, world, do)
@@ -255,10 +256,10 @@ def test_adoption_is_undone_where_there_is_no_microservice(cluster):
     async def story():
         async with shop(cluster, "undone") as world:
             await install(world)
-            await people(cluster, world, adopting.adopt)
+            await people(cluster, world, adoption.adopt)
             assert await names(world, DEPLOYMENT, ADOPTED_LABEL) == {"orders-http", "orders-consumer"}
 
-            await people(cluster, world, adopting.orphan)
+            await people(cluster, world, adoption.orphan)
 
             for kind in (DEPLOYMENT, SERVICE):
                 for each in await world.client.list(kind, "undone"):

@@ -323,7 +323,7 @@ def test_a_cluster_without_the_operators_kinds_is_told_what_to_install(tmp_path)
         kubeconfig = tmp_path / "kubeconfig"
         kubeconfig.write_text(KUBECONFIG.format(server=f"https://127.0.0.1:{server.port}", token="for-this-test-alone"))
         terminal = Terminal(kubeconfig, "default")
-        for words in (("get",), ("status", "orders"), ("promote", "orders")):
+        for words in (("get",), *((verb, "orders") for verb in ("status", "promote", "adopt", "orphan"))):
             said = await terminal.says(*words, code=1)
             assert said.startswith("error: the cluster does not know Microservices: install the operator's chart")
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from joserfc.jwk import ECKey
 
 from slipway_chassis.testing.plugin import eventually
-from slipway_operator.kubectl.adoption import adopt, orphan
+from slipway_operator.kubectl.adoption_commands import adopt, orphan
 from support.kind import commands
 from support.kind.commands import CONTEXT, run
 from support.repository import ROOT

@@ -1,104 +1,219 @@
-"""``kubectl slipway adopt`` and ``orphan``: a service changes hands between a chart and the operator."""
+"""From Deployments that a chart made to a Microservice and back, with no request lost: what is marked and what goes.
 
-import json
-import shutil
-import subprocess
-from collections.abc import Sequence
+There   ``adopt`` marks the live Services and Deployments; ``helm upgrade --set release.managed=true`` leaves what is
+        marked; the operator takes it over when its first version is ready.
+Back    ``orphan`` takes the Microservice away from its Services and its active version, which go on answering;
+        ``helm upgrade --set release.managed=false`` makes the chart's own; ``clean`` removes what is left.
 
-import click
+Every function may be interrupted and begun again. Nothing here reads or writes a pod.
+"""
 
-from ..errors import AccessUnknown, Refused, Unreachable
-from . import adopting
-from .adopting import Manifest
-from .arguments import cluster_options, service_argument, target_of
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
-_PATIENCE_SECONDS = 120  # of one kubectl: deleting waits for what is deleted
+from ..runtimes.kubernetes.api.kinds import (
+    ADOPTED_LABEL,
+    COMPONENT_LABEL,
+    ROLE_LABEL,
+    SERVICE_LABEL,
+    SERVING_LABEL,
+    VERSION_LABEL,
+)
+from ..spec.fields import COMPONENTS, GROUP
+from .errors import NotPossible
+
+Manifest = dict[str, Any]
+
+MICROSERVICE = f"microservices.{GROUP}"
+DEPLOYMENT = "deployments.apps"
+SERVICE = "services"
+# All that the operator made of a service; in this order it goes, once it belongs to nobody.
+LEFT = (SERVICE, DEPLOYMENT, "poddisruptionbudgets.policy", "jobs.batch", f"serviceversions.{GROUP}")
+ORPHANED_LABEL = f"{GROUP}/orphaned"
+KEEP = "helm.sh/resource-policy"
+_CHART_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component")
+_MANAGED_BY = "app.kubernetes.io/managed-by"
 
 
-class KubectlObjects:
-    """Asked by kubectl itself, so that contexts and credentials are those people set up."""
+class Objects(Protocol):
+    """The objects of one namespace, with the rights of the person who asks."""
 
-    def __init__(self, flags: Sequence[str], namespace: str | None = None) -> None:
-        self._flags = list(flags)
-        self.namespace = namespace or self._namespace()
+    @property
+    def namespace(self) -> str: ...
 
-    def get(self, kind: str, name: str) -> Manifest | None:
-        text = self._run("get", kind, name, "--ignore-not-found", "--output=json")
-        found: Manifest | None = json.loads(text) if text.strip() else None
-        return found
+    def get(self, kind: str, name: str) -> Manifest | None: ...
 
-    def list(self, kind: str, selector: str) -> list[Manifest]:
-        items: list[Manifest] = json.loads(self._run("get", kind, f"--selector={selector}", "--output=json"))["items"]
-        return items
+    def select(self, kind: str, selector: str) -> list[Manifest]: ...
 
-    def patch(self, kind: str, name: str, patch: Manifest) -> None:
-        self._run(
-            "patch", kind, name, "--type=merge", f"--patch={json.dumps(patch)}", "--field-manager=kubectl-slipway"
-        )
+    def patch(self, kind: str, name: str, patch: Manifest) -> Manifest:
+        """JSON merge patch."""
 
     def delete(self, kind: str, name: str, *, orphan: bool = False) -> None:
-        cascade = "orphan" if orphan else "background"
-        self._run("delete", kind, name, f"--cascade={cascade}", "--ignore-not-found", "--wait=true")
-
-    def _namespace(self) -> str:
-        return self._kubectl(["config", "view", "--minify", "--output=jsonpath={..namespace}"]).strip() or "default"
-
-    def _run(self, *arguments: str) -> str:
-        return self._kubectl([*arguments, f"--namespace={self.namespace}"])
-
-    def _kubectl(self, arguments: Sequence[str]) -> str:
-        executable = shutil.which("kubectl")
-        if executable is None:
-            raise AccessUnknown("kubectl was not found in PATH: kubectl slipway asks the cluster through it")
-        try:
-            done = subprocess.run(
-                [executable, *arguments, *self._flags],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_PATIENCE_SECONDS,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise Unreachable(f"kubectl {arguments[0]} did not end within {_PATIENCE_SECONDS} s") from None
-        if done.returncode:
-            said = done.stderr.strip().splitlines()
-            raise Refused(said[-1] if said else "kubectl failed and said nothing")
-        return done.stdout
+        """Waits until it is gone. ``orphan``: what it owns stays, and belongs to nobody."""
 
 
-def _objects(context: click.Context) -> KubectlObjects:
-    target = target_of(context)
-    return KubectlObjects([each for each in target.flags() if not each.startswith("--namespace")], target.namespace)
+# --- there
+def adopt(objects: Objects, name: str) -> list[str]:
+    """What was done, in sentences."""
+    if objects.get(MICROSERVICE, name):
+        raise NotPossible(f"{name} is managed already: there is a Microservice of that name")
+    found = list(_of_the_chart(objects, name))
+    if not any(kind == SERVICE for kind, _ in found):
+        raise NotPossible(
+            f"there is no Service {name} in namespace {objects.namespace}: a first install needs no adoption"
+        )
+    for kind, manifest in found:
+        labels = {SERVICE_LABEL: name} | ({ADOPTED_LABEL: "true"} if kind == DEPLOYMENT else {})
+        marks = {"metadata": {"labels": labels, "annotations": {KEEP: "keep"}}}
+        objects.patch(kind, manifest["metadata"]["name"], marks)
+    release = _release_of(found[0][1])
+    return [
+        f"{len(found)} objects of {name} stay when the chart gives them up",
+        _upgrade(objects, release, "true"),
+    ]
 
 
-@click.command(short_help="Let the operator take a service over from its chart.")
-@service_argument
-@cluster_options
-@click.pass_context
-def adopt(context: click.Context, name: str) -> None:
-    """Let the operator take NAME over from its chart, with no request lost.
-
-    The chart's Deployments and Services are marked; then upgrade the release with release.managed=true.
-
-    \b
-    Example:
-      kubectl slipway adopt shop-orders
-    """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
-    for line in adopting.adopt(_objects(context), name):
-        click.echo(line)
+def _of_the_chart(objects: Objects, name: str) -> Iterator[tuple[str, Manifest]]:
+    """Services first, so that a Deployment is never kept without the Service that finds its pods."""
+    wanted = [(SERVICE, name), (SERVICE, f"{name}-pods"), *((DEPLOYMENT, f"{name}-{each}") for each in COMPONENTS)]
+    for kind, full in wanted:
+        manifest = objects.get(kind, full)
+        if manifest:
+            yield kind, manifest
 
 
-@click.command(short_help="Give a service back to its chart.")
-@service_argument
-@click.option("--clean", is_flag=True, help="Remove what is left of it, once the chart's own pods answer.")
-@cluster_options
-@click.pass_context
-def orphan(context: click.Context, name: str, *, clean: bool) -> None:
-    """Give NAME back to its chart, with no request lost; or undo adopt.
+# --- back
+def orphan(objects: Objects, name: str) -> list[str]:
+    microservice = objects.get(MICROSERVICE, name)
+    if microservice:
+        _at_rest(microservice, name)
+    elif not _begun(objects, name):
+        return _not_adopted(objects, name)
+    version = _active(objects, name)
+    staying = objects.select(DEPLOYMENT, f"{SERVICE_LABEL}={name},{VERSION_LABEL}={version}")
+    if not staying:
+        raise NotPossible(f"the active version {version} of {name} has no Deployment")
+    for each in staying:
+        objects.patch(DEPLOYMENT, each["metadata"]["name"], {"metadata": {"labels": {ORPHANED_LABEL: "true"}}})
+    if microservice:
+        objects.delete(MICROSERVICE, name, orphan=True)
+    components = {each["metadata"]["labels"][COMPONENT_LABEL]: each for each in staying}
+    handed = [_hand_to_helm(objects, full, components[each]) for each, full in _faces(name) if each in components]
+    _remove(objects, name, keep={*handed, *(each["metadata"]["name"] for each in staying)})
+    release = _release_of(staying[0]["spec"]["template"])
+    return [
+        f"version {version} of {name} goes on answering, and the operator has no part in it any more",
+        _upgrade(objects, release, "false"),
+        f"and then: kubectl slipway orphan {name} --clean -n {objects.namespace}",
+    ]
 
-    \b
-    Example:
-      kubectl slipway orphan shop-orders
-      helm upgrade shop CHART --reset-then-reuse-values --set orders.release.managed=false
-      kubectl slipway orphan shop-orders --clean
-    """  # noqa: D301
-    do = adopting.clean if clean else adopting.orphan
-    for line in do(_objects(context), name):
-        click.echo(line)
+
+def _at_rest(microservice: Manifest, name: str) -> None:
+    status = microservice.get("status") or {}
+    seen = status.get("observedGeneration") == microservice["metadata"]["generation"]
+    if status.get("phase") != "Released" or not seen:
+        phase = status.get("phase", "Pending") if seen else "not looked at yet"
+        raise NotPossible(f"{name} is {phase}: take it back when it is Released, so that one version alone answers")
+
+
+def _begun(objects: Objects, name: str) -> bool:
+    """A former run of this command ended between two steps."""
+    return bool(objects.select(DEPLOYMENT, f"{SERVICE_LABEL}={name},{ORPHANED_LABEL}"))
+
+
+def _not_adopted(objects: Objects, name: str) -> list[str]:
+    marked = [
+        (kind, each) for kind in (DEPLOYMENT, SERVICE) for each in objects.select(kind, f"{SERVICE_LABEL}={name}")
+    ]
+    if not marked:
+        raise NotPossible(f"there is no Microservice {name} in namespace {objects.namespace}")
+    for kind, each in marked:
+        unmarked = {"labels": {SERVICE_LABEL: None, ADOPTED_LABEL: None}, "annotations": {KEEP: None}}
+        objects.patch(kind, each["metadata"]["name"], {"metadata": unmarked})
+    return [f"{name} is not adopted any more: its chart goes on with it"]
+
+
+def _faces(name: str) -> tuple[tuple[str, str], ...]:
+    """Which component answers behind which Service, as the chart names them."""
+    return ("http", name), ("grpc", f"{name}-pods")
+
+
+def _active(objects: Objects, name: str) -> str:
+    """From the Services, since they are the truth, and the Microservice may be gone already."""
+    for _, full in _faces(name):
+        service = objects.get(SERVICE, full)
+        version = service["spec"].get("selector", {}).get(VERSION_LABEL) if service else None
+        if version:
+            return str(version)
+    marked = objects.select(DEPLOYMENT, f"{SERVICE_LABEL}={name},{ORPHANED_LABEL}")
+    if marked:
+        return str(marked[0]["metadata"]["labels"][VERSION_LABEL])
+    raise NotPossible(f"the Service of {name} selects no single version: wait until its release has ended")
+
+
+def _hand_to_helm(objects: Objects, service: str, deployment: Manifest) -> str:
+    """It selects by the chart's labels, which pods of the version have as well as those that the chart makes."""
+    template = deployment["spec"]["template"]
+    labels = template["metadata"]["labels"]
+    selector: dict[str, str | None] = dict.fromkeys((SERVICE_LABEL, SERVING_LABEL, VERSION_LABEL, COMPONENT_LABEL))
+    selector |= {name: labels[name] for name in _CHART_LABELS}
+    release = {"release-name": _release_of(template), "release-namespace": objects.namespace}
+    patch = {
+        "metadata": {
+            "labels": {SERVICE_LABEL: None, ROLE_LABEL: None, _MANAGED_BY: "Helm"},
+            "annotations": {KEEP: None, **{f"meta.helm.sh/{key}": value for key, value in release.items()}},
+        },
+        "spec": {"selector": selector},
+    }
+    objects.patch(SERVICE, service, patch)
+    return service
+
+
+def _remove(objects: Objects, name: str, *, keep: set[str]) -> None:
+    """The chart makes a budget and a Job of its own; records without a Microservice say nothing to anybody."""
+    for kind in LEFT:
+        for each in objects.select(kind, f"{SERVICE_LABEL}={name}"):
+            full = each["metadata"]["name"]
+            # A budget is called like the Service.
+            if kind not in {SERVICE, DEPLOYMENT} or full not in keep:
+                objects.delete(kind, full)
+
+
+def clean(objects: Objects, name: str) -> list[str]:
+    """Removes what ``orphan`` left, once the chart's own pods answer."""
+    left = objects.select(DEPLOYMENT, f"{SERVICE_LABEL}={name},{ORPHANED_LABEL}")
+    if not left:
+        raise NotPossible(f"nothing of {name} is left to remove in namespace {objects.namespace}")
+    if objects.get(MICROSERVICE, name):
+        raise NotPossible(f"{name} is managed again: the operator goes on with its version")
+    for each in left:
+        component = each["metadata"]["labels"][COMPONENT_LABEL]
+        own = objects.get(DEPLOYMENT, f"{name}-{component}")
+        missing = _not_available(own)
+        if missing:
+            raise NotPossible(f"the chart's own Deployment {name}-{component} {missing}, so nothing is removed yet")
+    for each in left:
+        objects.delete(DEPLOYMENT, each["metadata"]["name"])
+    return [f"{_counted(left)} of the former version removed; {name} is the chart's alone"]
+
+
+def _not_available(deployment: Manifest | None) -> str:
+    if deployment is None:
+        return "is not there"
+    status, wanted = deployment.get("status") or {}, deployment["spec"].get("replicas", 1)
+    seen = status.get("observedGeneration") == deployment["metadata"]["generation"]
+    ready = min(status.get("availableReplicas", 0), status.get("updatedReplicas", 0)) if seen else 0
+    return "" if wanted and ready >= wanted else f"has {ready} of {wanted} pods available"
+
+
+def _release_of(manifest: Mapping[str, Any]) -> str:
+    return str(manifest["metadata"]["labels"].get("app.kubernetes.io/instance", "RELEASE"))
+
+
+def _upgrade(objects: Objects, release: str, managed: str) -> str:
+    command = f"helm -n {objects.namespace} upgrade {release} CHART --reset-then-reuse-values"
+    return f"now: {command} --set release.managed={managed} (in an umbrella chart: under the service's name)"
+
+
+def _counted(things: Sequence[Any]) -> str:
+    return f"{len(things)} Deployment" + ("s" if len(things) > 1 else "")

@@ -11,7 +11,7 @@ from click.shell_completion import get_completion_class
 
 from slipway_chassis.errors import ChassisError
 
-from .adoption import adopt, orphan
+from .adoption_commands import adopt, orphan
 from .arguments import cluster_options
 from .plan_verbs import plan
 from .verbs import abort, pause, promote, resume, retry, rollback

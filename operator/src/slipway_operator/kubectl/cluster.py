@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ SERVICE_LABEL = f"{GROUP}/microservice"
 REQUEST_SECONDS = 15
 PATIENCE_SECONDS = 30  # for one process: kubectl itself tries more than once
 SILENT_SECONDS = 3
+DELETE_SECONDS = 120  # what owns others is gone when they are, where a finalizer wants it so
+PAUSE_SECONDS = 0.5
 INSTALL = "install the operator's chart, which has them: helm install slipway-operator charts/operator"
 
 _NOISE = re.compile(r"^([EWIF]\d{4} |Warning: |Flag --)")
@@ -92,20 +95,36 @@ class Cluster:
         """For completion."""
         return self._run("get", kind, "--output=name").stdout.split()
 
+    def get(self, kind: str, name: str) -> Manifest | None:
+        """None: there is none of that name."""
+        return self._object("get", kind, name, "--ignore-not-found", "--output=json") or None
+
+    def select(self, kind: str, selector: str) -> list[Manifest]:
+        return self._object("get", kind, f"--selector={selector}", "--output=json").get("items") or []
+
+    @property
     def namespace(self) -> str:
-        if self.target.namespace:
-            return self.target.namespace
-        return self._run("config", "view", "--minify", "--output=jsonpath={..namespace}").stdout.strip() or "default"
+        """The one that was asked for, else that of the context; it is asked once."""
+        if not self.target.namespace:
+            found = self._run("config", "view", "--minify", "--output=jsonpath={..namespace}").stdout.strip()
+            self.target.namespace = found or "default"
+        return self.target.namespace
 
     # --- writing
-    def patch(self, name: str, namespace: str, patch: Manifest) -> Manifest:
-        """JSON merge patch of the spec; null removes a field."""
+    def patch(self, kind: str, name: str, patch: Manifest) -> Manifest:
+        """JSON merge patch; null removes a field."""
         flags = [f"--field-manager={MANAGER}", "--type=merge", f"--patch={json.dumps(patch)}", "--output=json"]
-        return self._object("patch", MICROSERVICES, name, *flags, f"--namespace={namespace}")
+        return self._object("patch", kind, name, *flags)
 
-    def patch_plan(self, name: str, patch: Manifest) -> None:
-        flags = [f"--field-manager={MANAGER}", "--type=merge", f"--patch={json.dumps(patch)}", "--output=json"]
-        self._object("patch", RELEASE_PLANS, name, *flags)
+    def delete(self, kind: str, name: str, *, orphan: bool = False) -> None:
+        """Until it is gone; Unreachable after DELETE_SECONDS. ``orphan``: what it owns stays, and belongs to nobody."""
+        cascade = "orphan" if orphan else "background"
+        self._run("delete", kind, name, f"--cascade={cascade}", "--ignore-not-found", "--wait=false")
+        ends = time.monotonic() + DELETE_SECONDS
+        while self.get(kind, name) is not None:
+            if time.monotonic() >= ends:
+                raise Unreachable(f"{kind} {name} is not gone after {DELETE_SECONDS} s: see its finalizers")
+            time.sleep(PAUSE_SECONDS)
 
     # --- kubectl
     def _list(self, kinds: Sequence[str], *flags: str, needs: str = "") -> tuple[list[Manifest], list[str]]:

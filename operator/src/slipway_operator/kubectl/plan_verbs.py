@@ -7,7 +7,7 @@ from datetime import timedelta
 import click
 
 from .arguments import Duration, PlanName, cluster_options, output_option, target_of
-from .cluster import Cluster
+from .cluster import RELEASE_PLANS, Cluster
 from .errors import NotPossible
 from .planned import PlanDecision, PlanPicture, abort_plan, plan_lines, plan_picture, promote_plan
 from .screen import Screen, data
@@ -101,7 +101,7 @@ def _decide(
     cluster = Cluster(target_of(context), screen.note)
     decision = decide(_look(cluster, name))
     if decision.patch:
-        cluster.patch_plan(name, dict(decision.patch))
+        cluster.patch(RELEASE_PLANS, name, dict(decision.patch))
     click.echo(clean(decision.said, 1200))
     if timeout is not None:
         _until_over(screen, cluster, name, timeout, wanted)

@@ -10,7 +10,7 @@ from ..errors import KubernetesError
 from ..spec.status import MicroserviceStatus
 from . import deciding
 from .arguments import Command, Duration, Version, cluster_options, service_argument, target_of
-from .cluster import Cluster
+from .cluster import MICROSERVICES, Cluster
 from .deciding import Decision
 from .errors import NotPossible
 from .picture import Picture
@@ -139,13 +139,13 @@ def _decide(
     decision = decide(picture)
     for warning in decision.warnings:
         screen.warn(warning)
-    written = cluster.patch(name, picture.namespace, decision.patch)
+    cluster.target.namespace = picture.namespace
+    written = cluster.patch(MICROSERVICES, name, decision.patch)
     screen.say(f"{name}: {decision.said}")
     for note in decision.notes:
         screen.note(note)
     if timeout is None:
         return
-    cluster.target.namespace = picture.namespace
     generation = int(written["metadata"]["generation"])
     try:
         with screen.progress() as tell:

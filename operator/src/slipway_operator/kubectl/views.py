@@ -48,7 +48,7 @@ def get(context: click.Context, name: str | None, output: str, *, everywhere: bo
     if output != "table":
         data(rows[0] if name else rows, output)
     elif not rows:
-        where = "any namespace" if everywhere else f"namespace {cluster.namespace()}"
+        where = "any namespace" if everywhere else f"namespace {cluster.namespace}"
         screen.note(f"no Microservices in {where}" + ("" if everywhere else ": kubectl slipway get -A lists all"))
     else:
         screen.table(*reports.service_table(rows, namespaces=everywhere))
