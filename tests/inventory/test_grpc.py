@@ -23,7 +23,7 @@ from slipway_chassis.auth.keys import Keys
 from slipway_chassis.config import GrpcSettings
 from slipway_chassis.events.tables import outbox
 from slipway_chassis.grpc.server import GrpcServer
-from slipway_chassis.standing import Standing
+from slipway_chassis.resources import Resources
 
 pytestmark = pytest.mark.integration
 CALLERS = 50
@@ -34,8 +34,8 @@ def _channel(database, issuer):
     SERVICE.schema(database).upgrade()
     SERVICE.prepare_once()
     verifier = Verifier(Keys(issuer.fetch), issuer=issuer.url, audience=issuer.audience)
-    standing = Standing(database=database, verifier=verifier, settings=InventorySettings())
-    server = GrpcServer(SERVICE.grpc, standing, settings=GrpcSettings(grpc_threads=16), problems=SERVICE.problems)
+    resources = Resources(database=database, verifier=verifier, settings=InventorySettings())
+    server = GrpcServer(SERVICE.grpc, resources, settings=GrpcSettings(grpc_threads=16), problems=SERVICE.problems)
     with grpc.insecure_channel(f"127.0.0.1:{server.start('127.0.0.1', 0)}") as channel:
         yield channel
     server.drain(1)
@@ -135,8 +135,8 @@ def test_a_server_that_drains_waits_for_no_watcher(database, issuer):
     SERVICE.schema(database).upgrade()
     SERVICE.prepare_once()
     leaving = threading.Event()
-    standing = Standing(database=database, settings=InventorySettings(), draining=leaving.is_set)
-    stream = InventoryServicer(database, standing.draining).WatchStock(pb.WatchStockRequest(), FakeContext())
+    resources = Resources(database=database, settings=InventorySettings(), draining=leaving.is_set)
+    stream = InventoryServicer(database, resources.draining).WatchStock(pb.WatchStockRequest(), FakeContext())
     leaving.set()
 
     assert list(stream) == []

@@ -18,7 +18,7 @@ from cryptography.fernet import Fernet
 
 from slipway_chassis.auth import Verifier
 from slipway_chassis.auth.keys import Keys, http_fetch
-from slipway_chassis.standing import Standing
+from slipway_chassis.resources import Resources
 from slipway_chassis.testing.issuer import FakeIssuer
 from storefront.adapters.inventory_v1 import inventory_pb2 as pb
 from storefront.adapters.inventory_v1 import inventory_pb2_grpc as pb_grpc
@@ -274,7 +274,7 @@ def _app_of(back_ends):
         verifier = Verifier(
             Keys(http_fetch(settings.jwks_url)), issuer=settings.auth_issuer, audience=settings.auth_audience
         )
-        return SERVICE.app(Standing(verifier=verifier, settings=settings, draining=lambda: draining))
+        return SERVICE.app(Resources(verifier=verifier, settings=settings, draining=lambda: draining))
 
     return app_of
 

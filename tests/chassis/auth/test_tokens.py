@@ -17,8 +17,8 @@ from slipway_chassis.auth import Verifier
 from slipway_chassis.auth.keys import Keys, http_fetch, parse_key_set
 from slipway_chassis.errors import ConfigurationError, InvalidToken, KeysUnavailable
 from slipway_chassis.http import Api, Output, current_principal
+from slipway_chassis.resources import Resources
 from slipway_chassis.service import service
-from slipway_chassis.standing import Standing
 from slipway_chassis.testing.clock import Clock
 from slipway_chassis.testing.issuer import FakeIssuer
 
@@ -319,7 +319,7 @@ def _guarded():
 class TestScopes:
     def ask(self, guarded, verifier, authorization=None):
         headers = {"Authorization": authorization} if authorization is not None else {}
-        return guarded.app(Standing(verifier=verifier)).test_client().get("/v1/me", headers=headers)
+        return guarded.app(Resources(verifier=verifier)).test_client().get("/v1/me", headers=headers)
 
     def test_the_scope_opens_the_route(self, guarded, verifier, issuer):
         answer = self.ask(guarded, verifier, f"Bearer {issuer.token('ada', scopes=['profile:read'])}")

@@ -26,8 +26,8 @@ from slipway_chassis.contracts.bundle import PROTOBUF
 from slipway_chassis.errors import DatabaseUnavailable, DeadlineExceeded, UpstreamUnavailable
 from slipway_chassis.grpc.client import guarded_channel
 from slipway_chassis.grpc.server import GrpcServer, GrpcService
+from slipway_chassis.resources import Resources
 from slipway_chassis.service import service
-from slipway_chassis.standing import Standing
 from slipway_chassis.telemetry.correlation import current_request_id, current_traceparent, request_id_of, span
 
 PROTO = """
@@ -91,7 +91,7 @@ def _declared(stubs):
 def serve(declared, verifier=None, *, host="127.0.0.1", port=0):
     server = GrpcServer(
         [declared],
-        Standing(verifier=verifier),
+        Resources(verifier=verifier),
         settings=GrpcSettings(),
         problems={OutOfStock: 404},
     )

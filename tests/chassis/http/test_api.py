@@ -11,8 +11,8 @@ from slipway_chassis.auth.keys import Keys
 from slipway_chassis.cli.exporting import contracts_of, openapi
 from slipway_chassis.errors import ConfigurationError
 from slipway_chassis.http import Api, Input, Output, Problem
+from slipway_chassis.resources import Resources
 from slipway_chassis.service import service
-from slipway_chassis.standing import Standing
 
 
 class NewThing(Input):
@@ -57,7 +57,7 @@ THINGS = service("things", apis=[v1, v2])
 @pytest.fixture(name="client")
 def _client(issuer):
     verifier = Verifier(Keys(issuer.fetch), issuer=issuer.url, audience="test")
-    return THINGS.app(Standing(verifier=verifier)).test_client()
+    return THINGS.app(Resources(verifier=verifier)).test_client()
 
 
 def used(version):

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.integration
 PINGER = """
 import time
 from flask import Blueprint, Response
-from slipway_chassis.http import Api, Output, Standing, current_parts
+from slipway_chassis.http import Api, Output, Resources, current_parts
 from slipway_chassis.service import service
 
 api, pages = Api("v1"), Blueprint("pages", __name__)
@@ -44,14 +44,14 @@ def again() -> Pong:
 
 @pages.get("/stream")
 def stream() -> Response:
-    draining = current_parts(Standing).draining
+    draining = current_parts(Resources).draining
     def written():
         while not draining():
             yield "still here\\n"
             time.sleep(0.1)
     return Response(written(), mimetype="text/plain")
 
-PINGER = service("pinger", apis=[api], pages=[pages], parts=lambda standing: standing)
+PINGER = service("pinger", apis=[api], pages=[pages], parts=lambda resources: resources)
 """
 
 

@@ -36,8 +36,8 @@ from .events.sources import Source
 from .events.stream import Stream
 from .events.tables import metadata as chassis_tables
 from .http.api import Api
-from .http.app import NOTHING, create_app
-from .standing import Standing
+from .http.app import NO_RESOURCES, create_app
+from .resources import Resources
 from .telemetry.health import Health
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Service:
     tables: MetaData | None = None
     prepare: Callable[[], None] | None = None
     settings: type[BaseModel] | None = None
-    parts: Callable[[Standing], object] | None = None
+    parts: Callable[[Resources], object] | None = None
     issues: Callable[[Database, Any], Fetch] | None = None
     grpc: "Sequence[GrpcService]" = ()
 
@@ -132,7 +132,7 @@ class Service:
 
     def app(
         self,
-        standing: Standing = NOTHING,
+        resources: Resources = NO_RESOURCES,
         *,
         settings: HttpSettings | None = None,
         health: Health | None = None,
@@ -144,13 +144,13 @@ class Service:
         describes itself goes without ``parts``.
         """
         self.prepare_once()
-        self.require_issuer(there=standing.verifier is not None)
+        self.require_issuer(there=resources.verifier is not None)
         return create_app(
             self.name,
             apis=self.apis,
             pages=self.pages,
-            standing=standing,
-            parts=self.parts(standing) if self.parts and with_parts else None,
+            resources=resources,
+            parts=self.parts(resources) if self.parts and with_parts else None,
             settings=settings or HttpSettings(),
             health=health or Health({}),
             problems=self.problems,

@@ -1,21 +1,11 @@
-"""What the handlers of a service stand on, whatever they are asked by."""
+"""The former name of ``resources``; it goes with version 0.4."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import warnings
 
-from pydantic import BaseModel
+from .resources import Resources as Standing
 
-from .auth.tokens import Verifier
-from .database import Database
+__all__ = ["Standing"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """``settings`` are the service's own. While ``draining`` says so the process is on its way out, or others
-    get the requests: what streams should come to an end.
-    """
-
-    database: Database | None = None
-    verifier: Verifier | None = None
-    settings: BaseModel | None = None
-    draining: Callable[[], bool] = lambda: False
+warnings.warn(
+    "slipway_chassis.standing.Standing is slipway_chassis.resources.Resources now", DeprecationWarning, stacklevel=2
+)

@@ -23,8 +23,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 from prometheus_client import Counter, Gauge
 
+from ..bounded_read import read_within
 from ..errors import KeysUnavailable
-from ..reading import read_within
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from ..auth.tokens import Verifier
 from ..contracts.bundle import ASYNCAPI, CONSUMES, INDEX, PROTOBUF, Contracts, pretty
 from ..errors import KeysUnavailable
 from ..events.asyncapi import asyncapi, event_schema
+from ..resources import Resources
 from ..service import Service
-from ..standing import Standing
 
 
 def contracts_of(declared: Service, consumes: Mapping[str, Any] | None = None) -> Contracts:
@@ -39,7 +39,7 @@ def contracts_of(declared: Service, consumes: Mapping[str, Any] | None = None) -
 
 
 def openapi(declared: Service, version: str) -> dict[str, Any]:
-    app = declared.app(Standing(verifier=_nobody()), version=version, with_parts=False)
+    app = declared.app(Resources(verifier=_nobody()), version=version, with_parts=False)
     document: dict[str, Any] = app.extensions["slipway.openapi"].document(app)
     return document
 

@@ -5,7 +5,7 @@ A service names its generated code once:
     INVENTORY = GrpcService(
         descriptor=inventory_pb2.DESCRIPTOR.services_by_name["Inventory"],
         add=inventory_pb2_grpc.add_InventoryServicer_to_server,
-        servicer=lambda standing: InventoryServicer(standing.database),
+        servicer=lambda resources: InventoryServicer(resources.database),
         scopes={"Reserve": ["inventory:write"]},
     )
 """
@@ -21,7 +21,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from ..config import GrpcSettings
-from ..standing import Standing
+from ..resources import Resources
 from .edge import GrpcEdge
 
 # A connection stays with one pod: without an end, other pods would get no calls from old clients, and a version that
@@ -38,7 +38,7 @@ class GrpcService:
 
     descriptor: ServiceDescriptor
     add: Callable[[Any, grpc.Server], None]
-    servicer: Callable[[Standing], Any]
+    servicer: Callable[[Resources], Any]
     scopes: Mapping[str, Collection[str] | None] | None = None
 
     @property
@@ -60,7 +60,7 @@ class GrpcServer:
     def __init__(
         self,
         services: Sequence[GrpcService],
-        standing: Standing,
+        resources: Resources,
         *,
         settings: GrpcSettings,
         problems: Mapping[type[Exception], int] = {},
@@ -68,7 +68,7 @@ class GrpcServer:
         guarded = {path: scopes for one in services for path, scopes in one.scopes_by_path().items()}
         self._server = grpc.server(
             ThreadPoolExecutor(settings.grpc_threads, thread_name_prefix="grpc"),
-            interceptors=[GrpcEdge(scopes=guarded, verifier=standing.verifier, problems=problems)],
+            interceptors=[GrpcEdge(scopes=guarded, verifier=resources.verifier, problems=problems)],
             # More would queue for a thread while their deadlines pass.
             maximum_concurrent_rpcs=settings.grpc_threads * 8,
             options=[
@@ -84,7 +84,7 @@ class GrpcServer:
         names = [one.name for one in services]
         reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
         for one in services:
-            one.add(one.servicer(standing), self._server)
+            one.add(one.servicer(resources), self._server)
         self._names = ["", *names]
 
     def start(self, host: str, port: int) -> int:

@@ -3,11 +3,24 @@
 contract (``openapi``), calls to others (``client``) and the server (``server``).
 """
 
-from ..standing import Standing
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from ..resources import Resources
 from .api import Api, Output
 from .app import current_parts
 from .body import Input
 from .edge import current_principal
 from .problems import Problem
 
-__all__ = ["Api", "Input", "Output", "Problem", "Standing", "current_parts", "current_principal"]
+__all__ = ["Api", "Input", "Output", "Problem", "Resources", "current_parts", "current_principal"]
+
+if not TYPE_CHECKING:  # or mypy would find any name here
+
+    def __getattr__(name: str) -> Any:
+        if name == "Standing":  # its former name; it goes with version 0.4
+            warnings.warn(
+                "slipway_chassis.http.Standing is slipway_chassis.http.Resources now", DeprecationWarning, stacklevel=2
+            )
+            return Resources
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

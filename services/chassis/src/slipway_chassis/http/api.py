@@ -33,7 +33,7 @@ from pydantic import BaseModel, ConfigDict
 from ..auth.scopes import authenticate
 from ..database import Database
 from ..errors import ConfigurationError
-from ..standing import Standing
+from ..resources import Resources
 from .body import Input, json_body, query_string
 from .edge import current_request
 from .idempotency import IdempotencyKey
@@ -156,11 +156,11 @@ class Api:
 
         return register
 
-    def serve(self, app: Flask, standing: Standing, documented: Callable[[Operation], Callable[..., Any]]) -> None:
+    def serve(self, app: Flask, resources: Resources, documented: Callable[[Operation], Callable[..., Any]]) -> None:
         """Registers the operations. ``documented`` gives the function that carries an OpenAPI entry."""
         used = USED.labels(self.version, str(self.deprecated is not None).lower())
         for operation in self.operations:
-            view = _view(operation, standing, used, self.headers)
+            view = _view(operation, resources, used, self.headers)
             view.__wrapped__ = documented(operation)  # type: ignore[attr-defined] # where spectree looks
             endpoint = f"{self.version}.{operation.handler.__name__}"
             app.add_url_rule(operation.rule, endpoint, view, methods=[operation.method])
@@ -170,11 +170,11 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def _view(operation: Operation, standing: Standing, used: Any, headers: Mapping[str, str]) -> Callable[..., Response]:
+def _view(operation: Operation, resources: Resources, used: Any, headers: Mapping[str, str]) -> Callable[..., Response]:
     """The Flask view. What does not change between requests is bound here."""
-    answer = _in_transaction(operation, standing.database) if operation.wants_session else _plain(operation)
+    answer = _in_transaction(operation, resources.database) if operation.wants_session else _plain(operation)
     rule, scopes, verifier, body, query = (
-        operation.rule, operation.scopes, standing.verifier, operation.body, operation.query,
+        operation.rule, operation.scopes, resources.verifier, operation.body, operation.query,
     )  # fmt: skip
 
     def view(**arguments: Any) -> Response:

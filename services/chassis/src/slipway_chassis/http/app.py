@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_flask_exporter import PrometheusMetrics
 
 from ..config import HttpSettings
-from ..standing import Standing
+from ..resources import Resources
 from ..telemetry.health import Health
 from ..telemetry.requests import RequestMetrics
 from .api import Api
@@ -19,7 +19,7 @@ from .openapi import serve_openapi
 from .problems import handle_problems
 
 PARTS = "slipway.parts"
-NOTHING = Standing()
+NO_RESOURCES = Resources()
 PartsT = TypeVar("PartsT")
 
 
@@ -50,7 +50,7 @@ def create_app(
     problems: Mapping[type[Exception], int] = {},
     version: str = "dev",
     pages: Sequence[Blueprint] = (),
-    standing: Standing = NOTHING,
+    resources: Resources = NO_RESOURCES,
     parts: object = None,
     registry: CollectorRegistry = REGISTRY,
 ) -> Flask:
@@ -62,7 +62,7 @@ def create_app(
     app.extensions["slipway.metrics"] = PrometheusMetrics(app, path=None, export_defaults=False, registry=registry)
     handle_problems(app, problems)
     _add_health(app, health)
-    app.extensions["slipway.openapi"] = serve_openapi(app, apis, standing, service=service, version=version)
+    app.extensions["slipway.openapi"] = serve_openapi(app, apis, resources, service=service, version=version)
     app.extensions[PARTS] = parts
     if pages:
         app.before_request(_name_rule)

@@ -18,8 +18,8 @@ import urllib3
 from prometheus_client import Counter, Histogram
 
 from .. import deadline
+from ..bounded_read import read_within
 from ..errors import DeadlineExceeded, UnusableAnswer, UpstreamUnavailable
-from ..reading import read_within
 from ..resilience import Guard
 from ..telemetry.correlation import outgoing_headers, span
 

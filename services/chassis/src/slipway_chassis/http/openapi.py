@@ -9,7 +9,7 @@ from spectree import Response as Responses
 from spectree import SecurityScheme, SpecTree
 from spectree.models import SecureType, SecuritySchemeData
 
-from ..standing import Standing
+from ..resources import Resources
 from .api import Api, Operation
 from .problems import ProblemDetails
 
@@ -89,11 +89,11 @@ def _as_problem_json(responses: Mapping[str, Any]) -> None:
             response["content"] = {"application/problem+json": response["content"]["application/json"]}
 
 
-def serve_openapi(app: Flask, apis: Sequence[Api], standing: Standing, *, service: str, version: str) -> OpenApi:
+def serve_openapi(app: Flask, apis: Sequence[Api], resources: Resources, *, service: str, version: str) -> OpenApi:
     """Registers the operations of all versions, and ``/openapi.json`` that describes them."""
     openapi = OpenApi(service, version)
     for api in apis:
-        api.serve(app, standing, openapi.documented(api))
+        api.serve(app, resources, openapi.documented(api))
 
     @app.get("/openapi.json")
     def openapi_json() -> Response:

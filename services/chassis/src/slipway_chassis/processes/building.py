@@ -1,4 +1,4 @@
-"""What a process that answers calls is built on: its database, the issuer it trusts, and its health."""
+"""Builds what a process that answers calls needs: its database, the issuer it trusts, and its health."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,47 +9,47 @@ from ..auth.keys import Fetch, Keys, http_fetch
 from ..auth.tokens import Verifier
 from ..config import AuthSettings, DatabaseSettings, load
 from ..database import Database
+from ..resources import Resources
 from ..service import Service
-from ..standing import Standing
 from ..telemetry.health import Check, Health
 
 
 @dataclass(frozen=True, kw_only=True)
-class GroundSettings:
-    """Settings of what processes that answer calls stand on; read and checked before any fork."""
+class ResourceSettings:
+    """The settings of these; read and checked before any fork."""
 
     database: DatabaseSettings | None
     auth: AuthSettings
     own: BaseModel | None
 
     @staticmethod
-    def of(declared: Service) -> "GroundSettings":
+    def of(declared: Service) -> "ResourceSettings":
         """Reads them from the environment, or raises ConfigurationError."""
         auth = load(AuthSettings)
         declared.require_issuer(there=bool(auth.auth_issuer))
-        return GroundSettings(
+        return ResourceSettings(
             database=load(DatabaseSettings) if declared.has_database else None, auth=auth, own=declared.own_settings()
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
-    """What a process that answers calls is built on: what its handlers stand on, and its health."""
+class BuiltResources:
+    """The resources of a process that answers calls, and its health, which asks them."""
 
-    standing: Standing
+    resources: Resources
     health: Health
 
 
-def ground_of(
+def build_resources(
     declared: Service,
-    settings: GroundSettings,
+    settings: ResourceSettings,
     process: str,
     *,
     pool_size: int,
     health_of: Callable[[dict[str, Check]], Health],
     closing: Callable[[], bool],
-) -> Ground:
-    """Builds it in the process that will use it: after a fork, not before."""
+) -> BuiltResources:
+    """Builds them in the process that will use them: after a fork, not before."""
     checks: dict[str, Check] = {}
     database = None
     if settings.database:
@@ -69,13 +69,13 @@ def ground_of(
     if keys:
         checks["issuer"] = keys.usable
     health = health_of(checks)
-    standing = Standing(
+    resources = Resources(
         database=database,
         verifier=verifier,
         settings=settings.own,
         draining=lambda: health.draining or closing(),
     )
-    return Ground(standing=standing, health=health)
+    return BuiltResources(resources=resources, health=health)
 
 
 def verifier_of(settings: AuthSettings, fetch: Fetch | None = None) -> tuple[Keys | None, Verifier | None]:

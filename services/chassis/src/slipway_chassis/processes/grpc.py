@@ -10,7 +10,7 @@ from ..telemetry import traces
 from ..telemetry.admin import serve_admin
 from ..telemetry.health import Health
 from ..telemetry.logs import configure_logs
-from .building import GroundSettings, ground_of
+from .building import ResourceSettings, build_resources
 
 log = logging.getLogger(__name__)
 WATCH_SECONDS = 1.0
@@ -23,25 +23,25 @@ class GrpcProcessSettings(ProcessSettings, GrpcSettings, TraceSettings):
 def run_grpc(declared: Service) -> None:
     """Serves until SIGTERM: then not ready, no new calls, those in flight finish."""
     settings = load_or_exit(GrpcProcessSettings)
-    ground_settings = GroundSettings.of(declared)
+    resource_settings = ResourceSettings.of(declared)
     configure_logs(declared.name, process="grpc", version=settings.service_version, level=settings.log_level)
     recorder = traces.configure(declared.name, settings.service_version, settings)
     stop = Stop().install()
-    ground = ground_of(
+    built = build_resources(
         declared,
-        ground_settings,
+        resource_settings,
         "grpc",
         pool_size=settings.grpc_threads + 2,
         health_of=lambda checks: Health(checks, settings.drain_file),
         closing=Closing(settings.closing_file),
     )
-    ground.health.drain_when(lambda: stop.requested)
-    serve_admin(settings.bind_host, settings.admin_port, ground.health)
-    server = GrpcServer(declared.grpc, ground.standing, settings=settings, problems=declared.problems)
+    built.health.drain_when(lambda: stop.requested)
+    serve_admin(settings.bind_host, settings.admin_port, built.health)
+    server = GrpcServer(declared.grpc, built.resources, settings=settings, problems=declared.problems)
     port = server.start(settings.bind_host, settings.grpc_port)
     log.info("serving gRPC on port %d, health and metrics on %d", port, settings.admin_port)
     while not stop.wait(WATCH_SECONDS):
-        server.serving(ready=ground.health.readiness()[0])
+        server.serving(ready=built.health.readiness()[0])
     server.drain(settings.graceful_timeout)
     if recorder:
         recorder.close()

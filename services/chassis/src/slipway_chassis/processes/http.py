@@ -10,7 +10,7 @@ from ..service import Service
 from ..telemetry import traces
 from ..telemetry.health import Health
 from ..telemetry.logs import configure_logs
-from .building import GroundSettings, ground_of
+from .building import ResourceSettings, build_resources
 
 
 class HttpProcessSettings(WebSettings, TraceSettings):
@@ -20,28 +20,28 @@ class HttpProcessSettings(WebSettings, TraceSettings):
 def run_http(declared: Service) -> None:
     """Serves until SIGTERM."""
     settings = load_or_exit(HttpProcessSettings)
-    ground_settings = GroundSettings.of(declared)
+    resource_settings = ResourceSettings.of(declared)
     configure_logs(declared.name, process="http", version=settings.service_version, level=settings.log_level)
 
     closing = Closing(settings.closing_file)
 
     def build() -> tuple[Flask, Health]:
         traces.configure(declared.name, settings.service_version, settings)
-        ground = ground_of(
+        built = build_resources(
             declared,
-            ground_settings,
+            resource_settings,
             "http",
             pool_size=settings.http_threads + 2,  # and the nudge, and the readiness check
             health_of=lambda checks: Health(checks, settings.drain_file),
             closing=closing,
         )
         app = declared.app(
-            ground.standing,
+            built.resources,
             settings=settings,
-            health=ground.health,
+            health=built.health,
             version=settings.service_version,
             registry=REGISTRY,
         )
-        return app, ground.health
+        return app, built.health
 
     serve(build, settings, closing)

@@ -28,8 +28,8 @@ from ..database import Database
 from ..embedded import kafka as embedded_kafka
 from ..embedded import postgresql as embedded_postgresql
 from ..embedded.processes import free_port
+from ..resources import Resources
 from ..service import Service
-from ..standing import Standing
 from .broker import MemoryBroker
 from .issuer import FakeIssuer
 
@@ -120,7 +120,7 @@ def _client_of(database: Database, issuer: FakeIssuer) -> Callable[..., FlaskCli
     ) -> FlaskClient:
         declared.schema(database).upgrade()
         verifier = Verifier(Keys(issuer.fetch), issuer=issuer.url, audience=issuer.audience)
-        client = declared.app(Standing(database=database, verifier=verifier, settings=settings)).test_client()
+        client = declared.app(Resources(database=database, verifier=verifier, settings=settings)).test_client()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {issuer.token(subject, scopes=scopes)}"
         return client
 

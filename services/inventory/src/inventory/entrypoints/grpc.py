@@ -10,7 +10,7 @@ from slipway_chassis.database import Database
 from slipway_chassis.errors import ConfigurationError
 from slipway_chassis.grpc.server import GrpcService
 from slipway_chassis.resilience import Bulkhead
-from slipway_chassis.standing import Standing
+from slipway_chassis.resources import Resources
 
 from ..adapters.repositories import Repositories, repositories
 from ..application import use_cases
@@ -97,10 +97,10 @@ def _known(known: Repositories, skus: list[str]) -> list[model.Item]:
     return known.items.of(skus) if skus else known.items.page(after="", limit=PAGE)
 
 
-def servicer(standing: Standing) -> InventoryServicer:
-    if standing.database is None:
+def servicer(resources: Resources) -> InventoryServicer:
+    if resources.database is None:
         raise ConfigurationError("the inventory service needs its database")
-    return InventoryServicer(standing.database, standing.draining)
+    return InventoryServicer(resources.database, resources.draining)
 
 
 READ, WRITE = ["inventory:read"], ["inventory:write"]

@@ -15,6 +15,7 @@ import urllib3
 
 from slipway_chassis import deadline
 from slipway_chassis.auth import Verifier
+from slipway_chassis.bounded_read import read_within
 from slipway_chassis.errors import (
     DeadlineExceeded,
     DependencyUnavailable,
@@ -22,7 +23,6 @@ from slipway_chassis.errors import (
     UnusableAnswer,
     UpstreamUnavailable,
 )
-from slipway_chassis.reading import read_within
 from slipway_chassis.resilience import Guard
 from slipway_chassis.telemetry.correlation import outgoing_headers, span
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from slipway_chassis.auth import Verifier
 from slipway_chassis.errors import ConfigurationError
 from slipway_chassis.grpc.client import guarded_channel
-from slipway_chassis.http import Standing
+from slipway_chassis.http import Resources
 from slipway_chassis.http.client import HttpClient
 from slipway_chassis.resilience import Breaker, Bulkhead, Guard, Retry
 
@@ -43,8 +43,8 @@ class Parts:
     draining: Callable[[], bool]
 
 
-def parts(standing: Standing) -> Parts:
-    settings, verifier = standing.settings, standing.verifier
+def parts(resources: Resources) -> Parts:
+    settings, verifier = resources.settings, resources.verifier
     if not isinstance(settings, StorefrontSettings) or verifier is None:
         raise ConfigurationError("the storefront needs its settings, and AUTH_ISSUER: who its visitors sign in with")
     seconds = settings.part_timeout_seconds
@@ -71,7 +71,7 @@ def parts(standing: Standing) -> Parts:
         tokens=tokens,
         refresher=Renewing(tokens.renew),
         streams=Bulkhead("live-pages", most=settings.streams_at_most, wait_seconds=0),
-        draining=standing.draining,
+        draining=resources.draining,
     )
 
 

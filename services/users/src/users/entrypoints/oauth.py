@@ -13,7 +13,7 @@ from flask import Blueprint, Response, g, jsonify, render_template, request
 
 from slipway_chassis.database import Database
 from slipway_chassis.errors import ConfigurationError
-from slipway_chassis.http import Problem, Standing, current_parts
+from slipway_chassis.http import Problem, Resources, current_parts
 
 from ..adapters.authorization import authorization_server
 from ..adapters.passwords import Argon2Passwords
@@ -47,8 +47,8 @@ class Parts:
     authorization: AuthorizationServer
 
 
-def parts(standing: Standing) -> Parts:
-    settings, database = standing.settings, standing.database
+def parts(resources: Resources) -> Parts:
+    settings, database = resources.settings, resources.database
     if not isinstance(settings, UsersSettings) or database is None:
         raise ConfigurationError("the users service needs its settings and its database")
     return Parts(settings, database, Argon2Passwords(), authorization_server(settings, Signer.of(settings)))

@@ -1,0 +1,27 @@
+"""Names that services import from the version before: they work for a release, and say what they are called now."""
+
+import importlib
+import sys
+
+import pytest
+
+from slipway_chassis import bounded_read, http, resources
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "now"),
+    [
+        ("slipway_chassis.standing", "Standing", resources.Resources),
+        ("slipway_chassis.reading", "read_within", bounded_read.read_within),
+    ],
+)
+def test_a_module_that_was_renamed_is_still_there_and_warns(module, name, now):
+    sys.modules.pop(module, None)
+
+    with pytest.warns(DeprecationWarning, match=now.__module__):
+        assert getattr(importlib.import_module(module), name) is now
+
+
+def test_what_http_gave_by_its_former_name_warns():
+    with pytest.warns(DeprecationWarning, match="Resources"):
+        assert http.Standing is resources.Resources
