@@ -1,5 +1,5 @@
 from slipway_chassis.errors import DatabaseUnavailable
-from slipway_chassis.lifecycle import Closing, Stop, wait_for
+from slipway_chassis.lifecycle import DrainSignal, Stop, wait_for
 
 
 def test_waiting_ends_when_the_dependency_comes(caplog):
@@ -12,7 +12,7 @@ def test_waiting_ends_when_the_dependency_comes(caplog):
     with caplog.at_level("INFO"):
         assert wait_for("PostgreSQL", ready, Stop(), retry_seconds=0)
     assert "waiting for PostgreSQL: not yet" in caplog.text
-    assert "PostgreSQL is there after 2 tries" in caplog.text
+    assert "connected to PostgreSQL after 2 attempts" in caplog.text
 
 
 def test_a_stop_ends_the_waiting():
@@ -27,7 +27,7 @@ def test_a_stop_ends_the_waiting():
 
 def test_a_file_closes_while_it_says_true_and_is_looked_at_a_few_times_a_second(tmp_path):
     now, file = [0.0], tmp_path / "draining"
-    closing = Closing(file, clock=lambda: now[0])
+    closing = DrainSignal(file, clock=lambda: now[0])
 
     def said(value):
         file.write_text(value)

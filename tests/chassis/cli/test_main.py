@@ -22,7 +22,7 @@ def test_help_lists_every_command_and_the_exit_codes():
 
     for command in COMMANDS:
         assert f"  {command} " in shown
-    assert "3 something is away" in " ".join(shown.split())
+    assert "3 a dependency is unavailable" in " ".join(shown.split())
 
 
 @pytest.mark.parametrize("command", ["run", "dlq", "contracts export", "doctor", "new service", "completion", "up"])

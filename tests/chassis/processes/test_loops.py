@@ -8,7 +8,7 @@ from slipway_chassis.errors import BrokerUnavailable, LoopEnded
 from slipway_chassis.lifecycle import Stop
 from slipway_chassis.processes.loops import Loop, run_together
 
-PATIENCE = 0.05
+STOP_TIMEOUT = 0.05
 
 
 @pytest.fixture(name="stop")
@@ -101,7 +101,7 @@ def test_one_that_hangs_does_not_keep_a_process_alive_that_has_failed(stop):
         run_together(
             [Loop("consumer", lambda _stop, _closing: release.wait(30)), failing("relay", ValueError("a bug"))],
             stop,
-            patience=PATIENCE,
+            stop_timeout=STOP_TIMEOUT,
         )
 
     release.set()

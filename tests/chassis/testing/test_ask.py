@@ -60,7 +60,7 @@ def test_another_answer_is_wrong(later, capsys):
 
 
 def test_no_answer_is_told_with_its_reason(port, capsys):
-    assert main([f"http://127.0.0.1:{port}", "GET / 200"], patience=0.1) == 1
+    assert main([f"http://127.0.0.1:{port}", "GET / 200"], timeout=0.1) == 1
     said = capsys.readouterr().out
     assert "WRONG  GET / → no answer in" in said
     assert "refused" in said
@@ -83,7 +83,7 @@ def test_a_grpc_service_is_asked_for_its_health(calls, capsys):
     assert main([calls, "HEALTH / SERVING", "HEALTH /inventory NOT_SERVING"]) == 0
     assert capsys.readouterr().out.count("ok ") == 2
 
-    assert main([calls, "HEALTH /inventory SERVING", "HEALTH /unknown SERVING"], patience=0.1) == 1
+    assert main([calls, "HEALTH /inventory SERVING", "HEALTH /unknown SERVING"], timeout=0.1) == 1
     said = capsys.readouterr().out
     assert "WRONG  HEALTH /inventory → NOT_SERVING, expected SERVING" in said
     assert "unknown service" in said.lower() or "NOT_FOUND" in said

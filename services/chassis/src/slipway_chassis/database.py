@@ -69,7 +69,7 @@ class Database:
             },
         )
         check_at_checkout(self.engine)
-        # Told after each commit that wrote to the outbox; see events.nudge.
+        # Told after each commit that wrote to the outbox; see events.wakeup.
         self.on_outbox: Callable[[Iterable[int]], None] | None = None
 
     @contextmanager

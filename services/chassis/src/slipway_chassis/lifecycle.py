@@ -45,7 +45,7 @@ class Stop:
         return self._event.wait(seconds)
 
 
-class Closing:
+class DrainSignal:
     """True while ``file`` says ``true``: others get the new requests, and this process stays up for a way back.
 
     So kept-alive connections shall end and streams come to an end, and nothing else changes: it is as ready as
@@ -74,7 +74,7 @@ class Closing:
 
     def _hear(self, said: bool) -> None:  # noqa: FBT001 # the one thing that is heard
         if said != self._said:
-            log.info("connections are closed from now on" if said else "connections are kept again")
+            log.info("draining: idle connections are closed" if said else "no longer draining: connections are kept")
         self._said = said
 
 
@@ -84,17 +84,17 @@ def wait_for(what: str, ready: Callable[[], object], stop: Stop, *, retry_second
     Logs the first failure and then one line every ten tries, so that a log shows what is missing
     without being filled by it.
     """
-    tries = 0
+    attempts = 0
     while not stop.requested:
         try:
             ready()
         except DependencyUnavailable as error:
-            if tries % 10 == 0:
+            if attempts % 10 == 0:
                 log.warning("waiting for %s: %s", what, error)
-            tries += 1
+            attempts += 1
             stop.wait(retry_seconds)
         else:
-            if tries:
-                log.info("%s is there after %d tries", what, tries)
+            if attempts:
+                log.info("connected to %s after %d attempts", what, attempts)
             return True
     return False

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from slipway_chassis.contracts import Contracts
-from slipway_chassis.contracts.shelf import contracts_in
+from slipway_chassis.contracts.stored_contracts import contracts_in
 from slipway_chassis.telemetry.admin import _Silent, admin_app
 from slipway_chassis.telemetry.health import Health
 from slipway_operator.planning.observed import GateState

@@ -32,7 +32,7 @@ FETCHES = Counter("jwks_fetches_total", "Fetches of the issuer's keys", ["reason
 KEYS_AGE = Gauge("jwks_fetched_timestamp_seconds", "When the issuer's keys were fetched last")
 
 FETCH_SECONDS = 2.0  # every thread with an unknown key waits this long at most
-LARGEST_SET = 256 * 1024
+MAX_KEY_SET_BYTES = 256 * 1024
 MAX_AGE_RANGE = (5.0, 300.0)
 MAX_AGE_DEFAULT = 300.0
 UNKNOWN_PER_MINUTE = 2
@@ -174,12 +174,12 @@ def http_fetch(url: str) -> Fetch:
             with urllib3.PoolManager(retries=False, timeout=limit) as fresh:
                 answer = fresh.request("GET", url, redirect=False, preload_content=False)
                 try:
-                    body = read_within(answer, most=LARGEST_SET + 1, seconds=FETCH_SECONDS)
+                    body = read_within(answer, most=MAX_KEY_SET_BYTES + 1, seconds=FETCH_SECONDS)
                 finally:
                     answer.close()
         except (urllib3.exceptions.HTTPError, TimeoutError) as error:
             raise KeysUnavailable(f"{url}: {error}") from error
-        if answer.status != 200 or len(body) > LARGEST_SET:  # noqa: PLR2004
+        if answer.status != 200 or len(body) > MAX_KEY_SET_BYTES:  # noqa: PLR2004
             raise KeysUnavailable(f"{url} answered {answer.status} with {len(body)} bytes")
         found = _MAX_AGE.search(answer.headers.get("Cache-Control", ""))
         return body, float(found[1]) if found else None

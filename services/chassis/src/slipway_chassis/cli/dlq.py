@@ -52,12 +52,12 @@ def ls(topic: str, group: str, *, reason: str, key: str, kind: str, output: str)
     settings = load(KafkaSettings)
     wanted = Filter(reason=reason, key=key, kind=kind)
     if topic:
-        rows = [replay.described(letter) for letter in replay.letters(settings, Queue(topic, group), wanted)]
+        rows = [replay.described(letter) for letter in replay.dead_letters(settings, Queue(topic, group), wanted)]
         show(rows, ["at", "reason", "type", "key", "attempts", "time", "exception"], output=output, empty="no letters")
         return
     queues = replay.queues(settings)
     rows = [
-        {"topic": q.topic, "group": q.group, "letters": sum(1 for _ in replay.letters(settings, q, wanted))}
+        {"topic": q.topic, "group": q.group, "letters": sum(1 for _ in replay.dead_letters(settings, q, wanted))}
         for q in queues
     ]
     show(rows, ["topic", "group", "letters"], output=output, empty="no dead-letter topics")

@@ -12,7 +12,7 @@ from ..config import MachineSettings, load
 from ..errors import ChassisError
 from .output import output_option, show
 
-LEAST_FREE_GB = 2
+MIN_FREE_GB = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ def _kafka(machine: MachineSettings) -> Finding:
 
 def _disk(machine: MachineSettings) -> Finding:
     free = shutil.disk_usage(machine.home).free / 1e9
-    ok = free >= LEAST_FREE_GB
-    return Finding("free disk", ok, f"{free:.0f} GB", "slipway up", "" if ok else f"free {LEAST_FREE_GB} GB")
+    ok = free >= MIN_FREE_GB
+    return Finding("free disk", ok, f"{free:.0f} GB", "slipway up", "" if ok else f"free {MIN_FREE_GB} GB")
 
 
 def _command(name: str, needed_for: str, cure: str, *version: str) -> Examine:

@@ -9,7 +9,7 @@ from .consumes import Declared, ReadsEvent
 from .events import LENIENT, compare_schemas
 from .findings import Finding, Mode, Severity
 from .openapi import compare_openapi
-from .relying import unmet
+from .reliance import unmet
 
 MAJOR = re.compile(r"^(?P<name>.*?)\.?v(?P<number>[0-9]+)$")
 

@@ -13,7 +13,7 @@ from .changes import changed
 from .consumes import Declared
 from .findings import Finding, Severity, breaking
 from .readers import unreadable_events
-from .relying import unmet
+from .reliance import unmet
 
 Shown = Contracts | UnreadableContracts  # what a version promises, or why nobody can tell
 MAX_MESSAGE = 500  # characters; what the record of a gate keeps

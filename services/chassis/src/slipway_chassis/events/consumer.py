@@ -31,7 +31,7 @@ from .dead_letters import (
     BEGIN,
     CONTROL,
     Failure,
-    bury,
+    publish_dead_letters,
     retry_topic,
     sequence_of,
 )
@@ -56,7 +56,7 @@ PAUSE_SECONDS = 0.1  # before the second try; doubled each time, with full jitte
 BACKOFF_MAX = 30.0
 POLL_SECONDS = 0.5
 COMMIT_SECONDS = 0.2
-MOST_DEFERRED = 2_000  # then nothing new is polled until some of it is settled
+MAX_DEFERRED = 2_000  # then nothing new is polled until some of it is settled
 UPKEEP_SECONDS = 10.0
 
 
@@ -125,7 +125,7 @@ class Consumer:
     def _poll(self, stop: Stop) -> list[Record]:
         now = self._clock()
         wait = min(POLL_SECONDS, max(0.0, self._deferrals.next_due(now + POLL_SECONDS) - now))
-        if len(self._deferrals) >= MOST_DEFERRED:
+        if len(self._deferrals) >= MAX_DEFERRED:
             stop.wait(wait)
             return []
         return self._subscription.poll(timeout=wait, limit=BATCH)
@@ -184,7 +184,7 @@ class Consumer:
                 else:
                     letters.append(_failure(record, error, attempts=1))
         self._apply_or_halve(works)
-        self._bury(letters)
+        self._publish_dead_letters(letters)
 
     def _apply_or_halve(self, works: Sequence[_Work]) -> None:
         if self._deferrals.waiting or self._parked:
@@ -253,7 +253,7 @@ class Consumer:
 
     def _failed(self, record: Record, error: Exception, *, attempts: int) -> None:
         if isinstance(error, InvalidEvent) or attempts >= TRIES:
-            self._bury([_failure(record, error, attempts=attempts)])
+            self._publish_dead_letters([_failure(record, error, attempts=attempts)])
             return
         log.warning("try %d of %d failed: %s", attempts, TRIES, _words(error))
         pause = self._chance.uniform(0, PAUSE_SECONDS * 2**attempts)
@@ -305,7 +305,7 @@ class Consumer:
         if sequence is None:
             return False
         failure = Failure(record=record, reason="parked", error="an earlier event of its key failed", attempts=0)
-        bury(self._publisher, [failure], [sequence], group=self._group)
+        publish_dead_letters(self._publisher, [failure], [sequence], group=self._group)
         return True
 
     def _is_control(self, record: Record) -> bool:
@@ -320,7 +320,7 @@ class Consumer:
                 log.info("the key %r of %s goes on: its dead letters were replayed", key[1], key[0])
         return True
 
-    def _bury(self, failures: Sequence[Failure]) -> None:
+    def _publish_dead_letters(self, failures: Sequence[Failure]) -> None:
         if not failures:
             return
         strict = [self._sources[failure.record.topic].strict for failure in failures]
@@ -331,7 +331,9 @@ class Consumer:
             with self._database.transaction() as session:
                 numbers = parking.park(session, self._group, keys)
         numbered = iter(numbers)
-        bury(self._publisher, failures, [next(numbered) if parks else 0 for parks in strict], group=self._group)
+        publish_dead_letters(
+            self._publisher, failures, [next(numbered) if parks else 0 for parks in strict], group=self._group
+        )
 
     # --- now and then
 

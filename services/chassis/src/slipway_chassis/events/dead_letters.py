@@ -70,7 +70,9 @@ def dead_letter(failure: Failure, group: str, *, sequence: int, now: datetime) -
     return Record(topic=topic, key=record.key, value=record.value, headers=headers)
 
 
-def bury(publisher: Publisher, failures: Sequence[Failure], sequences: Sequence[int], *, group: str) -> None:
+def publish_dead_letters(
+    publisher: Publisher, failures: Sequence[Failure], sequences: Sequence[int], *, group: str
+) -> None:
     """Publishes the letters, or raises DependencyUnavailable; ``sequences`` as of ``dead_letter``."""
     now = datetime.now(UTC)
     letters = [

@@ -2,7 +2,7 @@
 
 A round reads the oldest rows of the owned shards, publishes them, and deletes those that were
 acknowledged. A crash between the last two sends a row again: the inbox of each consumer drops it.
-Between rounds the relay listens for nudges (``nudge``) and polls now and then, should one be lost.
+Between rounds the relay listens for wakeups (``wakeup``) and polls now and then, should one be lost.
 """
 
 import logging
@@ -20,11 +20,11 @@ from ..database import Database, transient_as_unavailable
 from ..errors import ChassisError, DependencyUnavailable
 from ..lifecycle import Stop
 from ..telemetry.correlation import current_traceparent, span
-from .nudge import CHANNEL, shards_of
 from .ports import Publisher, Record
 from .shards import Shards
 from .stream import wire_headers
 from .tables import outbox
+from .wakeup import CHANNEL, shards_of
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Relay:
 
     def _session(self, connection: Connection, stop: Stop) -> None:
         try:
-            nudges = _Nudges(connection)
+            wakeups = _Wakeups(connection)
             shards = Shards(connection)
             upkeep_due, wait = 0.0, BUSY_WAIT
             while not stop.requested:
@@ -113,9 +113,9 @@ class Relay:
                 sent = self.round(connection, shards.owned)
                 if sent >= BATCH:
                     continue
-                # What was committed since the round's look has left a nudge: this returns at once then.
-                nudged = nudges.wait(shards.owned, wait, stop)
-                wait = BUSY_WAIT if sent or nudged else min(wait * 2, IDLE_WAIT)
+                # What was committed since the round's look has left a wakeup: this returns at once then.
+                woken = wakeups.wait(shards.owned, wait, stop)
+                wait = BUSY_WAIT if sent or woken else min(wait * 2, IDLE_WAIT)
             if self._sends_the_rest:
                 self._last_rounds(connection, shards.owned)
         finally:
@@ -241,7 +241,7 @@ def _driver(connection: Connection) -> "psycopg.Connection[tuple[Any, ...]]":
     return cast("psycopg.Connection[tuple[Any, ...]]", connection.connection.driver_connection)
 
 
-class _Nudges:
+class _Wakeups:
     """Listens on the relay's own connection to PostgreSQL."""
 
     def __init__(self, connection: Connection) -> None:
@@ -252,7 +252,7 @@ class _Nudges:
         """Whether one of the shards was named within ``seconds``."""
         end = time.monotonic() + seconds
         while not stop.requested and (left := end - time.monotonic()) > 0:
-            for nudge in self._driver.notifies(timeout=left, stop_after=1):
-                if shards_of(nudge.payload) & shards:
+            for wakeup in self._driver.notifies(timeout=left, stop_after=1):
+                if shards_of(wakeup.payload) & shards:
                     return True
         return False

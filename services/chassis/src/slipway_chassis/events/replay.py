@@ -59,7 +59,7 @@ def queues(settings: KafkaSettings) -> list[Queue]:
     return found
 
 
-def letters(settings: KafkaSettings, queue: Queue, wanted: Filter) -> Iterator[Record]:
+def dead_letters(settings: KafkaSettings, queue: Queue, wanted: Filter) -> Iterator[Record]:
     return (letter for letter in kafka.read_topic(settings, queue.name) if wanted.takes(letter))
 
 

@@ -57,9 +57,9 @@ def build_resources(
         database = Database(url, application_name=f"{declared.name}-{process}", pool_size=pool_size)
         checks["postgresql"] = declared.schema(database).usable
         if declared.publishes:
-            from ..events.nudge import Nudger  # noqa: PLC0415 # a thread, for those that write events
+            from ..events.wakeup import WakeupSender  # noqa: PLC0415 # a thread, for those that write events
 
-            Nudger(database).start()
+            WakeupSender(database).start()
         if any(operation.idempotent for api in declared.apis for operation in api.operations):
             from ..events.retention import forget_now_and_then  # noqa: PLC0415
 

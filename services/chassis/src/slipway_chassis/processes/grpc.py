@@ -4,7 +4,7 @@ import logging
 
 from ..config import GrpcSettings, ProcessSettings, TraceSettings, load_or_exit
 from ..grpc.server import GrpcServer
-from ..lifecycle import Closing, Stop
+from ..lifecycle import DrainSignal, Stop
 from ..service import Service
 from ..telemetry import traces
 from ..telemetry.admin import serve_admin
@@ -33,7 +33,7 @@ def run_grpc(declared: Service) -> None:
         "grpc",
         pool_size=settings.grpc_threads + 2,
         health_of=lambda checks: Health(checks, settings.drain_file),
-        closing=Closing(settings.closing_file),
+        closing=DrainSignal(settings.closing_file),
     )
     built.health.drain_when(lambda: stop.requested)
     serve_admin(settings.bind_host, settings.admin_port, built.health)

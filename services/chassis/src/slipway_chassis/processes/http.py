@@ -5,7 +5,7 @@ from prometheus_client import REGISTRY
 
 from ..config import TraceSettings, load_or_exit
 from ..http.server import WebSettings, serve
-from ..lifecycle import Closing
+from ..lifecycle import DrainSignal
 from ..service import Service
 from ..telemetry import traces
 from ..telemetry.health import Health
@@ -23,7 +23,7 @@ def run_http(declared: Service) -> None:
     resource_settings = ResourceSettings.of(declared)
     configure_logs(declared.name, process="http", version=settings.service_version, level=settings.log_level)
 
-    closing = Closing(settings.closing_file)
+    closing = DrainSignal(settings.closing_file)
 
     def build() -> tuple[Flask, Health]:
         traces.configure(declared.name, settings.service_version, settings)
@@ -31,7 +31,7 @@ def run_http(declared: Service) -> None:
             declared,
             resource_settings,
             "http",
-            pool_size=settings.http_threads + 2,  # and the nudge, and the readiness check
+            pool_size=settings.http_threads + 2,  # and the wakeup, and the readiness check
             health_of=lambda checks: Health(checks, settings.drain_file),
             closing=closing,
         )

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 1.0
 # After a loop failed the others have so long to finish what they have in hand.
-PATIENCE_SECONDS = 25.0
+STOP_TIMEOUT_SECONDS = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +30,22 @@ class Loop:
     work: Callable[[Stop, ExitStack], None]
 
 
-def run_together(loops: Sequence[Loop], stop: Stop, *, patience: float = PATIENCE_SECONDS) -> None:
+def run_together(loops: Sequence[Loop], stop: Stop, *, stop_timeout: float = STOP_TIMEOUT_SECONDS) -> None:
     """Runs all until ``stop`` is requested, then ends them in their order: the next one is asked to end when the one
-    before has ended. Raises LoopEnded when one ended by itself; then ``patience`` seconds are enough for each other.
+    before has ended. Raises LoopEnded when one ended by itself; then each other has ``stop_timeout`` seconds to end.
     """
-    running = [_Running(loop, stop) for loop in loops]
-    for each in running:
-        each.thread.start()
+    running_loops = [_Running(loop, stop) for loop in loops]
+    for running in running_loops:
+        running.thread.start()
     stop.wait()
-    for each in running:
-        each.stop.request()
-        each.thread.join(patience if any(one.failure for one in running) else None)
-    for each in running:
-        if each.failure:
+    for running in running_loops:
+        running.stop.request()
+        running.thread.join(stop_timeout if any(other.failure for other in running_loops) else None)
+    for running in running_loops:
+        if running.failure:
             raise LoopEnded(
-                f"the {each.loop.name} ended by itself, and the process with it: {each.failure!r}"
-            ) from each.failure
+                f"the {running.loop.name} ended by itself, and the process with it: {running.failure!r}"
+            ) from running.failure
 
 
 class _Running:

@@ -18,8 +18,8 @@ from ..database import Database
 from ..events import kafka
 from ..events.consumer import Consumer
 from ..events.dead_letters import dead_letter_topic, retry_topic
-from ..events.nudge import Nudger
 from ..events.relay import Relay
+from ..events.wakeup import WakeupSender
 from ..lifecycle import Stop, wait_for
 from ..service import Service
 from ..telemetry import traces
@@ -31,7 +31,7 @@ from .loops import Loop, run_together
 
 log = logging.getLogger(__name__)
 
-POOL = 2  # the nudge, the readiness check; and one for each loop and each timer
+POOL = 2  # the wakeup, the readiness check; and one for each loop and each timer
 
 
 class WorkerSettings(ProcessSettings, DatabaseSettings, KafkaSettings, TraceSettings):
@@ -129,7 +129,7 @@ def _run(declared: Service, process: str, *, relays: bool = False, consumes: boo
         ):
             log.info("%s started", process)
             if consumes and declared.publishes:
-                Nudger(database).start()
+                WakeupSender(database).start()
             start_timers(timers, database, own_settings, stop)
             work = _Work(declared, settings, database)
             run_together(_loops(work, relays=relays, consumes=consumes), stop)

@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from ..contracts.bundle import INDEX
-from ..contracts.shelf import contracts_in
+from ..contracts.stored_contracts import contracts_in
 from .health import Health
 
 CONTRACTS = Path("/contracts")  # where the image has them

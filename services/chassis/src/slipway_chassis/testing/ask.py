@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 # A Service answers some moments after its first pod is ready: until then every proxy refuses the connection.
-PATIENCE_SECONDS = 30.0
+ANSWER_TIMEOUT_SECONDS = 30.0
 PAUSE_SECONDS = 0.5
 
 
@@ -43,9 +43,9 @@ def health_of(address: str, service: str) -> str:
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
 
 
-def patiently(base_url: str, method: str, path: str, patience: float) -> str | Exception:
-    """The status of the first answer; or why there was none in ``patience`` seconds."""
-    ends = time.monotonic() + patience
+def answer_within(base_url: str, method: str, path: str, timeout: float) -> str | Exception:
+    """The status of the first answer; or why there was none in ``timeout`` seconds."""
+    ends = time.monotonic() + timeout
     while True:
         try:
             return status_of(base_url, method, path)
@@ -55,18 +55,18 @@ def patiently(base_url: str, method: str, path: str, patience: float) -> str | E
         time.sleep(PAUSE_SECONDS)
 
 
-def main(arguments: Sequence[str], patience: float = PATIENCE_SECONDS) -> int:
+def main(arguments: Sequence[str], timeout: float = ANSWER_TIMEOUT_SECONDS) -> int:
     """Asks each question (``METHOD PATH STATUS``) of the URL in front and prints what came; returns the exit code, 1 if
-    an answer was another one, or none came within ``patience`` seconds.
+    an answer was another one, or none came within ``timeout`` seconds.
     """
     base_url, *questions = arguments
     wrong = 0
     for question in questions:
         method, path, expected = question.split()
-        answered = patiently(base_url, method, path, patience)
+        answered = answer_within(base_url, method, path, timeout)
         ok = answered == expected
         wrong += not ok
-        said = f"no answer in {patience:.0f} s: {answered}" if isinstance(answered, Exception) else answered
+        said = f"no answer in {timeout:.0f} s: {answered}" if isinstance(answered, Exception) else answered
         sys.stdout.write(f"{'ok    ' if ok else 'WRONG '} {method} {path} → {said}, expected {expected}\n")
     return 1 if wrong else 0
 

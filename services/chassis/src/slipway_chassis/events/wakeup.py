@@ -1,8 +1,8 @@
 """Wakes relays when events were committed, so that they need not poll often.
 
 The NOTIFY runs in a transaction of its own, in a thread, after the business transaction: inside it, every
-commit of the database would queue behind one lock. A nudge that is lost costs latency only: relays poll
-as well. Several commits share one nudge.
+commit of the database would queue behind one lock. A wakeup that is lost costs latency only: relays poll
+as well. Several commits share one wakeup.
 """
 
 import logging
@@ -21,7 +21,7 @@ CHANNEL = "slipway_outbox"
 PAUSE_SECONDS = 0.003  # commits within it are told together
 
 
-class Nudger:
+class WakeupSender:
     """One per process that writes events. ``committed`` never blocks."""
 
     def __init__(self, database: Database) -> None:
@@ -29,9 +29,9 @@ class Nudger:
         self._shards: set[int] = set()
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="nudge", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="wakeup", daemon=True)
 
-    def start(self) -> "Nudger":
+    def start(self) -> "WakeupSender":
         self._database.on_outbox = self.committed
         self._thread.start()
         return self
@@ -63,5 +63,5 @@ class Nudger:
 
 
 def shards_of(payload: str) -> set[int]:
-    """The shards a nudge names; anything else on the channel names none."""
+    """The shards a wakeup names; anything else on the channel names none."""
     return {int(part) for part in payload.split(",") if part.isdigit()}
