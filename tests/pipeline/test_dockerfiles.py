@@ -68,7 +68,7 @@ class TestEachDockerfile:
 
 def test_the_dockerfiles_are_one_pattern():
     first, *others = [stages(path) for path in FILES]
-    how = r"-r services\S+|--group \S+(?: && ln .*--version)?"
+    how = r"-r services\S+|--group \S+(?: && ln .*--version| && find .* -delete)?"
     copied = r"^COPY (services/chassis|services/gateway|operator)/pyproject.toml \S+$"
     for other in others:
         assert without(how, without(copied, other["packages"])) == without(how, without(copied, first["packages"]))

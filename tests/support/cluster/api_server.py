@@ -16,7 +16,9 @@ TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
 
 class ApiServer:
-    def __init__(self, folder):
+    """``options``: further flags of kube-apiserver."""
+
+    def __init__(self, folder, *options):
         self.folder = folder
         self.port, client, peer = free_port(), free_port(), free_port()
         etcd = f"http://127.0.0.1:{client}"
@@ -42,7 +44,7 @@ class ApiServer:
                 f"--service-account-key-file={folder}/accounts.key",
                 f"--service-account-signing-key-file={folder}/accounts.key",
                 "--disable-admission-plugins=ServiceAccount", "--endpoint-reconciler-type=none",
-                "--enable-priority-and-fairness=false",
+                "--enable-priority-and-fairness=false", *options,
             ],
             folder / "kube-apiserver.log", env=environment,
         )  # fmt: skip

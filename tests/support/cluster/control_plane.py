@@ -17,6 +17,7 @@ from slipway_operator.errors import KubernetesError, Missing, Outdated, Refused
 from slipway_operator.runtimes.kubernetes.api.access import Access
 from slipway_operator.runtimes.kubernetes.api.client import Client, NoFence
 from slipway_operator.runtimes.kubernetes.api.kinds import MICROSERVICE, POD, SERVICE_VERSION, Kind
+from slipway_operator.runtimes.kubernetes.api.login import Login
 from support.cluster.api_server import TOKEN, ApiServer
 from support.repository import ROOT
 from support.tools import tool
@@ -48,9 +49,10 @@ NEEDS = [name for name in ("etcd", "kube-apiserver", "kube-controller-manager") 
 class Cluster(ApiServer):
     """Starts on ``with``; ``access`` reaches it with every right."""
 
-    def __init__(self, folder):
-        super().__init__(folder)
-        self.access = Access(f"https://127.0.0.1:{self.port}", insecure=True, token=TOKEN)
+    def __init__(self, folder, *options):
+        super().__init__(folder, *options)
+        self.server = f"https://127.0.0.1:{self.port}"
+        self.access = Access(lambda: Login(self.server, authorization=f"Bearer {TOKEN}", insecure=True))
         self.kubeconfig = folder / "kubeconfig"
         self._controllers = Child(
             "kube-controller-manager",
@@ -64,7 +66,7 @@ class Cluster(ApiServer):
 
     def __enter__(self):
         super().__enter__()
-        self.kubeconfig.write_text(KUBECONFIG.format(server=self.access.server, token=TOKEN))
+        self.kubeconfig.write_text(KUBECONFIG.format(server=self.server, token=TOKEN))
         try:
             asyncio.run(self._define())
             self._controllers.start_and_wait(lambda: True, 30)
@@ -105,13 +107,13 @@ async def watched(client, kind, namespace=None, *, selector=""):
             for each in found["items"]:
                 yield each
             since = {"watch": "1", "resourceVersion": found["metadata"]["resourceVersion"]}
-            async with client._session.get(
-                kind.path(namespace),
-                params=query | since,
-                headers=client._access.headers(),
-                timeout=aiohttp.ClientTimeout(total=None),
-                read_bufsize=2**22,
-            ) as events:
+            login, transport = await client._connection()
+            _, url, headers, *_ = await transport.param_serialize(
+                "GET", kind.path(namespace), query_params=list((query | since).items()), header_params=login.headers()
+            )
+            unlimited = aiohttp.ClientTimeout(total=None)
+            answer = await transport.call_api("GET", url, headers, _request_timeout=unlimited)
+            async with answer.response as events:
                 async for line in events.content:
                     event = json.loads(line)
                     if event["type"] in {"ADDED", "MODIFIED"}:

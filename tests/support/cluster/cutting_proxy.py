@@ -30,7 +30,7 @@ class Proxy:
 
     async def __aenter__(self):
         self._session = aiohttp.ClientSession(
-            self._access.server,
+            self._access.login().server,
             connector=aiohttp.TCPConnector(ssl=False, limit=0),
             timeout=aiohttp.ClientTimeout(total=None),
             auto_decompress=False,

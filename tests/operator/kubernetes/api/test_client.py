@@ -12,6 +12,7 @@ from slipway_operator.runtimes.kubernetes.api.access import Access
 from slipway_operator.runtimes.kubernetes.api.client import Client, NoFence
 from slipway_operator.runtimes.kubernetes.api.freshness import Freshness
 from slipway_operator.runtimes.kubernetes.api.kinds import DEPLOYMENT, EVENT, SERVICE
+from slipway_operator.runtimes.kubernetes.api.login import Login
 
 
 class Api:
@@ -40,7 +41,7 @@ def asking(api, story, *, fence=None, timeout=5):
         port = free_port()
         await web.TCPSite(runner, "127.0.0.1", port).start()
         try:
-            access = Access(f"http://127.0.0.1:{port}")
+            access = Access(lambda: Login(f"http://127.0.0.1:{port}"))
             async with Client(access, fence or NoFence(), pause=pause, timeout=timeout) as client:
                 return await story(client)
         finally:

@@ -25,7 +25,7 @@ pytestmark = [
 def _kubeconfig(cluster):
     """As the account of the chart, with the rights of the chart and no others."""
     path = cluster.folder / "operator-kubeconfig"
-    path.write_text(KUBECONFIG.format(server=cluster.access.server, token=asyncio.run(account_token(cluster))))
+    path.write_text(KUBECONFIG.format(server=cluster.server, token=asyncio.run(account_token(cluster))))
     return path
 
 

@@ -1,109 +1,78 @@
-"""Where the API server is, and as whom to speak to it: a service account's files, or a kubeconfig."""
+"""Chooses how to log in to the API server: by a service account's files, or by a kubeconfig."""
 
-import base64
-import ssl
-import tempfile
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import yaml
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config.config_exception import ConfigException
+from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
 from ....errors import AccessUnknown
+from .kubeconfig import TOKEN_FILE_SECONDS, log_in
+from .login import Login
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-# Tokens of pods are renewed on disk long before they end.
-TOKEN_SECONDS = 60
+CURE = "set automountServiceAccountToken, or KUBECONFIG outside of a cluster"
 
 
-@dataclass(slots=True)
 class Access:
-    server: str
-    authority: str | None = None  # PEM; None: those of the system
-    insecure: bool = False
-    token: str | None = None
-    token_file: Path | None = None
-    certificate: str | None = None  # PEM
-    key: str | None = None  # PEM
-    namespace: str = "default"
-    _read: tuple[float, str] = field(default=(float("-inf"), ""))
+    """The present login; another one where it has ended or was refused. Threads may share it: kopf has its own."""
 
-    def headers(self) -> dict[str, str]:
-        token = self.current_token()
-        return {"Authorization": f"Bearer {token}"} if token else {}
+    def __init__(self, log_in: Callable[[], Login]) -> None:
+        self._log_in = log_in
+        self._lock = threading.Lock()
+        self._login: Login | None = None
 
-    def current_token(self) -> str | None:
-        if self.token_file is None:
-            return self.token
-        when, token = self._read
-        if time.monotonic() - when > TOKEN_SECONDS:
-            token = self.token_file.read_text().strip()
-            self._read = (time.monotonic(), token)
-        return token
+    def current(self) -> Login | None:
+        """Without waiting; None: it takes a login, which may take seconds."""
+        login = self._login
+        return None if login is None or login.ended else login
 
-    def tls(self) -> ssl.SSLContext | bool:
-        if not self.server.startswith("https://"):
-            return False
-        context = ssl.create_default_context(cadata=self.authority)
-        if self.insecure:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if self.certificate and self.key:
-            # The standard library takes certificates from files alone.
-            with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-                file.write(self.certificate + "\n" + self.key)
-                file.flush()
-                context.load_cert_chain(file.name)
-        return context
+    def login(self, refused: Login | None = None) -> Login:
+        """Of those that were refused the same one at once, the first logs in.
+
+        Raises:
+            AccessUnknown: there is nothing to log in with, or it does not work
+        """
+        with self._lock:
+            if self._login is None or self._login is refused or self._login.ended:
+                self._login = self._log_in()
+            return self._login
 
 
 def in_cluster(host: str, port: int, account: Path = ACCOUNT) -> Access:
-    host = f"[{host}]" if ":" in host else host
-    try:
-        return Access(
-            f"https://{host}:{port}",
-            authority=(account / "ca.crt").read_text(),
-            token_file=account / "token",
-            namespace=(account / "namespace").read_text().strip(),
-        )
-    except OSError as error:
-        raise AccessUnknown(
-            f"{error.filename} can't be read: set automountServiceAccountToken, or KUBECONFIG outside of a cluster"
-        ) from None
+    """The server is asked without a proxy: it is in the same network."""
+    environment = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": str(port)}
+
+    def log_in() -> Login:
+        loader = InClusterConfigLoader(str(account / "token"), str(account / "ca.crt"), environ=environment)
+        try:
+            loader.load_and_set(found := Configuration())
+            return Login(
+                found.host,
+                # As the client reads it, a line's end would be in the header.
+                authorization=f"Bearer {(account / 'token').read_text().strip()}",
+                namespace=(account / "namespace").read_text().strip(),
+                authority=(account / "ca.crt").read_text(),
+                ends=datetime.now(UTC) + timedelta(seconds=TOKEN_FILE_SECONDS),
+            )
+        except (ConfigException, OSError) as error:
+            raise AccessUnknown(f"{account} is not a usable service account: {error} ({CURE})") from None
+
+    return Access(log_in)
 
 
-def from_kubeconfig(path: Path, context: str = "") -> Access:
-    try:
-        content = yaml.safe_load(path.read_text())
-        chosen = _named(content["contexts"], context or content["current-context"])["context"]
-        cluster = _named(content["clusters"], chosen["cluster"])["cluster"]
-        user = _named(content.get("users") or [], chosen["user"]).get("user") or {}
-        return Access(
-            cluster["server"].rstrip("/"),
-            authority=_pem(path, cluster, "certificate-authority"),
-            insecure=bool(cluster.get("insecure-skip-tls-verify")),
-            token=user.get("token"),
-            token_file=Path(user["tokenFile"]) if "tokenFile" in user else None,
-            certificate=_pem(path, user, "client-certificate"),
-            key=_pem(path, user, "client-key"),
-            namespace=chosen.get("namespace", "default"),
-        )
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise AccessUnknown(f"{path} is no kubeconfig that can be used: {error!r}") from None
+def from_kubeconfig(paths: str, context: str = "") -> Access:
+    """Of one file or several, as KUBECONFIG names them. ``context``: another one than the current."""
 
+    def log_in_by_it() -> Login:
+        try:
+            return log_in(paths, context)
+        except (ConfigException, OSError, yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError) as error:
+            said = error.args[0] if isinstance(error, KeyError) else error
+            raise AccessUnknown(f"{paths} is not a usable kubeconfig: {said}") from None
 
-def _named(entries: list[Any], name: str) -> dict[str, Any]:
-    for entry in entries:
-        if entry["name"] == name:
-            return dict(entry)
-    raise KeyError(name)
-
-
-def _pem(path: Path, section: Mapping[str, Any], name: str) -> str | None:
-    if f"{name}-data" in section:
-        return base64.b64decode(section[f"{name}-data"]).decode()
-    if name in section:
-        return (path.parent / str(section[name])).read_text()
-    return None
+    return Access(log_in_by_it)

@@ -1,4 +1,7 @@
-"""Requests to the API server. All writes go through one method, and that method asks first whether it may write."""
+"""Requests to the API server, by the official client's transport, as plain JSON.
+
+All writes go through one method, and that method asks first whether it may write.
+"""
 
 import asyncio
 import json
@@ -7,11 +10,13 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 import aiohttp
+from kubernetes.aio.client.api_client import ApiClient
 
 from ....errors import KubernetesError, Missing, Outdated, Overloaded, Refused, Unreachable
 from .access import Access
 from .freshness import Freshness
 from .kinds import MANAGER, Kind
+from .login import Login
 
 Manifest = dict[str, Any]
 Manifests = list[Manifest]
@@ -23,7 +28,11 @@ TRIES = 4
 LONGEST_PAUSE = 10.0
 PAGE = 500
 _UNTYPED = "failed to create typed patch object"
-_CONFLICT, _NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 409, 404, 429, 500
+_UNAUTHORIZED, _NOT_FOUND, _CONFLICT, _TOO_MANY, _SERVER_ERROR = 401, 404, 409, 429, 500
+
+
+class _Unauthorized(Refused):
+    """The login is not valid, or not any more."""
 
 
 class Fence(Protocol):
@@ -55,18 +64,18 @@ class Client:
         self._manager = manager
         self._pause = pause
         self._timeout = aiohttp.ClientTimeout(total=timeout)
-        self._session: aiohttp.ClientSession | None = None
+        self._login: Login | None = None  # that of the transport
+        self._transport: ApiClient | None = None
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(ssl=self._access.tls(), limit=20)
-        self._session = aiohttp.ClientSession(self._access.server, connector=connector, timeout=self._timeout)
+        await self._connection()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session:
-            await self._session.close()
+        if self._transport:
+            await self._transport.close()
 
     # --- reading
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
@@ -174,12 +183,19 @@ class Client:
         fenced: bool = False,
     ) -> Manifest:
         tries = 0
+        refused: Login | None = None
         while True:
+            login, transport = await self._connection(refused)
             tries += 1
             if fenced:
                 self._fence.check()
             try:
-                return await self._once(method, path, body=body, query=query or {}, content=content)
+                return await self._once(login, transport, method, path, body=body, query=query or {}, content=content)
+            except _Unauthorized:
+                # Another login may do, once. One that is the same will not.
+                if refused or (await self._connection(login))[0] == login:
+                    raise
+                refused = login
             except (Unreachable, Overloaded) as error:
                 # A second POST may find the work of the first one, whose answer was lost: it says 409 then.
                 if tries == TRIES:
@@ -188,18 +204,38 @@ class Client:
                     min(LONGEST_PAUSE, (error.retry_after if isinstance(error, Overloaded) else 0.0) or 0.2 * 2**tries)
                 )
 
+    async def _connection(self, refused: Login | None = None) -> tuple[Login, ApiClient]:
+        """The present login with a transport that has its certificates and its proxy."""
+        login = self._access.current()
+        if login is None or login is refused:
+            login = await asyncio.to_thread(self._access.login, refused)
+        former = self._transport
+        if self._transport is None or not login.same_connection(self._login):
+            self._transport = login.api_client()
+            self._transport.user_agent = self._manager
+        self._login = login
+        if former and former is not self._transport:
+            await former.close()  # what is on its way by it is tried again
+        return login, self._transport
+
     async def _once(
-        self, method: str, path: str, *, body: Manifest | None, query: Mapping[str, str], content: str
+        self,
+        login: Login,
+        transport: ApiClient,
+        method: str,
+        path: str,
+        *,
+        body: Manifest | None,
+        query: Mapping[str, str],
+        content: str,
     ) -> Manifest:
-        if self._session is None:
-            raise KubernetesError("the client was not opened: use it with 'async with'")
-        headers = self._access.headers() | {"Accept": "application/json", "User-Agent": self._manager}
-        data = None
-        if body is not None:
-            headers["Content-Type"] = content
-            data = json.dumps(body).encode()
+        headers = login.headers() | {"Accept": "application/json", "Content-Type": content}
         try:
-            async with self._session.request(method, path, params=query, data=data, headers=headers) as response:
+            _, url, sent, data, _ = await transport.param_serialize(
+                method, path, query_params=list(query.items()), header_params=headers, body=body
+            )
+            answer = await transport.call_api(method, url, sent, data, _request_timeout=self._timeout)
+            async with answer.response as response:
                 raw = await response.read()
                 retry_after = response.headers.get("Retry-After", "")
                 status = response.status
@@ -227,5 +263,5 @@ def _error(status: int, what: str, raw: bytes, retry_after: str) -> KubernetesEr
         error = Overloaded(message)
         error.retry_after = float(retry_after) if retry_after.isdigit() else 0.0
         return error
-    kinds: dict[int, type[KubernetesError]] = {_CONFLICT: Outdated, _NOT_FOUND: Missing}
+    kinds: dict[int, type[KubernetesError]] = {_UNAUTHORIZED: _Unauthorized, _CONFLICT: Outdated, _NOT_FOUND: Missing}
     return kinds.get(status, Refused)(message)

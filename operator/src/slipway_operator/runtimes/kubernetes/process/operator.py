@@ -31,7 +31,14 @@ LEASE_SILENCE = 60.0
 
 
 class Operator:
-    def __init__(self, settings: OperatorSettings, access: Access, times: Times = Times()) -> None:  # noqa: B008
+    def __init__(
+        self,
+        settings: OperatorSettings,
+        access: Access,
+        namespace: str,
+        times: Times = Times(),  # noqa: B008
+    ) -> None:
+        """``namespace``: of the Lease, where the settings name none."""
         self._settings = settings
         self._access = access
         self._metrics = Metrics()
@@ -40,7 +47,7 @@ class Operator:
         self._queue: WorkQueue | None = None
         self._freshness = Freshness()
         self.leadership = Leadership(
-            namespace=settings.lease_namespace or access.namespace,
+            namespace=settings.lease_namespace or namespace,
             name=settings.lease_name,
             identity=settings.pod_name,
             times=times,
@@ -115,7 +122,9 @@ class Operator:
 
 async def run(settings: OperatorSettings) -> None:
     """Until the process is asked to end."""
-    task = asyncio.ensure_future(Operator(settings, settings.access()).run())
+    access = settings.access()
+    namespace = (await asyncio.to_thread(access.login)).namespace
+    task = asyncio.ensure_future(Operator(settings, access, namespace).run())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:

@@ -1,6 +1,5 @@
 """Settings of the operator's process."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
@@ -24,7 +23,8 @@ class OperatorSettings(ProcessSettings):
         pattern=r"^[a-z0-9,-]*$",
         description="namespaces that are watched, for example shop,payments; empty: all",
     )
-    kubeconfig: Path | None = Field(default=None, description="outside of a cluster: file that says how to reach it")
+    kubeconfig: str = Field(default="", description="outside of a cluster: files that say how to reach it")
+    kube_context: str = Field(default="", description="of the kubeconfig, where it is not the current one")
     kubernetes_service_host: str = Field(default="kubernetes.default.svc", description="set by Kubernetes in pods")
     kubernetes_service_port: Port = 443
     at_once: int = Field(default=8, ge=1, le=64, description="services that are looked at at the same time")
@@ -35,5 +35,5 @@ class OperatorSettings(ProcessSettings):
 
     def access(self) -> Access:
         if self.kubeconfig:
-            return from_kubeconfig(self.kubeconfig)
+            return from_kubeconfig(self.kubeconfig, self.kube_context)
         return in_cluster(self.kubernetes_service_host, self.kubernetes_service_port)

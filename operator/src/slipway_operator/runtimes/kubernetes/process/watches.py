@@ -7,8 +7,10 @@ were told instead of what is there. No index is used, so no limit of workers is 
 import asyncio
 import contextlib
 import logging
+import ssl
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import kopf
@@ -16,13 +18,37 @@ import kopf
 from ....errors import WatchesEnded
 from ..api.access import Access
 from ..api.kinds import CHILDREN, MICROSERVICE, RELEASE_PLAN, SERVICE_LABEL, Key, Kind
+from ..api.login import Login
 
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5
 REQUEST_SECONDS = 30
 EXIT_SECONDS = 3
+LOGIN_SECONDS = 5  # until a login that failed is tried again
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Connection(kopf.ConnectionInfo):
+    """With the TLS of our requests: kopf's has no name of the server, and writes certificates to the disk."""
+
+    login: Login
+
+    def as_ssl_context(self) -> ssl.SSLContext:
+        return self.login.tls()
+
+
+def _connection_of(login: Login) -> kopf.ConnectionInfo:
+    scheme, _, token = (login.authorization or "").partition(" ")
+    return _Connection(
+        login=login,
+        server=login.server,
+        scheme=scheme or None,
+        token=token or None,
+        default_namespace=login.namespace,
+        proxy_url=login.proxy,
+    )
 
 
 def settings() -> kopf.OperatorSettings:
@@ -52,17 +78,13 @@ def registry(
     """``saw``: hears the resourceVersion of each object that is told of, before the others hear of it."""
     made = kopf.OperatorRegistry()
 
-    @kopf.on.login(registry=made)
+    given: list[Login] = []
+
+    @kopf.on.login(registry=made, backoff=LOGIN_SECONDS)
     def login(**_: Any) -> kopf.ConnectionInfo:
-        return kopf.ConnectionInfo(
-            server=access.server,
-            ca_data=access.authority,
-            insecure=access.insecure or None,
-            token=access.current_token(),
-            certificate_data=access.certificate,
-            private_key_data=access.key,
-            default_namespace=access.namespace,
-        )
+        """In a thread; again, when the server refuses the one that was given."""
+        given[:] = [access.login(given[0] if given else None)]
+        return _connection_of(given[0])
 
     @kopf.on.event(MICROSERVICE.group, MICROSERVICE.version, MICROSERVICE.plural, registry=made)
     async def service_changed(event: Any, meta: Any, name: str, namespace: str | None, **_: Any) -> None:
