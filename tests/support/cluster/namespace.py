@@ -49,7 +49,7 @@ class Answers:
     def __init__(self):
         self.status = 200
 
-    async def ask(self, url, query):
+    async def fetch(self, url, query):
         return Answer(self.status, "")
 
 

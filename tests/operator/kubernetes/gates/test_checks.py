@@ -14,7 +14,7 @@ class Says:
     def __init__(self, answer):
         self.answer, self.asked = answer, []
 
-    async def ask(self, url, query):
+    async def fetch(self, url, query):
         self.asked.append((url, query))
         return self.answer
 

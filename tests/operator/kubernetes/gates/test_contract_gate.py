@@ -22,7 +22,7 @@ from slipway_operator.runtimes.kubernetes.api.kinds import (
     VERSION_LABEL,
     Key,
 )
-from slipway_operator.runtimes.kubernetes.gates.checks import HttpAsker
+from slipway_operator.runtimes.kubernetes.gates.checks import HttpFetcher
 from slipway_operator.runtimes.kubernetes.gates.contract_gate import compared
 from slipway_operator.spec.gates import ContractsGate
 from support.repository import ROOT
@@ -94,7 +94,13 @@ class Namespace:
         pods = [each for each in self.pods if each["metadata"]["labels"][SERVICE_LABEL] == service]
         return asyncio.run(
             compared(
-                self, HttpAsker(), ContractsGate(**gate), Key("shop", service), pods=pods, active=active, candidate=NEW
+                self,
+                HttpFetcher(),
+                ContractsGate(**gate),
+                Key("shop", service),
+                pods=pods,
+                active=active,
+                candidate=NEW,
             )
         )
 
@@ -190,12 +196,12 @@ def test_an_active_version_that_is_ready_and_does_not_answer_is_waited_for(shop)
 
 def test_a_candidate_that_answers_with_an_error_is_asked_again(shop, monkeypatch):
     shop.pod("orders", NEW, contracts("orders"))
-    asked = HttpAsker.fetch
+    asked = HttpFetcher.fetch_bytes
 
-    async def fetch(self, url, most):
+    async def fetch_bytes(self, url, most):
         return (503, b"upstream connect error") if url.endswith("/contracts") else await asked(self, url, most)
 
-    monkeypatch.setattr(HttpAsker, "fetch", fetch)
+    monkeypatch.setattr(HttpFetcher, "fetch_bytes", fetch_bytes)
     found = shop.judged()
 
     assert (found.state, "503" in found.message) == (GateState.INCONCLUSIVE, True)
@@ -258,12 +264,12 @@ def test_counters_that_can_not_be_read_prove_nothing(text, monkeypatch):
         shop.microservice("users", OLD)
         shop.pod("users", OLD, contracts("users"), calls={"v1": 3})
         shop.pod("users", NEW, contracts("users", dropped))
-        asked = HttpAsker.fetch
+        asked = HttpFetcher.fetch_bytes
 
-        async def fetch(self, url, most):
+        async def fetch_bytes(self, url, most):
             return (200, text.encode()) if url.endswith("/metrics") else await asked(self, url, most)
 
-        monkeypatch.setattr(HttpAsker, "fetch", fetch)
+        monkeypatch.setattr(HttpFetcher, "fetch_bytes", fetch_bytes)
 
         assert shop.judged("users").state is GateState.INCONCLUSIVE
 

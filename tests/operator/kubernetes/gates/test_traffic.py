@@ -23,7 +23,7 @@ class Prometheus:
     def __init__(self, *, read=True, status=200, body=None, **errors):
         self.read, self.status, self.body, self.errors, self.asked = read, status, body, errors, []
 
-    async def ask(self, url, query):
+    async def fetch(self, url, query):
         self.asked.append((url, query))
         if self.body is not None:
             return Answer(self.status, self.body)

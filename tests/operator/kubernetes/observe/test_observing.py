@@ -9,7 +9,7 @@ from slipway_operator.planning.facts import Facts, OpenRelease, Stage
 from slipway_operator.planning.observed import ANY, GateState, GateView, GroupView, JobState, JobView
 from slipway_operator.runtimes.kubernetes.api.kinds import DRAINING_LABEL, SERVICE_LABEL
 from slipway_operator.runtimes.kubernetes.objects import manifests
-from slipway_operator.runtimes.kubernetes.observe.fetching import Seen
+from slipway_operator.runtimes.kubernetes.observe.fetching import ClusterSnapshot
 from slipway_operator.runtimes.kubernetes.observe.observing import (
     GATE_RESULT,
     SERVICE_OF_SLICE,
@@ -72,7 +72,7 @@ class Objects:
 
     def seen(self):
         microservice = {"metadata": {"name": "orders", "uid": "uid"}}
-        return Seen(
+        return ClusterSnapshot(
             microservice, self.versions, self.records, self.deployments, self.services, {}, self.pods, self.slices,
             self.jobs,
         )  # fmt: skip

@@ -5,12 +5,14 @@ from datetime import timedelta
 
 import pytest
 
+from slipway_chassis.config import load
 from slipway_operator.errors import Unreachable
 from slipway_operator.planning import Plan
 from slipway_operator.planning.facts import Facts
 from slipway_operator.planning.steps import RecordVersion, ScaleServing, SelectPreview
 from slipway_operator.runtimes.kubernetes.api.kinds import Key
 from slipway_operator.runtimes.kubernetes.process.queue import WorkQueue
+from slipway_operator.runtimes.kubernetes.process.settings import OperatorSettings
 from slipway_operator.runtimes.kubernetes.reconciler import SETTLE, next_look
 
 A, B = Key("shop", "a"), Key("shop", "b")
@@ -109,7 +111,7 @@ def test_no_more_looks_at_once_than_allowed():
         await until(lambda: len(work.looks) == 10)
         assert work.most == 3
 
-    queued(story, at_once=3)
+    queued(story, max_concurrency=3)
 
 
 def test_a_failing_look_is_repeated_and_does_not_hold_up_others(monkeypatch):
@@ -164,3 +166,9 @@ def test_an_end_that_comes_together_with_an_event_is_an_end(turns):
 )
 def test_what_is_done_when_it_is_written_waits_for_no_event(steps, again):
     assert next_look(Plan(steps, Facts(), shown=None), acted=bool(steps)) == again
+
+
+def test_the_former_name_of_the_limit_is_still_read():
+    assert load(OperatorSettings, {"POD_NAME": "one", "AT_ONCE": "3"}).max_concurrency == 3
+    assert load(OperatorSettings, {"POD_NAME": "one", "AT_ONCE": "3", "MAX_CONCURRENCY": "5"}).max_concurrency == 5
+    assert load(OperatorSettings, {"POD_NAME": "one"}).max_concurrency == 8

@@ -15,7 +15,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.releases = Counter(
-            "slipway_releases", "Releases that ended, by how.", ["outcome"], registry=self.registry
+            "slipway_releases", "Completed releases by outcome.", ["outcome"], registry=self.registry
         )  # fmt: skip
         self.phases = Histogram(
             "slipway_release_phase_seconds",
@@ -30,14 +30,14 @@ class Metrics:
             buckets=HANDOVER_SECONDS,
             registry=self.registry,
         )
-        self.errors = Counter("slipway_reconcile_errors", "Looks at a service that failed.", registry=self.registry)
+        self.errors = Counter("slipway_reconcile_errors", "Failed reconciliations.", registry=self.registry)
         self._queue_age = Gauge(
             "slipway_queue_age_seconds", "How long the longest waiting service is overdue.", registry=self.registry
         )
         self._event_age = Gauge(
             "slipway_last_event_age_seconds", "Since the last event or resync.", registry=self.registry
         )
-        self._leading = Gauge("slipway_leading", "1: this replica acts.", registry=self.registry)
+        self._leading = Gauge("slipway_leading", "1 if this replica is the leader.", registry=self.registry)
 
     def watch(
         self, queue_age: Callable[[], float], event_age: Callable[[], float], leading: Callable[[], bool]

@@ -18,15 +18,15 @@ from ...planning.steps import Emit, RecordVersion, RunGate, SelectPreview, Step
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
 from .act.adopter import Adopter
-from .act.drift import Mender
-from .act.executing import Executor, Scene
+from .act.drift import DriftCorrector
+from .act.executing import Executor, ReconcileContext
 from .api.client import Client
 from .api.kinds import MICROSERVICE, RELEASE_PLAN, Key
-from .gates.checks import Asker
+from .gates.checks import Fetcher
 from .metrics import Metrics
 from .objects.manifests import Owner, active_selector
 from .observe.consumer_group import GroupInspector, handing_over, membership
-from .observe.fetching import Seen, look, look_at_configuration, readable
+from .observe.fetching import ClusterSnapshot, look, look_at_configuration, readable
 from .observe.observing import observed
 from .plan_reconciler import PlanReconciler, plans_of, wish_from
 
@@ -49,7 +49,7 @@ class Reconciler:
     def __init__(
         self,
         client: Client,
-        asker: Asker,
+        fetcher: Fetcher,
         *,
         identity: str,
         metrics: Metrics | None = None,
@@ -59,8 +59,8 @@ class Reconciler:
     ) -> None:
         """``add``: something else must be looked at, since this look may have changed what it sees."""
         self._client = client
-        self._executor = Executor(client, asker, identity=identity, clock=clock)
-        self._mender = Mender(client)
+        self._executor = Executor(client, fetcher, identity=identity, clock=clock)
+        self._drift = DriftCorrector(client)
         self._adopter = Adopter(client)
         self._inspector = inspector
         self._metrics = metrics or Metrics()
@@ -114,13 +114,13 @@ class Reconciler:
         saw = replace(saw, group=await self._adopter.among(saw.group, key, seen))
         saw = with_problems(saw, refusals, now)
         made = plan(saw, desired_of(spec, metadata["generation"], wish_from(plans, key.name, spec)), now)
-        scene = Scene(key, Owner(key.name, metadata["uid"]), spec, seen, saw, made.facts.attempts)
+        context = ReconcileContext(key, Owner(key.name, metadata["uid"]), spec, seen, saw, made.facts.attempts)
         acted = await self._remember(key, seen, status, made, now)
-        acted = await self._mend(scene) or acted
-        acted = await self._adopter.take_over(scene, made) or acted
+        acted = await self._mend(context) or acted
+        acted = await self._adopter.take_over(context, made) or acted
         for each in plans:
             self._add(Key(key.namespace, each["metadata"]["name"], RELEASE_PLAN))
-        refused = [(step, error) for step in made.steps if (error := await self._execute(step, scene))]
+        refused = [(step, error) for step in made.steps if (error := await self._execute(step, context))]
         noted = noted_refusals(refused, refusals, spec, now)
         if noted:
             self._refused[key] = noted
@@ -128,16 +128,16 @@ class Reconciler:
             raise error
         return next_look(made, acted=acted or bool(made.steps), asks=saw.group is not None)
 
-    async def _execute(self, step: Step, scene: Scene) -> Refused | None:
+    async def _execute(self, step: Step, context: ReconcileContext) -> Refused | None:
         """What the API server refuses (a template that is no pod) is told where people look, as it was said.
 
         It keeps no other step from its effect: none rests on an earlier one of the same plan.
         """
-        log.info("%s: %s", scene.key, step)
+        log.info("%s: %s", context.key, step)
         try:
-            await self._executor.execute(step, scene)
+            await self._executor.execute(step, context)
         except Refused as error:
-            await self._executor.execute(Emit(REFUSED, str(error), "Warning"), scene)
+            await self._executor.execute(Emit(REFUSED, str(error), "Warning"), context)
             return error
         return None
 
@@ -159,14 +159,16 @@ class Reconciler:
         await self._write_status(key, metadata["resourceVersion"], after)
         await self._executor.tell(Emit("Unreadable", why, "Warning"), microservice, before.attempts)
 
-    async def _with_group(self, saw: Observed, spec: MicroserviceSpec, seen: Seen) -> Observed:
+    async def _with_group(self, saw: Observed, spec: MicroserviceSpec, seen: ClusterSnapshot) -> Observed:
         """Brokers are asked while consumers move. Without an address, consumers whose pods are gone are gone."""
         brokers = spec.events.bootstrap_servers if spec.events else None
         if not brokers or self._inspector is None or not handing_over(saw):
             return saw
         return replace(saw, group=await self._inspector.inspect(membership(seen, saw, spec, brokers)))
 
-    async def _remember(self, key: Key, seen: Seen, before: MicroserviceStatus, made: Plan, now: datetime) -> bool:
+    async def _remember(
+        self, key: Key, seen: ClusterSnapshot, before: MicroserviceStatus, made: Plan, now: datetime
+    ) -> bool:
         """Writes the status, before anything is done; and nothing when nothing changed."""
         metadata = seen.microservice["metadata"]
         after = status_of(
@@ -195,15 +197,15 @@ class Reconciler:
         if (before.phase, before.step, before.blocked_by) != (after.phase, after.step, after.blocked_by):
             log.info("%s: %s %s %s", key, after.phase, after.step, after.blocked_by)
 
-    async def _mend(self, scene: Scene) -> bool:
+    async def _mend(self, context: ReconcileContext) -> bool:
         """A child that can't be put back must not keep a release from going on, or back."""
         try:
-            return await self._mender.mend(scene)
+            return await self._drift.mend(context)
         except NotLeading:
             raise
         except KubernetesError:
             self._metrics.errors.inc()
-            log.warning("%s: a child could not be put back", scene.key, exc_info=True)
+            log.warning("%s: a child could not be put back", context.key, exc_info=True)
             return False
 
 

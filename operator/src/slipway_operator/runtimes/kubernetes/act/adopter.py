@@ -17,9 +17,9 @@ from ....spec.fields import CONSUMING
 from ..api.client import Client
 from ..api.kinds import DEPLOYMENT, POD, SERVICE, VERSION_LABEL, Key, Kind
 from ..objects.manifests import Owner, active_name, pods_name
-from ..observe.fetching import Seen
+from ..observe.fetching import ClusterSnapshot
 from ..observe.observing import adopted
-from .executing import Scene
+from .executing import ReconcileContext
 
 Manifest = dict[str, Any]
 
@@ -34,7 +34,7 @@ class Adopter:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def among(self, group: GroupView | None, key: Key, seen: Seen) -> GroupView | None:
+    async def among(self, group: GroupView | None, key: Key, seen: ClusterSnapshot) -> GroupView | None:
         """The group with the consumers that are taken over: strangers, for which new consumers wait."""
         count = 0
         for each in _consumers(seen):
@@ -47,64 +47,64 @@ class Adopter:
         members = group.members if group else {}
         return replace(group or GroupView(), members={**members, "": max(count, members.get("", 0))})
 
-    async def take_over(self, scene: Scene, made: Plan) -> bool:
+    async def take_over(self, context: ReconcileContext, made: Plan) -> bool:
         """Whether anything was done."""
-        left = adopted(scene.seen)
+        left = adopted(context.seen)
         if not left:
             return False
-        acted = await self._own(scene, left)
-        if _done(scene, made):
+        acted = await self._own(context, left)
+        if _done(context, made):
             for each in left:
-                log.info("%s: %s is taken over", scene.key, each["metadata"]["name"])
-                await self._client.delete(DEPLOYMENT, scene.key.namespace, each["metadata"]["name"])
+                log.info("%s: %s is taken over", context.key, each["metadata"]["name"])
+                await self._client.delete(DEPLOYMENT, context.key.namespace, each["metadata"]["name"])
             return True
-        return await self._consumers(scene, made) or acted
+        return await self._consumers(context, made) or acted
 
-    async def _own(self, scene: Scene, left: list[Manifest]) -> bool:
-        names = (active_name(scene.key.name), pods_name(scene.key.name))
-        services = [scene.seen.services[name] for name in names if name in scene.seen.services]
-        orphans: list[tuple[Kind, Manifest]] = [(DEPLOYMENT, each) for each in left if not _owned(each, scene.owner)]
-        orphans += [(SERVICE, each) for each in services if not _owned(each, scene.owner)]
+    async def _own(self, context: ReconcileContext, left: list[Manifest]) -> bool:
+        names = (active_name(context.key.name), pods_name(context.key.name))
+        services = [context.seen.services[name] for name in names if name in context.seen.services]
+        orphans: list[tuple[Kind, Manifest]] = [(DEPLOYMENT, each) for each in left if not _owned(each, context.owner)]
+        orphans += [(SERVICE, each) for each in services if not _owned(each, context.owner)]
         for kind, each in orphans:
-            patch = {"metadata": {"ownerReferences": [scene.owner.reference()]}}
-            await self._client.merge(kind, scene.key.namespace, each["metadata"]["name"], patch)
+            patch = {"metadata": {"ownerReferences": [context.owner.reference()]}}
+            await self._client.merge(kind, context.key.namespace, each["metadata"]["name"], patch)
         return bool(orphans)
 
-    async def _consumers(self, scene: Scene, made: Plan) -> bool:
+    async def _consumers(self, context: ReconcileContext, made: Plan) -> bool:
         """They end where new ones are about to start, and come back where those will not."""
         release = made.facts.release
         moving = release is not None and release.reached >= Stage.HANDING_OVER
         acted = False
-        for each in _consumers(scene.seen):
+        for each in _consumers(context.seen):
             notes, now = each["metadata"].get("annotations") or {}, each["spec"].get("replicas", 1)
             kept = notes.get(KEPT_REPLICAS, "")
             wanted = 0 if moving else int(kept) if kept.isdecimal() else now
-            if wanted > now and _consumes(scene):
+            if wanted > now and _consumes(context):
                 continue  # not beside the consumers of a version that was given up
             if wanted == now:
                 continue
             patch: Manifest = {"spec": {"replicas": wanted}}
             if moving:
                 patch["metadata"] = {"annotations": {KEPT_REPLICAS: str(now)}}
-            await self._client.merge(DEPLOYMENT, scene.key.namespace, each["metadata"]["name"], patch)
+            await self._client.merge(DEPLOYMENT, context.key.namespace, each["metadata"]["name"], patch)
             acted = True
         return acted
 
 
-def _consumers(seen: Seen) -> list[Manifest]:
+def _consumers(seen: ClusterSnapshot) -> list[Manifest]:
     return [each for each in adopted(seen) if each["metadata"]["labels"].get(_CHART_COMPONENT) in CONSUMING]
 
 
-def _consumes(scene: Scene) -> bool:
-    return any(view.consumers.wanted or view.consumers.pods for view in scene.observed.versions.values())
+def _consumes(context: ReconcileContext) -> bool:
+    return any(view.consumers.wanted or view.consumers.pods for view in context.observed.versions.values())
 
 
 def _owned(manifest: Manifest, owner: Owner) -> bool:
     return any(each["uid"] == owner.uid for each in manifest["metadata"].get("ownerReferences") or [])
 
 
-def _done(scene: Scene, made: Plan) -> bool:
+def _done(context: ReconcileContext, made: Plan) -> bool:
     """A version of ours has all requests, and was seen to have them."""
-    saw, release = scene.observed, made.facts.release
+    saw, release = context.observed, made.facts.release
     proved = release is None or release.promoted_at is not None
     return proved and bool(saw.active and saw.behind.get(saw.active)) and not saw.behind.get("")

@@ -16,7 +16,7 @@ from ....spec.hashing import version_name
 from ..api.client import Client, Manifest
 from ..api.kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Kind
 from ..objects import configuration, manifests
-from .executing import Scene, ports_of, put_service, wants_pods_service
+from .executing import ReconcileContext, ports_of, put_service, wants_pods_service
 
 # Fields below which values are quantities.
 QUANTITIES = {"resources", "sizeLimit"}
@@ -27,48 +27,48 @@ _UNITS |= {"": Decimal(1)} | {f"{name}i": Decimal(1024) ** power for power, name
 Wanted = tuple[Kind, Manifest, Manifest | None]
 
 
-class Mender:
+class DriftCorrector:
     def __init__(self, client: Client) -> None:
         self._client = client
         # The API server may write a value in another form. What differs after it was applied differs by that alone:
         # it is remembered, so that an operator at rest writes nothing.
         self._applied: dict[tuple[str, str], tuple[str, str]] = {}
 
-    async def mend(self, scene: Scene) -> bool:
+    async def mend(self, context: ReconcileContext) -> bool:
         """Whether anything had to be put back."""
         mended = False
-        for kind, wanted, there in _children(scene):
+        for kind, wanted, there in _children(context):
             if there and covers(there, wanted):
                 continue
-            place = (f"{scene.key.namespace}/{kind.plural}", wanted["metadata"]["name"])
+            place = (f"{context.key.namespace}/{kind.plural}", wanted["metadata"]["name"])
             digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
             if there and self._applied.get(place) == (digest, _state(there)):
                 continue
             if kind is SERVICE:
-                made = await put_service(self._client, scene.key.namespace, wanted)
+                made = await put_service(self._client, context.key.namespace, wanted)
             else:
-                made = await self._client.apply(kind, scene.key.namespace, wanted)
+                made = await self._client.apply(kind, context.key.namespace, wanted)
             self._applied[place] = (digest, _state(made))
             mended = mended or there is None or _state(made) != _state(there)
-        mended = await self._copy(scene) or mended
-        return await self._drop_budget(scene) or mended
+        mended = await self._copy(context) or mended
+        return await self._drop_budget(context) or mended
 
-    async def _copy(self, scene: Scene) -> bool:
+    async def _copy(self, context: ReconcileContext) -> bool:
         """Copies of configuration that were deleted, or not made yet, while what they are made of is the same."""
         made = False
-        for version, record in scene.seen.records.items():
-            for name, original in configuration.to_copy(record, scene.seen.config_maps).items():
+        for version, record in context.seen.records.items():
+            for name, original in configuration.to_copy(record, context.seen.config_maps).items():
                 if original:
-                    uid = scene.seen.versions[version]["metadata"]["uid"]
+                    uid = context.seen.versions[version]["metadata"]["uid"]
                     copied = configuration.copy_of(record, uid, name, original)
-                    made = bool(await self._client.create(CONFIG_MAP, scene.key.namespace, copied)) or made
+                    made = bool(await self._client.create(CONFIG_MAP, context.key.namespace, copied)) or made
         return made
 
-    async def _drop_budget(self, scene: Scene) -> bool:
-        name = manifests.active_name(scene.key.name)
-        if name not in scene.seen.budgets or _budget_wanted(scene.observed):
+    async def _drop_budget(self, context: ReconcileContext) -> bool:
+        name = manifests.active_name(context.key.name)
+        if name not in context.seen.budgets or _budget_wanted(context.observed):
             return False
-        await self._client.delete(DISRUPTION_BUDGET, scene.key.namespace, name)
+        await self._client.delete(DISRUPTION_BUDGET, context.key.namespace, name)
         return True
 
 
@@ -78,8 +78,8 @@ def _state(manifest: Manifest) -> str:
     return str(metadata.get("generation") or metadata.get("resourceVersion"))
 
 
-def _children(scene: Scene) -> Iterator[Wanted]:
-    seen, owner = scene.seen, scene.owner
+def _children(context: ReconcileContext) -> Iterator[Wanted]:
+    seen, owner = context.seen, context.owner
     for version, record in seen.records.items():
         names = {name: manifests.deployment_name(owner.name, version, name) for name in record.components}
         there = {name: seen.deployments[full] for name, full in names.items() if full in seen.deployments}
@@ -89,25 +89,25 @@ def _children(scene: Scene) -> Iterator[Wanted]:
         if any(name in SERVING and each["spec"].get("replicas") for name, each in there.items()):
             name = version_name(owner.name, version)
             yield SERVICE, manifests.version_service(owner, record), seen.services.get(name)
-    yield from _services(scene)
+    yield from _services(context)
 
 
-def _services(scene: Scene) -> Iterator[Wanted]:
-    seen, owner, active = scene.seen, scene.owner, scene.observed.active
+def _services(context: ReconcileContext) -> Iterator[Wanted]:
+    seen, owner, active = context.seen, context.owner, context.observed.active
     if active == ANY or active in seen.records:
-        ports = ports_of(scene, active)
+        ports = ports_of(context, active)
         there = seen.services[manifests.active_name(owner.name)]
         yield SERVICE, manifests.active_service(owner, active, ports), there
-        if wants_pods_service(seen, active) and not scene.observed.active_split:
+        if wants_pods_service(seen, active) and not context.observed.active_split:
             there = seen.services[manifests.pods_name(owner.name)]
             yield SERVICE, manifests.pods_service(owner, active, ports), there
-        if _budget_wanted(scene.observed):
+        if _budget_wanted(context.observed):
             name = manifests.active_name(owner.name)
             yield DISRUPTION_BUDGET, manifests.disruption_budget(owner, active), seen.budgets.get(name)
     preview = seen.services.get(manifests.preview_name(owner.name))
-    version = scene.observed.preview
+    version = context.observed.preview
     if preview and (version is None or version in seen.records):
-        yield SERVICE, manifests.preview_service(owner, version, ports_of(scene, version)), preview
+        yield SERVICE, manifests.preview_service(owner, version, ports_of(context, version)), preview
 
 
 def _budget_wanted(observed: Observed) -> bool:

@@ -33,189 +33,191 @@ from ..api.kinds import (
     Key,
     Kind,
 )
-from ..gates.checks import Asker, checked, preview_url
+from ..gates.checks import Fetcher, checked, preview_url
 from ..gates.contract_gate import compared
 from ..gates.traffic import Compared, analysed
 from ..objects import configuration, manifests
-from ..observe.fetching import Seen
+from ..observe.fetching import ClusterSnapshot
 from ..observe.observing import GATE_RESULT, kept_result
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class ReconcileContext:
     """One look, as far as steps need it."""
 
     key: Key
     owner: manifests.Owner
     spec: MicroserviceSpec
-    seen: Seen
+    seen: ClusterSnapshot
     observed: Observed
     attempts: int  # tells the same words about two releases apart
 
 
 class Executor:
-    def __init__(self, client: Client, asker: Asker, *, identity: str, clock: Callable[[], datetime]) -> None:
+    def __init__(self, client: Client, fetcher: Fetcher, *, identity: str, clock: Callable[[], datetime]) -> None:
         self._client = client
-        self._asker = asker
+        self._fetcher = fetcher
         self._identity = identity
         self._clock = clock
 
-    async def execute(self, step: s.Step, scene: Scene) -> None:  # noqa: C901 # one line for each step
+    async def execute(self, step: s.Step, context: ReconcileContext) -> None:  # noqa: C901 # one line for each step
         match step:
             case s.RecordVersion():
-                await self._record(step, scene)
+                await self._record(step, context)
             case s.StartMigration():
-                await self._migrate(step, scene)
+                await self._migrate(step, context)
             case s.ScaleServing() | s.ScaleWorkers():
-                await self._scale(step, scene)
+                await self._scale(step, context)
             case s.SelectPreview():
-                await self._preview(step, scene)
+                await self._preview(step, context)
             case s.RunGate():
-                await self._gate(step, scene)
+                await self._gate(step, context)
             case s.SwitchActive():
-                await self._switch(step, scene)
+                await self._switch(step, context)
             case s.MarkDraining():
-                await self._mark(step.version, scene, "true")
+                await self._mark(step.version, context, "true")
             case s.UnmarkDraining():
-                await self._mark(step.version, scene, None)
+                await self._mark(step.version, context, None)
             case s.RetireVersion():
-                await self._record_status(step.version, {"retired": step.because}, scene)
+                await self._record_status(step.version, {"retired": step.because}, context)
             case s.NoteActivity():
-                await self._record_status(step.version, _shown(step.noted), scene)
+                await self._record_status(step.version, _shown(step.noted), context)
             case s.ForgetVersion():
-                await self._forget(step, scene)
+                await self._forget(step, context)
             case s.Emit():
-                await self._emit(step, scene)
+                await self._emit(step, context)
 
-    async def _record(self, step: s.RecordVersion, scene: Scene) -> None:
-        """The record fixes which configuration is the version's; copies that are missing then are the Mender's."""
-        found = scene.seen.config_maps
-        digests = configuration.digests(scene.spec, found)
-        manifest = manifests.service_version(scene.owner, scene.spec, step.version, step.revision, digests)
+    async def _record(self, step: s.RecordVersion, context: ReconcileContext) -> None:
+        """The record fixes which configuration is the version's; DriftCorrector makes copies that are missing then."""
+        found = context.seen.config_maps
+        digests = configuration.digests(context.spec, found)
+        manifest = manifests.service_version(context.owner, context.spec, step.version, step.revision, digests)
         # Created, never applied: a record that exists is right, and can't be changed.
-        made = await self._client.create(SERVICE_VERSION, scene.key.namespace, manifest)
+        made = await self._client.create(SERVICE_VERSION, context.key.namespace, manifest)
         if made is None:  # it is there, and was not seen: somebody took its label away
             found_again = {name: manifest["metadata"][name] for name in ("labels", "ownerReferences")}
             name = manifest["metadata"]["name"]
-            await self._client.merge(SERVICE_VERSION, scene.key.namespace, name, {"metadata": found_again})
+            await self._client.merge(SERVICE_VERSION, context.key.namespace, name, {"metadata": found_again})
         record = ServiceVersionSpec.model_validate(manifest["spec"])
         for name in configuration.copies(record) if made else ():
             original = found[name]
             if made and original:
                 copied = configuration.copy_of(record, made["metadata"]["uid"], name, original)
-                await self._client.create(CONFIG_MAP, scene.key.namespace, copied)
+                await self._client.create(CONFIG_MAP, context.key.namespace, copied)
 
-    async def _migrate(self, step: s.StartMigration, scene: Scene) -> None:
-        record, deadline = scene.seen.records[step.version], scene.spec.migrations.deadline_seconds
-        job = manifests.migration_job(scene.owner, record, step.kind, step.attempt, deadline)
-        await self._client.create(JOB, scene.key.namespace, job)
+    async def _migrate(self, step: s.StartMigration, context: ReconcileContext) -> None:
+        record, deadline = context.seen.records[step.version], context.spec.migrations.deadline_seconds
+        job = manifests.migration_job(context.owner, record, step.kind, step.attempt, deadline)
+        await self._client.create(JOB, context.key.namespace, job)
 
-    async def _scale(self, step: s.ScaleServing | s.ScaleWorkers, scene: Scene) -> None:
-        record, namespace = scene.seen.records.get(step.version), scene.key.namespace
+    async def _scale(self, step: s.ScaleServing | s.ScaleWorkers, context: ReconcileContext) -> None:
+        record, namespace = context.seen.records.get(step.version), context.key.namespace
         if record is None:  # deleted by hand: what is there can still be given another size
-            full = manifests.deployment_name(scene.key.name, step.version, step.component)
+            full = manifests.deployment_name(context.key.name, step.version, step.component)
             await self._client.merge(DEPLOYMENT, namespace, full, {"spec": {"replicas": step.replicas}})
             return
-        name = version_name(scene.key.name, step.version)
-        if step.component in SERVING and step.replicas and name not in scene.seen.services:
-            await put_service(self._client, namespace, manifests.version_service(scene.owner, record))
-        made = manifests.deployment(scene.owner, record, step.component, step.replicas)
+        name = version_name(context.key.name, step.version)
+        if step.component in SERVING and step.replicas and name not in context.seen.services:
+            await put_service(self._client, namespace, manifests.version_service(context.owner, record))
+        made = manifests.deployment(context.owner, record, step.component, step.replicas)
         await self._client.apply(DEPLOYMENT, namespace, made)
 
-    async def _preview(self, step: s.SelectPreview, scene: Scene) -> None:
-        made = manifests.preview_service(scene.owner, step.version, ports_of(scene, step.version))
-        await put_service(self._client, scene.key.namespace, made)
+    async def _preview(self, step: s.SelectPreview, context: ReconcileContext) -> None:
+        made = manifests.preview_service(context.owner, step.version, ports_of(context, step.version))
+        await put_service(self._client, context.key.namespace, made)
 
-    async def _switch(self, step: s.SwitchActive, scene: Scene) -> None:
+    async def _switch(self, step: s.SwitchActive, context: ReconcileContext) -> None:
         """Only if nobody has touched the Services since they were looked at: a switch must rest on what was seen."""
-        ports = ports_of(scene, step.version)
-        if wants_pods_service(scene.seen, step.version):
-            await self._switch_one(manifests.pods_service(scene.owner, step.version, ports), scene)
+        ports = ports_of(context, step.version)
+        if wants_pods_service(context.seen, step.version):
+            await self._switch_one(manifests.pods_service(context.owner, step.version, ports), context)
         # The plain one last: until then the switch counts as not done, and is repeated.
-        await self._switch_one(manifests.active_service(scene.owner, step.version, ports), scene)
+        await self._switch_one(manifests.active_service(context.owner, step.version, ports), context)
 
-    async def _switch_one(self, made: Manifest, scene: Scene) -> None:
-        there = scene.seen.services.get(made["metadata"]["name"])
+    async def _switch_one(self, made: Manifest, context: ReconcileContext) -> None:
+        there = context.seen.services.get(made["metadata"]["name"])
         if there:
             made["metadata"]["resourceVersion"] = there["metadata"]["resourceVersion"]
-        await put_service(self._client, scene.key.namespace, made)
+        await put_service(self._client, context.key.namespace, made)
 
-    async def _mark(self, version: str, scene: Scene, mark: str | None) -> None:
-        for pod in scene.seen.pods:
+    async def _mark(self, version: str, context: ReconcileContext, mark: str | None) -> None:
+        for pod in context.seen.pods:
             labels = pod["metadata"]["labels"]
             if labels.get(VERSION_LABEL) != version or labels.get(COMPONENT_LABEL) not in SERVING:
                 continue
             if labels.get(DRAINING_LABEL) != mark and not pod["metadata"].get("deletionTimestamp"):
                 patch = {"metadata": {"labels": {DRAINING_LABEL: mark}}}
-                await self._client.merge(POD, scene.key.namespace, pod["metadata"]["name"], patch)
+                await self._client.merge(POD, context.key.namespace, pod["metadata"]["name"], patch)
 
-    async def _record_status(self, version: str, changes: Manifest, scene: Scene) -> None:
+    async def _record_status(self, version: str, changes: Manifest, context: ReconcileContext) -> None:
         """Merged, not applied: each writer leaves the fields of the other one alone."""
-        name = version_name(scene.key.name, version)
+        name = version_name(context.key.name, version)
         await self._client.merge(
-            SERVICE_VERSION, scene.key.namespace, name, {"status": changes}, subresource="status"
+            SERVICE_VERSION, context.key.namespace, name, {"status": changes}, subresource="status"
         )  # fmt: skip
 
-    async def _forget(self, step: s.ForgetVersion, scene: Scene) -> None:
+    async def _forget(self, step: s.ForgetVersion, context: ReconcileContext) -> None:
         """The record goes last: while it is there, what is left of the version is found again."""
-        seen = scene.seen
-        await self._delete_all(JOB, seen.jobs, step.version, scene)
-        await self._delete_all(DEPLOYMENT, list(seen.deployments.values()), step.version, scene)
-        await self._delete_all(SERVICE, list(seen.services.values()), step.version, scene)
-        name = version_name(scene.key.name, step.version)
-        await self._client.delete(SERVICE_VERSION, scene.key.namespace, name)
+        seen = context.seen
+        await self._delete_all(JOB, seen.jobs, step.version, context)
+        await self._delete_all(DEPLOYMENT, list(seen.deployments.values()), step.version, context)
+        await self._delete_all(SERVICE, list(seen.services.values()), step.version, context)
+        name = version_name(context.key.name, step.version)
+        await self._client.delete(SERVICE_VERSION, context.key.namespace, name)
 
-    async def _delete_all(self, kind: Kind, there: list[Manifest], version: str, scene: Scene) -> None:
+    async def _delete_all(self, kind: Kind, there: list[Manifest], version: str, context: ReconcileContext) -> None:
         for each in there:
             if each["metadata"]["labels"].get(VERSION_LABEL) == version:
-                await self._client.delete(kind, scene.key.namespace, each["metadata"]["name"])
+                await self._client.delete(kind, context.key.namespace, each["metadata"]["name"])
 
     # --- gates
-    async def _gate(self, step: s.RunGate, scene: Scene) -> None:
-        gate = next((each for each in scene.spec.gates if each.name == step.gate), None)
+    async def _gate(self, step: s.RunGate, context: ReconcileContext) -> None:
+        gate = next((each for each in context.spec.gates if each.name == step.gate), None)
         if gate is None:  # the spec changed since: the next look knows
             return
         if gate.job:
-            await self._gate_job(step, gate, scene)
+            await self._gate_job(step, gate, context)
             return
         if gate.type == "contracts":
-            await self._gate_contracts(step, gate, scene)
+            await self._gate_contracts(step, gate, context)
             return
         started = self._clock()
         if gate.analysis:
-            state, message = await analysed(gate.analysis, self._asker, scene.key, _compared(step, gate, scene))
-            await self._keep(step, state, message, started, scene)
+            state, message = await analysed(gate.analysis, self._fetcher, context.key, _compared(step, gate, context))
+            await self._keep(step, state, message, started, context)
             return
         http_port = gate.http.port if gate.http else ""
-        preview = preview_url(scene.key.name, scene.key.namespace, ports_of(scene, step.version), http_port)
-        state, message = await checked(gate, self._asker, version=step.version, preview=preview)
-        await self._keep(step, state, message, started, scene)
+        preview = preview_url(context.key.name, context.key.namespace, ports_of(context, step.version), http_port)
+        state, message = await checked(gate, self._fetcher, version=step.version, preview=preview)
+        await self._keep(step, state, message, started, context)
 
-    async def _gate_contracts(self, step: s.RunGate, gate: Gate, scene: Scene) -> None:
+    async def _gate_contracts(self, step: s.RunGate, gate: Gate, context: ReconcileContext) -> None:
         started = self._clock()
         found = await compared(
-            self._client, self._asker, gate.contracts or ContractsGate(), scene.key,
-            pods=scene.seen.pods, active=scene.observed.active or "", candidate=step.version,
+            self._client, self._fetcher, gate.contracts or ContractsGate(), context.key,
+            pods=context.seen.pods, active=context.observed.active or "", candidate=step.version,
         )  # fmt: skip
         if found.digests:
-            await self._record_status(step.version, {"contracts": dict(found.digests)}, scene)
-        await self._keep(step, found.state, found.message, started, scene)
+            await self._record_status(step.version, {"contracts": dict(found.digests)}, context)
+        await self._keep(step, found.state, found.message, started, context)
 
-    async def _keep(self, step: s.RunGate, state: GateState, message: str, started: datetime, scene: Scene) -> None:
+    async def _keep(
+        self, step: s.RunGate, state: GateState, message: str, started: datetime, context: ReconcileContext
+    ) -> None:
         """A result counts when it is written down."""
-        former = scene.observed.gates.get((step.version, step.gate))
+        former = context.observed.gates.get((step.version, step.gate))
         first = former.first_started if former and former.attempt == step.attempt else started
         view = GateView(state, step.attempt, step.run, started, first, self._clock(), message[:500])
         patch = {"metadata": {"annotations": {GATE_RESULT + step.gate: kept_result(view)}}}
-        name = version_name(scene.key.name, step.version)
-        await self._client.merge(SERVICE_VERSION, scene.key.namespace, name, patch)
+        name = version_name(context.key.name, step.version)
+        await self._client.merge(SERVICE_VERSION, context.key.namespace, name, patch)
 
-    async def _gate_job(self, step: s.RunGate, gate: Gate, scene: Scene) -> None:
+    async def _gate_job(self, step: s.RunGate, gate: Gate, context: ReconcileContext) -> None:
         assert gate.job  # noqa: S101 # the caller has seen it
-        former = scene.observed.gates.get((step.version, step.gate))
+        former = context.observed.gates.get((step.version, step.gate))
         first = former.first_started if former and former.attempt == step.attempt else self._clock()
         job = manifests.gate_job(
-            scene.owner,
+            context.owner,
             step.version,
             gate.name,
             gate.job,
@@ -223,16 +225,16 @@ class Executor:
             run=step.run,
             first_started=first.isoformat(),
             deadline_seconds=gate.timeout_seconds,
-            preview_url=preview_url(scene.key.name, scene.key.namespace, ports_of(scene, step.version)),
+            preview_url=preview_url(context.key.name, context.key.namespace, ports_of(context, step.version)),
         )
-        await self._client.create(JOB, scene.key.namespace, job)
-        for each in scene.seen.jobs:
+        await self._client.create(JOB, context.key.namespace, job)
+        for each in context.seen.jobs:
             if _earlier_run(each, step):
-                await self._client.delete(JOB, scene.key.namespace, each["metadata"]["name"])
+                await self._client.delete(JOB, context.key.namespace, each["metadata"]["name"])
 
     # --- Events
-    async def _emit(self, step: s.Emit, scene: Scene) -> None:
-        await self.tell(step, scene.seen.microservice, scene.attempts)
+    async def _emit(self, step: s.Emit, context: ReconcileContext) -> None:
+        await self.tell(step, context.seen.microservice, context.attempts)
 
     async def tell(self, step: s.Emit, microservice: Manifest, attempts: int) -> None:
         at, of = self._clock(), str(attempts)
@@ -262,8 +264,8 @@ def _shown(noted: Noted) -> Manifest:
     }
 
 
-def _compared(step: s.RunGate, gate: Gate, scene: Scene) -> Compared:
-    facts = scene.observed.facts
+def _compared(step: s.RunGate, gate: Gate, context: ReconcileContext) -> Compared:
+    facts = context.observed.facts
     if gate.phase == "beforePromotion" or not facts.release:
         return Compared(step.version, facts.stable, None)
     return Compared(step.version, facts.stable, facts.release.promoted_at)
@@ -276,13 +278,13 @@ def _earlier_run(job: Manifest, step: s.RunGate) -> bool:
     return (int(notes[ATTEMPT]), int(notes[RUN])) < (step.attempt, step.run)
 
 
-def ports_of(scene: Scene, version: str | None) -> tuple[ServicePort, ...]:
+def ports_of(context: ReconcileContext, version: str | None) -> tuple[ServicePort, ...]:
     """Those of the version; where there is no single one, those that are wanted now."""
-    record = scene.seen.records.get(version) if version else None
-    return record.ports if record else scene.spec.ports
+    record = context.seen.records.get(version) if version else None
+    return record.ports if record else context.spec.ports
 
 
-def wants_pods_service(seen: Seen, version: str) -> bool:
+def wants_pods_service(seen: ClusterSnapshot, version: str) -> bool:
     records: Any = seen.records.values()
     if version != ANY:
         records = [seen.records[version]] if version in seen.records else []

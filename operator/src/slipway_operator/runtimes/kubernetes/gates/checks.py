@@ -28,20 +28,20 @@ class Answer:
     body: str
 
 
-class Asker(Protocol):
-    async def ask(self, url: str, query: dict[str, str]) -> Answer | None:
+class Fetcher(Protocol):
+    async def fetch(self, url: str, query: dict[str, str]) -> Answer | None:
         """None: no answer, or not in time."""
 
-    async def fetch(self, url: str, most: int) -> tuple[int, bytes] | None:
+    async def fetch_bytes(self, url: str, most: int) -> tuple[int, bytes] | None:
         """Status and content; None: no answer, not in time, or more than ``most`` bytes."""
 
 
-class HttpAsker:
-    async def ask(self, url: str, query: dict[str, str]) -> Answer | None:
+class HttpFetcher:
+    async def fetch(self, url: str, query: dict[str, str]) -> Answer | None:
         found = await _asked(url, query, LONGEST_BODY)
         return Answer(found[0], found[1][:LONGEST_BODY].decode(errors="replace")) if found else None
 
-    async def fetch(self, url: str, most: int) -> tuple[int, bytes] | None:
+    async def fetch_bytes(self, url: str, most: int) -> tuple[int, bytes] | None:
         found = await _asked(url, {}, most)
         return found if found and len(found[1]) <= most else None
 
@@ -72,15 +72,15 @@ def preview_url(service: str, namespace: str, ports: Sequence[ServicePort], port
     return f"http://{preview_name(service)}.{namespace}.svc{suffix}"
 
 
-async def checked(gate: Gate, asker: Asker, *, version: str, preview: str) -> Result:
+async def checked(gate: Gate, fetcher: Fetcher, *, version: str, preview: str) -> Result:
     if gate.http:
-        return await _http(gate.http, asker, preview)
+        return await _http(gate.http, fetcher, preview)
     assert gate.prometheus  # noqa: S101 # the other types are asked elsewhere
-    return await _prometheus(gate.prometheus, asker, version)
+    return await _prometheus(gate.prometheus, fetcher, version)
 
 
-async def _http(gate: HttpGate, asker: Asker, preview: str) -> Result:
-    answer = await asker.ask(preview + gate.path, {})
+async def _http(gate: HttpGate, fetcher: Fetcher, preview: str) -> Result:
+    answer = await fetcher.fetch(preview + gate.path, {})
     if answer is None:
         return GateState.INCONCLUSIVE, f"{gate.path} was not answered within {ASK_SECONDS} s"
     if answer.status != gate.status:
@@ -90,9 +90,9 @@ async def _http(gate: HttpGate, asker: Asker, preview: str) -> Result:
     return GateState.PASSED, ""
 
 
-async def _prometheus(gate: PrometheusGate, asker: Asker, version: str) -> Result:
+async def _prometheus(gate: PrometheusGate, fetcher: Fetcher, version: str) -> Result:
     query = gate.query.replace("{{version}}", version)
-    answer = await asker.ask(f"{gate.address.rstrip('/')}/api/v1/query", {"query": query})
+    answer = await fetcher.fetch(f"{gate.address.rstrip('/')}/api/v1/query", {"query": query})
     if answer is None or answer.status != OK:
         said = f"answered {answer.status}" if answer else "did not answer"
         return GateState.INCONCLUSIVE, f"Prometheus {said}"

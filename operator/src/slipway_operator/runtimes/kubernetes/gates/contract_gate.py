@@ -22,7 +22,7 @@ from ....planning.observed import GateState
 from ....spec.gates import ContractsGate
 from ..api.client import Client
 from ..api.kinds import MICROSERVICE, POD, SERVICE_LABEL, SERVING_LABEL, VERSION_LABEL, Key
-from .checks import Asker
+from .checks import Fetcher
 
 Manifest = dict[str, Any]
 
@@ -47,7 +47,7 @@ class Judged:
 
 async def compared(
     client: Client,
-    asker: Asker,
+    fetcher: Fetcher,
     gate: ContractsGate,
     key: Key,
     *,
@@ -57,7 +57,7 @@ async def compared(
 ) -> Judged:
     try:
         async with asyncio.timeout(LONGEST_SECONDS):
-            return await _compared(client, asker, gate, key, pods=pods, active=active, candidate=candidate)
+            return await _compared(client, fetcher, gate, key, pods=pods, active=active, candidate=candidate)
     except TimeoutError:
         return Judged(GateState.INCONCLUSIVE, f"the pods did not show their contracts within {LONGEST_SECONDS} s", {})
     except Unasked as error:
@@ -66,7 +66,7 @@ async def compared(
 
 async def _compared(
     client: Client,
-    asker: Asker,
+    fetcher: Fetcher,
     gate: ContractsGate,
     key: Key,
     *,
@@ -74,15 +74,15 @@ async def _compared(
     active: str,
     candidate: str,
 ) -> Judged:
-    new = await _shown(asker, _of(pods, candidate))
+    new = await _shown(fetcher, _of(pods, candidate))
     if new is None:
         cure = "build its image by services/Dockerfile, which exports them to /contracts"
         return Judged(GateState.FAILED, f"{candidate} shows no contracts on its admin port: {cure}", {})
     answering = _of(pods, active) if active and active != candidate else []
     # A version without a ready pod answers nobody: a fix must not wait for it.
-    old = await _shown(asker, answering) if answering else None
-    others = await _others(client, asker, key)
-    usage = await _usage(asker, answering, old) if _drops(old, new) else None
+    old = await _shown(fetcher, answering) if answering else None
+    others = await _others(client, fetcher, key)
+    usage = await _usage(fetcher, answering, old) if _drops(old, new) else None
     verdict = await asyncio.to_thread(judge, old, new, others, usage, allow_breaking=gate.allow_breaking)
     digests = new.digests() if isinstance(new, Contracts) else {}
     return Judged(GateState(verdict.result.value), verdict.message, digests)
@@ -119,27 +119,27 @@ def _admin_port(pod: Manifest) -> int | None:
     return next((port["containerPort"] for port in ports if port.get("name") == ADMIN_PORT), None)
 
 
-async def _shown(asker: Asker, addresses: Sequence[str]) -> Shown | None:
+async def _shown(fetcher: Fetcher, addresses: Sequence[str]) -> Shown | None:
     """Of the first pod that answers; None: it shows no contracts. Raises Unasked where none can be asked now."""
     why = "no ready pod has a container port named admin"
     for address in addresses:
-        answer = await asker.fetch(f"{address}/contracts", MAX_FILE_BYTES)
+        answer = await fetcher.fetch_bytes(f"{address}/contracts", MAX_FILE_BYTES)
         if answer and answer[0] == _NOT_FOUND:
             return None
         if answer and answer[0] == _OK:
             try:
-                return Contracts.read((await _files(asker, address, answer[1])).__getitem__)
+                return Contracts.read((await _files(fetcher, address, answer[1])).__getitem__)
             except UnreadableContracts as error:
                 return error
         why = f"a ready pod answered {answer[0]} on its admin port" if answer else "no ready pod answered"
     raise Unasked(why)
 
 
-async def _files(asker: Asker, address: str, index: bytes) -> dict[str, bytes]:
+async def _files(fetcher: Fetcher, address: str, index: bytes) -> dict[str, bytes]:
     """What the index names, within the bounds that Contracts.read checks once more."""
     found = {INDEX: index}
     for path in _listed(index):
-        answer = await asker.fetch(f"{address}/contracts/{path}", MAX_FILE_BYTES)
+        answer = await fetcher.fetch_bytes(f"{address}/contracts/{path}", MAX_FILE_BYTES)
         if answer is None or answer[0] != _OK:
             raise Unasked(f"a pod names {path} and does not show it")
         found[path] = answer[1]
@@ -158,7 +158,7 @@ def _listed(index: bytes) -> list[str]:
     return names
 
 
-async def _others(client: Client, asker: Asker, key: Key) -> Mapping[str, Shown]:
+async def _others(client: Client, fetcher: Fetcher, key: Key) -> Mapping[str, Shown]:
     """The active versions of all other services. One that shows no contracts declares nothing, and is left out."""
     services = [each for each in await client.list(MICROSERVICE, key.namespace) if each["metadata"]["name"] != key.name]
     pods = await client.list(POD, key.namespace, selector=f"{SERVICE_LABEL},{SERVING_LABEL}=true")
@@ -170,7 +170,7 @@ async def _others(client: Client, asker: Asker, key: Key) -> Mapping[str, Shown]
             return None  # a service without the chassis
         async with limit:
             try:
-                return await _shown(asker, _of(own_pods, version))
+                return await _shown(fetcher, _of(own_pods, version))
             except Unasked as error:
                 return UnreadableContracts(str(error))
 
@@ -180,13 +180,13 @@ async def _others(client: Client, asker: Asker, key: Key) -> Mapping[str, Shown]
     return {name: contracts for (name, _), contracts in zip(asked, shown, strict=True) if contracts is not None}
 
 
-async def _usage(asker: Asker, addresses: Sequence[str], old: Shown | None) -> Mapping[str, float] | None:
+async def _usage(fetcher: Fetcher, addresses: Sequence[str], old: Shown | None) -> Mapping[str, float] | None:
     """Calls by major version since the active pods started; None: a pod did not tell."""
     if not isinstance(old, Contracts):
         return None
     calls: Counter[str] = Counter()
     for address in addresses:
-        answer = await asker.fetch(f"{address}/metrics", LARGEST_METRICS)
+        answer = await fetcher.fetch_bytes(f"{address}/metrics", LARGEST_METRICS)
         if answer is None or answer[0] != _OK:
             return None
         counted = _calls(answer[1].decode(errors="replace"))

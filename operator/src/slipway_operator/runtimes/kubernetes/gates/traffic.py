@@ -16,7 +16,7 @@ from ....planning.analysis import Limits, Traffic, told, worse
 from ....planning.observed import GateState
 from ....spec.gates import AnalysisGate
 from ..api.kinds import Key
-from .checks import OK, Asker, Result
+from .checks import OK, Fetcher, Result
 
 # Labels of pods as Prometheus spells them; k8s/monitoring/podmonitors.yaml brings them to the series.
 _POD = '{{namespace="{namespace}",slipway_dev_microservice="{name}",slipway_dev_version="{version}"}}'
@@ -37,8 +37,8 @@ class _NoDataError(Exception):
     """Why there is nothing to compare yet."""
 
 
-async def analysed(gate: AnalysisGate, asker: Asker, key: Key, which: Compared) -> Result:
-    prometheus = _Prometheus(gate, asker, key)
+async def analysed(gate: AnalysisGate, fetcher: Fetcher, key: Key, which: Compared) -> Result:
+    prometheus = _Prometheus(gate, fetcher, key)
     try:
         if not await prometheus.reads(which.candidate):
             said = "Prometheus reads no pod of it: do its targets have the label slipway.dev/version?"
@@ -62,8 +62,8 @@ def _pods(key: Key, version: str) -> str:
 
 
 class _Prometheus:
-    def __init__(self, gate: AnalysisGate, asker: Asker, key: Key) -> None:
-        self._gate, self._asker, self._key = gate, asker, key
+    def __init__(self, gate: AnalysisGate, fetcher: Fetcher, key: Key) -> None:
+        self._gate, self._fetcher, self._key = gate, fetcher, key
 
     async def reads(self, version: str) -> bool:
         return bool(await self._counts(f"up{_pods(self._key, version)}", "slipway_dev_version"))
@@ -81,7 +81,7 @@ class _Prometheus:
 
     async def _counts(self, query: str, label: str, until: datetime | None = None) -> Mapping[str, float]:
         asked = {"query": query} | ({"time": until.isoformat()} if until else {})
-        answer = await self._asker.ask(f"{self._gate.address.rstrip('/')}/api/v1/query", asked)
+        answer = await self._fetcher.fetch(f"{self._gate.address.rstrip('/')}/api/v1/query", asked)
         if answer is None or answer.status != OK:
             raise _NoDataError(f"Prometheus answered {answer.status}" if answer else "Prometheus did not answer")
         try:

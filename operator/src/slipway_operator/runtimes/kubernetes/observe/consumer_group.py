@@ -22,7 +22,7 @@ from ....spec.fields import CONSUMING
 from ....spec.microservice import MicroserviceSpec
 from ..api.kinds import VERSION_LABEL
 from ..objects.manifests import deployment_name
-from .fetching import Seen
+from .fetching import ClusterSnapshot
 from .observing import of_component
 
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ def handing_over(saw: Observed) -> bool:
     return bool(consumers) and (len(running) != 1 or bool(lingering))
 
 
-def _group_of(seen: Seen, saw: Observed) -> str:
+def _group_of(seen: ClusterSnapshot, saw: Observed) -> str:
     """A version's group is part of it: on the way back, consumers join the group of that time."""
     release = saw.facts.release
     record = seen.records.get((release.version if release else saw.active) or "")
     return record.group if record else ""
 
 
-def membership(seen: Seen, saw: Observed, spec: MicroserviceSpec, brokers: str) -> Membership:
+def membership(seen: ClusterSnapshot, saw: Observed, spec: MicroserviceSpec, brokers: str) -> Membership:
     """How members are told apart. The chassis puts the pod's name into the client's."""
     service = seen.microservice["metadata"]["name"]
     return Membership(

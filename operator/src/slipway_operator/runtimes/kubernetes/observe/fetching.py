@@ -37,7 +37,7 @@ Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ClusterSnapshot:
     """The objects as they came, by name where they are looked up."""
 
     microservice: Manifest
@@ -53,7 +53,7 @@ class Seen:
     missing: str = ""  # what the spec's version can't be recorded without
 
 
-async def look(client: Client, key: Key) -> Seen | None:
+async def look(client: Client, key: Key) -> ClusterSnapshot | None:
     """None: there is no such Microservice, or it is being deleted; its children go with it."""
     microservice = await client.get(MICROSERVICE, key.namespace, key.name)
     if microservice is None or microservice["metadata"].get("deletionTimestamp"):
@@ -69,7 +69,7 @@ async def look(client: Client, key: Key) -> Seen | None:
     if _workers_may_move(microservice, deployments):
         pods = await children(POD, recent=False)
     records = [readable(ServiceVersionSpec, SERVICE_VERSION, each) for each in versions]
-    return Seen(
+    return ClusterSnapshot(
         microservice=microservice,
         versions={record.hash: each for record, each in zip(records, versions, strict=True)},
         records={record.hash: record for record in records},
@@ -105,7 +105,9 @@ def readable(model: type[Parsed], kind: Kind, manifest: Manifest) -> Parsed:
         ) from None
 
 
-async def look_at_configuration(client: Client, key: Key, seen: Seen, spec: MicroserviceSpec) -> Seen:
+async def look_at_configuration(
+    client: Client, key: Key, seen: ClusterSnapshot, spec: MicroserviceSpec
+) -> ClusterSnapshot:
     """ConfigMaps by their names: of the version that is wanted, and the copies of those that run."""
     wanted = version_hash(spec)
     found: dict[str, Manifest | None] = {}
@@ -130,7 +132,7 @@ async def look_at_configuration(client: Client, key: Key, seen: Seen, spec: Micr
     return replace(seen, config_maps=found, missing=configuration.missing(spec, found))
 
 
-def _runs(seen: Seen, version: str) -> bool:
+def _runs(seen: ClusterSnapshot, version: str) -> bool:
     return any(
         each["metadata"]["labels"].get(VERSION_LABEL) == version and each["spec"].get("replicas")
         for each in seen.deployments.values()

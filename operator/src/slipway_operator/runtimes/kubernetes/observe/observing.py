@@ -39,7 +39,7 @@ from ..api.kinds import (
 )
 from ..objects import configuration
 from ..objects.manifests import NOTHING, active_name, deployment_name, pods_name, preview_name, selected
-from .fetching import Seen
+from .fetching import ClusterSnapshot
 
 Manifest = dict[str, Any]
 
@@ -59,7 +59,7 @@ HOPELESS = {
 }
 
 
-def observed(seen: Seen, facts: Facts, group: GroupView | None) -> Observed:
+def observed(seen: ClusterSnapshot, facts: Facts, group: GroupView | None) -> Observed:
     service = seen.microservice["metadata"]["name"]
     active = _selected(seen, active_name(service), service)
     preview = _selected(seen, preview_name(service), service)
@@ -80,12 +80,12 @@ def observed(seen: Seen, facts: Facts, group: GroupView | None) -> Observed:
 
 
 # --- Services
-def _selected(seen: Seen, name: str, service: str) -> str | None:
+def _selected(seen: ClusterSnapshot, name: str, service: str) -> str | None:
     found = seen.services.get(name)
     return selected(service, found["spec"].get("selector") or {}) if found else None
 
 
-def _split(seen: Seen, service: str, active: str | None) -> bool:
+def _split(seen: ClusterSnapshot, service: str, active: str | None) -> bool:
     """Whether gRPC clients, who use the headless Service, are sent to another version."""
     if not active or not _has_grpc(seen, active):
         return False
@@ -93,12 +93,12 @@ def _split(seen: Seen, service: str, active: str | None) -> bool:
     return found is None or selected(service, found["spec"].get("selector") or {}, grpc=True) != active
 
 
-def _has_grpc(seen: Seen, active: str) -> bool:
+def _has_grpc(seen: ClusterSnapshot, active: str) -> bool:
     records = seen.records.values() if active == ANY else [r for r in seen.records.values() if r.hash == active]
     return any("grpc" in record.components for record in records)
 
 
-def _behind(seen: Seen, service: str) -> dict[str, int]:
+def _behind(seen: ClusterSnapshot, service: str) -> dict[str, int]:
     services = {active_name(service), pods_name(service)}
     pods = list(_ready_pods(seen, services))
     counted = Counter(pod["metadata"]["labels"].get(VERSION_LABEL, "") for pod in pods)
@@ -107,18 +107,18 @@ def _behind(seen: Seen, service: str) -> dict[str, int]:
     return dict(counted)
 
 
-def adopted(seen: Seen) -> list[Manifest]:
+def adopted(seen: ClusterSnapshot) -> list[Manifest]:
     """Deployments that a chart made, and from which a first version takes over."""
     return [each for each in seen.deployments.values() if ADOPTED_LABEL in each["metadata"]["labels"]]
 
 
-def _ready_pods(seen: Seen, services: set[str]) -> Iterator[Manifest]:
+def _ready_pods(seen: ClusterSnapshot, services: set[str]) -> Iterator[Manifest]:
     """The pods that are ready endpoints of the Services, each once: two address families are two endpoints."""
     names = _ready_names(seen, services)
     return (pod for pod in seen.pods if pod["metadata"]["name"] in names)
 
 
-def _ready_names(seen: Seen, services: set[str]) -> set[str]:
+def _ready_names(seen: ClusterSnapshot, services: set[str]) -> set[str]:
     return {
         endpoint["targetRef"]["name"]
         for each in seen.slices
@@ -129,7 +129,7 @@ def _ready_names(seen: Seen, services: set[str]) -> set[str]:
 
 
 # --- versions
-def _versions(seen: Seen, service: str, asked: set[str | None]) -> dict[str, VersionView]:
+def _versions(seen: ClusterSnapshot, service: str, asked: set[str | None]) -> dict[str, VersionView]:
     """Recorded ones by age, and before them those that run although somebody deleted their record."""
     recorded = sorted(seen.records.values(), key=lambda record: record.revision)
     unrecorded = _unrecorded(seen)
@@ -142,7 +142,7 @@ def _versions(seen: Seen, service: str, asked: set[str | None]) -> dict[str, Ver
     }
 
 
-def _unrecorded(seen: Seen) -> dict[str, list[str]]:
+def _unrecorded(seen: ClusterSnapshot) -> dict[str, list[str]]:
     """The components by version. A Deployment that only carries our labels is somebody else's."""
     found: dict[str, list[str]] = {}
     for deployment in seen.deployments.values():
@@ -154,7 +154,7 @@ def _unrecorded(seen: Seen) -> dict[str, list[str]]:
     return dict(sorted(found.items()))
 
 
-def _recorded(seen: Seen, service: str, record: ServiceVersionSpec, *, asked: bool) -> VersionView:
+def _recorded(seen: ClusterSnapshot, service: str, record: ServiceVersionSpec, *, asked: bool) -> VersionView:
     status = ServiceVersionStatus.model_validate(seen.versions[record.hash].get("status") or {})
     to_copy = configuration.to_copy(record, seen.config_maps)
     return replace(
@@ -169,7 +169,7 @@ def _recorded(seen: Seen, service: str, record: ServiceVersionSpec, *, asked: bo
     )
 
 
-def _running(seen: Seen, service: str, version: str, components: list[str], *, asked: bool) -> VersionView:
+def _running(seen: ClusterSnapshot, service: str, version: str, components: list[str], *, asked: bool) -> VersionView:
     pods = [pod for pod in seen.pods if pod["metadata"]["labels"].get(VERSION_LABEL) == version]
     endpoints = list(_ready_pods(seen, {version_name(service, version)}))
     deployments = {name: seen.deployments.get(deployment_name(service, version, name)) for name in components}
@@ -327,7 +327,7 @@ def _is_ours(job: Manifest) -> bool:
     return VERSION_LABEL in job["metadata"]["labels"] and {GATE, FIRST_STARTED} <= notes.keys()
 
 
-def _results(seen: Seen) -> dict[tuple[str, str], GateView]:
+def _results(seen: ClusterSnapshot) -> dict[tuple[str, str], GateView]:
     """A result that can't be read is none: the gate is asked again."""
     found = {}
     for version, manifest in seen.versions.items():

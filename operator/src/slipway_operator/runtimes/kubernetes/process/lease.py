@@ -22,10 +22,12 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
-    lasts: float = 15.0
-    stops: float = 10.0
-    tries: float = 2.0
+class LeaseDurations:
+    """Seconds; the names are those of client-go's leader election."""
+
+    lease_duration: float = 15.0  # after it another replica may lead
+    renew_deadline: float = 10.0  # after it without a renewal, this one stops
+    retry_period: float = 2.0
 
 
 class Leadership:
@@ -37,12 +39,12 @@ class Leadership:
         namespace: str,
         name: str,
         identity: str,
-        times: Times = Times(),  # it can't be changed
+        durations: LeaseDurations = LeaseDurations(),  # it can't be changed
         began: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._namespace, self._name, self._identity = namespace, name, identity
-        self._times = times
+        self._durations = durations
         self._began = began
         self._monotonic = monotonic
         self._renewed = float("-inf")
@@ -51,7 +53,7 @@ class Leadership:
 
     @property
     def held(self) -> bool:
-        return self._monotonic() - self._renewed < self._times.stops
+        return self._monotonic() - self._renewed < self._durations.renew_deadline
 
     def check(self) -> None:
         if not self.held:
@@ -68,7 +70,7 @@ class Leadership:
                     self._began()
                 elif before and not self.held:
                     log.warning("this replica does not lead any more")
-                await asyncio.sleep(self._times.tries)
+                await asyncio.sleep(self._durations.retry_period)
         finally:
             with contextlib.suppress(KubernetesError):
                 await asyncio.shield(self._give_back(client))
@@ -77,7 +79,7 @@ class Leadership:
         # The time before the request: what the server stored can't be younger.
         began = self._monotonic()
         try:
-            async with asyncio.timeout(self._times.stops):
+            async with asyncio.timeout(self._durations.renew_deadline):
                 if await self._acquire(client, began):
                     self._renewed = began
             self.tried = self._monotonic()
@@ -102,7 +104,7 @@ class Leadership:
         version = lease["metadata"]["resourceVersion"]
         if self._seen[0] != version:
             self._seen = (version, now)
-        lasts = float((lease.get("spec") or {}).get("leaseDurationSeconds") or self._times.lasts)
+        lasts = float((lease.get("spec") or {}).get("leaseDurationSeconds") or self._durations.lease_duration)
         return now - self._seen[1] >= lasts
 
     def _spec(self, former: dict[str, Any], *, changes: bool) -> dict[str, Any]:
@@ -110,7 +112,7 @@ class Leadership:
         return {
             **former,
             "holderIdentity": self._identity,
-            "leaseDurationSeconds": max(1, int(self._times.lasts)),
+            "leaseDurationSeconds": max(1, int(self._durations.lease_duration)),
             "renewTime": now,
             "acquireTime": now if changes else former.get("acquireTime", now),
             "leaseTransitions": int(former.get("leaseTransitions") or 0) + (1 if changes else 0),

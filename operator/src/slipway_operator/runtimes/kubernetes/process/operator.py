@@ -12,11 +12,11 @@ from ..api.access import Access
 from ..api.client import Client, NoFence
 from ..api.freshness import Freshness
 from ..api.kinds import Key
-from ..gates.checks import HttpAsker
+from ..gates.checks import HttpFetcher
 from ..metrics import Metrics
 from ..observe.consumer_group import BrokerInspector
 from ..reconciler import Reconciler, resync
-from .lease import Leadership, Times
+from .lease import Leadership, LeaseDurations
 from .probes import serve
 from .queue import WorkQueue
 from .settings import OperatorSettings
@@ -36,7 +36,7 @@ class Operator:
         settings: OperatorSettings,
         access: Access,
         namespace: str,
-        times: Times = Times(),  # noqa: B008
+        durations: LeaseDurations = LeaseDurations(),  # noqa: B008
     ) -> None:
         """``namespace``: of the Lease, where the settings name none."""
         self._settings = settings
@@ -50,7 +50,7 @@ class Operator:
             namespace=settings.lease_namespace or namespace,
             name=settings.lease_name,
             identity=settings.pod_name,
-            times=times,
+            durations=durations,
             began=self._began,
         )
 
@@ -64,13 +64,13 @@ class Operator:
     async def _run(self, client: Client, lease_client: Client, inspector: BrokerInspector) -> None:
         reconciler = Reconciler(
             client,
-            HttpAsker(),
+            HttpFetcher(),
             identity=self._settings.pod_name,
             metrics=self._metrics,
             inspector=inspector,
             add=self._add,
         )
-        self._queue = WorkQueue(reconciler.reconcile, at_once=self._settings.at_once)
+        self._queue = WorkQueue(reconciler.reconcile, max_concurrency=self._settings.max_concurrency)
         self._metrics.watch(self._queue.age_seconds, self._event_age, lambda: self.leadership.held)
         async with asyncio.TaskGroup() as parts:
             parts.create_task(self._queue.run(), name="queue")

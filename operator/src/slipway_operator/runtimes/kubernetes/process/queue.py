@@ -23,9 +23,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
 
 class WorkQueue:
-    def __init__(self, work: Work, *, at_once: int = 8) -> None:
+    def __init__(self, work: Work, *, max_concurrency: int = 8) -> None:
         self._work = work
-        self._at_once = at_once
+        self._max_concurrency = max_concurrency
         self._due: dict[Key, float] = {}
         self._looked: dict[Key, float] = {}  # when its last look began
         self._failures: dict[Key, int] = {}
@@ -67,7 +67,7 @@ class WorkQueue:
         ready = sorted(
             (due, str(key), key) for key, due in self._due.items() if due <= now and key not in self._running
         )
-        for _, _, key in ready[: self._at_once - len(self._running)]:
+        for _, _, key in ready[: self._max_concurrency - len(self._running)]:
             del self._due[key]
             self._looked[key] = now
             self._running[key] = asyncio.create_task(self._one(key), name=f"look at {key}")
@@ -76,7 +76,7 @@ class WorkQueue:
         now = asyncio.get_running_loop().time()
         ahead = [due for key, due in self._due.items() if key not in self._running]
         # With all hands busy, the next look begins when one of them ends, which sets the event.
-        timeout = max(0.0, min(ahead) - now) if ahead and len(self._running) < self._at_once else None
+        timeout = max(0.0, min(ahead) - now) if ahead and len(self._running) < self._max_concurrency else None
         # Not wait_for: on Python 3.11 it loses a cancellation that comes together with the event.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):

@@ -1,8 +1,8 @@
 """Settings of the operator's process."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from slipway_chassis.config import Port, ProcessSettings
 
@@ -27,7 +27,13 @@ class OperatorSettings(ProcessSettings):
     kube_context: str = Field(default="", description="of the kubeconfig, where it is not the current one")
     kubernetes_service_host: str = Field(default="kubernetes.default.svc", description="set by Kubernetes in pods")
     kubernetes_service_port: Port = 443
-    at_once: int = Field(default=8, ge=1, le=64, description="services that are looked at at the same time")
+    max_concurrency: int = Field(default=8, ge=1, le=64, description="services that are reconciled at the same time")
+    at_once: int | None = Field(default=None, description="the former name of MAX_CONCURRENCY, read until 0.3")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _former_names(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return ({"max_concurrency": values["at_once"]} if "at_once" in values else {}) | values
 
     @property
     def namespaces(self) -> list[str]:
