@@ -1,12 +1,11 @@
 """A real kube-apiserver with its etcd, as child processes: schemas, CEL, defaults and tables are its own."""
 
 import json
-import ssl
-import urllib.error
-import urllib.request
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from kubernetes.client import ApiClient, Configuration
+from urllib3.exceptions import HTTPError
 
 from slipway_chassis.embedded.processes import Child, free_port, port_open
 from support.tools import tool
@@ -79,25 +78,19 @@ class ApiServer:
     def _ready(self):
         try:
             return self.call("GET", "/readyz", raw=True)[0] == 200
-        except (OSError, ssl.SSLError):
+        except (OSError, HTTPError):
             return False
 
     def call(self, method, path, body=None, *, raw=False, accept="application/json", content="application/json"):
         """Status and answer, whatever the status is."""
-        context = ssl.create_default_context(cafile=self.folder / "certs" / "apiserver.crt")
-        context.check_hostname = False  # the certificate is of this folder, and it is the only one that is trusted
-        request = urllib.request.Request(
-            f"https://127.0.0.1:{self.port}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {TOKEN}", "Accept": accept, "Content-Type": content},
-        )
-        try:
-            with urllib.request.urlopen(request, context=context, timeout=30) as answer:
-                status, text = answer.status, answer.read()
-        except urllib.error.HTTPError as refused:
-            status, text = refused.code, refused.read()
-        return status, text if raw else json.loads(text)
+        server = f"https://127.0.0.1:{self.port}"
+        # The certificate is of this folder, and it is the only one that is trusted.
+        trusted = Configuration(server, ssl_ca_cert=str(self.folder / "certs" / "apiserver.crt"), assert_hostname=False)
+        headers = {"Authorization": f"Bearer {TOKEN}", "Accept": accept, "Content-Type": content}
+        with ApiClient(trusted) as client:
+            answer = client.call_api(method, server + path, headers, body, _request_timeout=30)
+            text = answer.read()
+        return answer.status, text if raw else json.loads(text)
 
 
 NEEDS = [name for name in ("etcd", "kube-apiserver") if tool(name) is None]
