@@ -60,7 +60,7 @@ CHILDREN = (SERVICE_VERSION, DEPLOYMENT, POD, SERVICE, ENDPOINT_SLICE, JOB)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What is looked at: a service, or a plan for several."""
+    """What is reconciled: a service, or a plan for several."""
 
     namespace: str
     name: str

@@ -1,4 +1,4 @@
-"""Which services must be looked at, and when. One service is never looked at twice at the same time.
+"""Which services must be reconciled, and when. One service is never reconciled twice at the same time.
 
 kopf hands over every event of every child; here they become one look. A look that fails is repeated, with a pause
 that grows for that service alone.
@@ -88,7 +88,7 @@ class WorkQueue:
         except Exception:  # whatever it was, the other services go on
             self._failures[key] = self._failures.get(key, 0) + 1
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._failures[key] - 1))
-            log.warning("%s is looked at again in %.0f s", key, pause, exc_info=True)
+            log.warning("%s is reconciled again in %.0f s", key, pause, exc_info=True)
             self.add(key, pause)
         else:
             self._failures.pop(key, None)
