@@ -5,7 +5,7 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 
-from slipway_operator.planning.desired import PlanWish
+from slipway_operator.planning.desired import PlanDirective
 from slipway_operator.planning.facts import Stage
 from slipway_operator.planning.observed import ANY, JobState, Noted
 from slipway_operator.planning.steps import RunGate, ScaleServing, ScaleWorkers, SelectPreview
@@ -82,13 +82,15 @@ def retry(world, chance):
 def plan_says(world, chance):
     """A ReleasePlan begins, goes on, fails, or is deleted."""
     order = chance.choice(["Hold", "Wait", "Go", "Go", "Return", None])
-    former = world.desired.wish
+    former = world.desired.directive
     came_from = former.came_from if former and chance.random() < 0.8 else world.facts.stable or ""
-    world.desired = replace(world.desired, wish=PlanWish("shop", order, came_from, "a test") if order else None)
+    world.desired = replace(
+        world.desired, directive=PlanDirective("shop", order, came_from, "a test") if order else None
+    )
 
 
 def lose_service(world, chance):
-    world.active, world.selected, world.behind = None, None, {}
+    world.active, world.selected, world.active_endpoints = None, None, {}
 
 
 def lose_broker(world, chance):
@@ -156,10 +158,10 @@ def story(world, chance):
 def a_good_version_gets_through(world):
     """No state is a dead end, whatever is broken: a fix can be released from it."""
     name = f"good{len(world.natures)}"
-    world.release(name, Nature(), auto_promote=True, paused=False, wish=None)
+    world.release(name, Nature(), auto_promote=True, paused=False, directive=None)
     world.settle()
     if (world.active, world.facts.stable, world.facts.release) != (name, name, None):
-        world.fail(f"{name} did not get through: {world.shown}")
+        world.fail(f"{name} did not get through: {world.status_view}")
     at_rest(world)
 
 
@@ -173,11 +175,11 @@ def at_rest(world):
     wanted = desired.back_to if desired.back_to in world.versions else desired.version
     release = facts.release
     if release is None and active != wanted:
-        reason = world.shown.blocked_by
+        reason = world.status_view.blocked_by
         if active != facts.stable or not reason:
-            world.fail(f"neither {wanted} nor the former version with a reason: {world.shown}")
-    if release and release.accepted_at is None and release.kind != "Undo" and not world.shown.blocked_by:
-        world.fail(f"it stands still without a reason: {world.shown}")
+            world.fail(f"neither {wanted} nor the former version with a reason: {world.status_view}")
+    if release and release.accepted_at is None and release.kind != "Undo" and not world.status_view.blocked_by:
+        world.fail(f"it stands still without a reason: {world.status_view}")
     nothing_left(world)
 
 
@@ -185,7 +187,7 @@ def nothing_left(world):
     """Only the active version, the stable one and the candidate have pods; workers only the active one."""
     release = world.facts.release
     may = {world.active, world.facts.stable, release.version if release else None}
-    may.add(world.desired.wish.came_from if world.desired.wish else None)
+    may.add(world.desired.directive.came_from if world.desired.directive else None)
     owner = world.active or world.facts.stable or (release.version if release else None)
     its_workers = world.versions[owner].workers if owner in world.versions else {}
     # Relays overlap: the former one sends on until its successor is ready, which may be a worker that never is.

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from slipway_operator.planning import plan
 from slipway_operator.planning import steps as s
-from slipway_operator.planning.desired import Desired, GateWish
+from slipway_operator.planning.desired import Desired, GateSpec
 from slipway_operator.planning.facts import Facts, Stage
 from slipway_operator.planning.observed import (
     ANY,
@@ -131,8 +131,8 @@ def version_desired(name, **changes):
         replicas=2,
         workers={"consumer": 1, "relay": 1},
         gates=(
-            GateWish("smoke", timeout=timedelta(seconds=60)),
-            GateWish("errors", after_promotion=True, timeout=timedelta(seconds=60)),
+            GateSpec("smoke", timeout=timedelta(seconds=60)),
+            GateSpec("errors", after_promotion=True, timeout=timedelta(seconds=60)),
         ),
         progress_deadline=timedelta(seconds=90),
         migration_deadline=timedelta(seconds=120),
@@ -151,14 +151,14 @@ class World:
     versions: dict = field(default_factory=dict)
     active: str | None = None
     selected: str | None = None
-    behind: dict = field(default_factory=dict)
+    active_endpoints: dict = field(default_factory=dict)
     preview: str | None = None
     jobs: dict = field(default_factory=dict)
     gates: dict = field(default_factory=dict)
     members: dict = field(default_factory=dict)
     broker: bool = True
     settled: bool = True
-    shown: object = None
+    status_view: object = None
     requeue: object = None
     allowed: set = field(default_factory=set)
     lost: set = field(default_factory=set)  # versions whose record was deleted
@@ -199,7 +199,7 @@ class World:
             facts=self.facts,
             versions={name: self._view(name, view) for name, view in self.versions.items()},
             active=self.active,
-            behind=dict(self.behind),
+            active_endpoints=dict(self.active_endpoints),
             preview=self.preview,
             migrations=dict(self.jobs),
             gates=dict(self.gates),
@@ -234,14 +234,14 @@ class World:
         made = self.plan()
         desired = self.desired
         promoted = desired.auto_promote or desired.promote == desired.version
-        if desired.wish.order == "Go" if desired.wish else promoted:
+        if desired.directive.order == "Go" if desired.directive else promoted:
             self.allowed.add(desired.version)
         self.allowed.add(desired.back_to)  # a person named it, or the plan that it belongs to
         if desired.paused:
             self.check_pause(made.steps)
         if killed_after == 0:
             return made
-        self.facts, self.shown, self.requeue = made.facts, made.shown, made.requeue_after
+        self.facts, self.status_view, self.requeue = made.facts, made.status_view, made.requeue_after
         for done, step in enumerate(made.steps, start=1):
             if killed_after is not None and done >= killed_after:
                 break
@@ -285,9 +285,9 @@ class World:
 
     def check_way_back(self, version):
         """While a plan is open, its service can be sent back."""
-        wish = self.desired.wish
-        if wish and wish.open and version == wish.came_from:
-            self.fail(f"{version} goes, and plan {wish.plan} may need it")
+        directive = self.desired.directive
+        if directive and directive.open and version == directive.came_from:
+            self.fail(f"{version} goes, and plan {directive.plan} may need it")
 
     def fail(self, why):
         lines = "\n".join(str(each) for each in self.story[-60:])
@@ -311,7 +311,7 @@ class World:
 
     def _ScaleServing(self, step):
         # While Service and slices disagree, proxies still send requests to the former version.
-        if not step.replicas and self.behind.get(step.version):
+        if not step.replicas and self.active_endpoints.get(step.version):
             self.fail(f"{step} while requests still reach it")
         self.versions[step.version].serving[step.component].scale(step.replicas)
 
@@ -394,7 +394,7 @@ class World:
     def _tick(self):
         """Whether anything moved."""
         self.now += TICK
-        before = (self.behind, self.members, self.selected)
+        before = (self.active_endpoints, self.members, self.selected)
         moved = False
         # Slices follow the selector a tick later than the selector is written.
         matched = self.versions if self.selected == ANY else {self.selected} & set(self.versions)
@@ -406,7 +406,7 @@ class World:
             for component, pods in view.workers.items():
                 works = (nature.consumes or component not in CONSUMING) and (nature.relays or component != "relay")
                 moved |= pods.tick(works=works)
-        self.behind = {name: count for name in matched if (count := self.endpoints(name))}
+        self.active_endpoints = {name: count for name in matched if (count := self.endpoints(name))}
         self.members = {
             name: count
             for name, view in self.versions.items()
@@ -424,7 +424,7 @@ class World:
                 finished = None if result is GateState.RUNNING else self.now
                 moved |= finished is not None
                 self.gates[name, gate] = replace(view, state=result, finished=finished)
-        return moved or before != (self.behind, self.members, self.selected)
+        return moved or before != (self.active_endpoints, self.members, self.selected)
 
     # --- until nothing happens any more
     def settle(self, limit=120):
@@ -438,7 +438,7 @@ class World:
             if made.requeue_after is None:
                 return count
             self.now += max(timedelta(), made.requeue_after - TICK)  # nothing can happen before
-        self.fail(f"it does not come to rest: {self.shown}, {made.steps}, {made.requeue_after}")
+        self.fail(f"it does not come to rest: {self.status_view}, {made.steps}, {made.requeue_after}")
         return limit
 
     def release(self, name, nature=None, **changes):
@@ -472,12 +472,12 @@ def until(world, reached, limit=60):
             return
         world.round()
         world.tick()
-    raise AssertionError(f"never reached: {world.shown}")
+    raise AssertionError(f"never reached: {world.status_view}")
 
 
 def condition(world, kind):
     """Status of that condition, or None."""
-    found = [each for each in world.shown.conditions if each.type == kind]
+    found = [each for each in world.status_view.conditions if each.type == kind]
     return found[0].status if found else None
 
 

@@ -110,8 +110,8 @@ class FakeRuntime(Runtime):
         return self.world.active, frozenset(self.world.consuming()), self.world.reachable() > 0
 
     def status(self):
-        shown, facts = self.world.shown, self.world.facts
-        return (shown.phase if shown else "", self.world.active, facts.held.version if facts.held else None)
+        status_view, facts = self.world.status_view, self.world.facts
+        return (status_view.phase if status_view else "", self.world.active, facts.held.version if facts.held else None)
 
     def close(self):
         pass
@@ -214,18 +214,18 @@ class LocalRuntime(Runtime):
         kept = {each.label: each for each in self.versions.all().values()}
         code = self.folder / "code"
         found = kept.get(version) or self._keep(version, code, {"BAD": bad} if bad else {})
-        wish = self.files.wish()
-        changed = {"version": found.hash, "pinned": None, "generation": wish.generation + 1}
-        self.files.write_wish(wish.model_copy(update=changed))
+        desired_release = self.files.desired_release()
+        changed = {"version": found.hash, "pinned": None, "generation": desired_release.generation + 1}
+        self.files.write_desired_release(desired_release.model_copy(update=changed))
 
     def _keep(self, version, code, env):
         service = self.service.model_copy(update={"processes": processes_of(version)})
         return Versions(self.files.folder, service).keep(version, source=code, env=env)
 
     def roll_back(self, version):
-        wish = self.files.wish()
-        pinned = {"pinned": self.versions.named(version).hash, "generation": wish.generation + 1}
-        self.files.write_wish(wish.model_copy(update=pinned))
+        desired_release = self.files.desired_release()
+        pinned = {"pinned": self.versions.named(version).hash, "generation": desired_release.generation + 1}
+        self.files.write_desired_release(desired_release.model_copy(update=pinned))
 
     def die_after(self, effects):
         self.files.dies_after = effects
@@ -270,7 +270,7 @@ class LocalRuntime(Runtime):
         labels = {version.hash: version.label for version in self.versions.all().values()}
         status = self.reconciler.status
         held = labels.get(status.held_version.version) if status.held_version else None
-        fulfilled = status.observed_generation == self.files.wish().generation
+        fulfilled = status.observed_generation == self.files.desired_release().generation
         return status.phase if fulfilled else "", labels.get(status.active_version), held
 
     def close(self):

@@ -12,7 +12,7 @@ from slipway_operator.planning.facts import Stage
 from slipway_operator.planning.observed import REFUSED, GateState, Problem
 from slipway_operator.spec.status import MicroserviceStatus
 from slipway_operator.spec.strategy import PromotionWindow
-from support.release_pictures import (
+from support.release_snapshots import (
     NEW,
     OLD,
     broker_away,
@@ -22,9 +22,9 @@ from support.release_pictures import (
     no_pods,
     no_verdict,
     nobody_promotes,
-    picture_of,
     released,
     rolling,
+    snapshot_of,
     stop_at,
     stuck_expand,
     too_few,
@@ -64,23 +64,23 @@ STANDS = [
 )
 def test_explain_names_the_step_its_condition_and_what_is_unmet(make, condition, unmet, next_):
     world, stage = make()
-    picture = stop_at(world, stage)
+    snapshot = stop_at(world, stage)
 
-    said = explain(picture)
+    said = explain(snapshot)
 
     assert f"step {stage.title}" in said.headline
     assert condition in points(said)["condition"]
-    assert points(said)["unmet"] == picture.unmet
+    assert points(said)["unmet"] == snapshot.unmet
     assert unmet in points(said)["unmet"]
     assert points(said)["deadline"]
     assert [each for each in commands(said) if not each.startswith("kubectl")] == next_
 
 
 def test_each_stage_of_a_release_has_its_words():
-    picture = stop_at(*no_pods())
+    snapshot = stop_at(*no_pods())
 
     for stage in Stage:
-        said = explain(replace(picture, status=picture.status.model_copy(update={"step": stage.title})))
+        said = explain(replace(snapshot, status=snapshot.status.model_copy(update={"step": stage.title})))
         assert stage.title in said.headline
         assert points(said)["condition"]
 
@@ -120,29 +120,29 @@ def test_the_deadline_that_is_told_is_the_one_the_planner_keeps(seed):
     chance = random.Random(seed)
     world, wanted = led_by_chance(chance)
     world.round()
-    if world.plan().shown.step != world.shown.step:
+    if world.plan().status_view.step != world.status_view.step:
         world.round()
-    picture = picture_of(world)
+    snapshot = snapshot_of(world)
     if world.desired.paused and chance.random() < 0.7:  # and the operator has not looked since
         world.desired = replace(world.desired, paused=False)
-        picture = replace(picture, desired=world.desired, now=world.now + timedelta(minutes=9))
-        world.now = picture.now
-    release = picture.facts.release
+        snapshot = replace(snapshot, desired=world.desired, now=world.now + timedelta(minutes=9))
+        world.now = snapshot.now
+    release = snapshot.facts.release
     if release is None or release.version != wanted:
         return
-    ends = fails_at(picture)
-    world.facts = picture.facts
+    ends = fails_at(snapshot)
+    world.facts = snapshot.facts
 
     def held_at(when):
         """The operator looks now, and then; nothing else happens."""
-        world.now, world.facts = picture.now, picture.facts
+        world.now, world.facts = snapshot.now, snapshot.facts
         world.facts = world.plan().facts
         world.now = when
         return world.plan().facts.held
 
     if ends is None:
         assert held_at(world.now) is None
-        assert world.desired.paused or explain(picture)
+        assert world.desired.paused or explain(snapshot)
     elif ends > world.now:
         assert held_at(ends - timedelta(seconds=1)) is None
         assert held_at(ends).version == wanted
@@ -153,10 +153,10 @@ def test_a_crash_beside_enough_pods_announces_no_way_back():
     world, stage = watching()
     stop_at(world, stage)
     world.natures[NEW].problem = Problem("CrashLoopBackOff", "one of them ended", world.now)
-    picture = stop_at(world, stage)
+    snapshot = stop_at(world, stage)
 
     for later in (timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=5)):
-        said = points(explain(replace(picture, now=picture.now + later)))
+        said = points(explain(replace(snapshot, now=snapshot.now + later)))
         assert "rolls back" not in said["deadline"]
         assert "does not seem to run" not in said["deadline"]
 
@@ -164,9 +164,9 @@ def test_a_crash_beside_enough_pods_announces_no_way_back():
 def test_without_a_deadline_the_operator_is_never_accused():
     world = running(OLD)
     world.release(NEW, auto_promote=False)
-    picture = stop_at(world, Stage.PROMOTING)
+    snapshot = stop_at(world, Stage.PROMOTING)
 
-    said = explain(replace(picture, now=picture.now + timedelta(days=3)))
+    said = explain(replace(snapshot, now=snapshot.now + timedelta(days=3)))
 
     assert points(said)["deadline"] == "none: people and windows decide"
 
@@ -174,18 +174,18 @@ def test_without_a_deadline_the_operator_is_never_accused():
 def test_most_of_those_states_have_a_deadline():
     """Else the test above would look at nothing."""
     stories = [led_by_chance(random.Random(seed)) for seed in range(60)]
-    releases = [picture_of(world) for world, wanted in stories if world.facts.release]
-    assert sum(fails_at(picture) is not None for picture in releases) > len(stories) / 4
+    releases = [snapshot_of(world) for world, wanted in stories if world.facts.release]
+    assert sum(fails_at(snapshot) is not None for snapshot in releases) > len(stories) / 4
     found = [stop_at(*make()) for make in (stuck_expand, no_pods, no_verdict, too_few, broker_away, rolling)]
 
-    for picture in found:
-        assert fails_at(picture) > picture.now
+    for snapshot in found:
+        assert fails_at(snapshot) > snapshot.now
 
 
 def test_a_deadline_that_passed_long_ago_tells_of_an_operator_that_does_not_run():
-    picture = stop_at(*no_pods())
+    snapshot = stop_at(*no_pods())
 
-    said = explain(replace(picture, now=picture.now + timedelta(hours=1)))
+    said = explain(replace(snapshot, now=snapshot.now + timedelta(hours=1)))
 
     assert "the operator does not seem to run" in points(said)["deadline"]
     assert said.next[0][0].startswith("kubectl get pods -A -l app.kubernetes.io/part-of=slipway")
@@ -195,11 +195,11 @@ def test_a_window_that_is_closed_says_when_it_opens():
     window = PromotionWindow.model_validate(
         {"days": ["Tue"], "from": "09:00", "to": "10:00", "timeZone": "Europe/Berlin"}
     )
-    picture = stop_at(released(window=window), Stage.PROMOTING)
+    snapshot = stop_at(released(window=window), Stage.PROMOTING)
 
-    said = explain(picture)
+    said = explain(snapshot)
 
-    assert f"{window_opens(picture):%Y-%m-%d %H:%M}" == "2026-01-06 08:00"
+    assert f"{window_opens(snapshot):%Y-%m-%d %H:%M}" == "2026-01-06 08:00"
     assert "it opens at 2026-01-06 08:00:00 UTC" in points(said)["window"]
     assert "promotion window" in points(said)["unmet"]
     assert commands(said) == ["abort orders"]  # a promotion opens no window
@@ -209,7 +209,7 @@ def test_a_failed_version_says_why_and_how_to_try_again():
     world = released(nature=Nature(gate=GateState.FAILED))
     world.settle()
 
-    said = explain(picture_of(world))
+    said = explain(snapshot_of(world))
 
     assert "gave up 2.0 (bbbbbbb2)" in said.headline
     assert "GateFailed" in said.headline
@@ -225,7 +225,7 @@ def test_a_rollback_to_a_version_that_is_gone_names_those_that_are_kept():
     world.release(NEW, pinned="dddddddd")
     world.settle()
 
-    said = explain(picture_of(world))
+    said = explain(snapshot_of(world))
 
     assert "release.activeVersion names dddddddd, which is not kept" in points(said)["why"]
     assert points(said)["kept"] == "1.0 (aaaaaaa1), 2.0 (bbbbbbb2)"
@@ -240,7 +240,7 @@ def test_the_way_back_says_so():
             break
         world.tick()
 
-    said = explain(picture_of(world))
+    said = explain(snapshot_of(world))
 
     assert said.headline.startswith("orders goes back to 1.0 (aaaaaaa1)")
     assert "because gate errors failed" in points(said)["unmet"]
@@ -253,7 +253,7 @@ def test_a_version_that_waits_behind_a_rollback_is_told():
     world.release(NEW, pinned=OLD)
     world.settle()
 
-    said = explain(picture_of(world))
+    said = explain(snapshot_of(world))
 
     assert points(said)["pinned"].startswith(
         "release.activeVersion names 1.0 (aaaaaaa1); 2.0 (bbbbbbb2) of the spec waits"
@@ -262,7 +262,7 @@ def test_a_version_that_waits_behind_a_rollback_is_told():
 
 
 def test_at_rest_nothing_is_left_to_say():
-    said = explain(picture_of(running(OLD)))
+    said = explain(snapshot_of(running(OLD)))
 
     assert said.headline == "orders waits for nothing: 1.0 (aaaaaaa1) is active"
     assert not said.points
@@ -270,10 +270,10 @@ def test_at_rest_nothing_is_left_to_say():
 
 
 def test_a_spec_that_the_operator_has_not_seen_is_told():
-    picture = picture_of(running(OLD))
+    snapshot = snapshot_of(running(OLD))
 
-    late = explain(replace(picture, generation=2))
-    never = explain(replace(picture, status=MicroserviceStatus()))
+    late = explain(replace(snapshot, generation=2))
+    never = explain(replace(snapshot, status=MicroserviceStatus()))
 
     assert "(generation 2), and the status speaks of generation 1" in points(late)["note"]
     assert never.headline == "orders has not been looked at by the operator yet"
@@ -281,10 +281,10 @@ def test_a_spec_that_the_operator_has_not_seen_is_told():
 
 
 def test_what_may_not_be_seen_is_not_told():
-    picture = stop_at(*no_pods())
+    snapshot = stop_at(*no_pods())
 
-    said = explain(replace(picture, observed=None, hidden=("pods",)))
-    drawn = [line.text for line in tree.lines(tree.tree(replace(picture, observed=None, hidden=("pods",))))]
+    said = explain(replace(snapshot, observed=None, hidden=("pods",)))
+    drawn = [line.text for line in tree.lines(tree.tree(replace(snapshot, observed=None, hidden=("pods",))))]
 
     assert "pods" not in points(said)
     assert any("you may not list pods" in text for text in drawn)

@@ -8,9 +8,9 @@ import pytest
 
 from slipway_operator.kubectl import tree
 from slipway_operator.kubectl.explaining import explain
-from slipway_operator.kubectl.words import clean
+from slipway_operator.kubectl.text import clean
 from slipway_operator.planning.observed import GateState
-from support.release_pictures import (
+from support.release_snapshots import (
     LABELS,
     NEW,
     NEWEST,
@@ -18,15 +18,15 @@ from support.release_pictures import (
     broker_away,
     no_pods,
     nobody_promotes,
-    picture_of,
     released,
+    snapshot_of,
     stop_at,
 )
 from support.release_world import Nature, running
 
 
-def texts(picture):
-    return [line.branch + line.text for line in tree.lines(tree.tree(picture))]
+def texts(snapshot):
+    return [line.branch + line.text for line in tree.lines(tree.tree(snapshot))]
 
 
 def test_the_tree_shows_the_candidate_its_gates_and_that_its_consumers_wait():
@@ -48,14 +48,14 @@ def test_the_tree_shows_how_long_nobody_consumes():
     world.round()
     world.tick()
 
-    assert any("no consumer for 15 s so far" in line for line in texts(picture_of(world)))
+    assert any("no consumer for 15 s so far" in line for line in texts(snapshot_of(world)))
 
 
 def test_a_failed_version_is_in_the_tree_with_what_failed():
     world = released(nature=Nature(gate=GateState.FAILED))
     world.settle()
 
-    drawn = texts(picture_of(world))
+    drawn = texts(snapshot_of(world))
 
     assert drawn[0].startswith("✖ orders in shop · Failed")
     assert "├── ✖ GateFailed: gate smoke failed" in drawn
@@ -72,11 +72,11 @@ def test_every_running_version_is_in_the_tree_once(seed):
         for _ in range(chance.randrange(12)):
             world.round()
             world.tick()
-    picture = picture_of(world)
+    snapshot = snapshot_of(world)
 
-    top = [node.text for node in tree.tree(picture).children]
+    top = [node.text for node in tree.tree(snapshot).children]
 
-    for name, view in picture.observed.versions.items():
+    for name, view in snapshot.observed.versions.items():
         headed = [text for text in top if text.startswith(f"{LABELS[name]} ({name})")]
         assert len(headed) <= 1
         assert headed or not view.pods
@@ -90,11 +90,11 @@ def test_a_terminal_without_unicode_gets_ascii():
 
 def test_what_a_terminal_would_obey_is_taken_out():
     evil = "a\x1b[2J\x1b]0;title\x07b\r\nc\u202e\x9bd\u200b"
-    picture = stop_at(*no_pods())
-    status = picture.status.model_copy(update={"blocked_by": evil})
+    snapshot = stop_at(*no_pods())
+    status = snapshot.status.model_copy(update={"blocked_by": evil})
 
-    drawn = texts(replace(picture, status=status))
-    said = explain(replace(picture, status=status))
+    drawn = texts(replace(snapshot, status=status))
+    said = explain(replace(snapshot, status=status))
 
     for text in [*drawn, *(sentence for _, sentence in said.points)]:
         assert not any(unicodedata.category(each) in {"Cc", "Cf"} for each in text)

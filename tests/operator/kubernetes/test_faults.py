@@ -113,7 +113,7 @@ HANDS = {
 
 async def everything(world):
     """What runs, the budget, and the copies of ConfigMaps."""
-    found = await world.picture()
+    found = await world.snapshot()
     for kind in (DISRUPTION_BUDGET, CONFIG_MAP):
         for each in await world.client.list(kind, world.namespace, selector=f"{SERVICE_LABEL}=orders"):
             found[kind.name, each["metadata"]["name"]] = each.get("spec") or each["data"]

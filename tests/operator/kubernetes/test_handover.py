@@ -99,20 +99,20 @@ def test_the_pause_is_told_when_it_is_over_on_the_way_there_and_on_the_way_back(
     assert min(pauses) > 0
 
 
-def shown(world):
-    [found] = [each for each in world.shown.conditions if each.type == "ConsumersHandedOver"]
+def status_view(world):
+    [found] = [each for each in world.status_view.conditions if each.type == "ConsumersHandedOver"]
     return found
 
 
 def test_people_see_whether_a_broker_is_asked():
     world = running()
-    assert shown(world).reason == "PodsAreEnough"
-    assert "events.bootstrapServers is not set" in shown(world).message
+    assert status_view(world).reason == "PodsAreEnough"
+    assert "events.bootstrapServers is not set" in status_view(world).message
 
     world.desired = replace(world.desired, asks_brokers=True)
     world.settle()
 
-    assert (shown(world).reason, shown(world).status) == ("HandedOver", "True")
+    assert (status_view(world).reason, status_view(world).status) == ("HandedOver", "True")
 
 
 def test_each_pause_is_counted_once():

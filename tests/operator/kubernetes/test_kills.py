@@ -107,13 +107,13 @@ class Chain:
         """The garbage collector takes its time."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                while await self.picture() != expected:  # noqa: ASYNC110 # polled, as people do
+                while await self.snapshot() != expected:  # noqa: ASYNC110 # polled, as people do
                     await asyncio.sleep(0.2)
-        assert await self.picture() == expected, what
+        assert await self.snapshot() == expected, what
 
-    async def picture(self):
+    async def snapshot(self):
         """What there is, in words that do not change from one release to the next."""
-        found = await self.world.picture()
+        found = await self.world.snapshot()
         for kind in (CONFIG_MAP, JOB):
             for each in await self.world.client.list(kind, self.world.namespace, selector=f"{SERVICE_LABEL}=orders"):
                 labels = each["metadata"]["labels"]
@@ -177,7 +177,7 @@ def test_an_operator_killed_at_a_write_goes_on_where_it_stood(which, tmp_path):
     async def story(cluster):
         async with chain(cluster, tmp_path, "whole") as made:
             await made.undisturbed()
-            writes, expected = list(made.proxy.writes), await made.picture()
+            writes, expected = list(made.proxy.writes), await made.snapshot()
         print(*writes, sep="\n")
         assert len(writes) > 20
         kills = which(len(writes))

@@ -30,7 +30,7 @@ from slipway_operator.runtimes.local.observing import (
 )
 from slipway_operator.runtimes.local.promises import Exports, compared, wanted
 from slipway_operator.runtimes.local.releasing import Controls
-from slipway_operator.runtimes.local.state import Files, GateRun, Kept, Migration, ServiceState, Wish
+from slipway_operator.runtimes.local.state import DesiredRelease, Files, GateRun, Kept, Migration, ServiceState
 from slipway_operator.runtimes.local.system import Releasing, Service, System
 from slipway_operator.runtimes.local.telling import Teller, in_words
 from slipway_operator.runtimes.local.versions import DEV, Version, Versions, working_tree
@@ -234,18 +234,18 @@ class TestVersions:
             versions.named("7")
 
     def test_another_try_and_other_rules_are_another_wish(self):
-        wish = Wish(version=ONE.hash)
-        again = wish.model_copy(update={"retry": 1})
+        desired_release = DesiredRelease(version=ONE.hash)
+        again = desired_release.model_copy(update={"retry": 1})
         gate = Gate.model_validate({"name": "api", "type": "http", "http": {"path": "/"}})
         stricter = SERVICE.model_copy(update={"release": Releasing(gates=(gate,))})
 
         prints = {
             desired(service, each, ONE, first=False).fingerprint
-            for service, each in ((SERVICE, wish), (SERVICE, again), (stricter, wish))
+            for service, each in ((SERVICE, desired_release), (SERVICE, again), (stricter, desired_release))
         }
 
         assert len(prints) == 3
-        assert desired(SERVICE, wish, ONE, first=True).watch == timedelta()
+        assert desired(SERVICE, desired_release, ONE, first=True).watch == timedelta()
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_what_is_told_has_names_and_processes(tmp_path):
 def test_files_of_a_release_are_for_their_owner_alone(tmp_path):
     files = Files(tmp_path / "releases" / "orders")
     files.write_state(state())
-    files.write_wish(Wish(version=ONE.hash))
+    files.write_desired_release(DesiredRelease(version=ONE.hash))
 
     assert files.state() == state()
     assert {path.stat().st_mode & 0o077 for path in files.folder.iterdir()} == {0}

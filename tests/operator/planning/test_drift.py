@@ -30,7 +30,7 @@ class TestDrift:
 
     def test_a_service_that_was_deleted_is_selected_again(self):
         world = running()
-        world.active, world.selected, world.behind = None, None, {}
+        world.active, world.selected, world.active_endpoints = None, None, {}
         world.round()
 
         assert world.active == "v1"
@@ -49,7 +49,7 @@ class TestDrift:
         made = world.round()
 
         assert [type(step) for step in made.steps] == [RecordVersion]
-        assert world.shown.phase == "Released"
+        assert world.status_view.phase == "Released"
         world.settle()
         assert world.facts.history[1:] == ()
 
@@ -80,7 +80,7 @@ class TestDrift:
         until(world, lambda: world.facts.stable == "v2")
         world.versions["v1"].recorded = False
         world.desired = replace(world.desired, pinned="v1")
-        found = decisions.target(world.observe(), world.desired, "v2")
+        found = decisions.target_version(world.observe(), world.desired, "v2")
 
         assert found.version == "v2"
         assert found.refused == "release.activeVersion names v1, which is not kept; kept: v2"
@@ -94,7 +94,7 @@ class TestConfiguration:
         made = plan(seen, world.desired, world.now)
 
         assert made.steps == (Emit("ReleaseStarted", "Release of v2 begins"),)
-        assert "ConfigMap orders does not exist" in made.shown.blocked_by
+        assert "ConfigMap orders does not exist" in made.status_view.blocked_by
         assert made.requeue_after <= timedelta(seconds=5)
 
         facts = made.facts
@@ -113,7 +113,7 @@ class TestConfiguration:
 
         # A record of what can't be copied any more is made anew, with what is there now.
         assert made.steps == ((ForgetVersion("v2"),) if lost else ())
-        assert made.shown.step == "Recording"
+        assert made.status_view.step == "Recording"
 
 
 class TestPurity:

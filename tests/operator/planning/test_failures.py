@@ -32,9 +32,9 @@ class TestFailure:
 
         assert world.active == world.facts.stable == "v1"
         assert world.consuming() == {"v1"}
-        assert world.shown.phase == "Failed"
+        assert world.status_view.phase == "Failed"
         assert world.facts.held.version == "v2"
-        assert "v2 is held" in world.shown.blocked_by
+        assert "v2 is held" in world.status_view.blocked_by
         assert condition(world, "Stalled") == "True"
         assert condition(world, "Ready") == "False"
         assert not world.versions["v2"].serving["http"].alive
@@ -73,7 +73,7 @@ class TestFailure:
     def test_endpoints_lost_in_the_watch_bring_the_old_version_back_at_once(self):
         world = running()
         world.release("v2", watch=timedelta(seconds=600))
-        until(world, lambda: world.shown.phase == "Watching" and world.facts.release.promoted_at)
+        until(world, lambda: world.status_view.phase == "Watching" and world.facts.release.promoted_at)
         world.versions["v2"].serving["http"].lose(9)
         world.round()
         assert world.active in {"v1", "v2"}
@@ -90,11 +90,11 @@ class TestFailure:
 
         assert world.active == world.facts.stable == "v2"
         assert world.facts.history[-1].result == "ContractFailed"
-        assert "contract migration failed" in world.shown.blocked_by
+        assert "contract migration failed" in world.status_view.blocked_by
         world.natures["v2"] = Nature()
         world.desired = replace(world.desired, fingerprint="retry")
         world.settle()
-        assert world.shown.phase == "Released"
+        assert world.status_view.phase == "Released"
         assert world.facts.history[-1].result == "Succeeded"
 
     def test_a_first_version_waits_on_and_says_that_it_is_stuck(self):
@@ -104,12 +104,12 @@ class TestFailure:
             world.round()
             world.tick()
         assert condition(world, "Stalled") == "True"
-        assert "image not found" in world.shown.blocked_by
+        assert "image not found" in world.status_view.blocked_by
 
         world.natures["v1"] = Nature()
         world.settle()
         assert world.active == "v1"
-        assert world.shown.phase == "Released"
+        assert world.status_view.phase == "Released"
 
 
 class TestPeersBugs:
@@ -118,7 +118,7 @@ class TestPeersBugs:
         world = running()
         world.release("v2")
         world.settle()
-        world.active, world.behind = "v1", {}  # somebody wrote the selector of a version that is down
+        world.active, world.active_endpoints = "v1", {}  # somebody wrote the selector of a version that is down
         world.tick()
         world.round()
 
@@ -129,7 +129,7 @@ class TestPeersBugs:
         world = running()
         world.release("v2", auto_promote=False)
         world.settle()
-        world.active, world.behind = None, {}  # somebody deleted the active Service
+        world.active, world.active_endpoints = None, {}  # somebody deleted the active Service
         world.versions["v2"].serving["http"].scale(0)
         made = world.plan()
 
@@ -141,7 +141,7 @@ class TestPeersBugs:
         """Abort and deadline did nothing while pods were in ImagePullBackOff."""
         world = running()
         world.release("v2", Nature(starts=False))
-        until(world, lambda: world.shown.step == "Starting")
+        until(world, lambda: world.status_view.step == "Starting")
         if way == "abort":
             world.desired = replace(world.desired, pinned="v1")
         world.settle()

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slipway_operator.planning import decisions, gating, handover, observed, planner, sizes, stages
+from slipway_operator.planning import decisions, gating, handover, observed, planner, scaling, stages
 from slipway_operator.planning.situation import Situation
 from slipway_operator.planning.steps import NoteActivity
 from support.random_stories import stories, story
@@ -87,12 +87,12 @@ CARELESS = {
     "an old worker is not taken for a consumer": (observed, "CONSUMING", ("consumer",)),
     "a worker is stopped before the other relay is ready": (handover, "_own_relays", lambda *_: handover.Handover()),
     "one ready pod is enough, and none as well": (Situation, "enough", lambda *_: True),
-    "former versions are stopped while requests reach them": (sizes, "_may_stop", lambda *_: True),
+    "former versions are stopped while requests reach them": (scaling, "_may_stop", lambda *_: True),
     "gates are not asked": (gating, "before_promotion", lambda *_: gating.Verdict()),
     "people are not asked": (stages, "_FORWARD", tuple(c for c in stages._FORWARD if c is not stages._promoting)),
     "nothing ever fails": (decisions, "should_fail", lambda *_: None),
-    "a failed version is not held": (decisions, "_goal", lambda *looked: looked[-1].version),
-    "former versions are left running": (sizes, "_may_stop", lambda *_: False),
+    "a failed version is not held": (decisions, "_target", lambda *looked: looked[-1].version),
+    "former versions are left running": (scaling, "_may_stop", lambda *_: False),
     "the preview is switched at once": (stages, "_starting", None),
     "a pause is not seen": (planner, "_paused", None),
 }

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from slipway_operator.planning.desired import GateWish
+from slipway_operator.planning.desired import GateSpec
 from slipway_operator.planning.observed import ANY
 from slipway_operator.planning.steps import (
     Emit,
@@ -30,7 +30,7 @@ class TestBlueGreen:
 
         assert world.active == "v1"
         assert world.facts.stable == "v1"
-        assert world.shown.phase == "Released"
+        assert world.status_view.phase == "Released"
         assert condition(world, "Ready") == "True"
         assert world.facts.history[-1].kind == "Install"
 
@@ -81,7 +81,7 @@ class TestBlueGreen:
         ("changes", "sizes"),
         [
             ({"gates": ()}, [2]),
-            ({"gates": (GateWish("errors", after_promotion=True),)}, [2]),
+            ({"gates": (GateSpec("errors", after_promotion=True),)}, [2]),
             ({}, [1, 2]),
             ({"gates": (), "auto_promote": False, "promote": "v2"}, [1, 2]),
         ],
@@ -97,7 +97,7 @@ class TestBlueGreen:
     def test_an_autoscaler_changes_both_in_the_middle_of_a_release(self):
         world = running()
         world.release("v2", auto_promote=False)
-        until(world, lambda: world.shown and world.shown.phase == "Waiting")
+        until(world, lambda: world.status_view and world.status_view.phase == "Waiting")
         world.desired = replace(world.desired, replicas=5)
         world.settle()
 
@@ -109,8 +109,8 @@ class TestBlueGreen:
         world.settle()
 
         assert world.active == "v1"
-        assert world.shown.phase == "Waiting"
-        assert "release.promote" in world.shown.blocked_by
+        assert world.status_view.phase == "Waiting"
+        assert "release.promote" in world.status_view.blocked_by
         assert condition(world, "Ready") == "True"
         assert condition(world, "Released") == "False"
         assert world.consuming() == {"v1"}
@@ -128,9 +128,9 @@ class TestBlueGreen:
     def test_a_version_waits_for_its_window(self):
         world = running()
         world.release("v2", window=PromotionWindow(from_="13:00", to="14:00"))
-        until(world, lambda: world.shown.phase == "Waiting")
+        until(world, lambda: world.status_view.phase == "Waiting")
 
-        assert "promotion window" in world.shown.blocked_by
+        assert "promotion window" in world.status_view.blocked_by
         world.now = START + timedelta(minutes=61)
         world.settle()
         assert world.active == "v2"
@@ -138,14 +138,14 @@ class TestBlueGreen:
     def test_kept_alive_connections_are_moved_while_the_old_version_stays_up(self):
         world = running()
         world.release("v2", watch=timedelta(seconds=120))
-        until(world, lambda: world.shown.phase == "Watching" and world.versions["v1"].draining)
+        until(world, lambda: world.status_view.phase == "Watching" and world.versions["v1"].draining)
 
         assert world.ready("v1") == 2
 
     def test_the_old_version_goes_after_its_delay(self):
         world = running()
         world.release("v2", scale_down_delay=timedelta(seconds=90))
-        until(world, lambda: world.shown.phase == "Finishing")
+        until(world, lambda: world.status_view.phase == "Finishing")
         accepted = world.now
         until(world, lambda: not world.versions["v1"].serving["http"].alive)
 
@@ -176,7 +176,7 @@ class TestBlueGreen:
         world.versions["v2"].serving["http"].lose(9)
         world.settle()
 
-        assert world.shown.phase == "Waiting"
+        assert world.status_view.phase == "Waiting"
         assert world.facts.held is None
 
 
@@ -233,7 +233,7 @@ class TestPause:
 
         assert world.active == active
         assert len(world.consuming()) == 1
-        assert world.shown.phase == "Paused"
+        assert world.status_view.phase == "Paused"
         world.now += timedelta(days=1)
         world.desired = replace(world.desired, paused=False)
         world.settle()

@@ -11,7 +11,7 @@ class TestRollback:
     def test_it_is_one_switch_while_the_old_version_is_up(self):
         world = running()
         world.release("v2", scale_down_delay=timedelta(seconds=3600))
-        until(world, lambda: world.shown.phase == "Finishing")
+        until(world, lambda: world.status_view.phase == "Finishing")
         world.tick(4)
         world.story.clear()
         world.desired = replace(world.desired, pinned="v1")
@@ -52,8 +52,8 @@ class TestRollback:
         world.desired = replace(world.desired, pinned="aaaaaaaa")
         world.settle()
 
-        assert world.shown.phase == "Blocked"
-        assert world.shown.blocked_by == "release.activeVersion names aaaaaaaa, which is not kept; kept: v1"
+        assert world.status_view.phase == "Blocked"
+        assert world.status_view.blocked_by == "release.activeVersion names aaaaaaaa, which is not kept; kept: v1"
 
     def test_no_version_comes_back_below_the_floor_of_the_schema(self):
         world = running()
@@ -63,7 +63,7 @@ class TestRollback:
         world.settle()
 
         assert world.active == "v2"
-        assert "can't come back: the contract migration of v2" in world.shown.blocked_by
+        assert "can't come back: the contract migration of v2" in world.status_view.blocked_by
 
     def test_what_could_answer_is_not_taken_away_when_the_target_dies(self):
         """With Rolling, the stable version gives its pods up after the switch; not when they are the last."""
@@ -73,7 +73,7 @@ class TestRollback:
         world.desired = replace(world.desired, pinned="v1")
         until(world, lambda: world.active == "v1")
         world.versions["v1"].serving["http"].lose(9)
-        world.behind = {"v1": 2}
+        world.active_endpoints = {"v1": 2}
         world.round()
 
         assert world.ready("v2") == 2

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from slipway_operator.planning.observed import GateState, Noted
-from slipway_operator.planning.remembering import facts_of, status_of
+from slipway_operator.planning.status import facts_of, status_of
 from slipway_operator.planning.steps import NoteActivity
 from slipway_operator.spec.status import MicroserviceStatus
 from support.release_world import START, Nature, World, running, told, version_desired

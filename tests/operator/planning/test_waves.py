@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipway_operator.planning.observed import GateState
-from slipway_operator.planning.ranges import fits, impossible
-from slipway_operator.planning.waves import Outlook, ServiceView, coordinate, refusal, view_of, wish_of
+from slipway_operator.planning.version_ranges import fits, impossible
+from slipway_operator.planning.waves import Outlook, ServiceView, coordinate, directive_of, refusal, view_of
 from slipway_operator.spec.releaseplan import ReleasePlanSpec, ReleasePlanStatus
 from slipway_operator.spec.status import MicroserviceStatus
 from support.release_world import Broken, Nature, World, version_desired
@@ -62,13 +62,13 @@ class Fleet:
         world = self.worlds[name]
         status = MicroserviceStatus.model_construct(
             release=world.facts.release, held_version=world.facts.held, stable_version=world.facts.stable or "",
-            active_version=world.active or "", phase=world.shown.phase, step=world.shown.step,
-            blocked_by=world.shown.blocked_by,
+            active_version=world.active or "", phase=world.status_view.phase, step=world.status_view.step,
+            blocked_by=world.status_view.blocked_by,
         )  # fmt: skip
         return view_of(world.desired.version, world.desired.version, world.desired.pinned, status)
 
     def look(self):
-        views = {name: self.view(name) for name in self.worlds if self.worlds[name].shown}
+        views = {name: self.view(name) for name in self.worlds if self.worlds[name].status_view}
         outlook = coordinate(self.spec, self.status, views, self.now)
         self.status = status_from(outlook)
         return outlook
@@ -77,9 +77,9 @@ class Fleet:
     def now(self):
         return next(iter(self.worlds.values())).now
 
-    def wish(self, name):
+    def directive(self, name):
         version = self.worlds[name].desired.version
-        return wish_of("shop", self.spec, self.status, service=name, label=version, version=version)
+        return directive_of("shop", self.spec, self.status, service=name, label=version, version=version)
 
     def round(self, *, kills=False):
         """Every service looks once, in any order; the plan looks now and then."""
@@ -89,7 +89,7 @@ class Fleet:
             if self.chance.random() < 0.5:
                 self.look()
             world = self.worlds[name]
-            world.desired = replace(world.desired, wish=self.wish(name))
+            world.desired = replace(world.desired, directive=self.directive(name))
             world.round(killed_after=self.chance.choice([None, None, 0, 1, 2]) if kills else None)
             world.tick()
             if world.active not in {self.served[name][-1], None}:
@@ -239,7 +239,7 @@ class TestBack:
     def test_a_service_that_went_back_stays_there_when_the_plan_is_deleted(self):
         fleet = Fleet(plan_of(["users"], ["orders"]), {"orders": Nature(gate=GateState.FAILED)}).settle()
         for world in fleet.worlds.values():
-            world.desired = replace(world.desired, wish=None)
+            world.desired = replace(world.desired, directive=None)
             world.settle()
 
         assert set(fleet.active.values()) == {"v1"}
@@ -356,16 +356,21 @@ class TestWish:
     SPEC = plan_of([planned("users", ">=2, <3")])
 
     def test_a_version_the_plan_has_not_seen_waits(self):
-        wish = wish_of("shop", self.SPEC, ReleasePlanStatus(), service="users", label="2.1", version="aaaaaaaa")
-        assert (wish.order, wish.open) == ("Wait", True)
+        directive = directive_of(
+            "shop", self.SPEC, ReleasePlanStatus(), service="users", label="2.1", version="aaaaaaaa"
+        )
+        assert (directive.order, directive.open) == ("Wait", True)
 
     @pytest.mark.parametrize("label", ["1.9", "3.0"])
     def test_a_version_that_is_not_the_plans_is_free(self, label):
-        assert wish_of("shop", self.SPEC, ReleasePlanStatus(), service="users", label=label, version="aaaaaaaa") is None
+        assert (
+            directive_of("shop", self.SPEC, ReleasePlanStatus(), service="users", label=label, version="aaaaaaaa")
+            is None
+        )
 
     def test_a_plan_that_succeeded_says_nothing(self):
         done = ReleasePlanStatus(phase="Succeeded")
-        assert wish_of("shop", self.SPEC, done, service="users", label="2.1", version="aaaaaaaa") is None
+        assert directive_of("shop", self.SPEC, done, service="users", label="2.1", version="aaaaaaaa") is None
 
     def test_a_service_of_another_plan_is_waited_for(self):
         view = ServiceView("2.1", "aaaaaaaa", taken_by="older")

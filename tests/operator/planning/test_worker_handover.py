@@ -20,7 +20,7 @@ def moved(world, until):
         world.tick()
         silent += not world.sending()
     world.settle()
-    assert (world.active, world.facts.release) == (until, None), world.shown
+    assert (world.active, world.facts.release) == (until, None), world.status_view
     steps = [each for each in world.story[before:] if isinstance(each, ScaleWorkers)]
     return [(each.version, each.component, each.replicas) for each in steps], silent
 
@@ -96,7 +96,7 @@ def test_a_worker_that_never_gets_ready_gives_the_events_back():
 
     assert steps == [(TWO, "consumer", 0), (ONE, "worker", 1), (ONE, "worker", 0), (TWO, "consumer", 1)]
     assert not silent
-    assert world.shown.phase == "Failed"
+    assert world.status_view.phase == "Failed"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_spec_of_another_shape_makes_the_version_that_works_no_smaller(first, 
     for _ in range(30):
         world.round()
         world.tick()
-    assert world.shown.phase == "Waiting"
+    assert world.status_view.phase == "Waiting"
     consumers = [pods.ready for name, pods in world.versions[first].workers.items() if name in CONSUMING]
     assert consumers == [3]
 
@@ -149,6 +149,6 @@ def test_the_way_back_does_not_wait_for_ever_for_a_relay(worker_sends):
 def test_people_see_the_worker_as_what_consumes_and_the_pause():
     world, _, _ = released(TWO, ONE, asks_brokers=True)
 
-    assert world.shown.consumers == f"1/1 of {ONE}"
+    assert world.status_view.consumers == f"1/1 of {ONE}"
     assert [each.message for each in world.events if each.reason == "ConsumersHandedOver"]
     assert world.facts.history[-1].handover_pause_ms > 0

@@ -35,7 +35,7 @@ class TestWorkers:
         made = world.round()
 
         assert ScaleWorkers("v2", "consumer", 1) not in made.steps
-        assert "the consumer group has 1 members of v1" in world.shown.blocked_by
+        assert "the consumer group has 1 members of v1" in world.status_view.blocked_by
 
     def test_a_stranger_in_the_group_is_named(self):
         world = running()
@@ -45,13 +45,13 @@ class TestWorkers:
         world.members = {"": 2}
         world.round()
 
-        assert "2 members that belong to no version of this service: stop them" in world.shown.blocked_by
+        assert "2 members that belong to no version of this service: stop them" in world.status_view.blocked_by
 
     def test_offsets_are_committed_first(self):
         world = running()
         world.settled = False
         world.release("v2")
-        until(world, lambda: world.shown and "committed its offsets" in world.shown.blocked_by)
+        until(world, lambda: world.status_view and "committed its offsets" in world.status_view.blocked_by)
 
         assert ScaleWorkers("v2", "consumer", 1) not in world.story
 
@@ -62,7 +62,7 @@ class TestWorkers:
         world.broker = False
         world.settle()
 
-        assert world.shown.phase == "Failed"
+        assert world.status_view.phase == "Failed"
         assert world.consuming() == {"v1"}
 
     def test_consumers_that_do_not_start_send_everything_back(self):

@@ -8,7 +8,7 @@ import yaml
 from slipway_chassis.testing.plugin import eventually
 from slipway_operator.errors import UnknownResource
 from slipway_operator.planning.observed import GateState
-from slipway_operator.planning.remembering import facts_of, status_of
+from slipway_operator.planning.status import facts_of, status_of
 from slipway_operator.spec import crds
 from slipway_operator.spec.microservice import MicroserviceSpec
 from slipway_operator.spec.status import MicroserviceStatus

@@ -169,7 +169,7 @@ class Shop:
             await self.want(wanted)
             await self.until_active(wanted)
 
-    async def picture(self):
+    async def snapshot(self):
         """What runs, without what differs by nature from run to run."""
         found = {"selected": await self.selected()}
         for kind in (DEPLOYMENT, SERVICE, SERVICE_VERSION):

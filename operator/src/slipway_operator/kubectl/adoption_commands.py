@@ -2,7 +2,7 @@
 
 import click
 
-from . import adoption, words
+from . import adoption, text
 from .arguments import cluster_options, service_argument, target_of
 from .cluster import Cluster
 from .screen import Screen
@@ -22,7 +22,7 @@ def adopt(context: click.Context, name: str) -> None:
       kubectl slipway adopt shop-orders
     """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
     for sentence in adoption.adopt(Cluster(target_of(context), Screen().note), name):
-        click.echo(words.clean(sentence, 1200))
+        click.echo(text.clean(sentence, 1200))
 
 
 @click.command(short_help="Give a service back to its chart.")
@@ -41,4 +41,4 @@ def orphan(context: click.Context, name: str, *, clean: bool) -> None:
     """  # noqa: D301
     give_back = adoption.clean if clean else adoption.orphan
     for sentence in give_back(Cluster(target_of(context), Screen().note), name):
-        click.echo(words.clean(sentence, 1200))
+        click.echo(text.clean(sentence, 1200))

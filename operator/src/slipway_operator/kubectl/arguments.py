@@ -74,16 +74,16 @@ class Version(click.ParamType[str]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str  # noqa: ARG002 # click's signature
     ) -> list[CompletionItem]:  # fmt: skip
-        from .deciding import possible  # noqa: PLC0415 # the planner's modules are loaded where they are needed
-        from .picture import picture_of  # noqa: PLC0415
-        from .words import present  # noqa: PLC0415
+        from .release_patches import possible  # noqa: PLC0415 # the planner's modules are loaded where they are needed
+        from .snapshot import snapshot_of  # noqa: PLC0415
+        from .text import utc_now  # noqa: PLC0415
 
         # While an option has no value yet, click leaves arguments as they were given.
         found = _NAME.match(str(ctx.params.get("name") or next(iter(ctx.args), "")))
         if not found:
             return []
         try:
-            kept = possible(picture_of(_asking(ctx).read(found[1], (VERSIONS,)), present()))
+            kept = possible(snapshot_of(_asking(ctx).read(found[1], (VERSIONS,)), utc_now()))
         except OperatorError:
             return []
         return [CompletionItem(each.version, help=each.label) for each in kept if each.version.startswith(incomplete)]

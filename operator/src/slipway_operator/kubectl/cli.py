@@ -13,10 +13,10 @@ from slipway_chassis.errors import ChassisError
 
 from .adoption_commands import adopt, orphan
 from .arguments import cluster_options
-from .plan_verbs import plan
-from .verbs import abort, pause, promote, resume, retry, rollback
-from .views import explain, get, history, status
-from .words import clean
+from .read_commands import explain, get, history, status
+from .release_plan_commands import plan
+from .text import clean
+from .write_commands import abort, pause, promote, resume, retry, rollback
 
 COMPLETE_VARIABLE = "_KUBECTL_SLIPWAY_COMPLETE"
 

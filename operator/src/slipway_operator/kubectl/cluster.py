@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import AccessUnknown, KubernetesError, Missing, Outdated, Refused, Unreachable
 from ..spec.fields import GROUP
-from .words import clean
+from .text import clean
 
 Manifest = dict[str, Any]
 

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from ..planning.deadlines import deadline_of
 from ..planning.facts import OpenRelease, Stage
 from ..planning.observed import GateState, GateView, JobState
-from ..planning.sizes import drain_end
+from ..planning.promotion_window import closed_because
+from ..planning.scaling import drain_end
 from ..planning.stage_status import StageStatus
 from ..planning.stages import stage_status
-from ..planning.windows import closed_because
-from .picture import Picture
-from .words import ago, clean, plural, span, until
+from .snapshot import Snapshot
+from .text import ago, clean, plural, span, until
 
 # An operator that is late by more than this has probably ended; it looks at everything every five minutes.
 OVERDUE = timedelta(seconds=30)
@@ -30,26 +30,26 @@ class Explanation:
     next: tuple[tuple[str, str], ...]  # a command and what it does
 
 
-def explain(picture: Picture) -> Explanation:
-    points = [*_stale(picture), *_points(picture), *_pinned(picture)]
+def explain(snapshot: Snapshot) -> Explanation:
+    points = [*_stale(snapshot), *_points(snapshot), *_pinned(snapshot)]
     return Explanation(
-        clean(_headline(picture)),
+        clean(_headline(snapshot)),
         tuple((word, clean(sentence)) for word, sentence in points if sentence),
-        tuple(dict.fromkeys(_next(picture))),
+        tuple(dict.fromkeys(_next(snapshot))),
     )
 
 
 # --- the headline
-def _headline(picture: Picture) -> str:
-    status, release, name = picture.status, picture.status.release, picture.name
+def _headline(snapshot: Snapshot) -> str:
+    status, release, name = snapshot.status, snapshot.status.release, snapshot.name
     if status.observed_generation < 0:
         return f"{name} has not been looked at by the operator yet"
-    if picture.status.phase == "Paused":
+    if snapshot.status.phase == "Paused":
         return f"{name} is paused"
     if release is None:
-        return _at_rest(picture)
-    title = picture.title(release.version)
-    since = span(picture.now - release.since)
+        return _at_rest(snapshot)
+    title = snapshot.title(release.version)
+    since = span(snapshot.now - release.since)
     if release.kind == "Undo":
         return f"{name} goes back to {title}: step {status.step} for {since}"
     if release.accepted_at:
@@ -61,70 +61,70 @@ def _headline(picture: Picture) -> str:
     return f"{name} {doing}: step {status.step} for {since}"
 
 
-def _at_rest(picture: Picture) -> str:
-    status, name = picture.status, picture.name
+def _at_rest(snapshot: Snapshot) -> str:
+    status, name = snapshot.status, snapshot.name
     if status.phase == "Failed" and status.held_version:
         held = status.held_version
         ended = "has released" if held.reason == "ContractFailed" else "gave up"
-        return f"{name} {ended} {picture.title(held.version)} {ago(held.at, picture.now)}: {held.reason}"
+        return f"{name} {ended} {snapshot.title(held.version)} {ago(held.at, snapshot.now)}: {held.reason}"
     if status.phase == "Blocked":
         return f"{name} can't do what release.activeVersion says"
     if not status.active_version:
         return f"{name} has no active version"
-    return f"{name} waits for nothing: {picture.title(status.active_version)} is active"
+    return f"{name} waits for nothing: {snapshot.title(status.active_version)} is active"
 
 
 # --- what is so, and what is not
-def _stale(picture: Picture) -> Iterator[tuple[str, str]]:
-    seen = picture.status.observed_generation
-    if picture.seen:
+def _stale(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    seen = snapshot.status.observed_generation
+    if snapshot.seen:
         return
     if seen >= 0:
-        said = f"the spec was changed (generation {picture.generation}), and the status speaks of generation {seen}"
+        said = f"the spec was changed (generation {snapshot.generation}), and the status speaks of generation {seen}"
         yield "note", f"{said}; the operator looks within a second, where it runs"
     else:
         yield "why", "no operator has written its status: it has to run, and to watch this namespace"
 
 
-def _points(picture: Picture) -> Iterator[tuple[str, str]]:
-    status, release = picture.status, picture.facts.release
+def _points(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    status, release = snapshot.status, snapshot.facts.release
     if status.observed_generation < 0:
         return
     if status.phase == "Paused":
         yield "why", "release.paused is true: steps stand still, sizes are followed, and no deadline passes"
         if release:
-            title = picture.title(release.version)
+            title = snapshot.title(release.version)
             yield "standing", f"the {_noun(release)} of {title} had reached {release.reached.title}"
     elif release:
-        yield from _of_release(picture, release)
+        yield from _of_release(snapshot, release)
     else:
-        yield from _resting(picture)
-    yield "meanwhile", _meanwhile(picture)
+        yield from _resting(snapshot)
+    yield "meanwhile", _meanwhile(snapshot)
 
 
 def _noun(release: OpenRelease) -> str:
     return {"Install": "installation", "Undo": "way back"}.get(release.kind, release.kind.lower())
 
 
-def _of_release(picture: Picture, release: OpenRelease) -> Iterator[tuple[str, str]]:
-    stage = Stage.of(picture.status.step)
-    yield "condition", condition(picture, release, stage)
-    yield "unmet", _unmet(picture)
-    yield from _details(picture, release, stage)
-    yield "deadline", _deadline_sentence(picture, release, stage)
+def _of_release(snapshot: Snapshot, release: OpenRelease) -> Iterator[tuple[str, str]]:
+    stage = Stage.of(snapshot.status.step)
+    yield "condition", condition(snapshot, release, stage)
+    yield "unmet", _unmet(snapshot)
+    yield from _details(snapshot, release, stage)
+    yield "deadline", _deadline_sentence(snapshot, release, stage)
 
 
-def _unmet(picture: Picture) -> str:
-    return picture.unmet or "nothing: the operator is at it"
+def _unmet(snapshot: Snapshot) -> str:
+    return snapshot.unmet or "nothing: the operator is at it"
 
 
-def condition(picture: Picture, release: OpenRelease, stage: Stage) -> str:
+def condition(snapshot: Snapshot, release: OpenRelease, stage: Stage) -> str:
     """What must be so for the step to end."""
-    situation, version = picture.situation, picture.title(release.version)
+    situation, version = snapshot.situation, snapshot.title(release.version)
     full = f"{plural(situation.full_size, 'ready pod')} of {version}"
     first = situation.preview_size if release.careful else situation.full_size
-    before = [gate.name for gate in picture.desired.gates if not gate.after_promotion]
-    exclusive = "the former consumers have ended, then all" if picture.desired.exclusive else "all"
+    before = [gate.name for gate in snapshot.desired.gates if not gate.after_promotion]
+    exclusive = "the former consumers have ended, then all" if snapshot.desired.exclusive else "all"
     return {
         Stage.RECORDING: f"the record of {version} exists",
         Stage.MIGRATING: "the expand migration has succeeded, and no other migration runs",
@@ -132,44 +132,44 @@ def condition(picture: Picture, release: OpenRelease, stage: Stage) -> str:
         Stage.PREVIEWING: f"the preview Service selects {version}",
         Stage.CHECKING: f"all gates before promotion have passed: {', '.join(before)}",
         Stage.SCALING: full,
-        Stage.PROMOTING: _permission(picture, release),
+        Stage.PROMOTING: _permission(snapshot, release),
         Stage.HANDING_OVER: f"{exclusive} consumers and relays of {version} run",
         Stage.ROLLING: f"pods are replaced one by one, until there are {full}",
         Stage.SWITCHING: f"the active Service selects {version}, which has {situation.full_size} ready pods",
         Stage.VERIFYING: f"only pods of {version} are behind the active Service",
-        Stage.WATCHING: f"{version} stays healthy for {span(picture.desired.watch)} with all requests",
+        Stage.WATCHING: f"{version} stays healthy for {span(snapshot.desired.watch)} with all requests",
         Stage.RETURNING: f"consumers and relays of {version} run, and no others",
         Stage.DRAINING: "former versions are scaled down, after scaleDownDelaySeconds",
         Stage.CONTRACTING: "the contract migration has ended",
     }[stage]
 
 
-def _permission(picture: Picture, release: OpenRelease) -> str:
-    window = " in the promotion window" if picture.desired.window else ""
-    if picture.desired.auto_promote or release.version in {picture.desired.promote, picture.desired.pinned}:
+def _permission(snapshot: Snapshot, release: OpenRelease) -> str:
+    window = " in the promotion window" if snapshot.desired.window else ""
+    if snapshot.desired.auto_promote or release.version in {snapshot.desired.promote, snapshot.desired.pinned}:
         return f"the time of the promotion is{window or ' now'}"
     return f"a person promotes it{window}, since strategy.autoPromote is false"
 
 
-def _details(picture: Picture, release: OpenRelease, stage: Stage) -> Iterator[tuple[str, str]]:
+def _details(snapshot: Snapshot, release: OpenRelease, stage: Stage) -> Iterator[tuple[str, str]]:
     """What the children say about it."""
-    observed = picture.observed
+    observed = snapshot.observed
     if observed is None:
         return
     view = observed.versions.get(release.version)
     if view and view.problem:
-        said = f"{view.problem.message}, " if view.problem.message not in picture.unmet else ""
-        yield "pods", f"{said}in trouble for {span(picture.now - view.problem.since)}: {view.problem.reason}"
-    for gate in picture.desired.gates:
+        said = f"{view.problem.message}, " if view.problem.message not in snapshot.unmet else ""
+        yield "pods", f"{said}in trouble for {span(snapshot.now - view.problem.since)}: {view.problem.reason}"
+    for gate in snapshot.desired.gates:
         found = observed.gates.get((release.version, gate.name))
         asked = (
             gate.after_promotion if stage is Stage.WATCHING else stage is Stage.CHECKING and not gate.after_promotion
         )
         if asked and found and found.attempt == release.attempt and found.state is not GateState.PASSED:
-            yield "gate", f"{gate.name}: {_gate(found, picture.now)}"
-    if stage is Stage.PROMOTING and picture.desired.window and closed_because(picture.desired.window, picture.now):
-        opens = window_opens(picture)
-        yield "window", f"it opens at {until(opens, picture.now)}" if opens else "it does not open within a week"
+            yield "gate", f"{gate.name}: {_gate(found, snapshot.now)}"
+    if stage is Stage.PROMOTING and snapshot.desired.window and closed_because(snapshot.desired.window, snapshot.now):
+        opens = window_opens(snapshot)
+        yield "window", f"it opens at {until(opens, snapshot.now)}" if opens else "it does not open within a week"
 
 
 def _gate(view: GateView, now: datetime) -> str:
@@ -177,46 +177,46 @@ def _gate(view: GateView, now: datetime) -> str:
     return f"{view.state.value.lower()}, try {view.run}, since {ago(view.started, now)}{said}"
 
 
-def window_opens(picture: Picture) -> datetime | None:
+def window_opens(snapshot: Snapshot) -> datetime | None:
     """The next minute at which the promotion window is open; None: not within a week."""
-    start = picture.now.replace(second=0, microsecond=0)
+    start = snapshot.now.replace(second=0, microsecond=0)
     for minutes in range(1, _MINUTES_OF_A_WEEK):
         when = start + timedelta(minutes=minutes)
-        if not closed_because(picture.desired.window, when):
+        if not closed_because(snapshot.desired.window, when):
             return when
     return None
 
 
-def fails_at(picture: Picture) -> datetime | None:
+def fails_at(snapshot: Snapshot) -> datetime | None:
     """When the planner ends the open release if nothing changes; None: not by time, or not while it is paused."""
-    release = picture.facts.release
-    if release is None or picture.desired.paused:
+    release = snapshot.facts.release
+    if release is None or snapshot.desired.paused:
         return None
-    situation = picture.situation
+    situation = snapshot.situation
     release = situation.release or release
-    step = picture.status.step  # none while it was paused
-    found = stage_status(situation, release) if picture.observed else None
+    step = snapshot.status.step  # none while it was paused
+    found = stage_status(situation, release) if snapshot.observed else None
     if found is None or (step and found.stage.title != step):  # the operator sees more than this plugin: the broker
-        found = StageStatus(Stage.of(step), by_person=picture.status.phase == "Waiting")
+        found = StageStatus(Stage.of(step), by_person=snapshot.status.phase == "Waiting")
     deadline = deadline_of(situation, release, found)
     return deadline.at if deadline else None
 
 
-def _deadline_sentence(picture: Picture, release: OpenRelease, stage: Stage) -> str:
-    now, stable = picture.now, picture.status.stable_version
-    ends = fails_at(picture)
+def _deadline_sentence(snapshot: Snapshot, release: OpenRelease, stage: Stage) -> str:
+    now, stable = snapshot.now, snapshot.status.stable_version
+    ends = fails_at(snapshot)
     if ends:
-        back = f"it goes back to {picture.title(stable)}" if stable and stable != release.version else "it is held"
+        back = f"it goes back to {snapshot.title(stable)}" if stable and stable != release.version else "it is held"
         late = now - ends
         if late > OVERDUE:
             return f"{until(ends, now)}, and nothing was done: the operator does not seem to run"
         return f"{until(ends, now)}; then {back}"
     if stage is Stage.DRAINING:
-        times = [drain_end(picture.situation, each.version) for each in picture.status.draining]
+        times = [drain_end(snapshot.situation, each.version) for each in snapshot.status.draining]
         ends = min([each for each in times if each], default=None)
         return f"none; scaled down at {until(ends, now)}" if ends else "none"
     if stage is Stage.WATCHING and release.promoted_at:
-        return f"none; the watch ends at {until(release.promoted_at + picture.desired.watch, now)}"
+        return f"none; the watch ends at {until(release.promoted_at + snapshot.desired.watch, now)}"
     return _patience(release, stage)
 
 
@@ -232,16 +232,16 @@ def _patience(release: OpenRelease, stage: Stage) -> str:
     )
 
 
-def _resting(picture: Picture) -> Iterator[tuple[str, str]]:
-    status = picture.status
+def _resting(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    status = snapshot.status
     if status.phase == "Failed" and status.held_version:
         held = status.held_version
         yield "why", held.message
         yield "held", "the same spec is not tried again: a changed spec, or a new release.retry, ends that"
-        yield from _held_details(picture, held.version)
+        yield from _held_details(snapshot, held.version)
     elif status.phase == "Blocked":
         yield "why", status.blocked_by
-        yield "kept", ", ".join(picture.title(each.version) for each in picture.kept.values() if not each.retired)
+        yield "kept", ", ".join(snapshot.title(each.version) for each in snapshot.kept.values() if not each.retired)
     elif status.blocked_by:
         yield "unmet", status.blocked_by
     else:
@@ -250,91 +250,94 @@ def _resting(picture: Picture) -> Iterator[tuple[str, str]]:
             yield "unmet", f"{status.readiness} pods are ready: {ready.message}"
 
 
-def _held_details(picture: Picture, version: str) -> Iterator[tuple[str, str]]:
-    if picture.observed is None:
+def _held_details(snapshot: Snapshot, version: str) -> Iterator[tuple[str, str]]:
+    if snapshot.observed is None:
         return
-    for (whose, gate), view in picture.observed.gates.items():
+    for (whose, gate), view in snapshot.observed.gates.items():
         if whose == version and view.state is GateState.FAILED:
             yield (
                 "gate",
-                f"{gate}: failed {ago(view.finished or view.started, picture.now)}: {view.message or 'no message'}",
+                f"{gate}: failed {ago(view.finished or view.started, snapshot.now)}: {view.message or 'no message'}",
             )
-    for (whose, kind), job in picture.observed.migrations.items():
+    for (whose, kind), job in snapshot.observed.migrations.items():
         if whose == version and job.state is JobState.FAILED:
             yield "migration", f"{kind}: {job.message or 'failed'}"
 
 
-def _meanwhile(picture: Picture) -> str:
-    status = picture.status
+def _meanwhile(snapshot: Snapshot) -> str:
+    status = snapshot.status
     if status.phase == "Released" and not status.blocked_by:
         return ""
     if not status.active_version:
         return "" if status.release else "no version gets requests"
     consumers = f", consumers {status.consumers}" if status.consumers else ""
-    return f"{picture.title(status.active_version)} gets all requests ({status.readiness} ready{consumers})"
+    return f"{snapshot.title(status.active_version)} gets all requests ({status.readiness} ready{consumers})"
 
 
-def _pinned(picture: Picture) -> Iterator[tuple[str, str]]:
+def _pinned(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     """A rollback stays until somebody ends it; what is pushed meanwhile is not released."""
-    pinned, version = picture.desired.pinned, picture.desired.version
-    if pinned and pinned != version and picture.status.phase != "Blocked":
-        spec = picture.title(version)
+    pinned, version = snapshot.desired.pinned, snapshot.desired.version
+    if pinned and pinned != version and snapshot.status.phase != "Blocked":
+        spec = snapshot.title(version)
         yield (
             "pinned",
-            f"release.activeVersion names {picture.title(pinned)}; {spec} of the spec waits until it is removed",
+            f"release.activeVersion names {snapshot.title(pinned)}; {spec} of the spec waits until it is removed",
         )
 
 
 # --- what to do next
-def _next(picture: Picture) -> Iterator[tuple[str, str]]:
-    status, release, name = picture.status, picture.facts.release, picture.name
-    if status.observed_generation < 0 or _overdue(picture):
+def _next(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    status, release, name = snapshot.status, snapshot.facts.release, snapshot.name
+    if status.observed_generation < 0 or _overdue(snapshot):
         yield OPERATOR, "see whether the operator runs"
         return
     if status.phase == "Paused":
-        yield picture.command(f"resume {name}"), "go on"
+        yield snapshot.command(f"resume {name}"), "go on"
     elif release:
-        yield from _next_in_release(picture, release)
+        yield from _next_in_release(snapshot, release)
     elif status.phase == "Failed" and status.held_version:
-        yield picture.command(f"retry {name}"), f"try {picture.title(status.held_version.version)} once more"
-        yield picture.command(f"history {name}"), "see what was released before"
+        yield snapshot.command(f"retry {name}"), f"try {snapshot.title(status.held_version.version)} once more"
+        yield snapshot.command(f"history {name}"), "see what was released before"
     elif status.phase == "Blocked":
-        yield picture.command(f"rollback {name} --to VERSION"), "name a version that is kept"
-        yield picture.command(f"retry {name}"), "take the rollback back and release what the spec says"
-    elif picture.desired.pinned and picture.desired.pinned != picture.desired.version:
-        yield picture.command(f"retry {name}"), f"release {picture.title(picture.desired.version)} of the spec"
+        yield snapshot.command(f"rollback {name} --to VERSION"), "name a version that is kept"
+        yield snapshot.command(f"retry {name}"), "take the rollback back and release what the spec says"
+    elif snapshot.desired.pinned and snapshot.desired.pinned != snapshot.desired.version:
+        yield snapshot.command(f"retry {name}"), f"release {snapshot.title(snapshot.desired.version)} of the spec"
 
 
-def _overdue(picture: Picture) -> bool:
-    release = picture.facts.release
-    if release is None or picture.status.phase == "Paused":
+def _overdue(snapshot: Snapshot) -> bool:
+    release = snapshot.facts.release
+    if release is None or snapshot.status.phase == "Paused":
         return False
-    ends = fails_at(picture)
-    return ends is not None and picture.now - ends > OVERDUE
+    ends = fails_at(snapshot)
+    return ends is not None and snapshot.now - ends > OVERDUE
 
 
-def _next_in_release(picture: Picture, release: OpenRelease) -> Iterator[tuple[str, str]]:
-    status, desired, name = picture.status, picture.desired, picture.name
+def _next_in_release(snapshot: Snapshot, release: OpenRelease) -> Iterator[tuple[str, str]]:
+    status, desired, name = snapshot.status, snapshot.desired, snapshot.name
     stage = Stage.of(status.step)
     stable = status.stable_version
     person = not desired.auto_promote and release.version not in {desired.promote, desired.pinned}
     if stage is Stage.PROMOTING and person:
-        yield picture.command(f"promote {name}"), f"let {picture.title(release.version)} take over"
-    yield from _commands_of_children(picture, release, stage)
+        yield snapshot.command(f"promote {name}"), f"let {snapshot.title(release.version)} take over"
+    yield from _commands_of_children(snapshot, release, stage)
     if release.kind != "Undo" and not release.accepted_at and stable and stable != release.version:
-        yield picture.command(f"abort {name}"), f"give it up and stay with {picture.title(stable)}"
+        yield snapshot.command(f"abort {name}"), f"give it up and stay with {snapshot.title(stable)}"
 
 
-def _commands_of_children(picture: Picture, release: OpenRelease, stage: Stage) -> Iterator[tuple[str, str]]:
+def _commands_of_children(snapshot: Snapshot, release: OpenRelease, stage: Stage) -> Iterator[tuple[str, str]]:
     """Where the cause can be read."""
-    flag = f"-n {picture.namespace}"
-    if stage in {Stage.MIGRATING, Stage.CONTRACTING} and picture.observed:
+    flag = f"-n {snapshot.namespace}"
+    if stage in {Stage.MIGRATING, Stage.CONTRACTING} and snapshot.observed:
         kind = "expand" if stage is Stage.MIGRATING else "contract"
-        for (whose, each), job in picture.observed.migrations.items():
+        for (whose, each), job in snapshot.observed.migrations.items():
             if job.state is not JobState.SUCCEEDED and (whose == release.version) is (each == kind):
-                yield f"kubectl logs job/{picture.name}-{whose}-{each}-{job.attempt} {flag}", "read the migration's log"
+                yield (
+                    f"kubectl logs job/{snapshot.name}-{whose}-{each}-{job.attempt} {flag}",
+                    "read the migration's log",
+                )
     waiting = [
-        pod for pod in picture.pods if pod.version == release.version and not pod.ready and pod.state != "Ending"
+        pod for pod in snapshot.pods if pod.version == release.version and not pod.ready and pod.state != "Ending"
     ]
     serving = [pod for pod in waiting if pod.component not in {"gate", "expand", "contract"}]
     if serving:

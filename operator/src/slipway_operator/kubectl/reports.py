@@ -8,9 +8,9 @@ from ..planning.observed import VersionView, Workload
 from ..spec.microservice import MicroserviceSpec
 from ..spec.status import MicroserviceStatus, ReleaseRecord
 from .explaining import Explanation
-from .picture import Picture
+from .snapshot import Snapshot
+from .text import span
 from .tree import Mood
-from .words import span
 
 Manifest = dict[str, Any]
 
@@ -93,82 +93,82 @@ def _age(seconds: int) -> str:
 
 
 # --- past releases
-def history(picture: Picture) -> list[dict[str, Any]]:
-    return [_record(picture, each) for each in picture.status.history]
+def history(snapshot: Snapshot) -> list[dict[str, Any]]:
+    return [_record(snapshot, each) for each in snapshot.status.history]
 
 
-def _record(picture: Picture, record: ReleaseRecord) -> dict[str, Any]:
+def _record(snapshot: Snapshot, record: ReleaseRecord) -> dict[str, Any]:
     made = record.model_dump(by_alias=True, mode="json")
-    kept = picture.kept.get(record.version)
+    kept = snapshot.kept.get(record.version)
     made["kept"] = kept is not None
     made["retired"] = kept.retired if kept else ""
     return made
 
 
-def history_rows(picture: Picture) -> tuple[list[list[str]], list[Mood]]:
+def history_rows(snapshot: Snapshot) -> tuple[list[list[str]], list[Mood]]:
     """Newest first. BACK says whether a rollback can name the version."""
     rows, moods = [], []
-    for each in reversed(picture.status.history):
+    for each in reversed(snapshot.status.history):
         pause = each.handover_pause_milliseconds
         rows.append(
             [
                 f"{each.ended:%Y-%m-%d %H:%M:%S} UTC", each.kind, f"{each.label} ({each.version})", each.result,
                 span(each.ended - each.started), "-" if pause is None else f"{pause / 1000:.1f} s",
-                _back(picture, each.version), each.reason,
+                _back(snapshot, each.version), each.reason,
             ]
         )  # fmt: skip
         moods.append(Mood.BAD if each.result in {"Failed", "ContractFailed"} else Mood.PLAIN)
     return rows, moods
 
 
-def _back(picture: Picture, version: str) -> str:
-    kept = picture.kept.get(version)
-    if version == picture.status.active_version:
+def _back(snapshot: Snapshot, version: str) -> str:
+    kept = snapshot.kept.get(version)
+    if version == snapshot.status.active_version:
         return "active"
     if kept is None:
         return "gone"
-    held = picture.status.held_version
+    held = snapshot.status.held_version
     if held and held.version == version:
         return "held"
     return "retired" if kept.retired else "yes"
 
 
 # --- one service
-def service(picture: Picture) -> dict[str, Any]:
+def service(snapshot: Snapshot) -> dict[str, Any]:
     """What the tree shows, as data."""
     made: dict[str, Any] = {
-        "namespace": picture.namespace,
-        "name": picture.name,
-        "version": picture.label,
-        "generation": picture.generation,
-        "status": picture.status.model_dump(by_alias=True, mode="json", exclude_none=True),
-        "versions": [_version(picture, name) for name in picture.kept],
-        "notShown": list(picture.hidden),
+        "namespace": snapshot.namespace,
+        "name": snapshot.name,
+        "version": snapshot.label,
+        "generation": snapshot.generation,
+        "status": snapshot.status.model_dump(by_alias=True, mode="json", exclude_none=True),
+        "versions": [_version(snapshot, name) for name in snapshot.kept],
+        "notShown": list(snapshot.hidden),
     }
-    if picture.observed:
+    if snapshot.observed:
         made["gates"] = [
             {"version": version, "gate": gate, "state": view.state.value, "try": view.run, "message": view.message}
-            for (version, gate), view in picture.observed.gates.items()
+            for (version, gate), view in snapshot.observed.gates.items()
         ]
         made["migrations"] = [
             {"version": version, "kind": kind, "state": view.state.value, "message": view.message}
-            for (version, kind), view in picture.observed.migrations.items()
+            for (version, kind), view in snapshot.observed.migrations.items()
         ]
     return made
 
 
-def _version(picture: Picture, name: str) -> dict[str, Any]:
-    kept = picture.kept[name]
+def _version(snapshot: Snapshot, name: str) -> dict[str, Any]:
+    kept = snapshot.kept[name]
     made: dict[str, Any] = {
         "hash": name, "label": kept.label, "revision": kept.revision, "retired": kept.retired,
     }  # fmt: skip
-    view = picture.observed.versions.get(name) if picture.observed else None
+    view = snapshot.observed.versions.get(name) if snapshot.observed else None
     if view:
         made["problem"] = view.problem.message if view.problem else ""
         made["components"] = {name: _workload(each) for name, each in _workloads(view).items()}
         made["pods"] = [
             {"name": pod.name, "component": pod.component, "state": pod.state, "ready": pod.ready}
-            for pod in picture.pods
+            for pod in snapshot.pods
             if pod.version == name
         ]
     return made

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from .explaining import Explanation
+from .text import clean
 from .tree import ASCII, UNICODE, Drawing, Line, Mood
-from .words import clean
 
 _STYLES = {Mood.GOOD: "green", Mood.BAD: "bold red", Mood.MOVING: "yellow", Mood.QUIET: "dim", Mood.PLAIN: ""}
 

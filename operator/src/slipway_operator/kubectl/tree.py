@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..planning.desired import GateWish
+from ..planning.desired import GateSpec
 from ..planning.facts import Stage
 from ..planning.observed import GateState, GateView, JobState, JobView, VersionView, Workload
 from ..spec.fields import SERVING
-from .picture import Picture, Pod
-from .words import clean, plural, span, until
+from .snapshot import Pod, Snapshot
+from .text import clean, plural, span, until
 
 PODS_SHOWN = 8
 
@@ -73,54 +73,54 @@ def _drawn(node: Node, drawing: Drawing, first: str, rest: str) -> Iterator[Line
         yield from _drawn(child, drawing, rest + branch, rest + below)
 
 
-def tree(picture: Picture) -> Node:
-    status = picture.status
+def tree(snapshot: Snapshot) -> Node:
+    status = snapshot.status
     phase = status.phase if status.observed_generation >= 0 else "not looked at yet"
-    words = [f"{picture.name} in {picture.namespace}", phase, status.step]
+    words = [f"{snapshot.name} in {snapshot.namespace}", phase, status.step]
     if status.release:
-        words.append(f"for {span(picture.now - status.release.since)}")
+        words.append(f"for {span(snapshot.now - status.release.since)}")
     words.append(f"{status.readiness} ready" if status.readiness else "")
-    children = [*_notes(picture), *_versions(picture), *_handover(picture), *_old(picture)]
+    children = [*_notes(snapshot), *_versions(snapshot), *_handover(snapshot), *_old(snapshot)]
     text = " · ".join(word for word in words if word)
     return Node(text, _PHASES.get(status.phase, Mood.MOVING), tuple(children))
 
 
-def _notes(picture: Picture) -> Iterator[Node]:
-    if not picture.seen:
+def _notes(snapshot: Snapshot) -> Iterator[Node]:
+    if not snapshot.seen:
         yield Node("the operator has not looked at the latest change yet", Mood.MOVING)
-    held = picture.status.held_version
-    said = f"{held.reason}: {held.message}" if picture.status.phase == "Failed" and held else picture.unmet
+    held = snapshot.status.held_version
+    said = f"{held.reason}: {held.message}" if snapshot.status.phase == "Failed" and held else snapshot.unmet
     if said:
-        mood = _PHASES.get(picture.status.phase, Mood.MOVING)
+        mood = _PHASES.get(snapshot.status.phase, Mood.MOVING)
         yield Node(said, mood if mood is not Mood.GOOD else Mood.MOVING)
-    if picture.hidden:
-        yield Node(f"you may not list {', '.join(picture.hidden)}: what runs is not shown", Mood.QUIET)
+    if snapshot.hidden:
+        yield Node(f"you may not list {', '.join(snapshot.hidden)}: what runs is not shown", Mood.QUIET)
 
 
 # --- versions
-def _versions(picture: Picture) -> Iterator[Node]:
-    observed = picture.observed
-    named = [picture.status.candidate_version, picture.status.active_version, picture.status.stable_version]
+def _versions(snapshot: Snapshot) -> Iterator[Node]:
+    observed = snapshot.observed
+    named = [snapshot.status.candidate_version, snapshot.status.active_version, snapshot.status.stable_version]
     shown = list(dict.fromkeys(version for version in named if version))
     if observed is None:
         for version in shown:
-            yield Node(_heading(picture, version), Mood.PLAIN)
+            yield Node(_heading(snapshot, version), Mood.PLAIN)
         return
     running = [view.version for view in observed.versions.values() if _runs(view)]
     for version in dict.fromkeys([*shown, *reversed(running)]):
         view = observed.versions.get(version)
         if view is None:
-            yield Node(f"{_heading(picture, version)}: its record does not exist yet", Mood.MOVING)
+            yield Node(f"{_heading(snapshot, version)}: its record does not exist yet", Mood.MOVING)
         else:
-            yield Node(_heading(picture, version), Mood.PLAIN, tuple(_parts(picture, view)))
+            yield Node(_heading(snapshot, version), Mood.PLAIN, tuple(_parts(snapshot, view)))
 
 
 def _runs(view: VersionView) -> bool:
     return any(each.wanted or each.pods for each in [*view.serving.values(), *view.workers.values()])
 
 
-def _heading(picture: Picture, version: str) -> str:
-    status = picture.status
+def _heading(snapshot: Snapshot, version: str) -> str:
+    status = snapshot.status
     held = status.held_version.version if status.held_version else ""
     roles = {
         "active": status.active_version, "candidate": status.candidate_version,
@@ -129,26 +129,26 @@ def _heading(picture: Picture, version: str) -> str:
     words = [role for role, whose in roles.items() if whose == version]
     if status.stable_version == version != status.active_version:
         words.append("stable")
-    view = picture.observed.versions.get(version) if picture.observed else None
+    view = snapshot.observed.versions.get(version) if snapshot.observed else None
     if view and view.draining:
         words.append("draining")
     draining = next((each.since for each in status.draining if each.version == version), None)
     if draining:
-        words.append(f"scaled down at {until(draining + picture.desired.scale_down_delay, picture.now)}")
-    return f"{picture.title(version)}  {', '.join(words)}".rstrip()
+        words.append(f"scaled down at {until(draining + snapshot.desired.scale_down_delay, snapshot.now)}")
+    return f"{snapshot.title(version)}  {', '.join(words)}".rstrip()
 
 
-def _parts(picture: Picture, view: VersionView) -> Iterator[Node]:
+def _parts(snapshot: Snapshot, view: VersionView) -> Iterator[Node]:
     for component, workload in [*view.serving.items(), *view.workers.items()]:
-        yield from _component(picture, view, component, workload)
-    yield from _migrations(picture, view.version)
-    yield from _gates(picture, view.version)
+        yield from _component(snapshot, view, component, workload)
+    yield from _migrations(snapshot, view.version)
+    yield from _gates(snapshot, view.version)
 
 
-def _component(picture: Picture, view: VersionView, component: str, workload: Workload) -> Iterator[Node]:
-    pods = [pod for pod in picture.pods if pod.version == view.version and pod.component == component]
+def _component(snapshot: Snapshot, view: VersionView, component: str, workload: Workload) -> Iterator[Node]:
+    pods = [pod for pod in snapshot.pods if pod.version == view.version and pod.component == component]
     if not workload.wanted and not workload.pods:
-        waits = view.version == picture.status.candidate_version and component not in SERVING
+        waits = view.version == snapshot.status.candidate_version and component not in SERVING
         yield Node(f"{component}  {'not started before the handover' if waits else 'none'}", Mood.QUIET)
         return
     ready = min(workload.ready, workload.endpoints) if component in SERVING else workload.ready
@@ -159,20 +159,20 @@ def _component(picture: Picture, view: VersionView, component: str, workload: Wo
         said += f", {workload.ready - ready} not yet behind its Service"
     troubled = view.problem is not None and any(_hopeless(pod) for pod in pods)
     mood = Mood.GOOD if ready >= workload.wanted and not ending else (Mood.BAD if troubled else Mood.MOVING)
-    yield Node(said, mood, tuple(_pods(pods, picture)))
+    yield Node(said, mood, tuple(_pods(pods, snapshot)))
 
 
 def _hopeless(pod: Pod) -> bool:
     return pod.state not in {"Running", "Pending", "Ending", "Succeeded"} and not pod.ready
 
 
-def _pods(pods: Sequence[Pod], picture: Picture) -> Iterator[Node]:
+def _pods(pods: Sequence[Pod], snapshot: Snapshot) -> Iterator[Node]:
     """The unready ones first: there is room for a few."""
     ordered = sorted(pods, key=lambda pod: (pod.ready, pod.name))
     for pod in ordered[:PODS_SHOWN]:
         mood = Mood.GOOD if pod.ready else (Mood.BAD if _hopeless(pod) else Mood.MOVING)
         state = pod.state if pod.ready or pod.state != "Running" else "Running, not ready"
-        yield Node(f"{state}  {span(picture.now - pod.since)}  {pod.name}", mood)
+        yield Node(f"{state}  {span(snapshot.now - pod.since)}  {pod.name}", mood)
     if len(ordered) > PODS_SHOWN:
         yield Node(f"and {plural(len(ordered) - PODS_SHOWN, 'more pod')}", Mood.QUIET)
 
@@ -180,10 +180,10 @@ def _pods(pods: Sequence[Pod], picture: Picture) -> Iterator[Node]:
 _JOBS = {JobState.RUNNING: Mood.MOVING, JobState.SUCCEEDED: Mood.GOOD, JobState.FAILED: Mood.BAD}
 
 
-def _migrations(picture: Picture, version: str) -> Iterator[Node]:
-    if picture.observed is None or not _interesting(picture, version):
+def _migrations(snapshot: Snapshot, version: str) -> Iterator[Node]:
+    if snapshot.observed is None or not _interesting(snapshot, version):
         return
-    for (whose, kind), job in picture.observed.migrations.items():
+    for (whose, kind), job in snapshot.observed.migrations.items():
         if whose == version:
             yield Node(f"{kind} migration  {_job(job)}", _JOBS[job.state])
 
@@ -193,9 +193,9 @@ def _job(job: JobView) -> str:
     return f"{job.state.value.lower()}{f' (try {job.attempt})' if job.attempt > 1 else ''}{said}"
 
 
-def _interesting(picture: Picture, version: str) -> bool:
+def _interesting(snapshot: Snapshot, version: str) -> bool:
     """What was checked before counts until a release has ended, and where it ended badly."""
-    status = picture.status
+    status = snapshot.status
     held = status.held_version.version if status.held_version else ""
     return version in {status.release.version if status.release else "", held}
 
@@ -206,12 +206,12 @@ _GATES = {
 }  # fmt: skip
 
 
-def _gates(picture: Picture, version: str) -> Iterator[Node]:
-    release, held = picture.status.release, picture.status.held_version
-    if picture.observed is None or not _interesting(picture, version) or (release and release.kind == "Rollback"):
+def _gates(snapshot: Snapshot, version: str) -> Iterator[Node]:
+    release, held = snapshot.status.release, snapshot.status.held_version
+    if snapshot.observed is None or not _interesting(snapshot, version) or (release and release.kind == "Rollback"):
         return
-    for gate in picture.desired.gates:
-        view = picture.observed.gates.get((version, gate.name))
+    for gate in snapshot.desired.gates:
+        view = snapshot.observed.gates.get((version, gate.name))
         if view and release and release.version == version and view.attempt != release.attempt:
             view = None
         if view is None and held and held.version == version:
@@ -219,7 +219,7 @@ def _gates(picture: Picture, version: str) -> Iterator[Node]:
         yield _gate(gate, view)
 
 
-def _gate(gate: GateWish, view: GateView | None) -> Node:
+def _gate(gate: GateSpec, view: GateView | None) -> Node:
     when = "while it is watched" if gate.after_promotion else "before promotion"
     dry = ", dry run: decides nothing" if gate.dry_run else ""
     if view is None:
@@ -234,9 +234,9 @@ def _gate(gate: GateWish, view: GateView | None) -> Node:
 
 
 # --- the rest
-def _handover(picture: Picture) -> Iterator[Node]:
+def _handover(snapshot: Snapshot) -> Iterator[Node]:
     """Who consumes, and how far the consumers are; nothing for a service without."""
-    status, observed = picture.status, picture.observed
+    status, observed = snapshot.status, snapshot.observed
     condition = next((each for each in status.conditions if each.type == "ConsumersHandedOver"), None)
     if condition is None and not status.consumers:
         return
@@ -244,7 +244,7 @@ def _handover(picture: Picture) -> Iterator[Node]:
     words = [f"consumers  {status.consumers or 'none is running'}"]
     mood = Mood.GOOD if status.consumers else Mood.MOVING
     if release and release.handover_started:
-        ended = release.handover_ended or picture.now
+        ended = release.handover_ended or snapshot.now
         pause = span(ended - release.handover_started)
         words.append(f"no consumer for {pause}" + ("" if release.handover_ended else " so far"))
     elif release and Stage.of(release.reached) < Stage.HANDING_OVER and release.kind == "Release":
@@ -257,21 +257,21 @@ def _handover(picture: Picture) -> Iterator[Node]:
     yield Node(": ".join([words[0], ", ".join(words[1:])]) if words[1:] else words[0], mood)
 
 
-def _old(picture: Picture) -> Iterator[Node]:
+def _old(snapshot: Snapshot) -> Iterator[Node]:
     """Versions that do not run, newest first."""
-    status = picture.status
+    status = snapshot.status
     shown = {status.active_version, status.candidate_version, status.stable_version}
-    if picture.observed:
-        shown |= {view.version for view in picture.observed.versions.values() if _runs(view)}
-    newest = sorted(picture.kept.values(), key=lambda each: -each.revision)
+    if snapshot.observed:
+        shown |= {view.version for view in snapshot.observed.versions.values() if _runs(view)}
+    newest = sorted(snapshot.kept.values(), key=lambda each: -each.revision)
     left = [each for each in newest if each.version not in shown]
     held = status.held_version.version if status.held_version else ""
-    good = [picture.title(each.version) for each in left if not each.retired and each.version != held]
+    good = [snapshot.title(each.version) for each in left if not each.retired and each.version != held]
     if held in {each.version for each in left} and status.held_version:
-        text = f"{picture.title(held)}  held for {span(picture.now - status.held_version.at)}"
-        yield Node(text, Mood.BAD, (*_migrations(picture, held), *_gates(picture, held)))
+        text = f"{snapshot.title(held)}  held for {span(snapshot.now - status.held_version.at)}"
+        yield Node(text, Mood.BAD, (*_migrations(snapshot, held), *_gates(snapshot, held)))
     if good:
         yield Node(f"kept for a rollback: {', '.join(good)}", Mood.QUIET)
-    retired = [picture.title(each.version) for each in left if each.retired]
+    retired = [snapshot.title(each.version) for each in left if each.retired]
     if retired:
         yield Node(f"can't come back: {', '.join(retired)}", Mood.QUIET)

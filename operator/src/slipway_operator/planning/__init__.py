@@ -9,6 +9,6 @@ status, so an operator that was killed at any instruction goes on where the worl
 (phase, sentence, conditions) · ``remembering`` (facts to and from the status). docs/operator.md has the reasons.
 """
 
-from .planner import Plan, plan
+from .planner import Decision, plan
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Decision", "plan"]

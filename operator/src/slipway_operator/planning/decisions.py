@@ -17,25 +17,25 @@ MOST_DRAINING = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class TargetVersion:
     """The version that is wanted, and why it can't be had."""
 
     version: str | None
     refused: str = ""
 
 
-def target(observed: Observed, desired: Desired, stable: str | None) -> Target:
+def target_version(observed: Observed, desired: Desired, stable: str | None) -> TargetVersion:
     back_to = desired.back_to
     if back_to is None:
-        return Target(desired.version)
-    who = "release.activeVersion" if desired.pinned or not desired.wish else f"plan {desired.wish.plan}"
+        return TargetVersion(desired.version)
+    who = "release.activeVersion" if desired.pinned or not desired.directive else f"plan {desired.directive.plan}"
     view = observed.versions.get(back_to)
     if view is None or not (view.recorded or back_to in {stable, desired.version}):
         kept = ", ".join(sorted(each.version for each in observed.versions.values() if each.recorded)) or "none"
-        return Target(stable, f"{who} names {back_to}, which is not kept; kept: {kept}")
+        return TargetVersion(stable, f"{who} names {back_to}, which is not kept; kept: {kept}")
     if view.retired and back_to != stable:
-        return Target(stable, f"{who} names {back_to}, which can't come back: {view.retired}")
-    return Target(back_to)
+        return TargetVersion(stable, f"{who} names {back_to}, which can't come back: {view.retired}")
+    return TargetVersion(back_to)
 
 
 def remembered(observed: Observed, desired: Desired, now: datetime) -> Facts:
@@ -47,12 +47,12 @@ def remembered(observed: Observed, desired: Desired, now: datetime) -> Facts:
         facts = replace(facts, stable=_found(observed, desired))
     if facts.held and facts.held.fingerprint != desired.fingerprint:
         facts = replace(facts, held=None)
-    wish = desired.wish
-    if wish and wish.open and facts.held and facts.held.reason == PLAN_FAILED:
+    directive = desired.directive
+    if directive and directive.open and facts.held and facts.held.reason == PLAN_FAILED:
         facts = replace(facts, held=None)  # another plan tries again
-    if wish and not wish.open and desired.version != wish.came_from and not facts.held:
+    if directive and not directive.open and desired.version != directive.came_from and not facts.held:
         # It stays back when the plan is deleted, until its spec changes.
-        message = f"plan {wish.plan} sent it back: {wish.because}"
+        message = f"plan {directive.plan} sent it back: {directive.because}"
         facts = replace(facts, held=Held(desired.version, PLAN_FAILED, message, desired.fingerprint, now))
     if facts.kept_size and facts.kept_size.replicas != desired.replicas:
         facts = replace(facts, kept_size=None)
@@ -76,26 +76,26 @@ def _found(observed: Observed, desired: Desired) -> str | None:
 
 
 def decide(
-    observed: Observed, desired: Desired, facts: Facts, wanted: Target, now: datetime
+    observed: Observed, desired: Desired, facts: Facts, wanted: TargetVersion, now: datetime
 ) -> tuple[Facts, str | None, list[Emit]]:
     """The facts with the right release open, the version that shall be active, and what there is to tell."""
     events: list[Emit] = []
     facts = _refuse_retired(observed, desired, facts, wanted, now)
-    goal = _goal(observed, facts, wanted)
-    kind = _kind(observed, desired, facts, goal)
-    if facts.release and facts.release.version != goal:
+    target = _target(observed, facts, wanted)
+    kind = _kind(observed, desired, facts, target)
+    if facts.release and facts.release.version != target:
         facts, events = _superseded(observed, facts, now)
-        kind = "Undo" if goal is not None and goal == facts.stable else _kind(observed, desired, facts, goal)
-    if facts.release is None and goal is not None and kind:
-        facts = opened(observed, desired, facts, now, goal=goal, kind=kind)
+        kind = "Undo" if target is not None and target == facts.stable else _kind(observed, desired, facts, target)
+    if facts.release is None and target is not None and kind:
+        facts = opened(observed, desired, facts, now, target=target, kind=kind)
         if kind != "Undo":
-            events.append(Emit("ReleaseStarted", f"{kind} of {goal} begins"))
+            events.append(Emit("ReleaseStarted", f"{kind} of {target} begins"))
     elif facts.release and facts.release.careful and facts.release.fingerprint != desired.fingerprint:
         facts = _tried_again(observed, desired, facts, now)
-    return facts, goal, events
+    return facts, target, events
 
 
-def _goal(observed: Observed, facts: Facts, wanted: Target) -> str | None:
+def _target(observed: Observed, facts: Facts, wanted: TargetVersion) -> str | None:
     release = facts.release
     if facts.held and facts.held.version == wanted.version:
         return facts.stable
@@ -106,22 +106,22 @@ def _goal(observed: Observed, facts: Facts, wanted: Target) -> str | None:
     return wanted.version
 
 
-def _kind(observed: Observed, desired: Desired, facts: Facts, goal: str | None) -> Kind | None:
+def _kind(observed: Observed, desired: Desired, facts: Facts, target: str | None) -> Kind | None:
     """What it takes to make the goal active; None: it is."""
-    if goal is None:
+    if target is None:
         return None
     if facts.stable is None:
         return "Install"
-    if goal != facts.stable:
-        return "Rollback" if desired.back_to == goal else "Release"
-    if observed.active != goal or observed.active_split:
+    if target != facts.stable:
+        return "Rollback" if desired.back_to == target else "Release"
+    if observed.active != target or observed.active_split:
         return "Undo"
-    job = observed.migrations.get((goal, "contract"))
-    unfinished = desired.contract and job and job.state is JobState.FAILED and desired.version == goal
-    return "Release" if unfinished and not (facts.held and facts.held.version == goal) else None
+    job = observed.migrations.get((target, "contract"))
+    unfinished = desired.contract and job and job.state is JobState.FAILED and desired.version == target
+    return "Release" if unfinished and not (facts.held and facts.held.version == target) else None
 
 
-def _refuse_retired(observed: Observed, desired: Desired, facts: Facts, wanted: Target, now: datetime) -> Facts:
+def _refuse_retired(observed: Observed, desired: Desired, facts: Facts, wanted: TargetVersion, now: datetime) -> Facts:
     view = observed.versions.get(wanted.version) if wanted.version else None
     if view is None or not view.retired or wanted.version == facts.stable:
         return facts
@@ -130,16 +130,16 @@ def _refuse_retired(observed: Observed, desired: Desired, facts: Facts, wanted: 
     return replace(facts, held=Held(view.version, "Retired", view.retired, desired.fingerprint, now))
 
 
-def opened(observed: Observed, desired: Desired, facts: Facts, now: datetime, *, goal: str, kind: Kind) -> Facts:
-    attempt = _next_attempt(observed, facts, goal)
-    release = OpenRelease(goal, kind, attempt, desired.fingerprint, now, Stage.RECORDING, now)
-    if kind == "Release" and goal == facts.stable:  # only its contract migration is left
+def opened(observed: Observed, desired: Desired, facts: Facts, now: datetime, *, target: str, kind: Kind) -> Facts:
+    attempt = _next_attempt(observed, facts, target)
+    release = OpenRelease(target, kind, attempt, desired.fingerprint, now, Stage.RECORDING, now)
+    if kind == "Release" and target == facts.stable:  # only its contract migration is left
         release = replace(release, reached=Stage.DRAINING, promoted_at=now, accepted_at=now)
     current = observed.versions.get(observed.active) if observed.active else None
     kept = facts.kept_size
     if kind != "Undo" and kept is None and current and current.wanted not in {0, desired.replicas}:
         kept = KeptSize(desired.replicas, current.wanted)
-    draining = tuple(each for each in facts.draining if each[0] != goal)
+    draining = tuple(each for each in facts.draining if each[0] != target)
     return replace(facts, release=release, attempts=attempt, kept_size=kept, draining=draining)
 
 
@@ -204,7 +204,7 @@ def failed(situation: Situation, failure: Failure) -> tuple[Facts, list[Emit]]:
     facts = closed(situation.observed, replace(facts, held=held), now, "Failed", failure.message)
     back = ""
     if facts.stable and facts.stable != release.version:
-        facts = opened(situation.observed, situation.desired, facts, now, goal=facts.stable, kind="Undo")
+        facts = opened(situation.observed, situation.desired, facts, now, target=facts.stable, kind="Undo")
         back = f"; back to {facts.stable}"
     return facts, [Emit("ReleaseFailed", f"{release.version}: {failure.message}{back}", "Warning")]
 

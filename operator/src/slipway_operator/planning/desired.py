@@ -13,7 +13,7 @@ from ..spec.strategy import PromotionWindow
 
 
 @dataclass(frozen=True, slots=True)
-class GateWish:
+class GateSpec:
     name: str
     after_promotion: bool = False
     dry_run: bool = False
@@ -25,7 +25,7 @@ PLAN_FAILED = "PlanFailed"  # why a version is held that a plan sent back
 
 
 @dataclass(frozen=True, slots=True)
-class PlanWish:
+class PlanDirective:
     """What a ReleasePlan says to the version that this service shall get."""
 
     plan: str
@@ -54,7 +54,7 @@ class Desired:
     window: PromotionWindow | None = None
     exclusive: bool = True
     asks_brokers: bool = False  # who is in the consumer group
-    gates: tuple[GateWish, ...] = ()
+    gates: tuple[GateSpec, ...] = ()
     watch: timedelta = timedelta(seconds=30)
     expand: bool = False
     contract: bool = False
@@ -63,16 +63,16 @@ class Desired:
     promote: str | None = None
     pinned: str | None = None  # release.activeVersion
     paused: bool = False
-    wish: PlanWish | None = None
+    directive: PlanDirective | None = None
 
     @property
     def back_to(self) -> str | None:
         """The version that shall be active whatever the spec describes. People go before plans."""
-        returns = self.wish.came_from if self.wish and not self.wish.open else ""
+        returns = self.directive.came_from if self.directive and not self.directive.open else ""
         return self.pinned or returns or None
 
 
-def desired_of(spec: MicroserviceSpec, generation: int, wish: PlanWish | None = None) -> Desired:
+def desired_of(spec: MicroserviceSpec, generation: int, directive: PlanDirective | None = None) -> Desired:
     strategy, release = spec.strategy, spec.release
     return Desired(
         version=version_hash(spec),
@@ -92,7 +92,7 @@ def desired_of(spec: MicroserviceSpec, generation: int, wish: PlanWish | None = 
         window=strategy.promotion_window,
         exclusive=spec.events is None or spec.events.handover == "Exclusive",
         asks_brokers=spec.events is not None and spec.events.bootstrap_servers is not None,
-        gates=tuple(_wish(gate) for gate in spec.gates),
+        gates=tuple(_gate_spec(gate) for gate in spec.gates),
         watch=timedelta(seconds=spec.watch_seconds),
         expand=spec.migrations.expand is not None,
         contract=spec.migrations.contract is not None,
@@ -101,12 +101,12 @@ def desired_of(spec: MicroserviceSpec, generation: int, wish: PlanWish | None = 
         promote=hash_of(release.promote) if release.promote else None,
         pinned=hash_of(release.active_version) if release.active_version else None,
         paused=release.paused,
-        wish=wish,
+        directive=directive,
     )
 
 
-def _wish(gate: Gate) -> GateWish:
-    return GateWish(
+def _gate_spec(gate: Gate) -> GateSpec:
+    return GateSpec(
         name=gate.name,
         after_promotion=gate.phase == "afterPromotion",
         dry_run=gate.dry_run,

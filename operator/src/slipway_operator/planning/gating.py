@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from .desired import GateWish
+from .desired import GateSpec
 from .observed import GateState, GateView
 from .situation import Situation
 from .stage_status import Deadline, Failure
@@ -57,13 +57,13 @@ def after_promotion(situation: Situation, version: str, attempt: int, *, open_: 
     return Verdict(tuple(steps), waiting, failed, first, again_at=min(again, default=None))
 
 
-def _view(situation: Situation, version: str, gate: GateWish, attempt: int) -> GateView | None:
+def _view(situation: Situation, version: str, gate: GateSpec, attempt: int) -> GateView | None:
     """The last run in this attempt; an earlier attempt's result says nothing about this one."""
     view = situation.observed.gates.get((version, gate.name))
     return view if view and view.attempt == attempt else None
 
 
-def _once(gate: GateWish, view: GateView | None, now: datetime, version: str, attempt: int) -> Verdict | None:
+def _once(gate: GateSpec, view: GateView | None, now: datetime, version: str, attempt: int) -> Verdict | None:
     """None: it has passed, or is not allowed to decide."""
     if view is None:
         return Verdict((RunGate(gate.name, version, attempt, 1),), waiting=f"gate {gate.name} is started")
@@ -88,12 +88,12 @@ def _once(gate: GateWish, view: GateView | None, now: datetime, version: str, at
     )
 
 
-def _ends(gate: GateWish, view: GateView) -> datetime:
+def _ends(gate: GateSpec, view: GateView) -> datetime:
     """A gate that is run again while a version is watched has its time from the start of that run."""
     again = gate.after_promotion and view.state is GateState.RUNNING
     return (view.started if again else view.first_started) + gate.timeout
 
 
-def _in_time(gate: GateWish, said: str, *, running: bool) -> str:
+def _in_time(gate: GateSpec, said: str, *, running: bool) -> str:
     what = "had no result" if running else "had no data"
     return f"gate {gate.name} {what} within {int(gate.timeout.total_seconds())} s{said}"

@@ -145,7 +145,7 @@ class Observed:
     versions: Mapping[str, VersionView] = field(default_factory=dict)
     active: str | None = None  # the version the active Service selects, ANY, or None: there is no such Service
     active_split: bool = False  # a second active Service (headless, for gRPC) selects another version
-    behind: Mapping[str, int] = field(default_factory=dict)  # ready endpoints behind the active Service
+    active_endpoints: Mapping[str, int] = field(default_factory=dict)  # ready endpoints behind the active Service
     preview: str | None = None
     migrations: Mapping[tuple[str, MigrationKind], JobView] = field(default_factory=dict)
     gates: Mapping[tuple[str, str], GateView] = field(default_factory=dict)

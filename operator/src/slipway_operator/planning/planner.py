@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from . import deadlines, decisions, handover, noting, sizes, stages
+from . import activity, deadlines, decisions, handover, scaling, stages
+from .conditions import StatusView, status_view
 from .desired import Desired
 from .facts import Facts, Stage
 from .handover import Handover
 from .observed import Observed
-from .showing import Shown, shown
 from .situation import Situation
 from .stage_status import StageStatus
 from .steps import Emit, ScaleWorkers, SelectPreview, Step, SwitchActive
@@ -19,7 +19,7 @@ DECISIONS_AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Decision:
     """Write ``facts`` and ``shown`` to the status first, then carry out ``steps`` in order; stop at the first error.
 
     Facts never describe an effect that a later step must have: so an operator that ends in between loses nothing.
@@ -27,36 +27,36 @@ class Plan:
 
     steps: tuple[Step, ...]
     facts: Facts
-    shown: Shown
+    status_view: StatusView
     requeue_after: timedelta | None = None  # look again then, even if nothing changes; None: no need
 
 
-def plan(observed: Observed, desired: Desired, now: datetime) -> Plan:
+def plan(observed: Observed, desired: Desired, now: datetime) -> Decision:
     if desired.paused:
         return _paused(observed, desired, now)
     facts = decisions.remembered(observed, desired, now)
-    wanted = decisions.target(observed, desired, facts.stable)
+    wanted = decisions.target_version(observed, desired, facts.stable)
     situation, found, events = _decided(observed, desired, facts, wanted, now)
     situation = replace(situation, facts=_still_draining(situation))
     moved = _workers(situation, found)
     steps = [*events, *_steps(situation, found, moved)]
-    return Plan(
+    return Decision(
         tuple(steps),
         situation.facts,
-        shown(situation, found, moved, wanted.refused),
+        status_view(situation, found, moved, wanted.refused),
         _requeue(situation, found),
     )
 
 
 def _decided(
-    observed: Observed, desired: Desired, facts: Facts, wanted: decisions.Target, now: datetime
+    observed: Observed, desired: Desired, facts: Facts, wanted: decisions.TargetVersion, now: datetime
 ) -> tuple[Situation, StageStatus | None, list[Emit]]:
     events: list[Emit] = []
     found: StageStatus | None = None
     for _ in range(DECISIONS_AT_ONCE):
-        facts, goal, told = decisions.decide(observed, desired, facts, wanted, now)
+        facts, target, told = decisions.decide(observed, desired, facts, wanted, now)
         events += told
-        situation = Situation(observed, desired, facts, now, goal)
+        situation = Situation(observed, desired, facts, now, target)
         if facts.release is None:
             return situation, None, events
         found = stages.stage_status(situation, facts.release)
@@ -68,18 +68,18 @@ def _decided(
         events += told
         if facts is situation.facts:
             break
-    return Situation(observed, desired, facts, now, goal), found, events
+    return Situation(observed, desired, facts, now, target), found, events
 
 
-def _paused(observed: Observed, desired: Desired, now: datetime) -> Plan:
+def _paused(observed: Observed, desired: Desired, now: datetime) -> Decision:
     """What runs goes on running, at the size that is wanted; nothing else is touched."""
     facts = observed.facts if observed.facts.paused else replace(observed.facts, paused=True)
     current = observed.active if observed.active in observed.versions else None
     situation = Situation(observed, desired, facts, now, current)
     owner = handover.consumer_owner(situation) or current
     moved = handover.hand_over(situation, owner, forward=False) if owner else Handover()
-    more, fewer = sizes.active_steps(situation)
-    return Plan((*more, *moved.steps, *fewer), facts, shown(situation, None, moved, ""))
+    more, fewer = scaling.active_steps(situation)
+    return Decision((*more, *moved.steps, *fewer), facts, status_view(situation, None, moved, ""))
 
 
 def _still_draining(situation: Situation) -> Facts:
@@ -108,14 +108,14 @@ def _stray_workers(situation: Situation) -> list[ScaleWorkers]:
     """No version is active yet: workers of a version that is no longer wanted have no business."""
     return [
         ScaleWorkers(view.version, component, 0)
-        for view in situation.others(situation.goal)
+        for view in situation.others(situation.target)
         for component, workload in view.workers.items()
         if workload.wanted
     ]
 
 
 def _steps(situation: Situation, found: StageStatus | None, moved: Handover) -> list[Step]:
-    more, fewer = sizes.serving_steps(situation, found.stage if found else None)
+    more, fewer = scaling.serving_steps(situation, found.stage if found else None)
     staged = [step for step in found.steps if not isinstance(step, ScaleWorkers)] if found else []
     # Switches wait for nothing: a Deployment that the runtime can't make must not keep requests from an answer.
     switches = [*_rescue(situation, staged), *(step for step in staged if isinstance(step, SwitchActive))]
@@ -126,9 +126,9 @@ def _steps(situation: Situation, found: StageStatus | None, moved: Handover) -> 
     steps += fewer
     if situation.release is None:
         steps += _recorded_again(situation)
-    steps += noting.steps(situation)
+    steps += activity.steps(situation)
     if situation.release is None:
-        steps += sizes.forget_steps(situation)
+        steps += scaling.forget_steps(situation)
     return steps
 
 
@@ -166,7 +166,7 @@ def _preview(situation: Situation) -> list[Step]:
 
 def _requeue(situation: Situation, found: StageStatus | None) -> timedelta | None:
     release = situation.release
-    times = [sizes.drain_end(situation, name) for name, _ in situation.facts.draining]
+    times = [scaling.drain_end(situation, name) for name, _ in situation.facts.draining]
     if release and found:
         deadline = deadlines.deadline_of(situation, release, found)
         stage_ends = deadlines.stage_ends(situation.desired, found.stage, release.since)

@@ -15,7 +15,7 @@ class Situation:
     desired: Desired
     facts: Facts
     now: datetime
-    goal: str | None  # the version that shall be active; None: there is none that could be
+    target: str | None  # the version that shall be active; None: there is none that could be
 
     def view(self, version: str | None) -> VersionView | None:
         return self.observed.versions.get(version) if version else None
@@ -43,17 +43,17 @@ class Situation:
 
     @property
     def switched(self) -> bool:
-        return self.goal is not None and self.current == self.goal
+        return self.target is not None and self.current == self.target
 
     @property
-    def strangers(self) -> int:
+    def foreign_endpoints(self) -> int:
         """Ready endpoints of no known version: those of Deployments from which a first version takes over."""
-        return self.observed.behind.get("", 0)
+        return self.observed.active_endpoints.get("", 0)
 
     @property
     def blackout(self) -> bool:
         """Nobody answers behind the active Service, so that any ready version is better."""
-        return not self.rolling and self.endpoints(self.current) == 0 and not self.strangers
+        return not self.rolling and self.endpoints(self.current) == 0 and not self.foreign_endpoints
 
     @property
     def active_size(self) -> int:
@@ -64,7 +64,7 @@ class Situation:
     @property
     def full_size(self) -> int:
         """Pods a version needs before it takes over: never fewer than the active one has now."""
-        return max(self.desired.replicas, self.active_size, self.strangers)
+        return max(self.desired.replicas, self.active_size, self.foreign_endpoints)
 
     @property
     def preview_size(self) -> int:

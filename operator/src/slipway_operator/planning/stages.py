@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from . import deadlines, gating, handover, windows
+from . import deadlines, gating, handover, promotion_window
 from .facts import OpenRelease, Stage
 from .observed import ANY, REFUSED, JobState, JobView, MigrationKind, VersionView
 from .situation import Situation
@@ -75,11 +75,11 @@ def _has_traffic(situation: Situation, release: OpenRelease) -> bool:
 
 def _held_back(situation: Situation, release: OpenRelease, _: VersionView) -> StageStatus | None:
     """A plan begins it when the services are released without which it can't even be checked."""
-    wish = situation.desired.wish
+    directive = situation.desired.directive
     begun = release.reached > Stage.RECORDING or _has_traffic(situation, release)
-    if release.kind == "Install" or begun or not wish or wish.order != "Hold":
+    if release.kind == "Install" or begun or not directive or directive.order != "Hold":
         return None
-    return StageStatus(Stage.RECORDING, f"plan {wish.plan} begins it later: {wish.because}", by_person=True)
+    return StageStatus(Stage.RECORDING, f"plan {directive.plan} begins it later: {directive.because}", by_person=True)
 
 
 def _migrating(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
@@ -166,14 +166,16 @@ def _promoting(situation: Situation, release: OpenRelease, view: VersionView) ->
     past = release.reached > Stage.PROMOTING
     if release.kind == "Install" or past or _has_traffic(situation, release):
         return None
-    wish = desired.wish
-    if wish and wish.order in {"Hold", "Wait"}:
-        return StageStatus(Stage.PROMOTING, f"plan {wish.plan} promotes it later: {wish.because}", by_person=True)
-    if not (desired.auto_promote or wish) and view.version not in {desired.promote, desired.pinned}:
+    directive = desired.directive
+    if directive and directive.order in {"Hold", "Wait"}:
+        return StageStatus(
+            Stage.PROMOTING, f"plan {directive.plan} promotes it later: {directive.because}", by_person=True
+        )
+    if not (desired.auto_promote or directive) and view.version not in {desired.promote, desired.pinned}:
         return StageStatus(
             Stage.PROMOTING, f"it waits for release.promote to name {view.version}", by_person=True
         )  # fmt: skip
-    closed = windows.closed_because(desired.window, situation.now)
+    closed = promotion_window.closed_because(desired.window, situation.now)
     if closed:
         again = situation.now + timedelta(seconds=60)
         return StageStatus(Stage.PROMOTING, closed, again_at=again, by_person=True)
@@ -218,13 +220,13 @@ def _switching(situation: Situation, release: OpenRelease, view: VersionView) ->
 def _verifying(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     if release.promoted_at:
         return None
-    behind = situation.observed.behind
-    foreign = [name for name, count in behind.items() if count and name != view.version]
+    active_endpoints = situation.observed.active_endpoints
+    foreign = [name for name, count in active_endpoints.items() if count and name != view.version]
     if foreign:
         return StageStatus(
             Stage.VERIFYING, f"endpoints of {foreign[0] or 'adopted pods'} are still behind the active Service"
         )
-    if not behind.get(view.version) or not view.endpoints:
+    if not active_endpoints.get(view.version) or not view.endpoints:
         return StageStatus(Stage.VERIFYING, "the active Service has no endpoints yet")
     return None
 
@@ -271,9 +273,9 @@ def _returning(situation: Situation, release: OpenRelease, view: VersionView) ->
 
 
 def _draining(situation: Situation, _: OpenRelease, view: VersionView) -> StageStatus | None:
-    wish = situation.desired.wish
-    if wish and wish.open and situation.view(wish.came_from) and view.version != wish.came_from:
-        waiting = f"plan {wish.plan} has not ended: {wish.came_from} is kept for the way back"
+    directive = situation.desired.directive
+    if directive and directive.open and situation.view(directive.came_from) and view.version != directive.came_from:
+        waiting = f"plan {directive.plan} has not ended: {directive.came_from} is kept for the way back"
         return StageStatus(Stage.DRAINING, waiting, verified=True)
     left = [each for each in situation.others(view.version) if each.wanted or each.pods]
     if not left:
@@ -308,10 +310,10 @@ def drain_marks(situation: Situation, staged: Sequence[Step]) -> tuple[Step, ...
     if release and release.promoted_at and situation.facts.stable:
         former.add(situation.facts.stable)
     for view in situation.observed.versions.values():
-        asked = situation.observed.behind.get(view.version, 0) or view.version == situation.current
+        asked = situation.observed.active_endpoints.get(view.version, 0) or view.version == situation.current
         if view.draining and asked and view.wanted:
             steps.append(UnmarkDraining(view.version))
-        elif view.version in former - {situation.goal} and situation.switched and not asked and not view.draining:
+        elif view.version in former - {situation.target} and situation.switched and not asked and not view.draining:
             steps += [MarkDraining(view.version)] if view.wanted else []
     return tuple(step for step in steps if step not in staged)
 

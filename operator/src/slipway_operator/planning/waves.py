@@ -12,9 +12,9 @@ from datetime import datetime
 
 from ..spec.releaseplan import Order, PlannedService, PlanPhase, ReleasePlanSpec, ReleasePlanStatus, ServiceProgress
 from ..spec.status import MicroserviceStatus
-from .desired import PLAN_FAILED, PlanWish
+from .desired import PLAN_FAILED, PlanDirective
 from .facts import Stage
-from .ranges import fits, impossible
+from .version_ranges import fits, impossible
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,9 +299,9 @@ def _moved(told: ServiceProgress) -> bool:
     return told.order == "Go" and told.came_from not in {"", told.version}
 
 
-def wish_of(
+def directive_of(
     plan: str, spec: ReleasePlanSpec, status: ReleasePlanStatus, *, service: str, label: str, version: str
-) -> PlanWish | None:
+) -> PlanDirective | None:
     """What this plan says to the version of one service; None: nothing."""
     planned = next((each for wave in spec.waves for each in wave.services if each.name == service), None)
     if planned is None or status.phase in {"Succeeded", "Blocked"} or not fits(label, planned.version):
@@ -309,8 +309,8 @@ def wish_of(
     told = next((each for each in status.services if each.name == service), None)
     if told and told.version == version:
         because = status.failure if told.order == "Return" else told.state.lower()
-        return PlanWish(plan, told.order, told.came_from, because or status.blocked_by)
+        return PlanDirective(plan, told.order, told.came_from, because or status.blocked_by)
     if status.ended or status.failure or refusal(spec):
         return None
     # The plan has not seen this version yet.
-    return PlanWish(plan, "Hold" if planned.depends_on else "Wait", "", "the plan looks at it first")
+    return PlanDirective(plan, "Hold" if planned.depends_on else "Wait", "", "the plan looks at it first")

@@ -66,7 +66,7 @@ class Objects:
         self.pods.append(made)
         return made
 
-    def behind(self, service, *pods, ready=True):
+    def active_endpoints(self, service, *pods, ready=True):
         endpoints = [{"targetRef": {"name": pod["metadata"]["name"]}, "conditions": {"ready": ready}} for pod in pods]
         self.slices.append({"metadata": {"labels": {SERVICE_OF_SLICE: service}}, "endpoints": endpoints})
 
@@ -84,15 +84,15 @@ class Objects:
 def test_nothing_is_there_before_the_first_release():
     seen = Objects().observe()
 
-    assert (seen.versions, seen.active, seen.preview, seen.behind, seen.group) == ({}, None, None, {}, None)
+    assert (seen.versions, seen.active, seen.preview, seen.active_endpoints, seen.group) == ({}, None, None, {}, None)
 
 
 def test_a_version_is_as_ready_as_its_endpoints():
     world = Objects("http", "grpc").version(OLD, replicas=2)
     http, grpc, late = world.pod(OLD), world.pod(OLD, "grpc"), world.pod(OLD, ready=False)
-    world.behind(f"orders-{OLD}", http, grpc)
-    world.behind(f"orders-{OLD}", http)  # the other address family
-    world.behind(f"orders-{OLD}", late, ready=False)
+    world.active_endpoints(f"orders-{OLD}", http, grpc)
+    world.active_endpoints(f"orders-{OLD}", http)  # the other address family
+    world.active_endpoints(f"orders-{OLD}", late, ready=False)
 
     view = world.observe().versions[OLD]
 
@@ -142,10 +142,10 @@ def test_grpc_clients_may_still_be_sent_to_the_former_version():
 def test_who_is_behind_the_active_services():
     world = Objects("grpc").version(OLD).version(NEW).active(NEW)
     old, new = world.pod(OLD, "grpc"), world.pod(NEW, "grpc")
-    world.behind("orders", new)
-    world.behind("orders-pods", new, old)
+    world.active_endpoints("orders", new)
+    world.active_endpoints("orders-pods", new, old)
 
-    assert world.observe().behind == {OLD: 1, NEW: 1}
+    assert world.observe().active_endpoints == {OLD: 1, NEW: 1}
 
 
 def test_a_closed_preview_is_none():

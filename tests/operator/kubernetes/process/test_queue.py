@@ -7,7 +7,7 @@ import pytest
 
 from slipway_chassis.config import load
 from slipway_operator.errors import Unreachable
-from slipway_operator.planning import Plan
+from slipway_operator.planning import Decision
 from slipway_operator.planning.facts import Facts
 from slipway_operator.planning.steps import RecordVersion, ScaleServing, SelectPreview
 from slipway_operator.runtimes.kubernetes.api.kinds import Key
@@ -165,7 +165,7 @@ def test_an_end_that_comes_together_with_an_event_is_an_end(turns):
     ids=["nothing was done", "a record", "the preview", "pods take their time"],
 )
 def test_what_is_done_when_it_is_written_waits_for_no_event(steps, again):
-    assert next_look(Plan(steps, Facts(), shown=None), acted=bool(steps)) == again
+    assert next_look(Decision(steps, Facts(), status_view=None), acted=bool(steps)) == again
 
 
 def test_the_former_name_of_the_limit_is_still_read():

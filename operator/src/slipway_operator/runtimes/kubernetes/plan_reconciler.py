@@ -11,11 +11,11 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from ...errors import NotLeading, Outdated
-from ...planning.desired import PlanWish
-from ...planning.remembering import conditions
-from ...planning.showing import Condition
+from ...planning.conditions import Condition
+from ...planning.desired import PlanDirective
+from ...planning.status import conditions
 from ...planning.steps import Emit
-from ...planning.waves import Outlook, ServiceView, coordinate, refusal, view_of, wish_of
+from ...planning.waves import Outlook, ServiceView, coordinate, directive_of, refusal, view_of
 from ...spec.hashing import hash_of, version_hash
 from ...spec.microservice import MicroserviceSpec
 from ...spec.releaseplan import ReleasePlanSpec, ReleasePlanStatus
@@ -106,15 +106,17 @@ async def plans_of(client: Client, namespace: str, service: str, *, recent: bool
     return sorted((each for each in plans if _names(each, service)), key=_age)
 
 
-def wish_from(plans: Sequence[Manifest], service: str, spec: MicroserviceSpec) -> PlanWish | None:
+def directive_from(plans: Sequence[Manifest], service: str, spec: MicroserviceSpec) -> PlanDirective | None:
     """The oldest plan that has something to say decides; one that has ended only where no other does."""
     version = version_hash(spec)
     for each in sorted(plans, key=lambda plan: not _open(plan)):
         read = _read(each)
         if read is not None:
-            wish = wish_of(each["metadata"]["name"], *read, service=service, label=spec.version, version=version)
-            if wish is not None:
-                return wish
+            directive = directive_of(
+                each["metadata"]["name"], *read, service=service, label=spec.version, version=version
+            )
+            if directive is not None:
+                return directive
     return None
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from ...errors import KubernetesError, NotLeading, Outdated, Refused, Unreadable
-from ...planning import Plan, plan
+from ...planning import Decision, plan
 from ...planning.desired import desired_of
 from ...planning.observed import FOREIGN, REFUSED, Observed, Problem
-from ...planning.remembering import facts_of, stalled, status_of
+from ...planning.status import facts_of, stalled, status_of
 from ...planning.steps import Emit, RecordVersion, RunGate, SelectPreview, Step
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
@@ -28,7 +28,7 @@ from .objects.manifests import Owner, active_selector
 from .observe.consumer_group import GroupInspector, handing_over, membership
 from .observe.fetching import ClusterSnapshot, look, look_at_configuration, readable
 from .observe.observing import observed
-from .plan_reconciler import PlanReconciler, plans_of, wish_from
+from .plan_reconciler import PlanReconciler, directive_from, plans_of
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class Reconciler:
         saw = await self._with_group(observed(seen, facts_of(status), None), spec, seen)
         saw = replace(saw, group=await self._adopter.among(saw.group, key, seen))
         saw = with_problems(saw, refusals, now)
-        made = plan(saw, desired_of(spec, metadata["generation"], wish_from(plans, key.name, spec)), now)
+        made = plan(saw, desired_of(spec, metadata["generation"], directive_from(plans, key.name, spec)), now)
         context = ReconcileContext(key, Owner(key.name, metadata["uid"]), spec, seen, saw, made.facts.attempts)
         acted = await self._remember(key, seen, status, made, now)
         acted = await self._mend(context) or acted
@@ -167,7 +167,7 @@ class Reconciler:
         return replace(saw, group=await self._inspector.inspect(membership(seen, saw, spec, brokers)))
 
     async def _remember(
-        self, key: Key, seen: ClusterSnapshot, before: MicroserviceStatus, made: Plan, now: datetime
+        self, key: Key, seen: ClusterSnapshot, before: MicroserviceStatus, made: Decision, now: datetime
     ) -> bool:
         """Writes the status, before anything is done; and nothing when nothing changed."""
         metadata = seen.microservice["metadata"]
@@ -189,7 +189,9 @@ class Reconciler:
         }
         await self._client.apply(MICROSERVICE, key.namespace, manifest, subresource="status")
 
-    def _tell(self, key: Key, before: MicroserviceStatus, after: MicroserviceStatus, made: Plan, now: datetime) -> None:
+    def _tell(
+        self, key: Key, before: MicroserviceStatus, after: MicroserviceStatus, made: Decision, now: datetime
+    ) -> None:
         self._metrics.ended(facts_of(before), made.facts)
         self._metrics.handed_over(facts_of(before), made.facts)
         if before.release and (after.release is None or after.release.reached != before.release.reached):
@@ -250,16 +252,16 @@ def _status(microservice: Mapping[str, Any]) -> MicroserviceStatus:
         return MicroserviceStatus()
 
 
-def _autoscaled(service: str, made: Plan) -> str:
+def _autoscaled(service: str, made: Decision) -> str:
     """The pods that share the requests, for autoscalers: those of workers would distort what a pod needs."""
-    labels = active_selector(service, made.shown.active) if made.shown.active not in {"", FOREIGN} else {}
+    labels = active_selector(service, made.status_view.active) if made.status_view.active not in {"", FOREIGN} else {}
     return ",".join(f"{name}={value}" for name, value in labels.items())
 
 
-def next_look(made: Plan, *, acted: bool, asks: bool = False) -> timedelta | None:
+def next_look(made: Decision, *, acted: bool, asks: bool = False) -> timedelta | None:
     """``asks``: the consumer group is asked as long as it is handed over."""
     waits = asks and any(
-        each.type == "ConsumersHandedOver" and each.status == "False" for each in made.shown.conditions
+        each.type == "ConsumersHandedOver" and each.status == "False" for each in made.status_view.conditions
     )
     settle = timedelta() if any(isinstance(step, WHOLE) for step in made.steps) else SETTLE
     times = [made.requeue_after, settle if acted else None, GROUP_AGAIN if waits else None]

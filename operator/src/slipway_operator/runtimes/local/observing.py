@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ...planning.desired import Desired, GateWish
+from ...planning.desired import Desired, GateSpec
 from ...planning.facts import Facts
 from ...planning.observed import (
     GateView,
@@ -19,7 +19,7 @@ from ...planning.observed import (
 from ...spec.fields import SERVING
 from ...spec.gates import Gate
 from ...spec.hashing import digest
-from .state import GateRun, Kept, Migration, ServiceState, Wish
+from .state import DesiredRelease, GateRun, Kept, Migration, ServiceState
 from .system import Service
 from .versions import Version
 
@@ -89,7 +89,7 @@ def observed(
             if version in versions
         },
         active=state.active,
-        behind=_behind(service, state, seen, ports),
+        active_endpoints=_behind(service, state, seen, ports),
         preview=state.preview,
         migrations={(each.version, each.kind): JobView(each.state, each.attempt, each.message)
                     for each in state.migrations},
@@ -186,30 +186,32 @@ def member_of(group: str, client: str, versions: Mapping[str, Version]) -> str:
     return max(begins, key=lambda each: len(each[0]), default=("", ""))[1]
 
 
-def desired(service: Service, wish: Wish, version: Version, *, first: bool) -> Desired:
+def desired(service: Service, desired_release: DesiredRelease, version: Version, *, first: bool) -> Desired:
     """``first``: nothing was released before, so that there is nothing to watch it against."""
     how = service.release
     return Desired(
-        version=wish.version,
-        fingerprint=digest({"version": wish.version, "retry": wish.retry, "how": how.model_dump(mode="json")}),
-        generation=wish.generation,
+        version=desired_release.version,
+        fingerprint=digest(
+            {"version": desired_release.version, "retry": desired_release.retry, "how": how.model_dump(mode="json")}
+        ),
+        generation=desired_release.generation,
         workers=dict.fromkeys(version.workers, 1),
         auto_promote=how.auto_promote,
         scale_down_delay=_seconds(how.scale_down_delay_seconds),
         progress_deadline=_seconds(how.progress_deadline_seconds),
         exclusive=how.handover == "Exclusive",
-        gates=tuple(_wish(gate) for gate in how.gates),
+        gates=tuple(_desired_release(gate) for gate in how.gates),
         watch=_seconds(0 if first else how.watch_seconds),
         expand="migrate" in version.processes,
         contract="contract" in version.processes,
         history=how.history,
-        promote=wish.promote,
-        pinned=wish.pinned,
+        promote=desired_release.promote,
+        pinned=desired_release.pinned,
     )
 
 
-def _wish(gate: Gate) -> GateWish:
-    return GateWish(
+def _desired_release(gate: Gate) -> GateSpec:
+    return GateSpec(
         name=gate.name,
         after_promotion=gate.phase == "afterPromotion",
         dry_run=gate.dry_run,

@@ -10,8 +10,8 @@ from slipway_chassis.errors import BrokerUnavailable
 from slipway_chassis.events.kafka import Groups
 
 from ...errors import LocalRuntimeError
-from ...planning import Plan, plan
-from ...planning.remembering import facts_of, status_of
+from ...planning import Decision, plan
+from ...planning.status import facts_of, status_of
 from ...spec.gates import Gate
 from .checking import Checks, Promises
 from .executing import applied, resumed
@@ -19,7 +19,7 @@ from .gateway import Endpoints
 from .observing import Process, Seen, absorbed, desired, observed, wanted_endpoints
 from .processes import Processes, utc_now
 from .promises import Exports, compared, wanted
-from .state import Files, Migration, ServiceState, Wish
+from .state import DesiredRelease, Files, Migration, ServiceState
 from .system import Service
 from .telling import Teller
 from .versions import Version, Versions, working_tree
@@ -60,26 +60,26 @@ class Reconciler:
         self._begin()
 
     def _begin(self) -> None:
-        """What a former run left: its wish and its facts. Without any, the working tree is what is wanted."""
+        """What a former run left: its desired release and its facts. Without any, the working tree is wanted."""
         self.status = self._files.status()
         self._known = self._versions.all()
         self.state = resumed(self._files.state(), self._known)
-        self._wish = self._begin_wish(self._files.wish())
+        self._desired_release = self._begin_desired_release(self._files.desired_release())
         self._files.write_state(self.state)
         self._endpoints.write(self.service, wanted_endpoints(self.service, self.state, Seen()))
         self._next = utc_now()
         self._complete = False
         self._ready_versions: set[str] = set()
 
-    def _begin_wish(self, found: Wish | None) -> Wish:
+    def _begin_desired_release(self, found: DesiredRelease | None) -> DesiredRelease:
         dev, held = working_tree(self.service).hash, self.status.held_version
         generation = found.generation + 1 if found else 1
         if found is None or found.version not in self._known:
-            found = Wish(version=dev, generation=generation)
+            found = DesiredRelease(version=dev, generation=generation)
         elif held and held.version == found.version == dev:
             # Its files may have been mended since: a start is another try.
             found = found.model_copy(update={"retry": found.retry + 1, "generation": generation})
-        self._files.write_wish(found)
+        self._files.write_desired_release(found)
         return found
 
     def migrate_working_tree(self) -> None:
@@ -101,13 +101,13 @@ class Reconciler:
 
     # --- whether it is time
     def due(self, now: datetime) -> bool:
-        return now >= self._next or self._wish_changed() or self.processes.somebody_fell()
+        return now >= self._next or self._desired_release_changed() or self.processes.somebody_fell()
 
     @property
     def rests(self) -> bool:
         """Nothing goes on, and nothing is missing."""
         calm = self.status.release is None and self.status.phase in {"Released", "Failed", "Blocked"}
-        return calm and self.status.observed_generation == self.wish.generation and self._complete
+        return calm and self.status.observed_generation == self.desired_release.generation and self._complete
 
     @property
     def answers(self) -> bool:
@@ -117,28 +117,30 @@ class Reconciler:
         return self.rests or (not installing and self.state.active in self._ready_versions)
 
     @property
-    def wish(self) -> Wish:
-        assert self._wish  # noqa: S101 # made at the beginning
-        return self._wish
+    def desired_release(self) -> DesiredRelease:
+        assert self._desired_release  # noqa: S101 # made at the beginning
+        return self._desired_release
 
-    def _wish_changed(self) -> bool:
-        found = self._files.wish()
-        if found is None or found == self._wish:
+    def _desired_release_changed(self) -> bool:
+        found = self._files.desired_release()
+        if found is None or found == self._desired_release:
             return False
-        self._wish, self._known = found, self._versions.all()
+        self._desired_release, self._known = found, self._versions.all()
         return True
 
     # --- a look
     def reconcile(self) -> None:
         now = utc_now()
-        self._wish_changed()
-        wish, version = self.wish, self._known.get(self.wish.version)
+        self._desired_release_changed()
+        desired_release, version = self.desired_release, self._known.get(self.desired_release.version)
         if version is None:
-            raise LocalRuntimeError(f"{self.service.name}: the version {wish.version} that is wanted is gone")
+            raise LocalRuntimeError(
+                f"{self.service.name}: the version {desired_release.version} that is wanted is gone"
+            )
         seen = self._look()
         state = absorbed(self.state, seen)
         saw = observed(self.service, state, self._known, facts_of(self.status), seen)
-        made = plan(saw, desired(self.service, wish, version, first=not self.status.stable_version), now)
+        made = plan(saw, desired(self.service, desired_release, version, first=not self.status.stable_version), now)
         self._remember(made, now)
         for step in made.steps:
             state = applied(state, step, now)
@@ -170,9 +172,9 @@ class Reconciler:
             gates=self._checks.results(),
         )
 
-    def _remember(self, made: Plan, now: datetime) -> None:
+    def _remember(self, made: Decision, now: datetime) -> None:
         """Facts are written before what they speak of is done."""
-        after = status_of(made, self.status, selector="", generation=self.wish.generation, now=now)
+        after = status_of(made, self.status, selector="", generation=self.desired_release.generation, now=now)
         # Told first: who follows the journal goes when the status says that the release is over.
         self._teller.look(made.steps, self.status, after, self._known)
         if after != self.status:
@@ -183,7 +185,7 @@ class Reconciler:
         if state == self.state:
             return
         for version in state.forgotten:
-            if version != self.wish.version:
+            if version != self.desired_release.version:
                 self._versions.forget(version)
         state = state.model_copy(update={"forgotten": ()})
         self._files.write_state(state)

@@ -10,7 +10,7 @@ from slipway_chassis.config import MachineSettings, load
 
 from .layout import Layout, default_data
 from .releasing import Controls
-from .state import Wish
+from .state import DesiredRelease
 from .system import System, read
 from .versions import LABEL
 
@@ -109,12 +109,12 @@ def status(service: str | None, data: Path | None) -> None:
             click.echo(f"  {label:<10} {said}")
 
 
-def _follow(controls: Controls, wish: Wish, begin: int) -> None:
+def _follow(controls: Controls, desired_release: DesiredRelease, begin: int) -> None:
     start = time.monotonic()
 
     def tell(what: str, remark: str) -> None:
         click.echo(f"  {time.monotonic() - start:5.1f} s  {what:<22} {remark}")
 
-    controls.follow(wish, begin, tell)
+    controls.follow(desired_release, begin, tell)
     if controls.status().phase == "Waiting":
         click.echo(f"  it waits: {controls.sentence()}")

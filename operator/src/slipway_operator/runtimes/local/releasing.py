@@ -1,4 +1,4 @@
-"""What people ask of a running ``slipway up``, from another terminal: each changes one file, the wish of the service.
+"""What people ask of a running ``slipway up``, from another terminal: each changes one file, the desired release.
 
 ``slipway up`` reads it, and writes a journal that is followed here. Nothing else passes between the two.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from ...errors import LocalRuntimeError, NotRunning, ReleaseEnded
 from ...spec.status import MicroserviceStatus
 from .layout import Layout
-from .state import Files, Wish
+from .state import DesiredRelease, Files
 from .system import Service, System
 from .telling import in_words
 from .versions import Version, Versions
@@ -34,27 +34,27 @@ class Controls:
         self._versions = Versions(self._files.folder, self.service)
 
     # --- asking
-    def release(self, label: str, *, source: Path | None, env: Mapping[str, str]) -> Wish:
+    def release(self, label: str, *, source: Path | None, env: Mapping[str, str]) -> DesiredRelease:
         """A new version, or a kept one of that name."""
         kept = {version.label: version for version in self._versions.all().values()}
         if label in kept and source is None and not env:
             version = kept[label]
         else:
             version = self._versions.keep(label, source=source, env=env)
-        with self._wish() as wish:
-            # The same wish again is the wish for another try.
-            again = wish.retry + 1 if version.hash == wish.version else wish.retry
-            made = wish.model_copy(update={"version": version.hash, "pinned": None, "retry": again})
+        with self._desired_release() as desired_release:
+            # The same release again asks for another try.
+            again = desired_release.retry + 1 if version.hash == desired_release.version else desired_release.retry
+            made = desired_release.model_copy(update={"version": version.hash, "pinned": None, "retry": again})
             return self._write(made)
 
-    def rollback(self, reference: str | None) -> Wish:
+    def rollback(self, reference: str | None) -> DesiredRelease:
         version = self._versions.named(reference) if reference else self._former()
-        with self._wish() as wish:
-            return self._write(wish.model_copy(update={"pinned": version.hash}))
+        with self._desired_release() as desired_release:
+            return self._write(desired_release.model_copy(update={"pinned": version.hash}))
 
-    def promote(self) -> Wish:
-        with self._wish() as wish:
-            return self._write(wish.model_copy(update={"promote": wish.version}))
+    def promote(self) -> DesiredRelease:
+        with self._desired_release() as desired_release:
+            return self._write(desired_release.model_copy(update={"promote": desired_release.version}))
 
     def _former(self) -> Version:
         """The version before this one: a release that goes on is given up, one that is over is taken back."""
@@ -67,18 +67,18 @@ class Controls:
         raise LocalRuntimeError(f"{self.service.name} has no former version that could come back")
 
     @contextmanager
-    def _wish(self) -> Iterator[Wish]:
-        """One writer at a time: two terminals must not overwrite each other's wish."""
+    def _desired_release(self) -> Iterator[DesiredRelease]:
+        """One writer at a time: two terminals must not overwrite each other."""
         with (self._files.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            wish = self._files.wish()
-            if wish is None:
+            desired_release = self._files.desired_release()
+            if desired_release is None:
                 raise NotRunning(f"{self.service.name} has not been started yet on {self.layout.data}")
-            yield wish
+            yield desired_release
 
-    def _write(self, wish: Wish) -> Wish:
-        made = wish.model_copy(update={"generation": wish.generation + 1})
-        self._files.write_wish(made)
+    def _write(self, desired_release: DesiredRelease) -> DesiredRelease:
+        made = desired_release.model_copy(update={"generation": desired_release.generation + 1})
+        self._files.write_desired_release(made)
         return made
 
     # --- following
@@ -93,16 +93,16 @@ class Controls:
     def _journal(self) -> Path:
         return self._files.folder / "journal"
 
-    def follow(self, wish: Wish, begin: int, tell: Callable[[str, str], None]) -> None:
-        """Tells the journal's lines until the wish is fulfilled; ReleaseEnded when it was not."""
+    def follow(self, desired_release: DesiredRelease, begin: int, tell: Callable[[str, str], None]) -> None:
+        """Tells the journal's lines until the release has come true; ReleaseEnded when it was not."""
         ends = time.monotonic() + ANSWER_SECONDS
         while True:
             status = self.status()
             begin = self._tell_from(begin, tell)
-            if status.observed_generation >= wish.generation:
+            if status.observed_generation >= desired_release.generation:
                 if _over(status):
                     self._tell_from(begin, tell)
-                    self._judge(status, wish)
+                    self._judge(status, desired_release)
                     return
                 ends = time.monotonic() + ANSWER_SECONDS
             if time.monotonic() > ends or not self.layout.is_locked():
@@ -122,8 +122,8 @@ class Controls:
                 begin = journal.tell()
         return begin
 
-    def _judge(self, status: MicroserviceStatus, wish: Wish) -> None:
-        wanted = wish.pinned or wish.version
+    def _judge(self, status: MicroserviceStatus, desired_release: DesiredRelease) -> None:
+        wanted = desired_release.pinned or desired_release.version
         versions = self._versions.all()
         if status.phase == "Waiting":
             return

@@ -65,7 +65,7 @@ class ServiceState(_Model):
         return kept.wanted.get(component, 0) if kept else 0
 
 
-class Wish(_Model):
+class DesiredRelease(_Model):
     """What people want: written by ``slipway release`` and ``slipway rollback``, read by ``slipway up``."""
 
     version: str
@@ -82,8 +82,8 @@ class Files:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def wish(self) -> Wish | None:
-        return _read(self.folder / "wish.json", Wish)
+    def desired_release(self) -> DesiredRelease | None:
+        return _read(self.folder / "wish.json", DesiredRelease)
 
     def state(self) -> ServiceState:
         return _read(self.folder / "state.json", ServiceState) or ServiceState()
@@ -91,8 +91,8 @@ class Files:
     def status(self) -> MicroserviceStatus:
         return _read(self.folder / "status.json", MicroserviceStatus) or MicroserviceStatus()
 
-    def write_wish(self, wish: Wish) -> None:
-        replace_file(self.folder / "wish.json", wish.model_dump_json(indent=1))
+    def write_desired_release(self, desired_release: DesiredRelease) -> None:
+        replace_file(self.folder / "wish.json", desired_release.model_dump_json(indent=1))
 
     def write_state(self, state: ServiceState) -> None:
         replace_file(self.folder / "state.json", state.model_dump_json(indent=1))

@@ -10,7 +10,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from ....planning import Plan
+from ....planning import Decision
 from ....planning.facts import Stage
 from ....planning.observed import GroupView
 from ....spec.fields import CONSUMING
@@ -47,7 +47,7 @@ class Adopter:
         members = group.members if group else {}
         return replace(group or GroupView(), members={**members, "": max(count, members.get("", 0))})
 
-    async def take_over(self, context: ReconcileContext, made: Plan) -> bool:
+    async def take_over(self, context: ReconcileContext, made: Decision) -> bool:
         """Whether anything was done."""
         left = adopted(context.seen)
         if not left:
@@ -70,7 +70,7 @@ class Adopter:
             await self._client.merge(kind, context.key.namespace, each["metadata"]["name"], patch)
         return bool(orphans)
 
-    async def _consumers(self, context: ReconcileContext, made: Plan) -> bool:
+    async def _consumers(self, context: ReconcileContext, made: Decision) -> bool:
         """They end where new ones are about to start, and come back where those will not."""
         release = made.facts.release
         moving = release is not None and release.reached >= Stage.HANDING_OVER
@@ -103,8 +103,8 @@ def _owned(manifest: Manifest, owner: Owner) -> bool:
     return any(each["uid"] == owner.uid for each in manifest["metadata"].get("ownerReferences") or [])
 
 
-def _done(context: ReconcileContext, made: Plan) -> bool:
+def _done(context: ReconcileContext, made: Decision) -> bool:
     """A version of ours has all requests, and was seen to have them."""
     saw, release = context.observed, made.facts.release
     proved = release is None or release.promoted_at is not None
-    return proved and bool(saw.active and saw.behind.get(saw.active)) and not saw.behind.get("")
+    return proved and bool(saw.active and saw.active_endpoints.get(saw.active)) and not saw.active_endpoints.get("")

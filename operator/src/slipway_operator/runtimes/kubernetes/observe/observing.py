@@ -70,7 +70,7 @@ def observed(seen: ClusterSnapshot, facts: Facts, group: GroupView | None) -> Ob
         versions=versions,
         active=active,
         active_split=_split(seen, service, active),
-        behind=_behind(seen, service),
+        active_endpoints=_behind(seen, service),
         preview=None if preview == NOTHING else preview,
         migrations=dict(_migrations(seen.jobs)),
         gates={**_results(seen), **_gate_jobs(seen.jobs)},

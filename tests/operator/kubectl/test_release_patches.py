@@ -4,22 +4,22 @@ from dataclasses import replace
 
 import pytest
 
-from slipway_operator.kubectl import deciding
-from slipway_operator.kubectl.deciding import NotPossible
-from slipway_operator.kubectl.picture import owners_of
+from slipway_operator.kubectl import release_patches as patches
+from slipway_operator.kubectl.release_patches import NotPossible
+from slipway_operator.kubectl.snapshot import owners_of
 from slipway_operator.planning.facts import Stage
 from slipway_operator.planning.observed import ANY, GateState
 from slipway_operator.spec.status import MicroserviceStatus
-from support.release_pictures import (
+from support.release_snapshots import (
     NEW,
     OLD,
     apply,
     draining,
     first_one,
     no_pods,
-    picture_of,
     released,
     rolling,
+    snapshot_of,
     stop_at,
     watching,
 )
@@ -28,12 +28,12 @@ from support.release_world import Nature, running
 
 def test_a_promotion_lets_the_waiting_version_through():
     world = released(auto_promote=False)
-    decision = deciding.promote(stop_at(world, Stage.PROMOTING))
+    patch = patches.promote(stop_at(world, Stage.PROMOTING))
 
-    apply(world, decision)
+    apply(world, patch)
     world.settle()
 
-    assert decision.patch == {"spec": {"release": {"promote": NEW}}}
+    assert patch.patch == {"spec": {"release": {"promote": NEW}}}
     assert world.active == NEW
 
 
@@ -41,14 +41,14 @@ def test_a_promotion_lets_the_waiting_version_through():
                                    Stage.VERIFYING, Stage.WATCHING])  # fmt: skip
 def test_an_abort_leads_back_from_every_step(stage):
     world = released()
-    decision = deciding.abort(stop_at(world, stage) if stage is not Stage.PROMOTING else _waiting(world))
+    patch = patches.abort(stop_at(world, stage) if stage is not Stage.PROMOTING else _waiting(world))
 
-    apply(world, decision)
+    apply(world, patch)
     world.settle()
 
     assert world.active == OLD
     assert world.facts.stable == OLD
-    assert picture_of(world).status.phase == "Released"
+    assert snapshot_of(world).status.phase == "Released"
 
 
 def _waiting(world):
@@ -59,27 +59,27 @@ def _waiting(world):
 def test_an_aborted_promotion_is_asked_for_again():
     """Else a retry would let the version through that a person gave up."""
     world = released(auto_promote=False)
-    apply(world, deciding.promote(stop_at(world, Stage.PROMOTING)))
-    apply(world, deciding.abort(stop_at(world, Stage.WATCHING)))
+    apply(world, patches.promote(stop_at(world, Stage.PROMOTING)))
+    apply(world, patches.abort(stop_at(world, Stage.WATCHING)))
     world.settle()
 
-    apply(world, deciding.retry(picture_of(world), world.now))
+    apply(world, patches.retry(snapshot_of(world), world.now))
     world.settle()
 
     assert world.active == OLD
-    assert picture_of(world).status.phase == "Waiting"
+    assert snapshot_of(world).status.phase == "Waiting"
 
 
 def test_a_rollback_and_a_retry_go_back_and_forth():
     world = released()
     world.settle()
-    back = deciding.rollback(picture_of(world))
+    back = patches.rollback(snapshot_of(world))
     assert back.release == {"activeVersion": OLD}
     apply(world, back)
     world.settle()
     assert world.active == OLD
 
-    forth = deciding.retry(picture_of(world), world.now)
+    forth = patches.retry(snapshot_of(world), world.now)
     assert forth.release == {"activeVersion": None}
     apply(world, forth)
     world.settle()
@@ -91,22 +91,22 @@ def test_a_version_is_named_by_hash_name_or_label(name):
     world = released()
     world.settle()
 
-    assert deciding.rollback(picture_of(world), name).release == {"activeVersion": OLD}
+    assert patches.rollback(snapshot_of(world), name).release == {"activeVersion": OLD}
 
 
 def test_a_pause_is_lifted_by_what_leads_back():
     world = released()
     stop_at(world, Stage.CHECKING)
-    apply(world, deciding.pause(picture_of(world)))
+    apply(world, patches.pause(snapshot_of(world)))
     world.round()
-    picture = picture_of(world)
-    assert picture.status.phase == "Paused"
+    snapshot = snapshot_of(world)
+    assert snapshot.status.phase == "Paused"
 
-    decision = deciding.abort(picture)
+    patch = patches.abort(snapshot)
 
-    assert decision.release == {"activeVersion": OLD, "paused": None}
-    assert any("the pause is lifted" in note for note in decision.notes)
-    apply(world, decision)
+    assert patch.release == {"activeVersion": OLD, "paused": None}
+    assert any("the pause is lifted" in note for note in patch.notes)
+    apply(world, patch)
     world.settle()
     assert world.active == OLD
 
@@ -116,55 +116,55 @@ def test_a_retry_ends_a_hold():
     world.settle()
     world.natures[NEW] = Nature()
 
-    decision = deciding.retry(picture_of(world), world.now)
+    patch = patches.retry(snapshot_of(world), world.now)
 
-    assert set(decision.release) == {"retry"}
-    apply(world, decision)
+    assert set(patch.release) == {"retry"}
+    apply(world, patch)
     world.settle()
     assert world.active == NEW
 
 
 def _at_rest():
-    return picture_of(running(OLD))
+    return snapshot_of(running(OLD))
 
 
 def _held():
     world = released(nature=Nature(gate=GateState.FAILED))
     world.settle()
-    return picture_of(world)
+    return snapshot_of(world)
 
 
 def _after_contract():
     world = released(contract=True)
     world.settle()
-    return picture_of(world)
+    return snapshot_of(world)
 
 
 def _two_released():
     world = released()
     world.settle()
-    return picture_of(world)
+    return snapshot_of(world)
 
 
 REFUSED = [
-    (_at_rest, deciding.promote, "no release is going on, and 1.0 (aaaaaaa1) is active"),
-    (lambda: stop_at(*no_pods()), deciding.promote, "is promoted by itself, since strategy.autoPromote is true"),
-    (lambda: stop_at(*watching()), deciding.promote, "is promoted by itself"),
-    (_held, deciding.promote, "held after a failure; to try it again: kubectl slipway retry orders -n shop"),
-    (_at_rest, deciding.abort, "nothing can be aborted"),
-    (lambda: stop_at(*draining()), deciding.abort, "is released; to go back: kubectl slipway rollback orders -n shop"),
-    (lambda: stop_at(*first_one()), deciding.abort, "is the first version: there is none to stay with"),
-    (_two_released, lambda p: deciding.rollback(p, "9.9"), "version 9.9 is not kept. Kept: 1.0 (aaaaaaa1)"),
-    (_two_released, lambda p: deciding.rollback(p, "2.0"), "is active already. Kept: 1.0 (aaaaaaa1)"),
-    (_after_contract, lambda p: deciding.rollback(p, "1.0"), "can't come back: the contract migration of bbbbbbb2"),
-    (_after_contract, deciding.rollback, "no former version that could come back. No other version is kept"),
-    (_held, lambda p: deciding.rollback(p, "2.0"), "is held after a failure (gate smoke failed)"),
-    (lambda: stop_at(*no_pods()), lambda p: deciding.rollback(p, "2.0"), "is being released right now"),
-    (lambda: stop_at(*no_pods()), lambda p: deciding.rollback(p, "1.0"), "kubectl slipway abort orders -n shop"),
-    (_at_rest, deciding.resume, "is not paused"),
-    (_at_rest, lambda p: deciding.retry(p, p.now), "nothing is held or pinned"),
-    (lambda: replace(_at_rest(), generation=2), deciding.promote, "has not looked at the latest change"),
-    (lambda: replace(_at_rest(), status=MicroserviceStatus()), deciding.abort, "does it run?"),
+    (_at_rest, patches.promote, "no release is going on, and 1.0 (aaaaaaa1) is active"),
+    (lambda: stop_at(*no_pods()), patches.promote, "is promoted by itself, since strategy.autoPromote is true"),
+    (lambda: stop_at(*watching()), patches.promote, "is promoted by itself"),
+    (_held, patches.promote, "held after a failure; to try it again: kubectl slipway retry orders -n shop"),
+    (_at_rest, patches.abort, "nothing can be aborted"),
+    (lambda: stop_at(*draining()), patches.abort, "is released; to go back: kubectl slipway rollback orders -n shop"),
+    (lambda: stop_at(*first_one()), patches.abort, "is the first version: there is none to stay with"),
+    (_two_released, lambda p: patches.rollback(p, "9.9"), "version 9.9 is not kept. Kept: 1.0 (aaaaaaa1)"),
+    (_two_released, lambda p: patches.rollback(p, "2.0"), "is active already. Kept: 1.0 (aaaaaaa1)"),
+    (_after_contract, lambda p: patches.rollback(p, "1.0"), "can't come back: the contract migration of bbbbbbb2"),
+    (_after_contract, patches.rollback, "no former version that could come back. No other version is kept"),
+    (_held, lambda p: patches.rollback(p, "2.0"), "is held after a failure (gate smoke failed)"),
+    (lambda: stop_at(*no_pods()), lambda p: patches.rollback(p, "2.0"), "is being released right now"),
+    (lambda: stop_at(*no_pods()), lambda p: patches.rollback(p, "1.0"), "kubectl slipway abort orders -n shop"),
+    (_at_rest, patches.resume, "is not paused"),
+    (_at_rest, lambda p: patches.retry(p, p.now), "nothing is held or pinned"),
+    (lambda: replace(_at_rest(), generation=2), patches.promote, "has not looked at the latest change"),
+    (lambda: replace(_at_rest(), status=MicroserviceStatus()), patches.abort, "does it run?"),
 ]  # fmt: skip
 
 
@@ -177,26 +177,26 @@ def test_what_would_have_no_effect_is_refused_with_the_cure(make, decide, senten
 
 
 def test_a_label_that_two_versions_have_names_neither():
-    picture = _two_released()
-    kept = {name: replace(each, label="1.0") for name, each in picture.kept.items()}
+    snapshot = _two_released()
+    kept = {name: replace(each, label="1.0") for name, each in snapshot.kept.items()}
 
     with pytest.raises(NotPossible, match=r"several versions are called 1\.0: name one by its hash: aaaaaaa1"):
-        deciding.rollback(replace(picture, kept=kept), "1.0")
+        patches.rollback(replace(snapshot, kept=kept), "1.0")
 
 
 def test_a_rolling_release_is_not_taken_for_a_version():
     """While it rolls, requests go to all versions: none of them is the active one."""
-    picture = stop_at(*rolling())
+    snapshot = stop_at(*rolling())
 
-    assert picture.observed.active == ANY or picture.status.active_version == OLD
-    assert deciding.abort(picture).release == {"activeVersion": OLD}
+    assert snapshot.observed.active == ANY or snapshot.status.active_version == OLD
+    assert patches.abort(snapshot).release == {"activeVersion": OLD}
 
 
 def test_an_owner_of_the_field_is_warned_of():
     world = released(auto_promote=False)
-    picture = replace(stop_at(world, Stage.PROMOTING), owners={"promote": "argocd-controller", "retry": "helm"})
+    snapshot = replace(stop_at(world, Stage.PROMOTING), owners={"promote": "argocd-controller", "retry": "helm"})
 
-    assert deciding.promote(picture).warnings == (
+    assert patches.promote(snapshot).warnings == (
         "release.promote was set by Argo CD, which may set it back: change it there as well",
     )
 

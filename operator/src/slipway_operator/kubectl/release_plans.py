@@ -10,11 +10,11 @@ from pydantic import ValidationError
 from ..planning.waves import refusal
 from ..spec.releaseplan import ReleasePlanSpec, ReleasePlanStatus
 from .errors import NotPossible
-from .words import span
+from .text import span
 
 
 @dataclass(frozen=True, slots=True)
-class PlanPicture:
+class PlanSnapshot:
     name: str
     spec: ReleasePlanSpec
     status: ReleasePlanStatus
@@ -27,12 +27,12 @@ class PlanPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanDecision:
+class PlanPatch:
     said: str
     patch: Mapping[str, Any] = field(default_factory=dict)
 
 
-def plan_picture(manifest: Mapping[str, Any], now: datetime) -> PlanPicture:
+def plan_snapshot(manifest: Mapping[str, Any], now: datetime) -> PlanSnapshot:
     metadata = manifest["metadata"]
     try:
         spec = ReleasePlanSpec.model_validate(manifest["spec"])
@@ -41,20 +41,20 @@ def plan_picture(manifest: Mapping[str, Any], now: datetime) -> PlanPicture:
         raise NotPossible(
             f"plan {metadata['name']} is of another release than this program: install both anew"
         ) from None
-    return PlanPicture(metadata["name"], spec, status, status.observed_generation == metadata["generation"], now)
+    return PlanSnapshot(metadata["name"], spec, status, status.observed_generation == metadata["generation"], now)
 
 
-def plan_lines(picture: PlanPicture) -> list[str]:
+def plan_lines(snapshot: PlanSnapshot) -> list[str]:
     """One line for the plan, one for what blocks it, and one per service below its wave."""
-    status, spec = picture.status, picture.spec
+    status, spec = snapshot.status, snapshot.spec
     count = sum(len(wave.services) for wave in spec.waves)
-    began = f"for {span(picture.now - status.started)}" if status.started and not status.ended else ""
-    ended = f"{span(picture.now - status.ended)} ago" if status.ended else ""
-    head = [f"plan {picture.name}: {status.phase}", f"{status.released} of {count} released", ended or began]
+    began = f"for {span(snapshot.now - status.started)}" if status.started and not status.ended else ""
+    ended = f"{span(snapshot.now - status.ended)} ago" if status.ended else ""
+    head = [f"plan {snapshot.name}: {status.phase}", f"{status.released} of {count} released", ended or began]
     lines = [", ".join(part for part in head if part)]
     for label, words in (("because", status.failure), ("waits", status.blocked_by)):
         lines += [f"  {label}: {words}"] if words else []
-    if not picture.current:
+    if not snapshot.current:
         lines.append("  the operator has not looked at it yet")
     told = {each.name: each for each in status.services}
     for wave in spec.waves:
@@ -67,26 +67,26 @@ def plan_lines(picture: PlanPicture) -> list[str]:
     return lines
 
 
-def promote_plan(picture: PlanPicture) -> PlanDecision:
-    _refuse_if_over(picture)
-    why = refusal(picture.spec)
+def promote_plan(snapshot: PlanSnapshot) -> PlanPatch:
+    _refuse_if_over(snapshot)
+    why = refusal(snapshot.spec)
     if why:
-        raise NotPossible(f"plan {picture.name} can never be carried out: {why}")
-    if not picture.spec.paused:
-        return PlanDecision(f"plan {picture.name} goes on by itself: nothing has to be promoted")
-    return PlanDecision(f"plan {picture.name} goes on", {"spec": {"paused": False}})
+        raise NotPossible(f"plan {snapshot.name} can never be carried out: {why}")
+    if not snapshot.spec.paused:
+        return PlanPatch(f"plan {snapshot.name} goes on by itself: nothing has to be promoted")
+    return PlanPatch(f"plan {snapshot.name} goes on", {"spec": {"paused": False}})
 
 
-def abort_plan(picture: PlanPicture) -> PlanDecision:
-    _refuse_if_over(picture)
-    if picture.status.failure:
-        return PlanDecision(f"plan {picture.name} is on its way back already: {picture.status.failure}")
-    return PlanDecision(f"plan {picture.name} is aborted: all its services go back", {"spec": {"abort": True}})
+def abort_plan(snapshot: PlanSnapshot) -> PlanPatch:
+    _refuse_if_over(snapshot)
+    if snapshot.status.failure:
+        return PlanPatch(f"plan {snapshot.name} is on its way back already: {snapshot.status.failure}")
+    return PlanPatch(f"plan {snapshot.name} is aborted: all its services go back", {"spec": {"abort": True}})
 
 
-def _refuse_if_over(picture: PlanPicture) -> None:
-    if picture.over:
+def _refuse_if_over(snapshot: PlanSnapshot) -> None:
+    if snapshot.over:
         cure = "roll services back one by one (kubectl slipway rollback), or make a plan with another name"
         raise NotPossible(
-            f"plan {picture.name} has ended ({picture.status.phase}), and a plan is carried out once: {cure}"
+            f"plan {snapshot.name} has ended ({snapshot.status.phase}), and a plan is carried out once: {cure}"
         )

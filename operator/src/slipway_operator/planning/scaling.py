@@ -88,12 +88,12 @@ def _may_stop(situation: Situation, view: VersionView) -> bool:
     if view.version == situation.observed.active:
         return False
     # While Deployments are taken over, their Service finds the pods of a first version as well; they answer without it.
-    if situation.observed.behind.get(view.version) and not situation.strangers:
+    if situation.observed.active_endpoints.get(view.version) and not situation.foreign_endpoints:
         return False
     if situation.blackout and view.version == situation.facts.stable:
         return False  # the only one that could answer
-    wish = situation.desired.wish
-    if wish and wish.open and view.version == wish.came_from and not situation.desired.rolling:
+    directive = situation.desired.directive
+    if directive and directive.open and view.version == directive.came_from and not situation.desired.rolling:
         return False  # the plan may send this service back
     ends = drain_end(situation, view.version)
     # A Service that selects all versions must not find this one.
@@ -118,9 +118,9 @@ def forget_steps(situation: Situation) -> Iterator[Step]:
     Of a version whose record was deleted nothing is worth keeping.
     """
     desired, facts = situation.desired, situation.facts
-    needed = {facts.stable, situation.current, situation.goal, desired.version, desired.back_to}
+    needed = {facts.stable, situation.current, situation.target, desired.version, desired.back_to}
     needed.add(facts.held.version if facts.held else None)
-    needed.add(desired.wish.came_from if desired.wish else None)
+    needed.add(desired.directive.came_from if desired.directive else None)
     idle = [
         view
         for view in situation.observed.versions.values()

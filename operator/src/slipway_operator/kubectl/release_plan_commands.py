@@ -9,10 +9,10 @@ import click
 from .arguments import Duration, PlanName, cluster_options, output_option, target_of
 from .cluster import RELEASE_PLANS, Cluster
 from .errors import NotPossible
-from .planned import PlanDecision, PlanPicture, abort_plan, plan_lines, plan_picture, promote_plan
+from .read_commands import LOOK_SECONDS
+from .release_plans import PlanPatch, PlanSnapshot, abort_plan, plan_lines, plan_snapshot, promote_plan
 from .screen import Screen, data
-from .views import LOOK_SECONDS
-from .words import clean, present
+from .text import clean, utc_now
 
 plan_argument = click.argument("name", type=PlanName(), metavar="NAME")
 
@@ -26,8 +26,8 @@ def plan() -> None:
     """
 
 
-def _look(cluster: Cluster, name: str) -> PlanPicture:
-    return plan_picture(cluster.plan(name), present())
+def _look(cluster: Cluster, name: str) -> PlanSnapshot:
+    return plan_snapshot(cluster.plan(name), utc_now())
 
 
 @plan.command(short_help="Show waves and services.")
@@ -92,7 +92,7 @@ def abort(context: click.Context, name: str, timeout: timedelta, *, wait: bool) 
 def _decide(
     context: click.Context,
     name: str,
-    decide: Callable[[PlanPicture], PlanDecision],
+    decide: Callable[[PlanSnapshot], PlanPatch],
     timeout: timedelta | None,
     *,
     wanted: str,
@@ -109,14 +109,14 @@ def _decide(
 
 def _until_over(screen: Screen, cluster: Cluster, name: str, timeout: timedelta, wanted: str) -> None:
     ends, said = time.monotonic() + timeout.total_seconds(), ""
-    while not (picture := _look(cluster, name)).over:
-        line = clean(f"{picture.status.phase} {picture.status.wave}: {picture.status.blocked_by}", 300)
+    while not (snapshot := _look(cluster, name)).over:
+        line = clean(f"{snapshot.status.phase} {snapshot.status.wave}: {snapshot.status.blocked_by}", 300)
         if line != said:
             screen.note(line)
             said = line
-        if picture.status.phase == "Blocked" or time.monotonic() > ends:
+        if snapshot.status.phase == "Blocked" or time.monotonic() > ends:
             raise NotPossible(f"plan {name} has not ended: {line}")
         time.sleep(LOOK_SECONDS)
-    if picture.status.phase != wanted:
-        raise NotPossible(f"plan {name} ended as {picture.status.phase}: {picture.status.failure or 'see plan show'}")
-    click.echo(f"plan {name}: {picture.status.phase}")
+    if snapshot.status.phase != wanted:
+        raise NotPossible(f"plan {name} ended as {snapshot.status.phase}: {snapshot.status.failure or 'see plan show'}")
+    click.echo(f"plan {name}: {snapshot.status.phase}")

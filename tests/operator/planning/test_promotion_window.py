@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from slipway_operator.planning.windows import closed_because
+from slipway_operator.planning.promotion_window import closed_because
 from slipway_operator.spec.strategy import PromotionWindow
 
 

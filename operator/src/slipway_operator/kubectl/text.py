@@ -51,5 +51,5 @@ def plural(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
-def present() -> datetime:
+def utc_now() -> datetime:
     return datetime.now(UTC)

@@ -12,39 +12,39 @@ from ..spec.status import (
     ReleaseRecord,
 )
 from . import facts as f
+from .conditions import Condition as Said
 from .observed import ANY, FOREIGN
-from .planner import Plan
-from .showing import Condition as Said
+from .planner import Decision
 
 
 def status_of(
-    made: Plan, former: MicroserviceStatus, *, selector: str, generation: int, now: datetime
+    made: Decision, former: MicroserviceStatus, *, selector: str, generation: int, now: datetime
 ) -> MicroserviceStatus:
     """The status to write. Equal to the former one while nothing changes, so that nothing is written.
 
     ``selector`` finds the active version's pods for autoscalers; which labels pods have, the runtime knows alone.
     """
-    facts, shown = made.facts, made.shown
+    facts, status_view = made.facts, made.status_view
     return MicroserviceStatus(
         observed_generation=generation,
-        phase=shown.phase,
-        step=shown.step,
-        blocked_by=shown.blocked_by,
-        active_version=shown.active if shown.active not in {ANY, FOREIGN} else "",
+        phase=status_view.phase,
+        step=status_view.step,
+        blocked_by=status_view.blocked_by,
+        active_version=status_view.active if status_view.active not in {ANY, FOREIGN} else "",
         stable_version=facts.stable or "",
-        candidate_version=shown.candidate,
-        preview_version=shown.preview,
+        candidate_version=status_view.candidate,
+        preview_version=status_view.preview,
         held_version=_held(facts.held),
         attempts=facts.attempts,
         paused=facts.paused,
         release=_release(facts.release),
         draining=tuple(Draining(version=name, since=since) for name, since in facts.draining),
         kept_size=KeptSize(replicas=facts.kept_size.replicas, size=facts.kept_size.size) if facts.kept_size else None,
-        readiness=shown.readiness,
-        consumers=shown.consumers,
-        replicas=shown.replicas,
+        readiness=status_view.readiness,
+        consumers=status_view.consumers,
+        replicas=status_view.replicas,
         selector=selector,
-        conditions=conditions(shown.conditions, former.conditions, generation, now),
+        conditions=conditions(status_view.conditions, former.conditions, generation, now),
         history=tuple(_record(each) for each in facts.history),
     )
 

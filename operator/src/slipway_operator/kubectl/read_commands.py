@@ -10,15 +10,15 @@ from . import reports, tree
 from .arguments import ServiceName, cluster_options, output_option, service_argument, target_of
 from .cluster import PARTS, VERSIONS, Cluster
 from .explaining import explain as explained
-from .picture import Picture, picture_of
 from .screen import Screen, data
-from .words import clean, clock, present
+from .snapshot import Snapshot, snapshot_of
+from .text import clean, clock, utc_now
 
 LOOK_SECONDS = 1.0
 
 
-def looked(cluster: Cluster, name: str, *, whole: bool = True) -> Picture:
-    return picture_of(cluster.read(name, PARTS if whole else (VERSIONS,)), present())
+def looked(cluster: Cluster, name: str, *, whole: bool = True) -> Snapshot:
+    return snapshot_of(cluster.read(name, PARTS if whole else (VERSIONS,)), utc_now())
 
 
 @click.command(short_help="List services, and what blocks them.")
@@ -44,7 +44,7 @@ def get(context: click.Context, name: str | None, output: str, *, everywhere: bo
     found, records = cluster.microservices()
     if name:
         found = [one for one in found if one["metadata"]["name"] == name] or [cluster.microservice(name)]
-    rows = reports.services(found, records, present())
+    rows = reports.services(found, records, utc_now())
     if output != "table":
         data(rows[0] if name else rows, output)
     elif not rows:
@@ -73,11 +73,11 @@ def status(context: click.Context, name: str, output: str, *, watch: bool) -> No
     screen = Screen()
     cluster = Cluster(target_of(context), screen.note)
     if not watch:
-        picture = looked(cluster, name)
+        snapshot = looked(cluster, name)
         if output == "tree":
-            screen.lines(tree.lines(tree.tree(picture), screen.drawing))
+            screen.lines(tree.lines(tree.tree(snapshot), screen.drawing))
         else:
-            data(reports.service(picture), output)
+            data(reports.service(snapshot), output)
         return
     try:
         _watch_live(cluster, name, screen) if screen.out.is_terminal else _watch_plain(cluster, name, screen)
@@ -85,7 +85,7 @@ def status(context: click.Context, name: str, output: str, *, watch: bool) -> No
         return  # that is how a watch ends
 
 
-def _looks(cluster: Cluster, name: str) -> Iterator[tuple[Picture | None, str]]:
+def _looks(cluster: Cluster, name: str) -> Iterator[tuple[Snapshot | None, str]]:
     """A picture every second, or why there is none: an API server that is away for a while ends no watch."""
     while True:
         try:
@@ -98,22 +98,22 @@ def _looks(cluster: Cluster, name: str) -> Iterator[tuple[Picture | None, str]]:
 def _watch_live(cluster: Cluster, name: str, screen: Screen) -> None:
     with screen.live() as live:
         drawn: list[tree.Line] = []
-        for picture, away in _looks(cluster, name):
-            if picture:
-                drawn = tree.lines(tree.tree(picture), screen.drawing)
-            live.show(drawn, f"{away or clock(present(), present())} · Ctrl-C ends")
+        for snapshot, away in _looks(cluster, name):
+            if snapshot:
+                drawn = tree.lines(tree.tree(snapshot), screen.drawing)
+            live.show(drawn, f"{away or clock(utc_now(), utc_now())} · Ctrl-C ends")
 
 
 def _watch_plain(cluster: Cluster, name: str, screen: Screen) -> None:
     """Into a file or a pipe: the tree again when something but the time has changed."""
     before: object = None
-    for picture, away in _looks(cluster, name):
-        now = (picture.status, picture.observed, picture.pods, picture.generation) if picture else away
-        if now != before and picture is None:
+    for snapshot, away in _looks(cluster, name):
+        now = (snapshot.status, snapshot.observed, snapshot.pods, snapshot.generation) if snapshot else away
+        if now != before and snapshot is None:
             screen.note(away)
-        elif now != before and picture:
-            screen.say(clock(picture.now, picture.now))
-            screen.lines(tree.lines(tree.tree(picture), screen.drawing))
+        elif now != before and snapshot:
+            screen.say(clock(snapshot.now, snapshot.now))
+            screen.lines(tree.lines(tree.tree(snapshot), screen.drawing))
         before = now
 
 
@@ -130,8 +130,8 @@ def explain(context: click.Context, name: str, output: str) -> None:
       kubectl slipway explain orders
     """  # noqa: D301
     screen = Screen()
-    picture = looked(Cluster(target_of(context), screen.note), name)
-    said = explained(picture)
+    snapshot = looked(Cluster(target_of(context), screen.note), name)
+    said = explained(snapshot)
     if output == "text":
         screen.explanation(said)
     else:
@@ -151,11 +151,11 @@ def history(context: click.Context, name: str, output: str) -> None:
       kubectl slipway history orders
     """  # noqa: D301
     screen = Screen()
-    picture = looked(Cluster(target_of(context), screen.note), name, whole=False)
+    snapshot = looked(Cluster(target_of(context), screen.note), name, whole=False)
     if output != "table":
-        data(reports.history(picture), output)
+        data(reports.history(snapshot), output)
         return
-    rows, moods = reports.history_rows(picture)
+    rows, moods = reports.history_rows(snapshot)
     if rows:
         screen.table(reports.HISTORY_COLUMNS, rows, moods)
     else:

@@ -9,14 +9,14 @@ from ..planning.decisions import resumed
 from ..planning.desired import Desired, desired_of
 from ..planning.facts import Facts
 from ..planning.observed import Observed
-from ..planning.remembering import facts_of
 from ..planning.situation import Situation
+from ..planning.status import facts_of
 from ..spec.fields import GROUP
 from ..spec.microservice import MicroserviceSpec
 from ..spec.serviceversion import ServiceVersionSpec, ServiceVersionStatus
 from ..spec.status import MicroserviceStatus
 from .cluster import MANAGER, Read
-from .words import clean
+from .text import clean
 
 Manifest = dict[str, Any]
 
@@ -42,7 +42,7 @@ class Pod:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Snapshot:
     namespace: str
     name: str
     generation: int
@@ -88,13 +88,13 @@ class Picture:
         return f"kubectl slipway {words} -n {self.namespace}"
 
 
-def picture_of(read: Read, now: datetime) -> Picture:
+def snapshot_of(read: Read, now: datetime) -> Snapshot:
     """All of it, where all kinds may be listed; else what the Microservice and its records say."""
     metadata = read.microservice["metadata"]
     spec = MicroserviceSpec.model_validate(read.microservice["spec"])
     status = MicroserviceStatus.model_validate(read.microservice.get("status") or {})
     records = [each for each in read.parts if each["kind"] == "ServiceVersion"]
-    return Picture(
+    return Snapshot(
         namespace=metadata["namespace"],
         name=metadata["name"],
         generation=metadata.get("generation", 0),

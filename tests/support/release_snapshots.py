@@ -3,10 +3,10 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from slipway_operator.kubectl.picture import Kept, Picture
+from slipway_operator.kubectl.snapshot import Kept, Snapshot
 from slipway_operator.planning.facts import Stage
 from slipway_operator.planning.observed import GateState
-from slipway_operator.planning.remembering import facts_of, status_of
+from slipway_operator.planning.status import facts_of, status_of
 from slipway_operator.spec.status import MicroserviceStatus
 from support.release_world import Nature, World, running, version_desired
 
@@ -15,7 +15,7 @@ LABELS = {OLD: "1.0", NEW: "2.0", NEWEST: "3.0"}
 FOREVER = Nature(gate=GateState.RUNNING)
 
 
-def picture_of(world, *, generation=1, **changes):
+def snapshot_of(world, *, generation=1, **changes):
     """What the plugin reads when the operator has looked a moment ago."""
     made = world.plan()
     former = MicroserviceStatus()
@@ -24,7 +24,7 @@ def picture_of(world, *, generation=1, **changes):
     kept = {
         name: Kept(name, LABELS.get(name, name), view.revision, view.retired) for name, view in world.versions.items()
     }
-    found = Picture(
+    found = Snapshot(
         namespace="shop", name="orders", generation=generation, label=LABELS[world.desired.version],
         desired=world.desired, status=status, kept=kept, now=world.now, observed=observed,
     )  # fmt: skip
@@ -42,11 +42,11 @@ def stop_at(world, stage, limit=60):
     """The operator looks and time goes on, until the release stands at the stage."""
     for _ in range(limit):
         made = world.plan()
-        if made.shown.step == stage.title:
-            return picture_of(world)
+        if made.status_view.step == stage.title:
+            return snapshot_of(world)
         world.round()
         world.tick()
-    raise AssertionError(f"{stage} was not reached: {world.shown}")
+    raise AssertionError(f"{stage} was not reached: {world.status_view}")
 
 
 def stuck_expand():

@@ -8,16 +8,16 @@ import click
 
 from ..errors import KubernetesError
 from ..spec.status import MicroserviceStatus
-from . import deciding
+from . import release_patches
 from .arguments import Command, Duration, Version, cluster_options, service_argument, target_of
 from .cluster import MICROSERVICES, Cluster
-from .deciding import Decision
 from .errors import NotPossible
-from .picture import Picture
+from .outcome import outcome
+from .read_commands import LOOK_SECONDS, looked
+from .release_patches import ReleasePatch
 from .screen import Screen, Teller
-from .views import LOOK_SECONDS, looked
-from .waiting import outcome
-from .words import present, span
+from .snapshot import Snapshot
+from .text import span, utc_now
 
 # The operator sees a change at once; a promotion right after `kubectl apply` need not fail for that.
 SEEN_SECONDS = 5
@@ -48,7 +48,7 @@ def promote(context: click.Context, name: str, wanted: str | None, timeout: time
       kubectl slipway promote orders --version 1.5.0
     """  # noqa: D301
     until = timeout if wait else None
-    _decide(context, name, lambda picture: deciding.promote(picture, wanted or ""), until, forward=True)
+    _decide(context, name, lambda snapshot: release_patches.promote(snapshot, wanted or ""), until, forward=True)
 
 
 @click.command(short_help="Give the running release up.")
@@ -63,7 +63,7 @@ def abort(context: click.Context, name: str, timeout: timedelta, *, wait: bool) 
     Example:
       kubectl slipway abort orders --wait
     """  # noqa: D301
-    _decide(context, name, deciding.abort, timeout if wait else None)
+    _decide(context, name, release_patches.abort, timeout if wait else None)
 
 
 @click.command(short_help="Make a kept version active again.")
@@ -80,7 +80,7 @@ def rollback(context: click.Context, name: str, to: str | None, timeout: timedel
       kubectl slipway rollback orders --wait
       kubectl slipway rollback orders --to 1.4.2
     """  # noqa: D301
-    _decide(context, name, lambda picture: deciding.rollback(picture, to or ""), timeout if wait else None)
+    _decide(context, name, lambda snapshot: release_patches.rollback(snapshot, to or ""), timeout if wait else None)
 
 
 @click.command(short_help="Let a release stand still.")
@@ -94,7 +94,7 @@ def pause(context: click.Context, name: str) -> None:
     Example:
       kubectl slipway pause orders
     """  # noqa: D301
-    _decide(context, name, deciding.pause, None)
+    _decide(context, name, release_patches.pause, None)
 
 
 @click.command(short_help="Let a paused release go on.")
@@ -108,7 +108,7 @@ def resume(context: click.Context, name: str) -> None:
     Example:
       kubectl slipway resume orders
     """  # noqa: D301
-    _decide(context, name, deciding.resume, None)
+    _decide(context, name, release_patches.resume, None)
 
 
 @click.command(short_help="Release again what the spec says.")
@@ -122,24 +122,24 @@ def retry(context: click.Context, name: str) -> None:
     Example:
       kubectl slipway retry orders
     """  # noqa: D301
-    _decide(context, name, lambda picture: deciding.retry(picture, picture.now), None)
+    _decide(context, name, lambda snapshot: release_patches.retry(snapshot, snapshot.now), None)
 
 
 def _decide(
     context: click.Context,
     name: str,
-    decide: Callable[[Picture], Decision],
+    decide: Callable[[Snapshot], ReleasePatch],
     timeout: timedelta | None,
     *,
     forward: bool = False,
 ) -> None:
     screen = Screen()
     cluster = Cluster(target_of(context), screen.note)
-    picture = _fresh(cluster, name, screen)
-    decision = decide(picture)
+    snapshot = _fresh(cluster, name, screen)
+    decision = decide(snapshot)
     for warning in decision.warnings:
         screen.warn(warning)
-    cluster.target.namespace = picture.namespace
+    cluster.target.namespace = snapshot.namespace
     written = cluster.patch(MICROSERVICES, name, decision.patch)
     screen.say(f"{name}: {decision.said}")
     for note in decision.notes:
@@ -149,49 +149,49 @@ def _decide(
     generation = int(written["metadata"]["generation"])
     try:
         with screen.progress() as tell:
-            took = _until(cluster, picture, (generation, decision.version), timeout, tell, forward=forward)
+            took = _until(cluster, snapshot, (generation, decision.version), timeout, tell, forward=forward)
     except KeyboardInterrupt:
-        screen.note(f"no longer waiting; the decision stands: {picture.command(f'status {name}')}")
+        screen.note(f"no longer waiting; the decision stands: {snapshot.command(f'status {name}')}")
         raise click.exceptions.Exit(INTERRUPTED) from None
-    screen.say(f"{picture.title(decision.version)} is active, after {span(took)}")
+    screen.say(f"{snapshot.title(decision.version)} is active, after {span(took)}")
 
 
-def _fresh(cluster: Cluster, name: str, screen: Screen) -> Picture:
+def _fresh(cluster: Cluster, name: str, screen: Screen) -> Snapshot:
     """Of the present spec, where the operator comes to look at it in time."""
-    ends = present() + timedelta(seconds=SEEN_SECONDS)
-    picture = looked(cluster, name, whole=False)
-    if not picture.seen:
+    ends = utc_now() + timedelta(seconds=SEEN_SECONDS)
+    snapshot = looked(cluster, name, whole=False)
+    if not snapshot.seen:
         screen.note("waiting for the operator to look at the latest change ...")
-    while not picture.seen and present() < ends:
+    while not snapshot.seen and utc_now() < ends:
         time.sleep(LOOK_SECONDS)
-        picture = looked(cluster, name, whole=False)
-    return picture
+        snapshot = looked(cluster, name, whole=False)
+    return snapshot
 
 
 def _until(
-    cluster: Cluster, picture: Picture, wanted: tuple[int, str], timeout: timedelta, tell: Teller, *, forward: bool
+    cluster: Cluster, snapshot: Snapshot, wanted: tuple[int, str], timeout: timedelta, tell: Teller, *, forward: bool
 ) -> timedelta:
     """How long it took. An API server that does not answer for a while ends no wait."""
-    began = present()
+    began = utc_now()
     line, told = "", began
     while True:
         try:
-            found = cluster.microservice(picture.name)
+            found = cluster.microservice(snapshot.name)
         except KubernetesError as error:
-            if not error.retriable or present() - began >= timeout:
+            if not error.retriable or utc_now() - began >= timeout:
                 raise
             line = str(error)
         else:
             status = MicroserviceStatus.model_validate(found.get("status") or {})
             stands = outcome(status, wanted[0], wanted[1], forward=forward)
             if stands.done:
-                return present() - began
+                return utc_now() - began
             if stands.failed:
-                raise NotPossible(f"{picture.title(wanted[1])} did not become active: {stands.failed}")
+                raise NotPossible(f"{snapshot.title(wanted[1])} did not become active: {stands.failed}")
             line = stands.line
-        now = present()
+        now = utc_now()
         if now - began >= timeout:
-            cure = picture.command(f"explain {picture.name}")
+            cure = snapshot.command(f"explain {snapshot.name}")
             raise NotPossible(f"not within {span(timeout)}; the decision stands. It is at {line}. Why: {cure}")
         if now - told >= timedelta(seconds=STILL_SECONDS):
             line, told = f"{line} (for {span(now - began)})", now

@@ -2,11 +2,11 @@
 
 import pytest
 
-from slipway_operator.kubectl import deciding
-from slipway_operator.kubectl.waiting import outcome
+from slipway_operator.kubectl import release_patches
+from slipway_operator.kubectl.outcome import outcome
 from slipway_operator.planning.facts import Stage
 from slipway_operator.planning.observed import GateState
-from support.release_pictures import NEW, NEWEST, OLD, apply, picture_of, released, stop_at
+from support.release_snapshots import NEW, NEWEST, OLD, apply, released, snapshot_of, stop_at
 from support.release_world import Nature
 
 
@@ -15,7 +15,7 @@ def story_of(world, version, *, forward, limit=80):
     told = []
     for _ in range(limit):
         world.round()
-        told.append(outcome(picture_of(world).status, 1, version, forward=forward))
+        told.append(outcome(snapshot_of(world).status, 1, version, forward=forward))
         if told[-1].done or told[-1].failed:
             return told
         world.tick()
@@ -24,7 +24,7 @@ def story_of(world, version, *, forward, limit=80):
 
 def test_one_that_waits_for_a_promotion_is_told_when_it_is_accepted():
     world = released(auto_promote=False)
-    apply(world, deciding.promote(stop_at(world, Stage.PROMOTING)))
+    apply(world, release_patches.promote(stop_at(world, Stage.PROMOTING)))
 
     told = story_of(world, NEW, forward=True)
 
@@ -46,7 +46,7 @@ def test_one_that_waits_for_a_bad_version_is_told_why_it_failed(nature):
 
 def test_one_that_waits_for_an_abort_waits_for_the_workers_too():
     world = released()
-    apply(world, deciding.abort(stop_at(world, Stage.WATCHING)))
+    apply(world, release_patches.abort(stop_at(world, Stage.WATCHING)))
 
     told = story_of(world, OLD, forward=False)
 
@@ -67,4 +67,4 @@ def test_a_status_of_the_spec_before_proves_nothing():
     world = released()
     world.settle()
 
-    assert not outcome(picture_of(world).status, 2, NEW, forward=True).done
+    assert not outcome(snapshot_of(world).status, 2, NEW, forward=True).done

@@ -6,7 +6,7 @@ import pytest
 
 from slipway_operator.errors import AccessUnknown, Missing, Outdated, Refused, Unreachable
 from slipway_operator.kubectl.cluster import Target, error_of
-from slipway_operator.kubectl.words import span
+from slipway_operator.kubectl.text import span
 
 
 def test_spans_have_two_units_at_most():

@@ -22,7 +22,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class StatusView:
     phase: Phase
     step: str
     blocked_by: str
@@ -35,11 +35,11 @@ class Shown:
     conditions: tuple[Condition, ...]
 
 
-def shown(situation: Situation, found: StageStatus | None, moved: Handover, refused: str) -> Shown:
+def status_view(situation: Situation, found: StageStatus | None, moved: Handover, refused: str) -> StatusView:
     phase, blocked = _phase(situation, found, moved, refused)
     view = situation.view(situation.current)
     release = situation.release
-    return Shown(
+    return StatusView(
         phase=phase,
         step=found.stage.title if found and release else "",
         blocked_by=blocked[:1024],
@@ -65,7 +65,7 @@ def _phase(situation: Situation, found: StageStatus | None, moved: Handover, ref
         return "Failed", f"{held.version} is held: {held.message}. Change the spec, or set release.retry to a new value"
     if refused:
         return "Blocked", refused
-    if situation.goal is None:
+    if situation.target is None:
         return "Pending", ""
     return "Released", moved.waiting
 
@@ -100,7 +100,7 @@ def _conditions(
 ) -> tuple[Condition, ...]:
     made = [*_kstatus(situation, found, moved, phase, blocked)]
     release = situation.release
-    if situation.goal is not None:
+    if situation.target is not None:
         done = situation.facts.stable == situation.desired.version and not (release and not release.accepted_at)
         made.append(Condition("Released", "True" if done else "False", phase))
     if release and release.careful and release.reached > Stage.MIGRATING:
