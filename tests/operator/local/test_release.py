@@ -78,13 +78,13 @@ class TestObserved:
         two = process(TWO, port=18210)
         hosts = {"http": [18010, 18210], "routes": [18210]}
 
-        assert see(state(active=TWO), process(), two, hosts=hosts).behind == {ONE.hash: 1, TWO.hash: 1}
+        assert see(state(active=TWO), process(), two, hosts=hosts).active_endpoints == {ONE.hash: 1, TWO.hash: 1}
 
     def test_while_envoy_is_away_it_is_what_envoy_will_read(self):
-        assert see(state(active=TWO), process(), process(TWO, port=18210)).behind == {TWO.hash: 1}
+        assert see(state(active=TWO), process(), process(TWO, port=18210)).active_endpoints == {TWO.hash: 1}
 
     def test_an_endpoint_of_a_process_that_is_gone_counts_for_nobody(self):
-        assert see(state(), process(), hosts={"http": [9]}).behind == {}
+        assert see(state(), process(), hosts={"http": [9]}).active_endpoints == {}
 
     def test_who_was_not_asked_is_not_known_and_who_does_not_answer_neither(self):
         assert see(state()).group is None

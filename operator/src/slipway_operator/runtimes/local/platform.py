@@ -106,11 +106,11 @@ class Platform:
                 hosts=lambda: self._endpoints.hosts(self.services),
                 groups=self._groups,
                 teller=teller,
-                others=partial(self._active_versions, service.name),
+                others=partial(self._versions_beside, service.name),
             )
 
-    def _active_versions(self, but: str) -> dict[str, Version]:
-        found = {name: each.active_version for name, each in self.reconcilers.items() if name != but}
+    def _versions_beside(self, service: str) -> dict[str, Version]:
+        found = {name: each.first_version for name, each in self.reconcilers.items() if name != service}
         return {name: version for name, version in found.items() if version}
 
     def _migrate_working_trees(self) -> None:

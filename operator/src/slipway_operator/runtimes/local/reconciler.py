@@ -45,7 +45,7 @@ class Reconciler:
         teller: Teller,
         others: Callable[[], Mapping[str, Version]] = dict,
     ) -> None:
-        """``others``: the active versions of the other services."""
+        """``others``: the versions of all other services that are active, or are to be the first."""
         self.service = service
         self._others = others
         self.processes = processes
@@ -228,6 +228,11 @@ class Reconciler:
     @property
     def active_version(self) -> Version | None:
         return self._known.get(self.state.active or "")
+
+    @property
+    def first_version(self) -> Version | None:
+        """The active one; before there is any, the one that is wanted."""
+        return self.active_version or self._known.get(self._desired_release.version)
 
 
 def _ready_versions(state: ServiceState, processes: Sequence[Process]) -> set[str]:
