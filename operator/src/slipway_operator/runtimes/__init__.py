@@ -1,1 +1,1 @@
-"""Where versions of services run: on this machine (``local``)."""
+"""Where versions of services run: in a cluster (``kubernetes``), or as processes on one machine (``local``)."""

@@ -20,7 +20,7 @@ from .schema import structural
 from .serviceversion import NAME_ENDS_WITH_HASH, ServiceVersionSpec, ServiceVersionStatus
 from .status import MicroserviceStatus
 
-HEADER = "# Made from operator/src/slipway_operator/spec: make generate.\n"
+HEADER = "# Made from operator/src/slipway_operator/spec: make generate. docs/glossary.md has the words.\n"
 # kstatus and Helm take an object without a status for ready; this one says that nobody has looked yet.
 UNSEEN = {"observedGeneration": -1}
 
