@@ -3,10 +3,12 @@
 import ast
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import slipway_chassis
 from support.repository import ROOT, SERVICES, tracked
 
 DOCUMENTS = tracked("*.md")
@@ -28,6 +30,16 @@ def test_a_lock_has_hashes_and_no_addresses(path):
     assert re.search("^[a-z0-9]", lock, re.MULTILINE)
     for requirement in re.findall(r"^[a-z0-9].*(?:\n    .*)*", lock, re.MULTILINE):
         assert "--hash=sha256:" in requirement, requirement
+
+
+def test_packages_and_charts_have_one_version():
+    """Between releases too: a release writes its own into what it makes."""
+    packages = {name: tomllib.loads(name.read_text())["project"]["version"] for name in tracked("*pyproject.toml*")}
+    charts = {
+        name: re.findall(r"^version: (.*)$", name.read_text(), re.MULTILINE)[0] for name in tracked("*Chart.yaml*")
+    }
+
+    assert set((packages | charts).values()) == {slipway_chassis.__version__}
 
 
 def test_no_file_names_a_package_registry():

@@ -47,7 +47,7 @@ def test_a_pod_checks_its_configuration_before_it_takes_traffic():
     assert check["command"][:4] == ["slipway", "gateway", "render", "/settings/gateway.yaml"]
     assert "--check" in check["command"]
     assert envoy["command"] == ["envoy"]
-    assert check["image"] == envoy["image"] == "slipway/gateway:0.1.0"
+    assert check["image"] == envoy["image"] == "slipway/gateway:0.2.0"
     mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in envoy["volumeMounts"]}
     assert mounts == {"/settings": True, "/config": True, "/tmp": False}  # noqa: S108 # a folder of the pod
 

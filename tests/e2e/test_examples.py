@@ -18,7 +18,7 @@ NAMESPACE = "examples"
 def _examples(operator, api):
     """All that the folder's kustomization names, with the image of this checkout, under the restricted standard."""
     image = "slipway/gateway"
-    text = kubectl("kustomize", ROOT / "k8s" / "examples").replace(f"{image}:0.1.0", f"{image}:{operator}")
+    text = kubectl("kustomize", ROOT / "k8s" / "examples").replace(f"{image}:0.2.0", f"{image}:{operator}")
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
     kubectl("apply", "-f", "-", stdin=json.dumps(manifest))

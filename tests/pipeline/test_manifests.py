@@ -192,7 +192,7 @@ def test_images_of_examples_can_be_named_anew(run_folder):
     text = yaml.safe_dump_all(kustomized(folder))
 
     assert "slipway/gateway:dev-1" in text
-    assert "slipway/gateway:0.1.0" not in text
+    assert "slipway/gateway:0.2.0" not in text
 
 
 def test_topics_are_those_of_the_services():
