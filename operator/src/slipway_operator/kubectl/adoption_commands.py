@@ -8,12 +8,12 @@ from .cluster import Cluster
 from .screen import Screen
 
 
-@click.command(short_help="Let the operator take a service over from its chart.")
+@click.command(short_help="Hand a service over from its chart to the operator.")
 @service_argument
 @cluster_options
 @click.pass_context
 def adopt(context: click.Context, name: str) -> None:
-    """Let the operator take NAME over from its chart, with no request lost.
+    """Hand NAME over from its chart to the operator, without a lost request.
 
     The chart's Deployments and Services are marked; then upgrade the release with release.managed=true.
 
@@ -25,13 +25,13 @@ def adopt(context: click.Context, name: str) -> None:
         click.echo(text.clean(sentence, 1200))
 
 
-@click.command(short_help="Give a service back to its chart.")
+@click.command(short_help="Return a service to its chart.")
 @service_argument
-@click.option("--clean", is_flag=True, help="Remove what is left of it, once the chart's own pods answer.")
+@click.option("--clean", is_flag=True, help="Remove leftovers once the chart's own pods are ready.")
 @cluster_options
 @click.pass_context
 def orphan(context: click.Context, name: str, *, clean: bool) -> None:
-    """Give NAME back to its chart, with no request lost; or undo adopt.
+    """Return NAME to its chart, without a lost request; also reverts adopt.
 
     \b
     Example:

@@ -1,6 +1,6 @@
 """``kubectl slipway``: kubectl runs the executable ``kubectl-slipway`` for it.
 
-Exit codes: 0 done; 1 refused or failed, and the sentence says why; 2 called wrongly.
+Exit codes: 0 success; 1 refused or failed, with the reason on standard error; 2 usage error.
 """
 
 import sys
@@ -23,13 +23,13 @@ COMPLETE_VARIABLE = "_KUBECTL_SLIPWAY_COMPLETE"
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 refused or failed, 2 called wrongly.",
+    epilog="Exit codes: 0 success, 1 refused or failed, 2 usage error.",
 )
 @cluster_options
 def cli() -> None:
-    """See, explain and decide the releases of Slipway's services.
+    """Inspect and control the releases of Slipway's services.
 
-    NAME is a Microservice, as orders or ms/orders.
+    NAME is the name of a Microservice, for example orders or ms/orders.
     """
 
 

@@ -21,14 +21,14 @@ def looked(cluster: Cluster, name: str, *, whole: bool = True) -> Snapshot:
     return snapshot_of(cluster.read(name, PARTS if whole else (VERSIONS,)), utc_now())
 
 
-@click.command(short_help="List services, and what blocks them.")
+@click.command(short_help="List services and what blocks them.")
 @click.argument("name", type=ServiceName(), required=False)
-@click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Services of all namespaces.")
+@click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="List services in all namespaces.")
 @output_option(default="table")
 @cluster_options
 @click.pass_context
 def get(context: click.Context, name: str | None, output: str, *, everywhere: bool) -> None:
-    """List services: which version is active, which one comes, and what blocks it.
+    """List services with their active version, their candidate and what blocks it.
 
     \b
     Examples:
@@ -56,7 +56,7 @@ def get(context: click.Context, name: str | None, output: str, *, everywhere: bo
 
 @click.command(short_help="Show one service as a tree.")
 @service_argument
-@click.option("-w", "--watch", is_flag=True, help="Look again every second, until Ctrl-C.")
+@click.option("-w", "--watch", is_flag=True, help="Refresh every second until Ctrl-C.")
 @output_option(default="tree")
 @cluster_options
 @click.pass_context
@@ -117,13 +117,13 @@ def _watch_plain(cluster: Cluster, name: str, screen: Screen) -> None:
         before = now
 
 
-@click.command(short_help="Say why a service waits.")
+@click.command(short_help="Explain why a service waits.")
 @service_argument
 @output_option(default="text")
 @cluster_options
 @click.pass_context
 def explain(context: click.Context, name: str, output: str) -> None:
-    """Say why a service waits: what is not as it must be, until when, and what to do.
+    """Explain why a service waits: the unmet condition, its deadline, and what to do.
 
     \b
     Example:
@@ -138,13 +138,13 @@ def explain(context: click.Context, name: str, output: str) -> None:
         data(reports.explanation(said), output)
 
 
-@click.command(short_help="List the last releases.")
+@click.command(short_help="List recent releases.")
 @service_argument
 @output_option(default="table")
 @cluster_options
 @click.pass_context
 def history(context: click.Context, name: str, output: str) -> None:
-    """List the last releases, newest first, and whether one can be gone back to.
+    """List recent releases, newest first, and whether each can be rolled back to.
 
     \b
     Example:

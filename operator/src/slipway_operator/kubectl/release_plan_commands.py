@@ -17,12 +17,12 @@ from .text import clean, utc_now
 plan_argument = click.argument("name", type=PlanName(), metavar="NAME")
 
 
-@click.group(short_help="Show and decide a ReleasePlan.")
+@click.group(short_help="Inspect and control a ReleasePlan.")
 @cluster_options
 def plan() -> None:
-    """Show and decide a ReleasePlan: several services that all get their new version, or all go back.
+    """Inspect and control a ReleasePlan: all of its services get their new version, or all are rolled back.
 
-    NAME is a ReleasePlan, as shop or rp/shop.
+    NAME is the name of a ReleasePlan, for example shop or rp/shop.
     """
 
 
@@ -36,7 +36,7 @@ def _look(cluster: Cluster, name: str) -> PlanSnapshot:
 @cluster_options
 @click.pass_context
 def show(context: click.Context, name: str, output: str) -> None:
-    """Show the waves of a plan, and how far each service is.
+    """Show the waves of a plan and the progress of each service.
 
     \b
     Example:
@@ -54,18 +54,18 @@ def show(context: click.Context, name: str, output: str) -> None:
 def _wait(command: Callable[..., None]) -> Callable[..., None]:
     wait = click.option("--wait", is_flag=True, help="Wait until the plan has ended.")
     timeout = click.option(
-        "--timeout", type=Duration(), default="30m", show_default=True, help="How long --wait waits, for example 10m."
+        "--timeout", type=Duration(), default="30m", show_default=True, help="Timeout of --wait, for example 10m."
     )
     return wait(timeout(command))
 
 
-@plan.command(short_help="Let a paused plan go on.")
+@plan.command(short_help="Resume a paused plan.")
 @plan_argument
 @_wait
 @cluster_options
 @click.pass_context
 def promote(context: click.Context, name: str, timeout: timedelta, *, wait: bool) -> None:
-    """Let a plan that was made paused go on (spec.paused).
+    """Resume a plan that was created paused (spec.paused).
 
     \b
     Example:
@@ -74,13 +74,13 @@ def promote(context: click.Context, name: str, timeout: timedelta, *, wait: bool
     _decide(context, name, promote_plan, timeout if wait else None, wanted="Succeeded")
 
 
-@plan.command(short_help="Take all services of a plan back.")
+@plan.command(short_help="Roll all services of a plan back.")
 @plan_argument
 @_wait
 @cluster_options
 @click.pass_context
 def abort(context: click.Context, name: str, timeout: timedelta, *, wait: bool) -> None:
-    """Take all services of a plan back to the versions they came from (spec.abort).
+    """Roll all services of a plan back to the versions they had before it (spec.abort).
 
     \b
     Example:

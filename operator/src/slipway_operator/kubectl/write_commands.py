@@ -26,21 +26,23 @@ INTERRUPTED = 130  # what shells say of a command that Ctrl-C ended
 
 
 def _wait_options(command: Command) -> Command:
-    wait = click.option("--wait", is_flag=True, help="Wait until it has come true or failed.")
+    wait = click.option("--wait", is_flag=True, help="Wait until the decision has taken effect or failed.")
     timeout = click.option(
-        "--timeout", type=Duration(), default="10m", show_default=True, help="How long --wait waits, for example 90s."
+        "--timeout", type=Duration(), default="10m", show_default=True, help="Timeout of --wait, for example 90s."
     )
     return wait(timeout(command))
 
 
-@click.command(short_help="Let the version that waits take over.")
+@click.command(short_help="Promote the waiting version.")
 @service_argument
-@click.option("--version", "wanted", type=Version(), help="That one alone, by hash or label; default: whichever waits.")
+@click.option(
+    "--version", "wanted", type=Version(), help="Promote this version only, by hash or label. Default: the waiting one."
+)
 @_wait_options
 @cluster_options
 @click.pass_context
 def promote(context: click.Context, name: str, wanted: str | None, timeout: timedelta, *, wait: bool) -> None:
-    """Let the version that waits take over (spec.release.promote).
+    """Promote the version that waits for a decision (spec.release.promote).
 
     \b
     Examples:
@@ -51,13 +53,13 @@ def promote(context: click.Context, name: str, wanted: str | None, timeout: time
     _decide(context, name, lambda snapshot: release_patches.promote(snapshot, wanted or ""), until, forward=True)
 
 
-@click.command(short_help="Give the running release up.")
+@click.command(short_help="Abort the release in progress.")
 @service_argument
 @_wait_options
 @cluster_options
 @click.pass_context
 def abort(context: click.Context, name: str, timeout: timedelta, *, wait: bool) -> None:
-    """Give the running release up and stay with the version before it (spec.release.activeVersion).
+    """Abort the release in progress and keep the former version (spec.release.activeVersion).
 
     \b
     Example:
@@ -66,14 +68,14 @@ def abort(context: click.Context, name: str, timeout: timedelta, *, wait: bool) 
     _decide(context, name, release_patches.abort, timeout if wait else None)
 
 
-@click.command(short_help="Make a kept version active again.")
+@click.command(short_help="Roll back to a former version.")
 @service_argument
-@click.option("--to", type=Version(), help="Hash or label of a kept version; default: the one before.")
+@click.option("--to", type=Version(), help="Hash or label of the target version. Default: the previous one.")
 @_wait_options
 @cluster_options
 @click.pass_context
 def rollback(context: click.Context, name: str, to: str | None, timeout: timedelta, *, wait: bool) -> None:
-    """Make a kept version active again (spec.release.activeVersion).
+    """Roll back to a former version (spec.release.activeVersion).
 
     \b
     Examples:
@@ -83,12 +85,12 @@ def rollback(context: click.Context, name: str, to: str | None, timeout: timedel
     _decide(context, name, lambda snapshot: release_patches.rollback(snapshot, to or ""), timeout if wait else None)
 
 
-@click.command(short_help="Let a release stand still.")
+@click.command(short_help="Pause a release.")
 @service_argument
 @cluster_options
 @click.pass_context
 def pause(context: click.Context, name: str) -> None:
-    """Let the release stand still; what runs goes on (spec.release.paused).
+    """Pause the release; running pods are not affected (spec.release.paused).
 
     \b
     Example:
@@ -97,12 +99,12 @@ def pause(context: click.Context, name: str) -> None:
     _decide(context, name, release_patches.pause, None)
 
 
-@click.command(short_help="Let a paused release go on.")
+@click.command(short_help="Resume a paused release.")
 @service_argument
 @cluster_options
 @click.pass_context
 def resume(context: click.Context, name: str) -> None:
-    """Let a paused release go on.
+    """Resume a paused release.
 
     \b
     Example:
@@ -111,12 +113,12 @@ def resume(context: click.Context, name: str) -> None:
     _decide(context, name, release_patches.resume, None)
 
 
-@click.command(short_help="Release again what the spec says.")
+@click.command(short_help="Retry the release of the current spec.")
 @service_argument
 @cluster_options
 @click.pass_context
 def retry(context: click.Context, name: str) -> None:
-    """Release what the spec says again: after a failure, an abort or a rollback.
+    """Retry the release of the current spec after a failure, an abort or a rollback (spec.release.retry).
 
     \b
     Example:

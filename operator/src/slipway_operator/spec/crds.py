@@ -43,7 +43,7 @@ class Resource:
 
 _NAME = (
     f"size(self.metadata.name) <= {LONGEST_NAME} && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-    f"Services are named after it: use at most {LONGEST_NAME} of a-z, 0-9 and -, beginning with a letter.",
+    f"Services are named after it: use at most {LONGEST_NAME} characters of a-z, 0-9 and -, beginning with a letter.",
 )
 
 RESOURCES = (
@@ -51,7 +51,7 @@ RESOURCES = (
         "Microservice",
         "microservices",
         "ms",
-        "One service: its processes, how a new version takes over, and which version is active.",
+        "Microservice is a service with its components, its release strategy and its active version.",
         MicroserviceSpec,
         MicroserviceStatus,
         columns=(
@@ -74,7 +74,7 @@ RESOURCES = (
         "ServiceVersion",
         "serviceversions",
         "sv",
-        "The immutable record of one version of a service; a rollback names one.",
+        "ServiceVersion is the immutable record of one version of a service, and the target of a rollback.",
         ServiceVersionSpec,
         ServiceVersionStatus,
         columns=(
@@ -90,7 +90,7 @@ RESOURCES = (
         "ReleasePlan",
         "releaseplans",
         "rp",
-        "Several services that are released in waves: all get their new version, or all go back.",
+        "ReleasePlan releases several services in waves: all get their new version, or all are rolled back.",
         ReleasePlanSpec,
         ReleasePlanStatus,
         columns=(
@@ -143,9 +143,9 @@ def _version(resource: Resource) -> dict[str, Any]:
 
 
 def _schema(resource: Resource) -> dict[str, Any]:
-    spec = structural(resource.spec) | {"description": f"What is wanted of the {resource.kind}."}
+    spec = structural(resource.spec) | {"description": f"Specification of the desired state of the {resource.kind}."}
     status = _without_defaults(structural(resource.status)) | {
-        "description": f"What the operator saw of the {resource.kind}."
+        "description": f"Most recently observed state of the {resource.kind}, written by the operator."
     }
     if "observedGeneration" in status["properties"]:
         status["default"] = dict(UNSEEN)
@@ -156,8 +156,8 @@ def _schema(resource: Resource) -> dict[str, Any]:
         "required": ["spec"],
         **({"x-kubernetes-validations": validations} if validations else {}),
         "properties": {
-            "apiVersion": {"description": "Version of this schema.", "type": "string"},
-            "kind": {"description": "Kind of this object.", "type": "string"},
+            "apiVersion": {"description": "APIVersion defines the versioned schema of this object.", "type": "string"},
+            "kind": {"description": "Kind of this object, in CamelCase.", "type": "string"},
             "metadata": {"type": "object"},
             "spec": spec,
             "status": status,

@@ -16,46 +16,49 @@ class Component(Model):
         None,
         ge=0,
         le=1000,
-        description="Pods of a consumer, relay or worker; not set: 1. Others follow spec.replicas.",
+        description="Number of pods of a consumer, relay or worker. Defaults to 1. Components that serve "
+        "follow spec.replicas.",
     )
-    template: PodTemplate = Field(description="The pod, as the chart renders it.")
+    template: PodTemplate = Field(description="Pod template of the component.")
 
 
 class ServicePort(Model):
     name: str = Field(
         pattern=r"^[a-z]([a-z0-9-]{0,13}[a-z0-9])?$",
         max_length=15,
-        description="Name of the Service's port, and of the container's port behind it.",
+        description="Name of the Service port and of the container port it targets.",
     )
-    port: Port = Field(description="Port of the Service.")
+    port: Port = Field(description="Port that the Service exposes.")
     app_protocol: str | None = Field(
-        None, max_length=100, description="Protocol hint for proxies, for example kubernetes.io/h2c."
+        None, max_length=100, description="Application protocol, a hint for proxies, for example kubernetes.io/h2c."
     )
 
 
 class Migrations(Model):
     expand: PodTemplate | None = Field(
-        None, description="Job before the candidate starts: it only adds, so that the active version goes on."
+        None,
+        description="Job that runs before the candidate starts. It must only add to the schema, so that the "
+        "active version keeps working.",
     )
     contract: PodTemplate | None = Field(
-        None, description="Job after the old version is gone: it may remove what only the old one used. "
-        "Versions before this one can't become active any more.",
+        None, description="Job that runs after the former version is gone. It may remove what only the former "
+"version used: earlier versions can't become active afterwards.",
     )  # fmt: skip
-    deadline_seconds: int = Field(1800, ge=10, le=86400, description="A migration that takes longer has failed.")
+    deadline_seconds: int = Field(1800, ge=10, le=86400, description="Seconds after which a migration fails.")
 
 
 class Release(Model):
     promote: VersionReference | None = Field(
-        None, description="Version (hash or name) that may be promoted where strategy.autoPromote is false."
+        None, description="Version (hash or name) that may be promoted if strategy.autoPromote is false."
     )
     active_version: VersionReference | None = Field(
         None,
-        description="Kept version (hash or name) that shall be active instead of the one described here: a rollback. "
-        "Remove it to release again.",
+        description="Recorded version (hash or name) to activate instead of the one in this spec: a "
+        "rollback. Remove it to resume releases.",
     )
-    paused: bool = Field(False, description="true: the release stands still and what runs goes on running.")
+    paused: bool = Field(False, description="Whether the release is paused. Running pods are not affected.")
     retry: str | None = Field(
-        None, max_length=64, description="Any new value lets a version that is held after a failure be tried again."
+        None, max_length=64, description="Any new value retries a version that is held after a failure."
     )
 
 
@@ -71,15 +74,15 @@ class MicroserviceSpec(Model):
         json_schema_extra=rules(
             (
                 f"!self.components.exists(name, name in [{_listed(CONSUMING)}]) || has(self.events)",
-                "A consumer or worker needs events.group: name the consumer group that is handed over.",
+                "A consumer or worker needs events.group: set the consumer group that is handed over.",
             ),
             (
                 "!has(self.gates) || self.watchSeconds > 0 || !self.gates.exists(g, g.phase == 'afterPromotion')",
-                "Gates with phase afterPromotion look while the version is watched: set watchSeconds above 0.",
+                "Gates with phase afterPromotion run during the observation period: set watchSeconds above 0.",
             ),
             (
                 "!has(self.gates) || self.gates.all(g, !has(g.http) || self.ports.exists(p, p.name == g.http.port))",
-                "A gate of type http asks a port by its name: let http.port name one of ports.",
+                "A gate of type http names a port: set http.port to the name of one of ports.",
             ),
         )
     )
@@ -88,19 +91,20 @@ class MicroserviceSpec(Model):
         min_length=1,
         max_length=63,
         pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
-        description="What people call this version, for example 1.4.2; the machine tells versions apart by a hash.",
+        description="Human-readable label of the version, for example 1.4.2. The operator identifies "
+        "versions by a hash of their content.",
     )
     replicas: int = Field(
         1,
         ge=1,
         le=1000,
-        description="Pods of each serving component. Leave it out where a HorizontalPodAutoscaler sets it.",
+        description="Number of pods of each serving component. Leave it out if a HorizontalPodAutoscaler sets it.",
     )
     components: Mapping[str, Component] = Field(
         min_length=1,
         max_length=len(COMPONENTS),
-        description="Processes of the service: http and grpc serve; consumer and relay work, or worker, which is both. "
-        "Each is a Deployment.",
+        description="Processes of the service, each a Deployment: http and grpc serve requests; consumer and "
+        "relay handle events, as does worker, which is both in one process.",
         json_schema_extra=rules(
             (
                 f"self.all(name, name in [{_listed(COMPONENTS)}])",
@@ -112,7 +116,7 @@ class MicroserviceSpec(Model):
             ),
             (
                 f"self.exists(name, name in [{_PAIR}])",
-                "A service needs a component that serves: add http or grpc.",
+                "A service needs a component that serves requests: add http or grpc.",
             ),
             (
                 f"self.all(name, !(name in [{_PAIR}]) || !has(self[name].replicas))",
@@ -129,21 +133,27 @@ class MicroserviceSpec(Model):
         | rules(
             (
                 "self.all(a, self.exists_one(b, a.port == b.port))",
-                "Two ports have the same number: give each its own.",
+                "Two ports have the same number: set a different port for each.",
             )
         ),
     )
-    strategy: Strategy = Field(Strategy(), description="How a new version takes over.")
-    events: Events | None = Field(None, description="How consumers are handed over; needed with a consumer or worker.")
+    strategy: Strategy = Field(Strategy(), description="How a new version becomes active.")
+    events: Events | None = Field(
+        None, description="How consumers are handed over. Required with a consumer or worker."
+    )
     gates: tuple[Gate, ...] = Field(
-        (), max_length=16, description="Checks of a new version.", json_schema_extra=keyed_by("name")
+        (), max_length=16, description="Checks that a new version must pass.", json_schema_extra=keyed_by("name")
     )
     watch_seconds: Seconds = Field(
-        30, description="How long a new version is watched with all requests before the release counts as done."
+        30, description="Seconds that a new version is observed with all traffic before its release succeeds."
     )
-    migrations: Migrations = Field(Migrations(), description="Jobs that change the database around a release.")
-    history: int = Field(5, ge=1, le=20, description="Versions that are kept, scaled down, for a rollback.")
-    release: Release = Field(Release(), description="What people decide about the running release.")
+    migrations: Migrations = Field(
+        Migrations(), description="Jobs that migrate the database before and after a release."
+    )
+    history: int = Field(
+        5, ge=1, le=20, description="Number of former versions to keep, scaled to zero, for a rollback."
+    )
+    release: Release = Field(Release(), description="Decisions about the current release.")
 
 
 Phase = Literal[

@@ -29,21 +29,22 @@ class PlannedService(Model):
         json_schema_extra=rules(
             (
                 "!has(self.dependsOn) || !(self.name in self.dependsOn)",
-                "A service can't wait for itself: remove its own name from dependsOn.",
+                "A service can't depend on itself: remove its own name from dependsOn.",
             )
         )
     )
 
     name: Name = Field(description="Name of the Microservice.")
     version: VersionRange = Field(
-        description="Which spec.version of the Microservice belongs to this plan: a version, for example 1.4.2, or a "
-        "range, for example >=1.4, <2."
+        description="The spec.version of the Microservice that belongs to this plan: a version, for example "
+        "1.4.2, or a range, for example >=1.4, <2."
     )
     depends_on: tuple[Name, ...] = Field(
         (),
         max_length=5,
-        description="Services of earlier waves without whose new versions this one can't even be checked: it is not "
-        "begun before they are released. Others are prepared at once, and only promoted in the order of the waves.",
+        description="Services of earlier waves that the gates of this one need in their new versions: it "
+        "does not start before they are released. Without it, a service is prepared at once and "
+        "promoted with its wave.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
 
@@ -53,7 +54,7 @@ class Wave(Model):
     services: tuple[PlannedService, ...] = Field(
         min_length=1,
         max_length=8,  # rules are priced by the largest plan there can be
-        description="Services that are promoted at the same time.",
+        description="Services that are promoted together.",
         json_schema_extra=keyed_by("name"),
     )
 
@@ -67,11 +68,11 @@ class ReleasePlanSpec(Model):
         json_schema_extra=rules(
             (
                 f"self.waves.all(w, w.services.all(s, self.waves.exists_one(o, {_NAMES.format('s.name')})))",
-                "A service is released once: let only one wave name it.",
+                "A service is released once: list it in one wave only.",
             ),
             (
                 f"self.waves.all(w, w.services.all(s, !has(s.dependsOn) || s.dependsOn.all(d, {_ELSEWHERE})))",
-                "dependsOn names services of other waves of this plan: add the service to an earlier wave.",
+                "dependsOn must list services of other waves of this plan: add the service to an earlier wave.",
             ),
         )
     )
@@ -79,39 +80,46 @@ class ReleasePlanSpec(Model):
     waves: tuple[Wave, ...] = Field(
         min_length=1,
         max_length=6,
-        description="Waves in their order. A plan is carried out once, so they can't be changed.",
+        description="Waves, in the order of their promotion. Immutable, since a plan is executed once.",
         json_schema_extra=keyed_by("name")
         | rules(
-            ("self == oldSelf", "A plan is carried out once: delete it, or make another one with a name of its own.")
+            ("self == oldSelf", "A plan is executed once: delete it, or create another one with a different name.")
         ),
     )
     paused: bool = Field(
-        False, description="true: nothing more is promoted. A plan that is made paused waits for a person."
+        False, description="Whether promotions are paused. A plan that is created paused waits until this is false."
     )
-    abort: bool = Field(False, description="true: all services go back to the versions they came from.")
+    abort: bool = Field(
+        False, description="Whether to roll all services back to the versions they had before the plan."
+    )
 
 
 class ServiceProgress(Model):
-    name: Name = Field(description="The service.")
-    order: Order = Field(description="What the plan says to it: Hold, Wait, Go or Return.")
-    came_from: str = Field("", max_length=8, description="The version that was active when the plan began.")
-    version: str = Field("", max_length=8, description="The version this order is about; it says nothing to another.")
-    state: Word = Field("", description="How far it is, as one word.")
-    message: Sentence = Field("", description="How far it is, as a sentence.")
+    name: Name = Field(description="Name of the Microservice.")
+    order: Order = Field(description="Directive of the plan to the service: Hold, Wait, Go or Return.")
+    came_from: str = Field("", max_length=8, description="The version that was active when the plan started.")
+    version: str = Field("", max_length=8, description="The version that the directive applies to.")
+    state: Word = Field("", description="State of the service within the plan.")
+    message: Sentence = Field("", description="Human-readable message with details.")
 
 
 class ReleasePlanStatus(Model):
-    observed_generation: Generation = Field(-1, description="Generation of the spec this status belongs to.")
-    phase: PlanPhase = Field("Pending", description="Where the plan stands, as one word.")
-    wave: Word = Field("", description="The wave that is being released.")
-    released: Count = Field(0, description="Services that have their new version.")
+    observed_generation: Generation = Field(-1, description="Generation of the spec that was last reconciled.")
+    phase: PlanPhase = Field("Pending", description="Phase of the plan.")
+    wave: Word = Field("", description="The wave in progress.")
+    released: Count = Field(0, description="Number of services that run their new version.")
     services: tuple[ServiceProgress, ...] = Field(
-        (), max_length=48, description="Each service of the plan.", json_schema_extra=keyed_by("name")
+        (), max_length=48, description="Progress of each service of the plan.", json_schema_extra=keyed_by("name")
     )
-    blocked_by: Sentence = Field("", description="The one fact that keeps the plan from going on.")
-    failure: Sentence = Field("", description="Why all services went back.")
-    started: datetime | None = Field(None, description="When the plan began.")
-    ended: datetime | None = Field(None, description="When all services had their new version, or the old one again.")
+    blocked_by: Sentence = Field("", description="What currently blocks the plan.")
+    failure: Sentence = Field("", description="Why the services were rolled back.")
+    started: datetime | None = Field(None, description="Time at which the plan started.")
+    ended: datetime | None = Field(
+        None, description="Time at which all services had their new version, or were rolled back."
+    )
     conditions: tuple[Condition, ...] = Field(
-        (), max_length=16, description="Ready, Reconciling and Stalled.", json_schema_extra=keyed_by("type")
+        (),
+        max_length=16,
+        description="Conditions of the plan: Ready, Reconciling and Stalled.",
+        json_schema_extra=keyed_by("type"),
     )

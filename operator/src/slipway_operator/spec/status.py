@@ -16,86 +16,99 @@ Result = Literal["Succeeded", "Failed", "Superseded", "ContractFailed"]
 
 
 class Condition(Model):
-    type: str = Field(max_length=64, description="Ready, Reconciling, Stalled, Released, ChecksPassed or another.")
-    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
-    reason: str = Field(max_length=64, description="One word for programs.")
-    message: str = Field("", max_length=1024, description="One sentence for people.")
-    observed_generation: Generation = Field(-1, description="Generation this was said of.")
-    last_transition_time: datetime = Field(description="When status changed last.")
+    type: str = Field(
+        max_length=64,
+        description="Type of the condition, for example Ready, Reconciling, Stalled, Released or ChecksPassed.",
+    )
+    status: Literal["True", "False", "Unknown"] = Field(description="Status of the condition.")
+    reason: str = Field(
+        max_length=64, description="Machine-readable reason of the condition's last transition, in CamelCase."
+    )
+    message: str = Field("", max_length=1024, description="Human-readable message with details.")
+    observed_generation: Generation = Field(-1, description="Generation of the spec that the condition was set for.")
+    last_transition_time: datetime = Field(description="Last time the status of the condition changed.")
 
 
 class HeldVersion(Model):
-    version: Hash = Field(description="The version that is not tried again.")
-    reason: Word = Field(description="Why, as one word.")
-    message: Sentence = Field("", description="Why, as a sentence.")
-    fingerprint: Hash = Field(description="Of the spec that failed; another spec ends the hold.")
-    at: datetime = Field(description="When it failed.")
+    version: Hash = Field(description="The version that failed and is not retried.")
+    reason: Word = Field(description="Machine-readable reason, in CamelCase.")
+    message: Sentence = Field("", description="Human-readable reason.")
+    fingerprint: Hash = Field(description="Hash of the failed spec. A different spec clears the hold.")
+    at: datetime = Field(description="Time of the failure.")
 
 
 class ReleaseRecord(Model):
-    version: Hash = Field(description="The version that was to become active.")
-    label: Word = Field("", description="What people call it.")
-    kind: Kind = Field(description="Install, Release, Rollback or Undo.")
-    started: datetime = Field(description="When it began.")
-    ended: datetime = Field(description="When it ended.")
-    result: Result = Field(description="How it ended.")
-    reason: Sentence = Field("", description="Why, where it did not succeed.")
+    version: Hash = Field(description="The target version of the release.")
+    label: Word = Field("", description="Human-readable label of the version.")
+    kind: Kind = Field(
+        description="Kind of the release: Install, Release, Rollback (by a person) or Undo (after a failure)."
+    )
+    started: datetime = Field(description="Time at which the release started.")
+    ended: datetime = Field(description="Time at which the release ended.")
+    result: Result = Field(description="Result of the release.")
+    reason: Sentence = Field("", description="Reason, if the release did not succeed.")
     handover_pause_milliseconds: Count | None = Field(
-        None, description="How long no consumer of the group was running during the handover."
+        None, description="Milliseconds during which no consumer of the group was running in the handover."
     )
 
 
 class OpenRelease(Model):
-    version: Hash = Field(description="The version that shall become active.")
-    kind: Kind = Field(description="Install, Release, Rollback or Undo.")
-    attempt: Count = Field(description="Number of this try; results of earlier ones do not count.")
-    fingerprint: Hash = Field("00000000", description="Of the spec that is being released.")
-    started: datetime = Field(description="When it began.")
-    reached: Word = Field("Recording", description="The furthest step it reached.")
-    since: datetime = Field(description="When it reached that step; deadlines count from here.")
-    handover_started: datetime | None = Field(None, description="When the old consumers were asked to stop.")
-    handover_ended: datetime | None = Field(None, description="When the new consumers were members.")
-    promoted_at: datetime | None = Field(None, description="When only the new version got requests.")
-    accepted_at: datetime | None = Field(None, description="When its watch ended well.")
+    version: Hash = Field(description="The target version of the release.")
+    kind: Kind = Field(
+        description="Kind of the release: Install, Release, Rollback (by a person) or Undo (after a failure)."
+    )
+    attempt: Count = Field(description="Number of this attempt. Results of earlier attempts do not count.")
+    fingerprint: Hash = Field("00000000", description="Hash of the spec that is being released.")
+    started: datetime = Field(description="Time at which the release started.")
+    reached: Word = Field("Recording", description="The furthest stage that the release reached.")
+    since: datetime = Field(description="Time at which the release reached that stage. Deadlines count from here.")
+    handover_started: datetime | None = Field(None, description="Time at which the old consumers were asked to stop.")
+    handover_ended: datetime | None = Field(None, description="Time at which the new consumers had joined the group.")
+    promoted_at: datetime | None = Field(None, description="Time from which only the new version received traffic.")
+    accepted_at: datetime | None = Field(None, description="Time at which its observation period succeeded.")
 
 
 class Draining(Model):
-    version: Hash = Field(description="A version that was active before.")
-    since: datetime = Field(description="When it stopped being needed.")
+    version: Hash = Field(description="A former version.")
+    since: datetime = Field(description="Time from which it was no longer needed.")
 
 
 class KeptSize(Model):
-    replicas: Count = Field(description="spec.replicas this holds for; another value ends it.")
-    size: Count = Field(description="Pods of the active version meanwhile.")
+    replicas: Count = Field(description="Value of spec.replicas that this applies to. A different value clears it.")
+    size: Count = Field(description="Number of pods of the active version in the meantime.")
 
 
 class MicroserviceStatus(Model):
-    observed_generation: Generation = Field(-1, description="Generation of the spec this status belongs to.")
-    phase: Phase = Field("Pending", description="Where the service stands, as one word.")
-    step: Word = Field("", description="What the release is doing or waiting for.")
-    blocked_by: Sentence = Field("", description="The one fact that keeps the release from going on.")
-    active_version: str = Field("", max_length=8, description="The version that gets requests.")
-    stable_version: str = Field("", max_length=8, description="The version a failed release goes back to.")
+    observed_generation: Generation = Field(-1, description="Generation of the spec that was last reconciled.")
+    phase: Phase = Field("Pending", description="Phase of the service.")
+    step: Word = Field("", description="Current stage of the release.")
+    blocked_by: Sentence = Field("", description="What currently blocks the release.")
+    active_version: str = Field("", max_length=8, description="The version that receives traffic.")
+    stable_version: str = Field("", max_length=8, description="The version that a failed release rolls back to.")
     candidate_version: str = Field("", max_length=8, description="The version that is being released.")
-    preview_version: str = Field("", max_length=8, description="The version behind the preview Service.")
-    held_version: HeldVersion | None = Field(None, description="A failed version, until the spec changes.")
-    attempts: Count = Field(0, description="Releases tried so far.")
-    paused: bool = Field(False, description="Whether the operator has seen that the release is paused.")
-    release: OpenRelease | None = Field(None, description="The release that is going on.")
+    preview_version: str = Field("", max_length=8, description="The version that the preview Service selects.")
+    held_version: HeldVersion | None = Field(None, description="The version that failed, held until the spec changes.")
+    attempts: Count = Field(0, description="Number of releases attempted so far.")
+    paused: bool = Field(False, description="Whether the operator has paused the release.")
+    release: OpenRelease | None = Field(None, description="The release in progress.")
     draining: tuple[Draining, ...] = Field(
-        (), max_length=20, description="Former versions that are still up.", json_schema_extra=keyed_by("version")
+        (), max_length=20, description="Former versions that are still running.", json_schema_extra=keyed_by("version")
     )
     kept_size: KeptSize | None = Field(
-        None, description="Size of the active version, where a new version came with another one."
+        None,
+        description="Number of pods of the active version while a new version that changes spec.replicas is released.",
     )
-    readiness: str = Field("", max_length=32, description="Ready and wanted pods of the active version.")
-    consumers: str = Field("", max_length=64, description="Ready and wanted consumers, and whose they are.")
-    replicas: Count = Field(0, description="Pods of the active version, for autoscalers.")
-    selector: str = Field("", max_length=512, description="Label selector of those pods, for autoscalers.")
+    readiness: str = Field("", max_length=32, description="Ready and desired pods of the active version.")
+    consumers: str = Field(
+        "", max_length=64, description="Ready and desired consumers, and the version they belong to."
+    )
+    replicas: Count = Field(0, description="Number of pods of the active version, for autoscalers.")
+    selector: str = Field("", max_length=512, description="Label selector of these pods, for autoscalers.")
     conditions: tuple[Condition, ...] = Field(
         (),
         max_length=16,
-        description="Ready, Reconciling and Stalled as kstatus reads them, and what the release has done.",
+        description="Conditions of the service: Ready, Reconciling and Stalled as kstatus defines them, and "
+        "the progress of the release.",
         json_schema_extra=keyed_by("type"),
     )
-    history: tuple[ReleaseRecord, ...] = Field((), max_length=10, description="The last releases, newest last.")
+    history: tuple[ReleaseRecord, ...] = Field((), max_length=10, description="The most recent releases, newest last.")

@@ -16,22 +16,24 @@ class Container(OpenModel):
         | rules(
             (
                 "self.image.matches('.+(:[^/:@]+|@sha256:[0-9a-f]{64})$')",
-                "An image without a tag may be another one tomorrow: write image:tag or image@sha256:digest.",
+                "The image of an untagged reference can change: set image:tag or image@sha256:digest.",
             ),
             (
                 "!self.image.endsWith(':latest')",
-                "The tag latest names another image with every push: use the tag or the digest of one build.",
+                "The image of the tag latest changes with every push: set the tag or the digest of one build.",
             ),
         )
     )
 
     name: str = Field(max_length=63, description="Name of the container.")
-    image: str = Field(max_length=500, description="Image with a tag or a digest; it belongs to the version.")
+    image: str = Field(max_length=500, description="Container image with a tag or a digest. It is part of the version.")
 
 
 class PodSpec(OpenModel):
     containers: tuple[Container, ...] = Field(
-        min_length=1, max_length=10, description="Containers of the pod; all fields of Kubernetes are allowed."
+        min_length=1,
+        max_length=10,
+        description="Containers of the pod. All fields of a Kubernetes container are allowed.",
     )
 
 
@@ -42,7 +44,7 @@ class TemplateMetadata(OpenModel):
 
 class PodTemplate(OpenModel):
     metadata: TemplateMetadata | None = Field(None, description="Labels and annotations of the pods.")
-    spec: PodSpec = Field(description="The pod, as in a Deployment.")
+    spec: PodSpec = Field(description="Specification of the pod, as in a Deployment.")
 
     def as_given(self) -> dict[str, Any]:
         return self.model_dump(mode="json", exclude_unset=True)

@@ -30,19 +30,21 @@ class ProcessSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    service_version: str = Field(default="dev", max_length=63, description="version shown in logs")
+    service_version: str = Field(default="dev", max_length=63, description="version reported in logs")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="the least severe lines that are logged"
+        default="INFO", description="minimum severity of log lines"
     )
-    bind_host: str = Field(default="127.0.0.1", description="address the ports listen on; 0.0.0.0 in a pod")
+    bind_host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 in a pod")
     drain_file: Path | None = Field(
-        default=None, description="while this file exists the process is draining; a pod's preStop makes it"
+        default=None, description="while this file exists the process drains; created by a pod's preStop hook"
     )
     closing_file: Path = Field(
         default=Path("/run/slipway/draining"),
-        description="while this file says true, connections are closed after each answer; the operator's",
+        description="while this file contains true, connections are closed after each response; set by the operator",
     )
-    admin_port: Port = Field(default=9100, description="TCP port of health and metrics, never reachable from outside")
+    admin_port: Port = Field(
+        default=9100, description="TCP port of health and metrics, not exposed outside of the cluster"
+    )
 
 
 class DatabaseSettings(BaseModel):
@@ -60,27 +62,34 @@ class KafkaSettings(BaseModel):
         pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="for example broker-1:9092,broker-2:9092"
     )
     kafka_create_topics: bool = Field(
-        default=True, description="create missing topics; false where Strimzi or Terraform owns them"
+        default=True, description="create missing topics; false if Strimzi or Terraform owns them"
     )
     kafka_topic_partitions: int = Field(default=6, ge=1, le=1000, description="partitions of topics it creates")
     kafka_client: Literal["kafka-python", "confluent-kafka"] = Field(
-        default="kafka-python", description="confluent-kafka is faster and needs the extra slipway-chassis[confluent]"
+        default="kafka-python",
+        description="confluent-kafka is faster and requires the extra slipway-chassis[confluent]",
     )
 
 
 class DrainSettings(BaseModel):
     """How long a process that answers calls goes on after SIGTERM."""
 
-    graceful_timeout: int = Field(default=25, ge=1, le=600, description="seconds for what is in flight at stop")
+    graceful_timeout: int = Field(
+        default=25, ge=1, le=600, description="seconds that requests in flight have to finish at shutdown"
+    )
 
 
 class HttpSettings(DrainSettings):
     """What the http process listens on and how much it takes from one client. Sizes in bytes, times in seconds."""
 
     http_port: Port = Field(default=8000, description="TCP port of HTTP")
-    http_threads: int = Field(default=8, ge=1, le=64, description="requests that are answered at a time")
-    max_body_bytes: int = Field(default=1024 * 1024, ge=1024, description="bytes; larger requests get 413")
-    read_timeout: int = Field(default=10, ge=1, le=600, description="seconds a client may pause while it sends")
+    http_threads: int = Field(default=8, ge=1, le=64, description="maximum number of concurrent requests")
+    max_body_bytes: int = Field(
+        default=1024 * 1024, ge=1024, description="maximum size of a request body in bytes; larger requests get 413"
+    )
+    read_timeout: int = Field(
+        default=10, ge=1, le=600, description="seconds that a client may pause while it sends a request"
+    )
 
 
 class GrpcSettings(DrainSettings):
@@ -96,12 +105,14 @@ class GrpcSettings(DrainSettings):
 class AuthSettings(BaseModel):
     """Whose tokens are accepted. Without an issuer no token is, and routes that need scopes refuse to start."""
 
-    auth_issuer: str = Field(default="", max_length=500, description="the iss of accepted tokens; empty: no tokens")
-    auth_audience: str = Field(default="", max_length=200, description="the aud of accepted tokens")
+    auth_issuer: str = Field(
+        default="", max_length=500, description="issuer (iss) of accepted tokens; empty: no token is accepted"
+    )
+    auth_audience: str = Field(default="", max_length=200, description="audience (aud) of accepted tokens")
     auth_jwks_url: str = Field(
         default="",
         pattern=r"^(https?://\S+)?$",
-        description="where the issuer publishes its keys; default: AUTH_ISSUER/.well-known/jwks.json",
+        description="URL of the issuer's keys; default: AUTH_ISSUER/.well-known/jwks.json",
     )
     auth_leeway_seconds: float = Field(default=30, ge=0, le=300, description="allowed clock skew in seconds")
 
@@ -121,10 +132,12 @@ class TraceSettings(BaseModel):
     """Where traces are sent (OTLP over HTTP), and how many of them. Without an endpoint none is recorded."""
 
     otel_exporter_otlp_endpoint: str = Field(
-        default="", pattern=r"^(https?://\S+)?$", description="OpenTelemetry collector, for example http://otel:4318"
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="endpoint of the OpenTelemetry collector, for example http://otel:4318",
     )
     trace_sample_ratio: float = Field(
-        default=0.1, ge=0, le=1, description="share of new traces that are recorded, from 0 to 1"
+        default=0.1, ge=0, le=1, description="ratio of new traces that are recorded, from 0 to 1"
     )
 
 
@@ -137,11 +150,13 @@ class MachineSettings(BaseModel):
     maven_mirror: str = Field(
         default="",
         pattern=r"^(https?://\S+)?$",
-        description="where Kafka's jars come from, for example a company's mirror",
+        description="Maven repository of Kafka's jars, for example a company's mirror",
     )
-    slipway_cache: str = Field(default="", description="folder for downloads and builds")
-    xdg_cache_home: str = Field(default="", description="folder for caches; default: ~/.cache")
-    xdg_state_home: str = Field(default="", description="folder for data that outlives a run; default: ~/.local/state")
+    slipway_cache: str = Field(default="", description="directory for downloads and builds")
+    xdg_cache_home: str = Field(default="", description="directory for caches; default: ~/.cache")
+    xdg_state_home: str = Field(
+        default="", description="directory for data that outlives a run; default: ~/.local/state"
+    )
 
     @property
     def cache(self) -> Path:

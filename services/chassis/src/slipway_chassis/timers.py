@@ -21,7 +21,7 @@ from .lifecycle import Stop
 
 log = logging.getLogger(__name__)
 
-RUNS = Counter("timer_runs_total", "Runs of timers", ["timer", "outcome"])
+RUNS = Counter("timer_runs_total", "Timer runs by outcome", ["timer", "outcome"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

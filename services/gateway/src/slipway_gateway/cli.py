@@ -15,15 +15,17 @@ from .settings_file import read
 
 @click.group()
 def gateway() -> None:
-    """Make and check the configuration of the gateway (Envoy)."""
+    """Generate and validate the configuration of the gateway (Envoy)."""
 
 
 @gateway.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write there; default: print.")
-@click.option("--check", is_flag=True, help="Let Envoy check the result; nothing is written when it refuses.")
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write. Default: standard output."
+)
+@click.option("--check", is_flag=True, help="Validate the result with Envoy; nothing is written if it is rejected.")
 def render(file: Path, output: Path | None, *, check: bool) -> None:
-    """Turn the settings in FILE into Envoy's configuration.
+    """Generate Envoy's configuration from the settings in FILE.
 
     FILE is YAML with the settings under the key 'gateway', as in the chart's values.
 
@@ -49,10 +51,22 @@ def schema() -> None:
 
 @gateway.command("drain")
 @click.option("--admin-port", type=click.IntRange(1, 65535), default=9901, show_default=True)
-@click.option("--most", type=click.IntRange(0), default=25, show_default=True, help="Seconds for what is in flight.")
-@click.option("--wait", type=click.IntRange(0), default=5, show_default=True, help="Seconds in which others learn it.")
+@click.option(
+    "--most",
+    type=click.IntRange(0),
+    default=25,
+    show_default=True,
+    help="Maximum seconds to wait for requests in flight.",
+)
+@click.option(
+    "--wait",
+    type=click.IntRange(0),
+    default=5,
+    show_default=True,
+    help="Seconds until clients have noticed that it is not ready.",
+)
 def drain_command(admin_port: int, most: int, wait: int) -> None:
-    """Prepare a running gateway for its end; a pod's preStop calls this.
+    """Drain a running gateway before it stops; called by a pod's preStop hook.
 
     Readiness fails, kept-alive connections end with their next answer, and the command returns when nothing
     is in flight any longer. Then Envoy can be stopped without failing a request.

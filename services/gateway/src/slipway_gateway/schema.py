@@ -32,7 +32,7 @@ def _helm() -> dict[str, Any]:
     return {
         "global": {"type": "object"},
         "base": _closed("The library has no values.", **{"global": {"type": "object"}}),
-        "enabled": {**SWITCH, "description": "Read by an umbrella chart's condition."},
+        "enabled": {**SWITCH, "description": "Condition in an umbrella chart."},
         **_pods(),
         "service": _closed(
             type={"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
@@ -41,14 +41,18 @@ def _helm() -> dict[str, Any]:
             tlsNodePort=_node_port("Of HTTPS, for type NodePort."),
             externalTrafficPolicy={
                 "enum": ["", "Cluster", "Local"],
-                "description": "Local keeps the client's address. Default: Local for LoadBalancer, else Cluster.",
+                "description": "Local preserves the client's address. Default: Local for LoadBalancer, otherwise "
+                "Cluster.",
             },
         ),
         "tls": _closed(
             "Where the certificate of gateway.tls comes from: issuerRef, then selfSigned, then secretName.",
             hosts={"type": "array", "items": TEXT, "description": "Names in the certificate."},
             issuerRef=_closed("Issuer of cert-manager.", name=TEXT, kind=TEXT, group=TEXT),
-            selfSigned={**SWITCH, "description": "A certificate of the chart's own making, for development."},
+            selfSigned={
+                **SWITCH,
+                "description": "Whether the chart generates a self-signed certificate, for development.",
+            },
             secretName={**TEXT, "description": "An existing Secret of type kubernetes.io/tls."},
         ),
         **_policies(),
@@ -71,7 +75,11 @@ def _pods() -> dict[str, Any]:
         "image": _closed(
             repository=TEXT,
             tag={**TEXT, "not": {"const": "latest"}, "description": "Default: global.imageTag, then appVersion."},
-            digest={**TEXT, "pattern": "^(sha256:[0-9a-f]{64})?$", "description": "Wins over the tag."},
+            digest={
+                **TEXT,
+                "pattern": "^(sha256:[0-9a-f]{64})?$",
+                "description": "Digest of the image; takes precedence over the tag.",
+            },
             pullPolicy={"enum": ["Always", "IfNotPresent", "Never"]},
         ),
         "imagePullSecrets": {"type": "array", "items": {**_closed(name=TEXT), "required": ["name"]}},
@@ -83,7 +91,7 @@ def _pods() -> dict[str, Any]:
         "tolerations": {"type": "array", "items": {"type": "object"}},
         "affinity": {"type": "object"},
         "priorityClassName": TEXT,
-        "logLevel": {"enum": ["debug", "info", "warning", "error"], "description": "Of Envoy itself."},
+        "logLevel": {"enum": ["debug", "info", "warning", "error"], "description": "Log level of Envoy."},
         "replicas": COUNT,
         "concurrency": {"type": "integer", "minimum": 1, "maximum": 64, "description": "Envoy's worker threads."},
         "resources": _closed(requests={"type": "object"}, limits={"type": "object"}),
@@ -107,8 +115,11 @@ def _policies() -> dict[str, Any]:
         ),
         "podMonitor": _closed(enabled=SWITCH, labels=STRINGS, interval={"type": "string", "pattern": "^[0-9]+(s|m)$"}),
         "drain": _closed(
-            preStopSeconds={**positive, "description": "Until every proxy knows that the pod is going."},
-            gracefulSeconds={**positive, "description": "For requests in flight after that."},
+            preStopSeconds={
+                **positive,
+                "description": "Seconds until all proxies have noticed that the pod terminates.",
+            },
+            gracefulSeconds={**positive, "description": "Seconds for requests in flight after that."},
         ),
         "networkPolicy": _closed(
             enabled=SWITCH,
@@ -119,7 +130,7 @@ def _policies() -> dict[str, Any]:
             upstreamPodPorts={
                 "type": "array",
                 "items": {"type": "integer", "minimum": 1, "maximum": 65535},
-                "description": "Where pods listen behind the upstreams' ports.",
+                "description": "Ports on which the pods of upstreams listen.",
             },
         ),
     }

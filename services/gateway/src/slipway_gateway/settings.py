@@ -31,17 +31,24 @@ class Model(BaseModel):
 
 
 class Listen(Model):
-    address: str = Field("127.0.0.1", description="Address the ports listen on; 0.0.0.0 in a pod.")
+    address: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a pod.")
     port: Port = Field(8080, description="Port for HTTP.")
-    tls_port: Port = Field(8443, description="Port for HTTPS, where tls is enabled.")
-    metrics_port: Port = Field(9100, description="Port for /metrics, /readyz and /healthz, and nothing else.")
-    admin_port: Port = Field(9901, description="Port of Envoy's admin page, always on 127.0.0.1 alone.")
+    tls_port: Port = Field(8443, description="Port for HTTPS, if tls is enabled.")
+    metrics_port: Port = Field(9100, description="Port for /metrics, /readyz and /healthz.")
+    admin_port: Port = Field(9901, description="Port of Envoy's admin interface, on 127.0.0.1 only.")
     trusted_hops: int = Field(
-        0, ge=0, le=10, description="Proxies in front whose X-Forwarded-For is believed; 0: the peer is the client."
+        0,
+        ge=0,
+        le=10,
+        description="Number of trusted proxies in front, whose X-Forwarded-For is used. 0: the peer is the client.",
     )
-    max_connections: int = Field(10000, ge=1, description="Connections of clients at a time; more are closed.")
+    max_connections: int = Field(
+        10000, ge=1, description="Maximum number of concurrent client connections. Further ones are closed."
+    )
     max_heap_megabytes: int = Field(
-        160, ge=32, description="Heap near which kept-alive connections are closed and then requests refused."
+        160,
+        ge=32,
+        description="Heap size in MiB near which idle connections are closed and then requests are rejected.",
     )
 
     @model_validator(mode="after")
@@ -53,75 +60,96 @@ class Listen(Model):
 
 
 class Auth(Model):
-    issuer: str = Field(min_length=1, max_length=500, description="The iss of accepted tokens; may be a template.")
-    audience: str = Field(min_length=1, max_length=200, description="The aud of accepted tokens.")
+    issuer: str = Field(min_length=1, max_length=500, description="Issuer (iss) of accepted tokens. May be a template.")
+    audience: str = Field(min_length=1, max_length=200, description="Audience (aud) of accepted tokens.")
     jwks_upstream: str = Field("users", description="The upstream that publishes the issuer's keys.")
-    jwks_path: str = Field("/.well-known/jwks.json", pattern=r"^/\S*$", description="Path of the keys there.")
-    jwks_cache_seconds: Seconds = Field(60, description="The keys are fetched again after this time.")
-    clock_skew_seconds: int = Field(30, ge=0, le=300, description="Difference of clocks that is forgiven.")
+    jwks_path: str = Field(
+        "/.well-known/jwks.json", pattern=r"^/\S*$", description="Path of the keys on that upstream."
+    )
+    jwks_cache_seconds: Seconds = Field(60, description="Seconds after which the keys are fetched again.")
+    clock_skew_seconds: int = Field(30, ge=0, le=300, description="Allowed clock skew in seconds.")
 
 
 class RateLimit(Model):
-    requests: int = Field(ge=1, le=1_000_000, description="Requests in the time; as many may come at once.")
-    seconds: Seconds = Field(1, description="The time they are counted in.")
+    requests: int = Field(
+        ge=1, le=1_000_000, description="Number of requests per period, which is also the allowed burst."
+    )
+    seconds: Seconds = Field(1, description="Period in seconds.")
 
 
 class RateLimits(Model):
     per_client: RateLimit | None = Field(
-        None, description="For each client address (IPv6: /64) and gateway pod, over all routes without their own."
+        None,
+        description="Limit per client address (IPv6: /64) and gateway pod, for all routes without a limit of "
+        "their own.",
     )
     max_clients: int = Field(
-        10000, ge=1, le=1_000_000, description="Clients counted at a time; beyond, the longest unseen is forgotten."
+        10000,
+        ge=1,
+        le=1_000_000,
+        description="Maximum number of clients to track. Beyond it, the least recently seen is dropped.",
     )
 
 
 class Cors(Model):
     origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/\s*]+$")], ...] = Field(
-        (), description="Origins whose scripts may call, for example https://shop.example.org."
+        (), description="Origins allowed to call, for example https://shop.example.org."
     )
 
 
 class Tls(Model):
     enabled: bool = Field(False, description="Listen on listen.tlsPort as well.")
-    certificate_file: str = Field("/tls/tls.crt", min_length=1, description="Certificate chain, PEM.")
-    key_file: str = Field("/tls/tls.key", min_length=1, description="Private key, PEM.")
+    certificate_file: str = Field("/tls/tls.crt", min_length=1, description="File with the certificate chain, in PEM.")
+    key_file: str = Field("/tls/tls.key", min_length=1, description="File with the private key, in PEM.")
     hsts_seconds: int = Field(
-        31536000, ge=0, description="How long browsers insist on HTTPS (Strict-Transport-Security); 0: not sent."
+        31536000, ge=0, description="max-age of Strict-Transport-Security in seconds. 0: the header is not sent."
     )
 
 
 class Telemetry(Model):
     otlp_endpoint: Literal[""] | HttpUrl = Field(
-        "", description="OpenTelemetry collector, for example http://otel-collector:4318; empty: no spans are recorded."
+        "",
+        description="Endpoint of the OpenTelemetry collector, for example http://otel-collector:4318. Empty: "
+        "no spans are recorded.",
     )
-    trace_sample_ratio: float = Field(0.1, ge=0, le=1, description="Share of new traces that are recorded.")
+    trace_sample_ratio: float = Field(0.1, ge=0, le=1, description="Ratio of new traces that are recorded.")
 
 
 class Upstream(Model):
-    address: str = Field(min_length=1, description="Name or IP address; may be a template.")
-    port: Port = Field(80, description="Port there.")
-    protocol: Literal["http", "grpc"] = Field("http", description="http: HTTP/1.1; grpc: HTTP/2.")
-    max_connections: int = Field(1024, ge=1, description="Connections to it at a time.")
-    max_pending_requests: int = Field(1024, ge=1, description="Requests that may wait for a connection.")
-    max_requests: int = Field(1024, ge=1, description="Requests to it at a time.")
+    address: str = Field(min_length=1, description="Host name or IP address. May be a template.")
+    port: Port = Field(80, description="Port of the upstream.")
+    protocol: Literal["http", "grpc"] = Field(
+        "http", description="Protocol of the upstream: http is HTTP/1.1, grpc is HTTP/2."
+    )
+    max_connections: int = Field(1024, ge=1, description="Maximum number of concurrent connections to it.")
+    max_pending_requests: int = Field(1024, ge=1, description="Maximum number of requests waiting for a connection.")
+    max_requests: int = Field(1024, ge=1, description="Maximum number of concurrent requests to it.")
 
 
 class Route(Model):
     """The first route that fits is taken; what fits none is answered with 404."""
 
-    prefix: str | None = Field(None, description="This path and those below it: /v1/users fits /v1/users/7.")
-    path: str | None = Field(None, description="This path alone.")
-    methods: tuple[Method, ...] = Field((), description="Methods that fit; none: all.")
-    upstream: str = Field(description="Where requests go: a name in upstreams.")
-    public: bool = Field(False, description="No token is asked for, and none is refused.")
-    scopes: tuple[Scope, ...] = Field((), description="All of them must be in the token. None: any valid token.")
-    timeout_seconds: float = Field(15, gt=0, le=3600, description="Until the answer is complete, tries included.")
+    prefix: str | None = Field(
+        None, description="Path prefix to match, by whole segments: /v1/users matches /v1/users/7."
+    )
+    path: str | None = Field(None, description="Exact path to match.")
+    methods: tuple[Method, ...] = Field((), description="Methods to match. Empty: all.")
+    upstream: str = Field(description="Name in upstreams to which requests are sent.")
+    public: bool = Field(False, description="Whether requests need no token. A token that is sent is not checked.")
+    scopes: tuple[Scope, ...] = Field(
+        (), description="Scopes that the token must have, all of them. Empty: any valid token."
+    )
+    timeout_seconds: float = Field(
+        15, gt=0, le=3600, description="Timeout in seconds until the response is complete, retries included."
+    )
     retry: bool | None = Field(
-        None, description="Try again after 502, 503, 504 or a reset. Default: for GET and HEAD. Else only what"
-        " has reached no service is tried again."
+        None, description="Whether to retry after 502, 503, 504 or a reset. Default: for GET and HEAD. Otherwise "
+"only requests that reached no service are retried."
     )  # fmt: skip
-    rate_limit: RateLimit | None = Field(None, description="A limit per client of this route's own.")
-    stream: bool = Field(False, description="The answer goes on without end (events, gRPC streams): no timeout.")
+    rate_limit: RateLimit | None = Field(None, description="Rate limit per client for this route.")
+    stream: bool = Field(
+        False, description="Whether the response is a stream (events, gRPC streams), which has no timeout."
+    )
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -157,22 +185,26 @@ class Transcode(Model):
     """JSON over HTTP for a gRPC service, by the google.api.http options in its description."""
 
     upstream: str = Field("inventory", description="The gRPC upstream.")
-    descriptor_file: str = Field(min_length=1, description="Descriptor set of the services, imports included.")
+    descriptor_file: str = Field(
+        min_length=1, description="File with the descriptor set of the services, imports included."
+    )
     services: tuple[str, ...] = Field(
-        min_length=1, description="Full names, for example inventory.v1.InventoryService."
+        min_length=1, description="Full names of the gRPC services, for example inventory.v1.InventoryService."
     )
 
 
 class GatewaySettings(Model):
-    listen: Listen = Field(default_factory=Listen, description="Addresses, ports and limits of the gateway itself.")
-    auth: Auth | None = Field(None, description="Whose tokens are accepted. Without it every route must be public.")
-    rate_limit: RateLimits = Field(default_factory=RateLimits, description="Limits for each client address.")
-    cors: Cors = Field(default_factory=Cors, description="Who may call from a browser's other pages.")
+    listen: Listen = Field(default_factory=Listen, description="Addresses, ports and limits of the gateway.")
+    auth: Auth | None = Field(None, description="Issuer of accepted tokens. Without it every route must be public.")
+    rate_limit: RateLimits = Field(default_factory=RateLimits, description="Rate limits per client address.")
+    cors: Cors = Field(default_factory=Cors, description="Cross-origin requests (CORS).")
     tls: Tls = Field(default_factory=Tls, description="HTTPS beside HTTP.")
     telemetry: Telemetry = Field(default_factory=Telemetry, description="Traces.")
     upstreams: Mapping[Name, Upstream] = Field(min_length=1, description="The services behind the gateway, by name.")
-    transcode: Transcode | None = Field(None, description="JSON for a gRPC service.")
-    routes: tuple[Route, ...] = Field(min_length=1, description="What is open, in order; nothing else is reachable.")
+    transcode: Transcode | None = Field(None, description="Transcoding of JSON to gRPC.")
+    routes: tuple[Route, ...] = Field(
+        min_length=1, description="Routes, the first match wins. Paths without a route are not reachable."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

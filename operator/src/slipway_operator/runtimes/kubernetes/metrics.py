@@ -19,23 +19,30 @@ class Metrics:
         )  # fmt: skip
         self.phases = Histogram(
             "slipway_release_phase_seconds",
-            "How long releases were in each phase.",
+            "Time that releases spent in each phase, in seconds.",
             ["phase"],
             buckets=PHASE_SECONDS,
             registry=self.registry,
         )
         self.handovers = Histogram(
             "slipway_handover_seconds",
-            "How long no consumer of an exclusive group was running while another version took over.",
+            "Time without a running consumer of an exclusive group during a handover, in seconds.",
             buckets=HANDOVER_SECONDS,
             registry=self.registry,
         )
         self.errors = Counter("slipway_reconcile_errors", "Failed reconciliations.", registry=self.registry)
         self._queue_age = Gauge(
-            "slipway_queue_age_seconds", "How long the longest waiting service is overdue.", registry=self.registry
+            "slipway_queue_age_seconds",
+            "Age of the oldest service waiting for reconciliation, in seconds.",
+            registry=self.registry,
         )
         self._event_age = Gauge(
-            "slipway_last_event_age_seconds", "Since the last event or resync.", registry=self.registry
+            "slipway_last_event_age_seconds",
+            "Time since the last watch event or resync, in seconds.",
+            registry=self.registry,
+        )
+        self._leading = Gauge(
+            "slipway_leading", "1 if this replica is the leader, 0 otherwise.", registry=self.registry
         )
         self._leading = Gauge("slipway_leading", "1 if this replica is the leader.", registry=self.registry)
 

@@ -19,19 +19,25 @@ WATCH_SECONDS = 0.1
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder for all data and logs.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Directory for all data and logs.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port of the gateway on 127.0.0.1."
 )
 @click.option(
-    "--base-port", type=click.IntRange(1024, 65000), default=18000, show_default=True, help="First of the inner ports."
+    "--base-port",
+    type=click.IntRange(1024, 65000),
+    default=18000,
+    show_default=True,
+    help="First of the internal ports.",
 )
-@click.option("--story", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Script to run when up.")
-@click.option("--once", is_flag=True, help="Stop after the story; exit with its code.")
+@click.option(
+    "--story", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Script to run when everything is up."
+)
+@click.option("--once", is_flag=True, help="Stop after the story and exit with its exit code.")
 def up(data: Path | None, port: int, base_port: int, story: Path | None, *, once: bool) -> None:
     """Run PostgreSQL, Kafka, Envoy and all services as processes, until Ctrl-C.
 
-    The services are those of [tool.slipway] in pyproject.toml. Data stays for the next time.
+    The services are those of [tool.slipway] in pyproject.toml. Data is kept between runs.
 
     \b
     Examples:

@@ -19,7 +19,7 @@ Command = Callable[..., None]
 
 def data_option(command: Command) -> Command:
     folder = click.Path(path_type=Path, file_okay=False)
-    return click.option("--data", type=folder, help="Folder that slipway up was given.")(command)
+    return click.option("--data", type=folder, help="Data directory of slipway up.")(command)
 
 
 def _place(data: Path | None) -> tuple[Layout, System]:
@@ -49,15 +49,17 @@ def _settings(_context: click.Context, _parameter: click.Parameter, values: Sequ
     "--from",
     "source",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder with its code; default: the working tree. It is copied.",
+    help="Directory of its code, which is copied. Default: the working tree.",
 )
-@click.option("--set", "env", multiple=True, callback=_settings, help="A setting of this version: NAME=VALUE.")
+@click.option(
+    "--set", "env", multiple=True, callback=_settings, help="Setting of this version, NAME=VALUE. Repeatable."
+)
 @data_option
 def release(service: str, label: str, source: Path | None, env: dict[str, str], data: Path | None) -> None:
-    """Release a version of SERVICE blue-green, beside `slipway up`, and tell what happens.
+    """Release a version of SERVICE blue-green, beside `slipway up`, and show its progress.
 
-    The code is copied, so that the version stays what it is. To release another commit, let git put it
-    into a folder: git worktree add ../v1.4 v1.4
+    The code is copied, so that later edits do not change the version. To release another commit, check it
+    out into a directory: git worktree add ../v1.4 v1.4
 
     \b
     Examples:
@@ -73,7 +75,7 @@ def release(service: str, label: str, source: Path | None, env: dict[str, str], 
 @click.argument("service")
 @data_option
 def promote(service: str, data: Path | None) -> None:
-    """Let the version of SERVICE that passed its gates take over; needed where auto_promote is false."""
+    """Promote the version of SERVICE that passed its gates; required if auto_promote is false."""
     controls = Controls(*_place(data), service)
     begin = controls.journal_end()
     _follow(controls, controls.promote(), begin)
@@ -84,7 +86,7 @@ def promote(service: str, data: Path | None) -> None:
 @click.argument("version", required=False)
 @data_option
 def rollback(service: str, version: str | None, data: Path | None) -> None:
-    """Go back to a former VERSION of SERVICE; default: the one before. A release that goes on is given up.
+    """Roll SERVICE back to a former VERSION, by default the previous one. A release in progress is aborted.
 
     \b
     Examples:
@@ -100,7 +102,7 @@ def rollback(service: str, version: str | None, data: Path | None) -> None:
 @click.argument("service", required=False)
 @data_option
 def status(service: str | None, data: Path | None) -> None:
-    """Show which version of each service answers, and what a release is waiting for."""
+    """Show the active version of each service, and what its release is waiting for."""
     layout, system = _place(data)
     for each in [service] if service else [one.name for one in system.services]:
         controls = Controls(layout, system, each)

@@ -28,8 +28,11 @@ from ..errors import KeysUnavailable
 
 log = logging.getLogger(__name__)
 
-FETCHES = Counter("jwks_fetches_total", "Fetches of the issuer's keys", ["reason", "outcome"])
-KEYS_AGE = Gauge("jwks_fetched_timestamp_seconds", "When the issuer's keys were fetched last")
+FETCHES = Counter("jwks_fetches_total", "Fetches of the issuer's signing keys", ["reason", "outcome"])
+KEYS_AGE = Gauge(
+    "jwks_fetched_timestamp_seconds",
+    "Time of the last successful fetch of the issuer's keys, in seconds since the epoch",
+)
 
 FETCH_SECONDS = 2.0  # every thread with an unknown key waits this long at most
 MAX_KEY_SET_BYTES = 256 * 1024

@@ -28,7 +28,7 @@ from prometheus_client import Counter
 from ..errors import InvalidToken
 from .keys import Keys
 
-REFUSED = Counter("auth_refused_total", "Requests refused for their token", ["reason"])
+REFUSED = Counter("auth_refused_total", "Requests rejected because of their token", ["reason"])
 
 # RFC 9864 renamed EdDSA to Ed25519; issuers still send the old name, and it is the same algorithm.
 warnings.filterwarnings("ignore", "EdDSA is deprecated", SecurityWarning)

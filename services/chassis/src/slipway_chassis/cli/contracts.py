@@ -18,7 +18,7 @@ SHOWN = {Severity.BREAKING: "breaking", Severity.WARNING: "warning", Severity.SA
 
 @click.group()
 def contracts() -> None:
-    """What a service promises to those who call it and read its events."""
+    """Export and compare the contracts of services: APIs and events."""
 
 
 @contracts.command()
@@ -27,9 +27,9 @@ def contracts() -> None:
 @click.option(
     "--project",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="The pyproject.toml whose [tool.slipway.consumes] says what the service relies on.",
+    help="The pyproject.toml whose [tool.slipway.consumes] declares what the service relies on.",
 )
-@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 if the files there are not these.")
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 if the files are not up to date.")
 @output_option
 def export(module: str, to: Path, project: Path | None, output: str, *, only_check: bool) -> None:
     """Write OpenAPI, AsyncAPI, the JSON Schemas of events and protobuf descriptors of the service in MODULE.
@@ -55,13 +55,13 @@ def export(module: str, to: Path, project: Path | None, output: str, *, only_che
 
 
 @contracts.command(name="check")
-@click.option("--against", required=True, help="A commit, or a folder with the same tree.")
+@click.option("--against", required=True, help="Commit or directory to compare with.")
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False, exists=True), default=".", show_default=True)
-@click.option("--services", default="services", show_default=True, help="Where the services lie, below the root.")
-@click.option("--all", "everything", is_flag=True, help="Show what is safe, too.")
+@click.option("--services", default="services", show_default=True, help="Directory of the services, below the root.")
+@click.option("--all", "everything", is_flag=True, help="Show compatible changes as well.")
 @output_option
 def check_command(against: str, root: Path, services: str, output: str, *, everything: bool) -> None:
-    """Compare the contracts of all services with earlier ones, and with what each service declared to rely on.
+    """Compare the contracts of all services with earlier ones, and with what each service declares to rely on.
 
     Reads the committed files in SERVICES/*/contracts; nothing of the earlier tree is run. Exit code 1: something
     breaks.

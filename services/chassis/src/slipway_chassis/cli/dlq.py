@@ -14,7 +14,7 @@ from .output import output_option, show
 
 @click.group()
 def dlq() -> None:
-    """Dead letters: what a service could not process, and why.
+    """Inspect and replay dead letters: events that a service could not process.
 
     KAFKA_BOOTSTRAP_SERVERS names the brokers. TOPIC is where the event was published, GROUP the service
     that could not process it.
@@ -34,7 +34,7 @@ def _filtered(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--type", "kind", default="", help="Only events of this type."),
         click.option("--key", default="", help="Only events of this key (the aggregate's id)."),
-        click.option("--reason", default="", help="Only letters with this reason (invalid, failed, parked, ...)."),
+        click.option("--reason", default="", help="Only dead letters with this reason (invalid, failed, parked, ...)."),
     ):
         command = option(command)
     return command
@@ -46,7 +46,7 @@ def _filtered(command: Callable[..., Any]) -> Callable[..., Any]:
 @_filtered
 @output_option
 def ls(topic: str, group: str, *, reason: str, key: str, kind: str, output: str) -> None:
-    """List the letters of a TOPIC and GROUP; without them, all queues and how many letters each holds."""
+    """List the dead letters of a TOPIC and GROUP; without them, all queues with their sizes."""
     if topic and not group:
         raise click.UsageError("name the GROUP too: slipway dlq ls TOPIC GROUP")
     settings = load(KafkaSettings)
@@ -68,7 +68,7 @@ def ls(topic: str, group: str, *, reason: str, key: str, kind: str, output: str)
 @click.argument("group")
 @click.argument("at")
 def show_letter(topic: str, group: str, at: str) -> None:
-    """Print one letter whole, as JSON. AT is partition:offset, as `slipway dlq ls` prints it."""
+    """Print one dead letter as JSON. AT is partition:offset, as printed by `slipway dlq ls`."""
     partition, _, offset = at.partition(":")
     if not (partition.isdigit() and offset.isdigit()):
         raise click.UsageError(f"AT must look like 2:17, not {at!r}")
@@ -80,10 +80,16 @@ def show_letter(topic: str, group: str, at: str) -> None:
 @click.argument("topic")
 @click.argument("group")
 @_filtered
-@click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
-@click.option("--rate", type=click.FloatRange(0.1, 10_000), default=100, show_default=True, help="Letters a second.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, without sending it.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.1, 10_000),
+    default=100,
+    show_default=True,
+    help="Maximum number of dead letters per second.",
+)
 def replay_letters(topic: str, group: str, *, reason: str, key: str, kind: str, rate: float, dry_run: bool) -> None:
-    """Send letters to their GROUP again; no other group sees them. What was applied already is skipped there."""
+    """Send dead letters to their GROUP again; no other group receives them. Events that were applied are skipped."""
     settings = load(KafkaSettings)
     queue, wanted = Queue(topic, group), Filter(reason=reason, key=key, kind=kind)
     if dry_run:
@@ -102,9 +108,9 @@ def replay_letters(topic: str, group: str, *, reason: str, key: str, kind: str, 
 @dlq.command("purge")
 @click.argument("topic")
 @click.argument("group")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Skip the confirmation.")
 def purge(topic: str, group: str, *, yes: bool) -> None:
-    """Delete all letters of a TOPIC and GROUP, for good. Keys that are parked stay parked until replayed."""
+    """Delete all dead letters of a TOPIC and GROUP permanently. Parked keys stay parked until they are replayed."""
     queue = Queue(topic, group)
     if not yes:
         click.confirm(f"Delete every letter of {queue.name}? What was not replayed is lost", abort=True)

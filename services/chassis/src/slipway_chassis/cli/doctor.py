@@ -32,7 +32,7 @@ Examine = Callable[[MachineSettings], Finding]
 @click.command()
 @output_option
 def doctor(output: str) -> None:
-    """Look for what `slipway up`, the tests and the cluster need. Exit code 1 when `slipway up` can't work.
+    """Check for what `slipway up`, the tests and the cluster need. Exit code 1 if `slipway up` can't work.
 
     \b
     Examples:

@@ -1,7 +1,7 @@
 """The command ``slipway``. Packages add commands by the entry-point group ``slipway.commands``.
 
-Exit codes: 0 done; 1 it can't be done, and the sentence says why; 2 usage error; 3 a dependency is unavailable
-(PostgreSQL, Kafka, an issuer): retry later.
+Exit codes: 0 success; 1 failure, with the reason on standard error; 2 usage error; 3 a dependency (PostgreSQL, Kafka,
+an issuer) is unavailable: the same call may succeed later.
 """
 
 import sys
@@ -31,7 +31,7 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 it can't be done, 2 usage error, 3 a dependency is unavailable: retry later.",
+    epilog="Exit codes: 0 success, 1 failure, 2 usage error, 3 a dependency is unavailable: retry later.",
 )
 @click.version_option(__version__, prog_name="slipway")
 def cli() -> None:

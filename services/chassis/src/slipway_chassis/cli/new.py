@@ -22,12 +22,12 @@ UPSTREAMS = "  upstreams:\n"
 
 @click.group()
 def new() -> None:
-    """Begin something new."""
+    """Create a new service."""
 
 
 @new.command("service")
 @click.argument("name")
-@click.option("--aggregate", default="", help="What one of them is called; default: NAME without its s.")
+@click.option("--aggregate", default="", help="Name of its aggregate. Default: NAME without its plural s.")
 def new_service(name: str, aggregate: str) -> None:
     """Create the service NAME: code, tests, migration, chart, CI job; the shared Dockerfile builds its image.
 

@@ -45,10 +45,10 @@ from .stream import Envelope, decode
 log = logging.getLogger(__name__)
 
 CONSUMED = Counter("events_consumed_total", "Events applied", ["type"])
-DUPLICATES = Counter("inbox_duplicates_total", "Events that were applied before and skipped")
-DEFERRED = Gauge("consumer_deferred_records", "Records that wait for another try, and those behind them")
+DUPLICATES = Counter("inbox_duplicates_total", "Duplicate events skipped by the inbox")
+DEFERRED = Gauge("consumer_deferred_records", "Records waiting for a retry, and those queued behind them")
 LAG_RECORDS = Gauge("consumer_lag_records", "Records waiting in the assigned partitions")
-LAG_SECONDS = Gauge("consumer_lag_seconds", "Age of the last record applied, when it was applied")
+LAG_SECONDS = Gauge("consumer_lag_seconds", "Age of the last applied record when it was applied, in seconds")
 
 BATCH = 1_000
 TRIES = 5

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from .tables import parked_keys
 
-PARKED = Gauge("parked_keys", "Keys whose events wait for a replay of dead letters", ["consumer_group"])
+PARKED = Gauge("parked_keys", "Keys whose events wait for a replay of their dead letters", ["consumer_group"])
 
 Key = tuple[str, bytes]
 """A topic (of origin) and a record's key."""

@@ -28,12 +28,14 @@ from .wakeup import CHANNEL, shards_of
 
 log = logging.getLogger(__name__)
 
-PENDING = Gauge("outbox_pending", "Events that Kafka has not acknowledged yet")
-OLDEST_AGE = Gauge("outbox_oldest_age_seconds", "Age of the oldest unsent event")
-PUBLISH_SECONDS = Histogram("outbox_publish_seconds", "From the event's transaction to Kafka's acknowledgement")
+PENDING = Gauge("outbox_pending", "Events in the outbox that Kafka has not acknowledged")
+OLDEST_AGE = Gauge("outbox_oldest_age_seconds", "Age of the oldest unsent event in the outbox, in seconds")
+PUBLISH_SECONDS = Histogram(
+    "outbox_publish_seconds", "Time from an event's transaction to Kafka's acknowledgement, in seconds"
+)
 PUBLISHED = Counter("outbox_published_total", "Events acknowledged by Kafka", ["topic"])
-FAILED = Counter("outbox_publish_failures_total", "Attempts that Kafka did not acknowledge", ["topic"])
-SHARDS_OWNED = Gauge("outbox_shards_owned", "Shards this relay owns")
+FAILED = Counter("outbox_publish_failures_total", "Publish attempts that Kafka did not acknowledge", ["topic"])
+SHARDS_OWNED = Gauge("outbox_shards_owned", "Outbox shards owned by this relay")
 
 BATCH = 500
 BUSY_WAIT, IDLE_WAIT = 0.02, 0.5  # seconds between rounds: short while there is work, longer when not

@@ -18,8 +18,8 @@ from ..telemetry.logs import log_access
 
 log = logging.getLogger(__name__)
 
-CALLS = Counter("grpc_server_calls_total", "Calls answered", ["method", "code"])
-SECONDS = Histogram("grpc_server_seconds", "Duration of calls", ["method"])
+CALLS = Counter("grpc_server_calls_total", "Completed gRPC calls", ["method", "code"])
+SECONDS = Histogram("grpc_server_seconds", "Duration of gRPC calls, in seconds", ["method"])
 
 OWN = ("/grpc.health.", "/grpc.reflection.")
 

@@ -38,7 +38,7 @@ from .body import Input, json_body, query_string
 from .edge import current_request
 from .idempotency import IdempotencyKey
 
-USED = Counter("http_api_requests_total", "Requests per version of the API", ["version", "deprecated"])
+USED = Counter("http_api_requests_total", "Requests by version of the API", ["version", "deprecated"])
 
 
 class Output(BaseModel):

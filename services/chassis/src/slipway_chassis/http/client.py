@@ -24,7 +24,7 @@ from ..resilience import Guard
 from ..telemetry.correlation import outgoing_headers, span
 
 ANSWERS = Counter("http_client_requests_total", "Calls to other services", ["name", "outcome"])
-SECONDS = Histogram("http_client_seconds", "Duration of calls to other services", ["name"])
+SECONDS = Histogram("http_client_seconds", "Duration of calls to other services, in seconds", ["name"])
 
 # The other side can't answer now; another try may find it able to.
 AWAY = {502, 503, 504}

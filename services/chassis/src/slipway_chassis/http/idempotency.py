@@ -21,7 +21,7 @@ from ..events.tables import idempotency_keys
 from .edge import current_principal
 from .problems import Problem
 
-REPLAYED = Counter("idempotency_replayed_total", "Answers given again for the same Idempotency-Key")
+REPLAYED = Counter("idempotency_replayed_total", "Responses replayed for a repeated Idempotency-Key")
 
 STORED_HEADERS = ("Content-Type", "Location")
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")

@@ -30,8 +30,8 @@ from prometheus_client import Counter, Gauge
 
 from ..errors import CircuitOpen, DeadlineExceeded, DependencyUnavailable, NotTried
 
-BREAKER_STATE = Gauge("circuit_breaker_state", "0 closed, 1 half-open, 2 open", ["name"])
-REJECTED = Counter("circuit_breaker_rejected_total", "Calls refused because the circuit was open", ["name"])
+BREAKER_STATE = Gauge("circuit_breaker_state", "State of the circuit breaker: 0 closed, 1 half-open, 2 open", ["name"])
+REJECTED = Counter("circuit_breaker_rejected_total", "Calls rejected because the circuit breaker was open", ["name"])
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -22,8 +22,8 @@ from prometheus_client import Counter, Gauge
 from .. import deadline
 from ..errors import BulkheadFull
 
-IN_FLIGHT = Gauge("bulkhead_calls", "Calls under way", ["name"])
-REJECTED = Counter("bulkhead_rejected_total", "Calls refused because too many were under way", ["name"])
+IN_FLIGHT = Gauge("bulkhead_calls", "Calls in flight", ["name"])
+REJECTED = Counter("bulkhead_rejected_total", "Calls rejected because too many were in flight", ["name"])
 
 P = ParamSpec("P")
 T = TypeVar("T")

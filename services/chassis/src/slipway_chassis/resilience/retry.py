@@ -24,8 +24,8 @@ from tenacity.wait import wait_random_exponential
 from .. import deadline
 from ..errors import NotTried
 
-RETRIES = Counter("retries_total", "Calls tried again", ["name"])
-REFUSED = Counter("retries_refused_total", "Calls not tried again because the budget was used up", ["name"])
+RETRIES = Counter("retries_total", "Retried calls", ["name"])
+REFUSED = Counter("retries_refused_total", "Calls not retried because the retry budget was exhausted", ["name"])
 
 P = ParamSpec("P")
 T = TypeVar("T")

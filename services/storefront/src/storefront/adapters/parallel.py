@@ -21,7 +21,7 @@ from slipway_chassis.resilience import Bulkhead
 from ..domain.home import Part
 from ..errors import Late
 
-PARTS = Counter("storefront_parts_total", "Parts of home pages", ["part", "outcome"])
+PARTS = Counter("storefront_parts_total", "Parts of home pages by outcome", ["part", "outcome"])
 
 T = TypeVar("T")
 

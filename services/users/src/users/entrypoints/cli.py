@@ -47,7 +47,7 @@ def _stored(settings: UsersSettings) -> Iterator[SqlSigningKeys]:
 @keys.command("ls")
 @output_option
 def ls(output: str) -> None:
-    """List the keys: which signs, which is to come, which is published until its tokens have expired."""
+    """List the keys: the one that signs, the next one, and those published until their tokens have expired."""
     settings, now = load(UsersSettings), datetime.now(UTC)
     with _stored(settings) as stored:
         known = stored.all()
@@ -65,11 +65,9 @@ def ls(output: str) -> None:
 
 
 @keys.command("rotate")
-@click.option(
-    "--at-once", is_flag=True, help="Sign with it now, before every verifier knows it. For when a key was stolen."
-)
+@click.option("--at-once", is_flag=True, help="Sign with it at once, before all verifiers know it. For a stolen key.")
 def rotate(*, at_once: bool) -> None:
-    """Make the next key. It is published now and signs when every verifier has fetched it."""
+    """Create the next key. It is published at once, and signs when all verifiers have fetched it."""
     settings = load(UsersSettings)
     with _stored(settings) as stored:
         made = key_rotation.rotate(stored, settings.rotation, now=datetime.now(UTC), at_once=at_once)
@@ -78,9 +76,9 @@ def rotate(*, at_once: bool) -> None:
 
 @keys.command("revoke")
 @click.argument("kid")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Skip the confirmation.")
 def revoke(kid: str, *, yes: bool) -> None:
-    """Withdraw a key: services refuse tokens it signed as soon as they fetch again, the gateway when they expire."""
+    """Revoke a key: services reject its tokens after their next fetch, the gateway when these expire."""
     if not yes:
         click.confirm(f"Refuse everything that {kid} signed?", abort=True)
     settings = load(UsersSettings)

@@ -14,20 +14,20 @@ Name = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0
 class OperatorSettings(ProcessSettings):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    admin_port: Port = Field(default=8080, description="health and metrics, never reachable from outside")
-    pod_name: Name = Field(description="name of this replica in the Lease; by the downward API in a pod")
-    lease_namespace: Name | None = Field(default=None, description="namespace of the Lease; default: the pod's")
+    admin_port: Port = Field(default=8080, description="port of health and metrics, not exposed outside of the cluster")
+    pod_name: Name = Field(description="identity of this replica in the Lease; set by the downward API in a pod")
+    lease_namespace: Name | None = Field(default=None, description="namespace of the Lease; default: that of the pod")
     lease_name: Name = "slipway-operator"
     watch_namespaces: str = Field(
         default="",
         pattern=r"^[a-z0-9,-]*$",
-        description="namespaces that are watched, for example shop,payments; empty: all",
+        description="namespaces to watch, for example shop,payments; empty: all",
     )
-    kubeconfig: str = Field(default="", description="outside of a cluster: files that say how to reach it")
-    kube_context: str = Field(default="", description="of the kubeconfig, where it is not the current one")
+    kubeconfig: str = Field(default="", description="kubeconfig files to use outside of a cluster")
+    kube_context: str = Field(default="", description="context of the kubeconfig; default: the current one")
     kubernetes_service_host: str = Field(default="kubernetes.default.svc", description="set by Kubernetes in pods")
     kubernetes_service_port: Port = 443
-    max_concurrency: int = Field(default=8, ge=1, le=64, description="services that are reconciled at the same time")
+    max_concurrency: int = Field(default=8, ge=1, le=64, description="maximum number of concurrent reconciliations")
     at_once: int | None = Field(default=None, description="the former name of MAX_CONCURRENCY, read until 0.3")
 
     @model_validator(mode="before")
