@@ -387,7 +387,7 @@ def test_a_version_can_not_be_changed(api, made, change):
     status, answer = api.call("PUT", f"{API}/serviceversions/orders-0a1b2c3d", answer)
 
     assert status == 422
-    assert "A version is a record and can't be changed: change the Microservice" in answer["message"]
+    assert "A ServiceVersion is immutable: change the Microservice" in answer["message"]
 
 
 @integration
