@@ -78,6 +78,15 @@ def missing_modules(text):
     return {name for name in MODULE.findall(text) if not resolves(name)}
 
 
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_a_paragraph_of_a_document_can_be_read(path):
+    assert [line[:80] for line in path.read_text().splitlines() if len(line) > 600] == []
+
+
 def test_metrics_that_documents_name_are_counted():
     """By the name in the code, or with the ending that Prometheus gives it."""
     sources = "\n".join(path.read_text() for path in tracked("*.py", "*.yaml", "*.tpl"))
@@ -93,10 +102,6 @@ def prose(path):
     docstrings = [ast.get_docstring(node) or "" for node in ast.walk(ast.parse(text)) if isinstance(node, documented)]
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     return "\n".join([*docstrings, *(token.string for token in tokens if token.type == tokenize.COMMENT)])
-
-
-def name_of(path):
-    return str(path.relative_to(ROOT))
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
