@@ -44,7 +44,6 @@ class Metrics:
         self._leading = Gauge(
             "slipway_leading", "1 if this replica is the leader, 0 otherwise.", registry=self.registry
         )
-        self._leading = Gauge("slipway_leading", "1 if this replica is the leader.", registry=self.registry)
 
     def watch(
         self, queue_age: Callable[[], float], event_age: Callable[[], float], leading: Callable[[], bool]
