@@ -5,8 +5,8 @@ status, so an operator that was killed at any instruction goes on where the worl
 
 ``observed`` · ``desired`` · ``facts`` · ``steps`` (the words) → ``situation`` (one look at all of them) →
 ``decisions`` (which version shall be active; releases begin, end and fail) → ``stages`` (how far the release is),
-``gating``, ``handover``, ``sizes`` (what that asks of each part) → ``planner`` (all steps in order) → ``showing``
-(phase, sentence, conditions) · ``remembering`` (facts to and from the status). docs/operator.md has the reasons.
+``gating``, ``handover``, ``scaling`` (what that asks of each part) → ``planner`` (all steps in order) → ``conditions``
+(phase, sentence, conditions) · ``status`` (facts to and from the status). docs/operator.md has the reasons.
 """
 
 from .planner import Decision, plan
