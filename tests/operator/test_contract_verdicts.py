@@ -128,7 +128,7 @@ class Namespace:
     async def list(self, kind, namespace, *, selector=""):
         return self.services if kind is MICROSERVICE else self.pods
 
-    async def fetch(self, url, most):
+    async def fetch_bytes(self, url, most):
         address, _, path = url.removeprefix("http://").partition("/")
         pod = next(each for each in self.pods if each["status"]["podIP"] == address.partition(":")[0])
         content = pod["files"].get(path.removeprefix("contracts").removeprefix("/") or "index.json")
