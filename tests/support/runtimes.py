@@ -26,10 +26,10 @@ from slipway_operator.runtimes.kubernetes.api.kinds import VERSION_LABEL as LABE
 from slipway_operator.runtimes.local.gateway import Endpoints
 from slipway_operator.runtimes.local.layout import Layout
 from slipway_operator.runtimes.local.processes import Processes
+from slipway_operator.runtimes.local.progress import Teller
 from slipway_operator.runtimes.local.reconciler import Reconciler
 from slipway_operator.runtimes.local.state import Files
 from slipway_operator.runtimes.local.system import Releasing, Service
-from slipway_operator.runtimes.local.telling import Teller
 from slipway_operator.runtimes.local.versions import Versions
 from slipway_operator.spec.fields import CONSUMING
 from slipway_operator.spec.gates import Gate

@@ -15,7 +15,8 @@ from slipway_operator.errors import LocalRuntimeError, NotRunning
 from slipway_operator.planning import steps as s
 from slipway_operator.planning.facts import Facts
 from slipway_operator.planning.observed import ANY, GateState, JobState
-from slipway_operator.runtimes.local import checking
+from slipway_operator.runtimes.local import gate_checks
+from slipway_operator.runtimes.local.contract_gate import Exports, compared, wanted
 from slipway_operator.runtimes.local.executing import applied, resumed
 from slipway_operator.runtimes.local.gateway import Endpoints
 from slipway_operator.runtimes.local.layout import Layout
@@ -28,11 +29,10 @@ from slipway_operator.runtimes.local.observing import (
     observed,
     wanted_endpoints,
 )
-from slipway_operator.runtimes.local.promises import Exports, compared, wanted
+from slipway_operator.runtimes.local.progress import Teller, in_words
 from slipway_operator.runtimes.local.releasing import Controls
 from slipway_operator.runtimes.local.state import DesiredRelease, Files, GateRun, Kept, Migration, ServiceState
 from slipway_operator.runtimes.local.system import Releasing, Service, System
-from slipway_operator.runtimes.local.telling import Teller, in_words
 from slipway_operator.runtimes.local.versions import DEV, Version, Versions, working_tree
 from slipway_operator.spec.gates import Gate
 from support.repository import ROOT
@@ -271,10 +271,10 @@ def test_gates_that_can_not_be_asked_are_refused(gates, sentence):
     ],
 )
 def test_a_gate_judges_status_and_content_and_no_answer_is_no_judgement(monkeypatch, answer, result):
-    monkeypatch.setattr(checking, "asked", lambda *_: answer)
+    monkeypatch.setattr(gate_checks, "asked", lambda *_: answer)
     gate = Gate.model_validate({"name": "a", "type": "http", "http": {"path": "/check", "contains": "all"}})
 
-    assert checking.checked(gate, {"http": 1}, never) == result
+    assert gate_checks.checked(gate, {"http": 1}, never) == result
 
 
 def never(_):
@@ -286,7 +286,7 @@ def test_what_a_contract_gate_allows_is_the_judges_affair(allow):
     gate = Gate.model_validate({"name": "a", "type": "contracts", "contracts": {"allowBreaking": allow}})
     told = []
 
-    found = checking.checked(gate, {"http": 1}, lambda allowed: told.append(allowed) or (GateState.INCONCLUSIVE, ""))
+    found = gate_checks.checked(gate, {"http": 1}, lambda allowed: told.append(allowed) or (GateState.INCONCLUSIVE, ""))
 
     assert (found[0], told) == (GateState.INCONCLUSIVE, [allow])
 

@@ -88,7 +88,7 @@ CARELESS = {
     "a worker is stopped before the other relay is ready": (handover, "_own_relays", lambda *_: handover.Handover()),
     "one ready pod is enough, and none as well": (Situation, "enough", lambda *_: True),
     "former versions are stopped while requests reach them": (scaling, "_may_stop", lambda *_: True),
-    "gates are not asked": (gating, "before_promotion", lambda *_: gating.Verdict()),
+    "gates are not asked": (gating, "before_promotion", lambda *_: gating.GateStatus()),
     "people are not asked": (stages, "_FORWARD", tuple(c for c in stages._FORWARD if c is not stages._promoting)),
     "nothing ever fails": (decisions, "should_fail", lambda *_: None),
     "a failed version is not held": (decisions, "_target", lambda *looked: looked[-1].version),

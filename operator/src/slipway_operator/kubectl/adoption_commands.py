@@ -8,6 +8,13 @@ from .cluster import Cluster
 from .screen import Screen
 
 
+def _objects(context: click.Context) -> Cluster:
+    """Its namespace is known before anything is written: half of a change of hands helps nobody."""
+    cluster = Cluster(target_of(context), Screen().note)
+    _ = cluster.namespace
+    return cluster
+
+
 @click.command(short_help="Hand a service over from its chart to the operator.")
 @service_argument
 @cluster_options
@@ -21,7 +28,7 @@ def adopt(context: click.Context, name: str) -> None:
     Example:
       kubectl slipway adopt shop-orders
     """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
-    for sentence in adoption.adopt(Cluster(target_of(context), Screen().note), name):
+    for sentence in adoption.adopt(_objects(context), name):
         click.echo(text.clean(sentence, 1200))
 
 
@@ -40,5 +47,5 @@ def orphan(context: click.Context, name: str, *, clean: bool) -> None:
       kubectl slipway orphan shop-orders --clean
     """  # noqa: D301
     give_back = adoption.clean if clean else adoption.orphan
-    for sentence in give_back(Cluster(target_of(context), Screen().note), name):
+    for sentence in give_back(_objects(context), name):
         click.echo(text.clean(sentence, 1200))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..errors import AccessUnknown, KubernetesError, Missing, Outdated, Refused, Unreachable
@@ -31,6 +32,7 @@ PATIENCE_SECONDS = 30  # for one process: kubectl itself tries more than once
 SILENT_SECONDS = 3
 DELETE_SECONDS = 120  # what owns others is gone when they are, where a finalizer wants it so
 PAUSE_SECONDS = 0.5
+POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")  # kubectl in a pod takes it as well
 INSTALL = "install the operator's chart, which has them: helm install slipway-operator charts/operator"
 
 _NOISE = re.compile(r"^([EWIF]\d{4} |Warning: |Flag --)")
@@ -104,10 +106,13 @@ class Cluster:
 
     @property
     def namespace(self) -> str:
-        """The one that was asked for, else that of the context; it is asked once."""
+        """The one that was asked for, else that of the context or of the pod; it is asked once."""
         if not self.target.namespace:
-            found = self._run("config", "view", "--minify", "--output=jsonpath={..namespace}").stdout.strip()
-            self.target.namespace = found or "default"
+            done = self._process(["config", "view", "--minify", "--output=jsonpath={..namespace}"])
+            if done.returncode and not POD_NAMESPACE.is_file():
+                raise error_of(done.stderr, self.target)
+            of_pod = POD_NAMESPACE.read_text().strip() if done.returncode else ""
+            self.target.namespace = done.stdout.strip() or of_pod or "default"
         return self.target.namespace
 
     # --- writing
@@ -118,10 +123,14 @@ class Cluster:
 
     def delete(self, kind: str, name: str, *, orphan: bool = False) -> None:
         """Until it is gone; Unreachable after DELETE_SECONDS. ``orphan``: what it owns stays, and belongs to nobody."""
+        there = self.get(kind, name)
+        if there is None:
+            return
         cascade = "orphan" if orphan else "background"
         self._run("delete", kind, name, f"--cascade={cascade}", "--ignore-not-found", "--wait=false")
         ends = time.monotonic() + DELETE_SECONDS
-        while self.get(kind, name) is not None:
+        # Another one of that name may have been made meanwhile.
+        while (found := self.get(kind, name)) and found["metadata"]["uid"] == there["metadata"]["uid"]:
             if time.monotonic() >= ends:
                 raise Unreachable(f"{kind} {name} is not gone after {DELETE_SECONDS} s: see its finalizers")
             time.sleep(PAUSE_SECONDS)

@@ -86,7 +86,7 @@ def status(context: click.Context, name: str, output: str, *, watch: bool) -> No
 
 
 def _looks(cluster: Cluster, name: str) -> Iterator[tuple[Snapshot | None, str]]:
-    """A picture every second, or why there is none: an API server that is away for a while ends no watch."""
+    """A snapshot every second, or why there is none: an API server that is away for a while ends no watch."""
     while True:
         try:
             yield looked(cluster, name), ""

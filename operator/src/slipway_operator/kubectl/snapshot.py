@@ -121,7 +121,7 @@ def kept_of(records: Iterable[Manifest]) -> list[Kept]:
 
 def _observed(read: Read, facts: Facts) -> Observed:
     """The operator's own eyes: what it counts as ready is ready here as well. The broker is not asked."""
-    from ..runtimes.kubernetes.observe.fetching import ClusterSnapshot  # noqa: PLC0415 # a quarter of a second that other commands save
+    from ..runtimes.kubernetes.observe.cluster_snapshot import ClusterSnapshot  # noqa: PLC0415 # a quarter of a second that other commands save
     from ..runtimes.kubernetes.observe.observing import observed  # noqa: PLC0415
 
     def named(kind: str) -> dict[str, Manifest]:

@@ -31,7 +31,7 @@ def deadline_of(situation: Situation, release: OpenRelease, found: StageStatus) 
         ends += [_of_problem(situation, release, found), _of_stage(situation, release, found)]
     first = min((each for each in ends if each), key=lambda each: each.at, default=None)
     if first and found.passes_at and found.passes_at <= first.at:
-        return None  # the next stage begins before, and has its own
+        return None  # what comes next begins before, and has its own
     return first
 
 
@@ -75,7 +75,7 @@ def _of_problem(situation: Situation, release: OpenRelease, found: StageStatus) 
         return None
     if problem.reason != REFUSED and situation.enough(release.version):
         return None
-    at = max(problem.since, _since(situation, release, found)) + PROBLEM_GRACE
+    at = max(problem.since, release.since) + PROBLEM_GRACE  # it goes on when the stage moves
     return Deadline(at, Failure(problem.reason, f"{release.version} does not start: {problem.message}"))
 
 

@@ -107,7 +107,7 @@ def _target(observed: Observed, facts: Facts, wanted: TargetVersion) -> str | No
 
 
 def _kind(observed: Observed, desired: Desired, facts: Facts, target: str | None) -> Kind | None:
-    """What it takes to make the goal active; None: it is."""
+    """What it takes to make the target active; None: it is."""
     if target is None:
         return None
     if facts.stable is None:

@@ -1,6 +1,6 @@
 """Gates: each runs until it has a result that counts. No data is no result, and no result in time is a failure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .desired import GateSpec
@@ -11,7 +11,7 @@ from .steps import RunGate, Step
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateStatus:
     steps: tuple[Step, ...] = ()
     waiting: str = ""
     failed: str = ""
@@ -20,18 +20,25 @@ class Verdict:
     again_at: datetime | None = None
 
 
-def before_promotion(situation: Situation, version: str, attempt: int) -> Verdict:
+def before_promotion(situation: Situation, version: str, attempt: int) -> GateStatus:
     """One after the other, in the order of the spec: a later gate may count on what an earlier one found."""
     for gate in situation.desired.gates:
         if gate.after_promotion:
             continue
         verdict = _once(gate, _view(situation, version, gate, attempt), situation.now, version, attempt)
         if verdict is not None:
-            return verdict
-    return Verdict()
+            last = _all_passed(situation, version, attempt, but=gate)
+            return verdict if last else replace(verdict, passes_at=None)
+    return GateStatus()
 
 
-def after_promotion(situation: Situation, version: str, attempt: int, *, open_: bool) -> Verdict:
+def _all_passed(situation: Situation, version: str, attempt: int, *, but: GateSpec) -> bool:
+    others = [gate for gate in situation.desired.gates if gate is not but and not gate.after_promotion]
+    views = [_view(situation, version, gate, attempt) for gate in others]
+    return all(view is not None and view.state is GateState.PASSED for view in views)
+
+
+def after_promotion(situation: Situation, version: str, attempt: int, *, open_: bool) -> GateStatus:
     """All at once, and again after each interval while the watch is open."""
     steps: list[Step] = []
     waiting, failed = "", ""
@@ -54,7 +61,7 @@ def after_promotion(situation: Situation, version: str, attempt: int, *, open_: 
             again += [verdict.again_at] if verdict.again_at else []
             deadlines += [verdict.deadline] if verdict.deadline else []
     first = min(deadlines, key=lambda deadline: deadline.at, default=None)
-    return Verdict(tuple(steps), waiting, failed, first, again_at=min(again, default=None))
+    return GateStatus(tuple(steps), waiting, failed, first, again_at=min(again, default=None))
 
 
 def _view(situation: Situation, version: str, gate: GateSpec, attempt: int) -> GateView | None:
@@ -63,15 +70,15 @@ def _view(situation: Situation, version: str, gate: GateSpec, attempt: int) -> G
     return view if view and view.attempt == attempt else None
 
 
-def _once(gate: GateSpec, view: GateView | None, now: datetime, version: str, attempt: int) -> Verdict | None:
+def _once(gate: GateSpec, view: GateView | None, now: datetime, version: str, attempt: int) -> GateStatus | None:
     """None: it has passed, or is not allowed to decide."""
     if view is None:
-        return Verdict((RunGate(gate.name, version, attempt, 1),), waiting=f"gate {gate.name} is started")
+        return GateStatus((RunGate(gate.name, version, attempt, 1),), waiting=f"gate {gate.name} is started")
     if view.state is GateState.PASSED:
         return None
     said = f": {view.message}" if view.message else ""
     if view.state is GateState.FAILED:
-        return None if gate.dry_run else Verdict(failed=f"gate {gate.name} failed{said}")
+        return None if gate.dry_run else GateStatus(failed=f"gate {gate.name} failed{said}")
     running = view.state is GateState.RUNNING
     ends = _ends(gate, view)
     if gate.dry_run and now >= ends:
@@ -79,12 +86,12 @@ def _once(gate: GateSpec, view: GateView | None, now: datetime, version: str, at
     due = (view.finished or view.started) + gate.interval
     steps = () if running or due > now else (RunGate(gate.name, version, attempt, view.run + 1),)
     what = "is running" if running else f"has no data{said}"
-    return Verdict(
+    return GateStatus(
         steps,
         waiting=f"gate {gate.name} {what}",
         deadline=None if gate.dry_run else Deadline(ends, Failure("GateFailed", _in_time(gate, said, running=running))),
         passes_at=ends if gate.dry_run else None,
-        again_at=ends if running else min(due, ends),
+        again_at=ends if running else (None if steps else min(due, ends)),
     )
 
 

@@ -20,7 +20,7 @@ DECISIONS_AT_ONCE = 10
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Write ``facts`` and ``shown`` to the status first, then carry out ``steps`` in order; stop at the first error.
+    """Write ``facts`` and ``status_view`` to the status, then carry out ``steps`` in order; stop at the first error.
 
     Facts never describe an effect that a later step must have: so an operator that ends in between loses nothing.
     """

@@ -32,7 +32,7 @@ class StageStatus:
     deadline: Deadline | None = None
     passes_at: datetime | None = None  # the stage ends by itself then
     again_at: datetime | None = None
-    verified: bool = False  # only the goal gets requests
+    verified: bool = False  # only the target gets requests
     accepted: bool = False  # and its watch is over
     over: bool = False  # nothing is left to do
     moving: str = ""  # what is handed over: consumers or relays

@@ -238,28 +238,32 @@ def _watching(situation: Situation, release: OpenRelease, view: VersionView) -> 
         return StageStatus(Stage.WATCHING, "the watch begins", verified=True)
     stable = situation.facts.stable
     if not view.endpoints and stable != view.version and situation.endpoints(stable):
-        lost = Failure("EndpointsLost", f"{view.version} lost all its ready endpoints while it was watched")
-        return StageStatus(Stage.WATCHING, failure=lost, verified=True)
+        failure = Failure("EndpointsLost", f"{view.version} lost all its ready endpoints while it was watched")
+        return StageStatus(Stage.WATCHING, failure=failure, verified=True)
     ends = release.promoted_at + situation.desired.watch
     verdict = gating.after_promotion(situation, view.version, release.attempt, open_=situation.now < ends)
     if verdict.failed:
         return StageStatus(Stage.WATCHING, failure=Failure("GateFailed", verdict.failed), verified=True)
-    if situation.now < ends or verdict.waiting:
-        again = min([each for each in (verdict.again_at, ends) if each and each > situation.now], default=None)
-        waiting = verdict.waiting or f"it is watched until {ends:%H:%M:%S} UTC"
-        return StageStatus(
-            Stage.WATCHING, waiting, verdict.steps, deadline=verdict.deadline, again_at=again, verified=True
-        )  # fmt: skip
-    return _watched(situation, view, ends + situation.desired.progress_deadline)
+    late = ends + situation.desired.progress_deadline
+    if situation.now >= ends and not verdict.waiting:
+        return _watched(situation, view, late)
+    again = min([each for each in (verdict.again_at, ends) if each and each > situation.now], default=None)
+    waiting = verdict.waiting or f"it is watched until {ends:%H:%M:%S} UTC"
+    short = not verdict.waiting and not situation.enough(view.version)
+    deadline = _not_back(situation, view, late) if short else verdict.deadline
+    return StageStatus(Stage.WATCHING, waiting, verdict.steps, deadline=deadline, again_at=again, verified=True)
+
+
+def _not_back(situation: Situation, view: VersionView, late: datetime) -> Deadline:
+    """Pods that were lost while it was watched have until then to come back."""
+    return Deadline(late, Failure("ProgressDeadlineExceeded", _pods(view, view.endpoints, situation.full_size)))
 
 
 def _watched(situation: Situation, view: VersionView, late: datetime) -> StageStatus:
-    """Its watch is over. Pods that were lost meanwhile have a deadline to come back."""
     if situation.enough(view.version):
         return StageStatus(Stage.WATCHING, verified=True, accepted=True)
-    waiting = _pods(view, view.endpoints, situation.full_size)
-    deadline = Deadline(late, Failure("ProgressDeadlineExceeded", waiting))
-    return StageStatus(Stage.WATCHING, waiting, again_at=late, verified=True, deadline=deadline)
+    deadline = _not_back(situation, view, late)
+    return StageStatus(Stage.WATCHING, deadline.failure.message, again_at=late, verified=True, deadline=deadline)
 
 
 def _returning(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:

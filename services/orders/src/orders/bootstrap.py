@@ -22,5 +22,5 @@ SERVICE = service(
     package=__package__,
     prepare=map_domain,
     settings=OrdersSettings,
-    parts=lambda _standing: Parts(payments=SimulatedProvider()),
+    parts=lambda _resources: Parts(payments=SimulatedProvider()),
 )

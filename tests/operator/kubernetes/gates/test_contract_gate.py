@@ -182,7 +182,10 @@ def test_a_fix_does_not_wait_for_a_broken_version(shop):
     shop.pod("orders", NEW, contracts("orders"))
     found = shop.judged()
 
-    assert (found.state, found.message) == (GateState.PASSED, "there was nothing to compare with")
+    assert (found.state, found.message) == (
+        GateState.PASSED,
+        f"There was nothing to compare with: no pod of {OLD} is ready.",
+    )
 
 
 def test_an_active_version_that_is_ready_and_does_not_answer_is_waited_for(shop):

@@ -9,7 +9,7 @@ from slipway_operator.planning.facts import Facts, OpenRelease, Stage
 from slipway_operator.planning.observed import ANY, GateState, GateView, GroupView, JobState, JobView
 from slipway_operator.runtimes.kubernetes.api.kinds import DRAINING_LABEL, SERVICE_LABEL
 from slipway_operator.runtimes.kubernetes.objects import manifests
-from slipway_operator.runtimes.kubernetes.observe.fetching import ClusterSnapshot
+from slipway_operator.runtimes.kubernetes.observe.cluster_snapshot import ClusterSnapshot
 from slipway_operator.runtimes.kubernetes.observe.observing import (
     GATE_RESULT,
     SERVICE_OF_SLICE,

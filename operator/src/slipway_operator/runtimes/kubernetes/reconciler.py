@@ -25,8 +25,9 @@ from .api.kinds import MICROSERVICE, RELEASE_PLAN, Key
 from .gates.checks import Fetcher
 from .metrics import Metrics
 from .objects.manifests import Owner, active_selector
+from .observe.cluster_snapshot import ClusterSnapshot
 from .observe.consumer_group import GroupInspector, handing_over, membership
-from .observe.fetching import ClusterSnapshot, look, look_at_configuration, readable
+from .observe.fetching import look, look_at_configuration, readable
 from .observe.observing import observed
 from .plan_reconciler import PlanReconciler, directive_from, plans_of
 

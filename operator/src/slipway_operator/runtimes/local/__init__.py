@@ -2,7 +2,7 @@
 
 ``system`` (what to run, read from pyproject.toml) · ``layout`` (folder, ports, lock) · ``versions`` (copies of code)
 · ``state`` (what is wanted, in files) → ``observing`` and ``executing`` (pure: what the planner sees, what its steps
-change) → ``processes``, ``gateway``, ``checking``, ``leftovers`` (edges) → ``reconciler`` (one look at one service)
+change) → ``processes``, ``gateway``, ``gate_checks``, ``leftovers`` (edges) → ``reconciler`` (one look at one service)
 → ``platform`` (starts, watches, stops all) → ``cli`` (``slipway up``). ``releasing`` and ``release_cli`` ask from
-another terminal; ``telling`` says what happens.
+another terminal; ``progress`` says what happens.
 """

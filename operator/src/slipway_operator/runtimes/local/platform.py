@@ -28,10 +28,10 @@ from .layout import INNER, Layout, ServicePorts
 from .leftovers import Leftovers
 from .memory import Memory, taken
 from .processes import Processes, probe, utc_now
+from .progress import Teller
 from .reconciler import Reconciler
 from .state import Files
 from .system import Service, System
-from .telling import Teller
 from .versions import Version
 
 START_TIMEOUT = 120.0

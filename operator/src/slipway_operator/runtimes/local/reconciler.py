@@ -13,15 +13,15 @@ from ...errors import LocalRuntimeError
 from ...planning import Decision, plan
 from ...planning.status import facts_of, status_of
 from ...spec.gates import Gate
-from .checking import Checks, Promises
+from .contract_gate import Exports, compared, wanted
 from .executing import applied, resumed
+from .gate_checks import Checks, Promises
 from .gateway import Endpoints
 from .observing import Process, Seen, absorbed, desired, observed, wanted_endpoints
 from .processes import Processes, utc_now
-from .promises import Exports, compared, wanted
+from .progress import Teller
 from .state import DesiredRelease, Files, Migration, ServiceState
 from .system import Service
-from .telling import Teller
 from .versions import Version, Versions, working_tree
 
 LOOK_AGAIN = timedelta(milliseconds=200)

@@ -12,9 +12,9 @@ from pathlib import Path
 from ...errors import LocalRuntimeError, NotRunning, ReleaseEnded
 from ...spec.status import MicroserviceStatus
 from .layout import Layout
+from .progress import in_words
 from .state import DesiredRelease, Files
 from .system import Service, System
-from .telling import in_words
 from .versions import Version, Versions
 
 POLL_SECONDS = 0.1

@@ -77,6 +77,10 @@ class Contracts:
     def parse(self) -> None:
         """All documents, now. Raises UnreadableContracts or ConfigurationError, which name the file or the entry."""
         _ = self.openapis, self.events, self.asyncapi, self.consumes
+        if self.descriptors:
+            from .protobuf import require_descriptors  # noqa: PLC0415 # most services have none
+
+            require_descriptors(PROTOBUF, self.descriptors)
 
     @property
     def api_versions(self) -> set[str]:

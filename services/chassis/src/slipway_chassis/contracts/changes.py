@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from .asyncapi import compare_asyncapi
 from .bundle import Contracts
@@ -125,10 +126,10 @@ def _consumers(active: Contracts | None, candidate: Contracts, consumers: Sequen
     for declared in consumers:
         before = {one.before for one in unmet(declared, active)} if active else set()
         for one in unmet(declared, candidate):
-            if one.before in before:
-                yield Finding(
-                    rule=one.rule, place=one.place, before=one.before, after=None, severity=Severity.WARNING,
-                    sentence=f"{one.sentence} It was so before this change.",
-                )  # fmt: skip
-            else:
-                yield one
+            yield so_before(one) if one.before in before else one
+
+
+def so_before(finding: Finding) -> Finding:
+    """It is told, and no fault of this change."""
+    sentence = f"{finding.sentence} It was so before this change."
+    return replace(finding, after=None, severity=Severity.WARNING, sentence=sentence)

@@ -1,11 +1,13 @@
 """``slipway contracts check``: every service of this tree against its earlier self, its consumers and its providers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ..errors import UnreadableContracts
 from .findings import Finding, Severity
-from .verdict import Result, Shown, Verdict, judge
+from .readers import EVENT_UNREADABLE
+from .verdict import Result, Shown, Verdict, judge, verdict_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +37,28 @@ class Report:
 
 
 def check(old: Mapping[str, Shown], new: Mapping[str, Shown]) -> Report:
-    """In CI nobody knows what is used: a dropped major with a successor is for the gate to decide."""
-    verdicts = {
-        name: judge(
-            old.get(name), candidate, {other: one for other, one in new.items() if other != name}, None, all_known=True
-        )
-        for name, candidate in new.items()
-    }
+    """In CI nobody knows what is used: a dropped major with a successor is for the gate to decide.
+
+    Raises:
+        UnreadableContracts: of the earlier tree, for what was not read can't be said to break nothing
+    """
+    for name, contracts in old.items():
+        if isinstance(contracts, UnreadableContracts):
+            raise UnreadableContracts(f"the earlier contracts of {name} can't be read: {contracts}")
+    verdicts = {name: _judged(old.get(name), name, new) for name in new}
     verdicts |= {name: _gone(name) for name in old.keys() - new.keys()}
     return Report(dict(sorted(verdicts.items())))
+
+
+def _judged(active: Shown | None, name: str, new: Mapping[str, Shown]) -> Verdict:
+    """As the gate does; and what a reader's class refuses is a break of this tree, however old it is."""
+    others = {other: one for other, one in new.items() if other != name}
+    verdict = judge(active, new[name], others, None, all_known=True)
+    unread = [one for one in verdict.findings if one.rule == EVENT_UNREADABLE]
+    if not unread:
+        return verdict
+    rest = [one for one in verdict.findings if one.rule != EVENT_UNREADABLE]
+    return verdict_of([*rest, *(replace(one, severity=Severity.BREAKING) for one in unread)])
 
 
 def _gone(name: str) -> Verdict:

@@ -18,6 +18,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.message import DecodeError
 
+from ..errors import UnreadableContracts
 from .findings import Finding, Severity
 from .protobuf_features import Features, within
 from .protobuf_names import Names
@@ -47,6 +48,14 @@ def compare_descriptors(old: bytes, new: bytes) -> list[Finding]:
     found += _named(before.extensions, after.extensions, "extension-no-delete", "The extension", lambda *_: ())
     found += _named(before.services, after.services, "service-no-delete", "The service", _service)
     return found
+
+
+def require_descriptors(path: str, content: bytes) -> None:
+    """Raises UnreadableContracts where it is no serialized FileDescriptorSet."""
+    try:
+        FileDescriptorSet.FromString(content)
+    except DecodeError:
+        raise UnreadableContracts(f"{path} is not a set of descriptors. Export them again") from None
 
 
 def _files(descriptors: FileDescriptorSet) -> dict[str, FileDescriptorProto]:

@@ -10,6 +10,8 @@ from .schema import Code, gaps
 from .schema.gaps import NOTICES
 from .wording import for_people, shortened
 
+EVENT_UNREADABLE = "consumer-event-unreadable"
+
 
 def unreadable_events(reader: Contracts, writers: Iterable[Contracts]) -> Iterator[Finding]:
     """What the writers' schemas allow and the reader's refuse."""
@@ -20,8 +22,16 @@ def unreadable_events(reader: Contracts, writers: Iterable[Contracts]) -> Iterat
             for gap in gaps(events[kind], wanted, events[kind], wanted, LENIENT):
                 if gap.code not in NOTICES and gap.code is not Code.UNDECIDED:
                     yield Finding(
-                        rule="consumer-event-unreadable", place=pointer("channels", topic, kind, *gap.path),
+                        rule=EVENT_UNREADABLE, place=pointer("channels", topic, kind, *gap.path),
                         before=gap.narrow, after=gap.wide, severity=Severity.BREAKING,
                         sentence=f"{reader.service} reads {kind}: {for_people(gap.path).removeprefix(': ') or 'it'} is "
                         f"written as {shortened(gap.wide)} and read as {shortened(gap.narrow)}. Read what is written.",
                     )  # fmt: skip
+
+
+def read_types(contracts: Contracts) -> set[str]:
+    """The event types that its classes read; none where its documents upset the rules."""
+    try:
+        return {kind for messages in messages_of(contracts.asyncapi, "receive").values() for kind in messages}
+    except Exception:  # noqa: BLE001 # the judge says so
+        return set()

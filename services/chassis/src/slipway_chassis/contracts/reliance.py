@@ -1,6 +1,7 @@
 """Does a service still give what another one declared to rely on?"""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from .bundle import Contracts
@@ -14,17 +15,28 @@ from .schema.reading import Document
 
 def unmet(declared: Declared, provider: Contracts) -> list[Finding]:
     """What the provider does not promise; both are named. Nothing: all is as declared."""
+    keep = f"Keep it, or change {declared.consumer} first."
+    return [replace(one, sentence=f"{one.sentence} {keep}") for one in _missing(declared, provider)]
+
+
+def unmet_of(declared: Declared, provider: Contracts) -> list[Finding]:
+    """The same for the one who relies on it and is about to be released."""
+    first = f"Release {declared.service} first, or correct consumes of {declared.consumer}."
+    return [replace(one, sentence=f"{one.sentence} {first}") for one in _missing(declared, provider)]
+
+
+def _missing(declared: Declared, provider: Contracts) -> Iterator[Finding]:
     if isinstance(declared, ReadsEvent):
-        return list(_event(declared, provider))
+        return _event(declared, provider)
     if isinstance(declared, Calls):
-        return list(_call(declared, provider))
-    return list(_grpc(declared, provider))
+        return _call(declared, provider)
+    return _grpc(declared, provider)
 
 
 def _finding(rule: str, declared: Declared, what: str, known: str) -> Finding:
     return Finding(
         rule=rule, place=str(declared), before=what, after=None, severity=Severity.BREAKING,
-        sentence=f"{declared}, and {declared.service} {known}. Keep it, or change {declared.consumer} first.",
+        sentence=f"{declared}, and {declared.service} {known}.",
     )  # fmt: skip
 
 

@@ -3,21 +3,22 @@
 Pure, and light to import. Who asks it fetches the documents; what can't be read is handed in as its error.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from ..errors import ChassisError, UnreadableContracts
 from .bundle import Contracts
-from .changes import changed
+from .changes import changed, so_before
 from .consumes import Declared
 from .findings import Finding, Severity, breaking
 from .readers import unreadable_events
-from .reliance import unmet
+from .reliance import unmet_of
 
 Shown = Contracts | UnreadableContracts  # what a version promises, or why nobody can tell
 MAX_MESSAGE = 500  # characters; what the record of a gate keeps
-UNREADABLE = "contracts-unreadable"
+UNREADABLE, NOT_COMPARED = "contracts-unreadable", "active-unreadable"
 
 
 class Result(StrEnum):
@@ -56,7 +57,7 @@ def judge(
     """Compares with the active version, and asks those who rely on this service and those it relies on.
 
     Args:
-        active: None for a first version. One that can't be read holds up no fix: it counts as None.
+        active: None for a first version. One that can't be read holds up no fix: nothing is compared, and that is told.
         candidate: what shall become active. One that can't be read fails, whatever is allowed.
         others: the active versions of the other services, by the name that people know them by.
         usage: requests in the last window by major version (``v1``; for gRPC the package, ``inventory.v1``).
@@ -64,20 +65,23 @@ def judge(
         allow_breaking: what breaks or can't be decided is told, and passes.
         all_known: ``others`` are all that there are, so that a provider that is not among them does not exist.
     """
-    former, new = _read(active) if active else None, _read(candidate)
+    new = _read(candidate)
     if isinstance(new, UnreadableContracts):
-        return _verdict([_unreadable(new)])
-    compared_with = former if isinstance(former, Contracts) else None
+        return verdict_of([_unreadable(new)])
+    former = _read(active) if active else None
     read = {name: _read(one) for name, one in others.items()}
+    known = [one for one in read.values() if isinstance(one, Contracts)]
     try:
-        found = list(_findings(compared_with, new, read, usage, all_known=all_known))
-    except Exception as error:  # noqa: BLE001
-        # Documents come from versions that nobody trusts yet; whatever they do to the rules is the candidate's failure.
-        why = f"they can't be compared: {type(error).__name__}: {error}"
-        return _verdict([_unreadable(UnreadableContracts(why[:300]))])
+        changes, former = _changes(former, new, [*known, new], usage)
+    except UnreadableContracts as error:
+        return verdict_of([_unreadable(error)])
+    found = [*changes, *_needs(former, new, read, all_known=all_known)]
+    unchanged = isinstance(former, Contracts) and former.promises() == new.promises()
+    if not unchanged:  # where nothing changes, nobody can be hurt
+        found += [_unknown(name, one) for name, one in read.items() if isinstance(one, UnreadableContracts)]
     if isinstance(former, UnreadableContracts):
         found.append(_nothing_to_compare_with(former))
-    return _verdict(found, allow_breaking=allow_breaking, compared=compared_with is not None)
+    return verdict_of(found, allow_breaking=allow_breaking, compared=former is not None, unchanged=unchanged)
 
 
 def _read(shown: Shown) -> Shown:
@@ -91,55 +95,117 @@ def _read(shown: Shown) -> Shown:
     return shown
 
 
-def _findings(
-    active: Contracts | None,
-    candidate: Contracts,
-    others: Mapping[str, Shown],
-    usage: Mapping[str, float] | None,
-    *,
-    all_known: bool,
+def _changes(
+    active: Shown | None, candidate: Contracts, readers: Sequence[Contracts], usage: Mapping[str, float] | None
+) -> tuple[list[Finding], Shown | None]:
+    """What breaks those who rely on the candidate, and what it was compared with. Documents come from versions that
+    nobody trusts yet: one that upsets the rules is unreadable, and the candidate's if it upsets them alone as well.
+
+    Raises:
+        UnreadableContracts: the candidate's can't be compared
+    """
+    consumers = [each for one in readers for each in one.consumes]
+    former = active if isinstance(active, Contracts) else None
+    try:
+        return list(changed(former, candidate, consumers, usage)), active
+    except Exception as error:  # noqa: BLE001
+        upset = _upset(error)
+    try:
+        list(changed(candidate, candidate, [], None))
+        return list(changed(None, candidate, consumers, usage)), upset
+    except Exception:  # noqa: BLE001
+        raise upset from None
+
+
+def _upset(error: Exception) -> UnreadableContracts:
+    return UnreadableContracts(f"they can't be compared: {type(error).__name__}: {error}"[:300])
+
+
+def _needs(
+    active: Shown | None, candidate: Contracts, others: Mapping[str, Shown], *, all_known: bool
 ) -> Iterator[Finding]:
-    readable = {name: one for name, one in others.items() if isinstance(one, Contracts)}
-    yield from changed(active, candidate, [each for one in readable.values() for each in one.consumes], usage)
-    yield from unreadable_events(candidate, readable.values())
-    services = {one.service for one in readable.values()} | {candidate.service}
+    """What the candidate reads and calls, and whether it is there."""
+    before = active if isinstance(active, Contracts) else None
+    relied_on = before.consumes if before else []
     for declared in candidate.consumes:
-        for provider in readable.values():
-            if provider.service == declared.service:
-                yield from unmet(declared, provider)
-        if all_known and declared.service not in services:
+        if declared.service == candidate.service:
+            continue  # asked as one of its consumers
+        providers = [(name, one) for name, one in others.items() if _is(declared.service, name, one)]
+        for name, provider in providers:
+            if isinstance(provider, Contracts):
+                yield from _of(name, partial(unmet_of, declared, provider))
+            elif declared not in relied_on:
+                yield _unknown_provider(declared, provider)
+        if all_known and not providers:
             yield _no_such_service(declared)
-    if active is None or active.promises() != candidate.promises():  # where nothing changes, nobody can be hurt
-        yield from (_unknown(name, one) for name, one in others.items() if isinstance(one, UnreadableContracts))
+    for name, writer in [*others.items(), (candidate.service, candidate)]:
+        if isinstance(writer, Contracts):
+            yield from _of(name, partial(_unreadable_events, before, candidate, writer))
+
+
+def _is(service: str, name: str, shown: Shown) -> bool:
+    """Of one that can't be read only the name is known that people gave it, often with a release before it."""
+    if isinstance(shown, Contracts):
+        return shown.service == service
+    return name == service or name.endswith(f"-{service}")
+
+
+def _unreadable_events(active: Contracts | None, candidate: Contracts, writer: Contracts) -> Iterator[Finding]:
+    """What was so before this change is told, and holds up no fix."""
+    before = {one.place for one in unreadable_events(active, [writer])} if active else set()
+    for one in unreadable_events(candidate, [writer]):
+        yield so_before(one) if one.place in before else one
+
+
+def _of(name: str, ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """A document of another service that upsets the rules is no fault of the candidate."""
+    try:
+        return list(ask())
+    except Exception as error:  # noqa: BLE001
+        return [_unknown(name, _upset(error))]
 
 
 # --- from findings to one result and one message
-def _verdict(findings: Sequence[Finding], *, allow_breaking: bool = False, compared: bool = True) -> Verdict:
+def verdict_of(
+    findings: Sequence[Finding], *, allow_breaking: bool = False, compared: bool = True, unchanged: bool = False
+) -> Verdict:
+    """One result and one message for all of them."""
     breaks = breaking(findings)
     undecided = [one for one in findings if one.undecided]
+    nothing = [one for one in findings if one.rule == NOT_COMPARED]
     if any(one.rule == UNREADABLE for one in breaks):
-        return Verdict(result=Result.FAILED, findings=findings, message=_sentences("", breaks))
-    if breaks:
+        result, message = Result.FAILED, _sentences("", breaks)
+    elif breaks:
         result = Result.PASSED if allow_breaking else Result.FAILED
         message = _sentences(f"{len(breaks)} changes break somebody.", breaks)
     elif undecided:
         result = Result.PASSED if allow_breaking else Result.INCONCLUSIVE
         message = _sentences(f"{len(undecided)} questions are open.", undecided)
     else:
-        result = Result.PASSED
-        count = "1 compatible change" if len(findings) == 1 else f"{len(findings)} compatible changes"
-        message = (count if findings else "nothing changed") if compared else "there was nothing to compare with"
+        result, message = Result.PASSED, _compatible(len(findings), compared=compared, unchanged=unchanged)
+        message = _sentences("", nothing) if nothing else message
     return Verdict(result=result, findings=findings, message=message)
+
+
+def _compatible(count: int, *, compared: bool, unchanged: bool) -> str:
+    if not compared:
+        return "there was nothing to compare with"
+    if unchanged or not count:
+        return "nothing changed"
+    return "1 compatible change" if count == 1 else f"{count} compatible changes"
 
 
 def _sentences(count: str, findings: Sequence[Finding]) -> str:
     """The count first, where there are several; then as many whole sentences as there is room for."""
     said = [count] if count and len(findings) > 1 else []
     for one in findings:
-        if len(" ".join([*said, one.sentence])) > MAX_MESSAGE:
+        room = MAX_MESSAGE - len(" ".join([*said, ""]))
+        if len(one.sentence) > room:
+            if one is findings[0]:
+                said.append(f"{one.sentence[: room - 1]}…")
             break
         said.append(one.sentence)
-    return " ".join(said) if said else findings[0].sentence[: MAX_MESSAGE - 1] + "…"
+    return " ".join(said)
 
 
 def _unreadable(error: UnreadableContracts) -> Finding:
@@ -151,8 +217,8 @@ def _unreadable(error: UnreadableContracts) -> Finding:
 
 def _nothing_to_compare_with(error: UnreadableContracts) -> Finding:
     return Finding(
-        rule="active-unreadable", place="", before=None, after=None, severity=Severity.WARNING,
-        sentence=f"The contracts of the active version can't be read, and nothing was compared: {error}.",
+        rule=NOT_COMPARED, place="", before=None, after=None, severity=Severity.WARNING,
+        sentence=f"There was nothing to compare with: {error}.",
     )  # fmt: skip
 
 
@@ -160,6 +226,13 @@ def _unknown(name: str, error: UnreadableContracts) -> Finding:
     return Finding(
         rule="consumer-unknown", place=name, before=None, after=None, severity=Severity.WARNING, undecided=True,
         sentence=f"What {name} relies on is unknown: {error}.",
+    )  # fmt: skip
+
+
+def _unknown_provider(declared: Declared, error: UnreadableContracts) -> Finding:
+    return Finding(
+        rule="provider-unknown", place=str(declared), before=None, after=None, severity=Severity.WARNING,
+        undecided=True, sentence=f"{declared}, and whether that is there is unknown: {error}.",
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from ....spec.fields import CONSUMING
 from ..api.client import Client
 from ..api.kinds import DEPLOYMENT, POD, SERVICE, VERSION_LABEL, Key, Kind
 from ..objects.manifests import Owner, active_name, pods_name
-from ..observe.fetching import ClusterSnapshot
+from ..observe.cluster_snapshot import ClusterSnapshot
 from ..observe.observing import adopted
 from .executing import ReconcileContext
 

@@ -37,7 +37,7 @@ from ..gates.checks import Fetcher, checked, preview_url
 from ..gates.contract_gate import compared
 from ..gates.traffic import Compared, analysed
 from ..objects import configuration, manifests
-from ..observe.fetching import ClusterSnapshot
+from ..observe.cluster_snapshot import ClusterSnapshot
 from ..observe.observing import GATE_RESULT, kept_result
 
 

@@ -79,13 +79,19 @@ async def _compared(
         cure = "build its image by services/Dockerfile, which exports them to /contracts"
         return Judged(GateState.FAILED, f"{candidate} shows no contracts on its admin port: {cure}", {})
     answering = _of(pods, active) if active and active != candidate else []
-    # A version without a ready pod answers nobody: a fix must not wait for it.
-    old = await _shown(fetcher, answering) if answering else None
+    old = await _former(fetcher, active, answering) if active and active != candidate else None
     others = await _others(client, fetcher, key)
     usage = await _usage(fetcher, answering, old) if _drops(old, new) else None
     verdict = await asyncio.to_thread(judge, old, new, others, usage, allow_breaking=gate.allow_breaking)
     digests = new.digests() if isinstance(new, Contracts) else {}
     return Judged(GateState(verdict.result.value), verdict.message, digests)
+
+
+async def _former(fetcher: Fetcher, active: str, addresses: Sequence[str]) -> Shown:
+    """A version without a ready pod answers nobody: a fix must not wait for it."""
+    if not addresses:
+        return UnreadableContracts(f"no pod of {active} is ready")
+    return await _shown(fetcher, addresses) or UnreadableContracts(f"{active} shows no contracts on its admin port")
 
 
 def _drops(old: Shown | None, new: Shown) -> bool:

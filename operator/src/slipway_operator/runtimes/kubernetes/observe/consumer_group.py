@@ -22,7 +22,7 @@ from ....spec.fields import CONSUMING
 from ....spec.microservice import MicroserviceSpec
 from ..api.kinds import VERSION_LABEL
 from ..objects.manifests import deployment_name
-from .fetching import ClusterSnapshot
+from .cluster_snapshot import ClusterSnapshot
 from .observing import of_component
 
 if TYPE_CHECKING:

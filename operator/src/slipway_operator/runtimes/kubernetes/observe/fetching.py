@@ -1,10 +1,10 @@
 """Reads everything about one service: itself as the storage has it now, its children as far as anybody told of them.
 
-A plan from an older picture would be a wrong one; what changes meanwhile is told, and looked at again.
+A plan made from an older snapshot would be a wrong one; what changes meanwhile is told, and looked at again.
 """
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -32,25 +32,9 @@ from ..api.kinds import (
     Kind,
 )
 from ..objects import configuration
+from .cluster_snapshot import ClusterSnapshot
 
 Manifest = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterSnapshot:
-    """The objects as they came, by name where they are looked up."""
-
-    microservice: Manifest
-    versions: dict[str, Manifest]  # by hash
-    records: dict[str, ServiceVersionSpec]  # by hash
-    deployments: dict[str, Manifest]
-    services: dict[str, Manifest]
-    budgets: dict[str, Manifest]
-    pods: list[Manifest]
-    slices: list[Manifest]
-    jobs: list[Manifest]
-    config_maps: dict[str, Manifest | None] = field(default_factory=dict)  # that were asked for; None: there is none
-    missing: str = ""  # what the spec's version can't be recorded without
 
 
 async def look(client: Client, key: Key) -> ClusterSnapshot | None:

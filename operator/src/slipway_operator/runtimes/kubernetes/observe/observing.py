@@ -39,7 +39,7 @@ from ..api.kinds import (
 )
 from ..objects import configuration
 from ..objects.manifests import NOTHING, active_name, deployment_name, pods_name, preview_name, selected
-from .fetching import ClusterSnapshot
+from .cluster_snapshot import ClusterSnapshot
 
 Manifest = dict[str, Any]
 

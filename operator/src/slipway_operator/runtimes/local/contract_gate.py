@@ -7,14 +7,15 @@ pyproject.toml beside their packages.
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from slipway_chassis.contracts import Contracts, Shown, judge
+from slipway_chassis.contracts import Contracts, Declared, ReadsEvent, Shown, judge
 from slipway_chassis.contracts.bundle import CONSUMES, pretty
 from slipway_chassis.contracts.consumes import consumes_of, declared_of
-from slipway_chassis.errors import ConfigurationError, UnreadableContracts
+from slipway_chassis.contracts.readers import read_types
+from slipway_chassis.errors import ChassisError, ConfigurationError, UnreadableContracts
 
 from ...errors import LocalRuntimeError
 from ...planning.observed import GateState
@@ -49,6 +50,11 @@ class Exports:
         begun = self._begun.get((service, version.hash))
         return begun.result() if begun else exported(service, version)
 
+    @staticmethod
+    def declared(service: str) -> Shown:
+        """What the pyproject.toml beside its package says that it relies on, and nothing else."""
+        return _declaring(service)
+
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -67,29 +73,31 @@ def compared(
     *,
     allow_breaking: bool = False,
 ) -> Result:
-    """``others``: the active versions of the other services."""
-    providers = _providers(service, others)
-    return judged(exports, service, active, candidate, others, providers=providers, allow_breaking=allow_breaking)
-
-
-def judged(
-    exports: Exports,
-    service: str,
-    active: Version | None,
-    candidate: Version,
-    others: Mapping[str, Version],
-    *,
-    providers: Collection[str],
-    allow_breaking: bool,
-) -> Result:
-    """Of those who are no ``providers`` of this service their declaration is enough. Nobody counts calls here."""
+    """``others``: the versions of the other services. Nobody counts calls here."""
     old = exports.of(service, active) if active and active.hash != candidate.hash else None
     new = exports.of(service, candidate)
-    shown = {
-        name: exports.of(name, version) if name in providers else _declaring(name) for name, version in others.items()
-    }
+    whole = others.keys() if _reads_more_than_it_says(new) else _relied_on(new) & others.keys()
+    # Of the rest their declaration is enough: whether they rely on this service.
+    shown = {name: exports.of(name, each) if name in whole else exports.declared(name) for name, each in others.items()}
     verdict = judge(old, new, shown, None, allow_breaking=allow_breaking, all_known=True)
     return GateState(verdict.result.value), verdict.message
+
+
+def _relied_on(shown: Shown) -> set[str]:
+    return {declared.service for declared in _declared(shown)}
+
+
+def _reads_more_than_it_says(shown: Shown) -> bool:
+    """Then it is not known whose events they are."""
+    said = {one.type for one in _declared(shown) if isinstance(one, ReadsEvent)}
+    return isinstance(shown, Contracts) and bool(read_types(shown) - said)
+
+
+def _declared(shown: Shown) -> Sequence[Declared]:
+    try:
+        return shown.consumes if isinstance(shown, Contracts) else ()
+    except ChassisError:  # the judge says what is wrong with it
+        return ()
 
 
 def _providers(service: str, others: Mapping[str, Version]) -> set[str]:
@@ -100,7 +108,6 @@ def _providers(service: str, others: Mapping[str, Version]) -> set[str]:
 
 
 def _declaring(service: str) -> Shown:
-    """Of one that only reads and calls, its declaration is enough."""
     try:
         return Contracts(service, {CONSUMES: pretty(_consumes(service))})
     except ConfigurationError as error:

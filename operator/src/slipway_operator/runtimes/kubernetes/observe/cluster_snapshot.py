@@ -1,0 +1,25 @@
+"""All objects of one service at one moment. What fetches them is apart: ``kubectl slipway`` has another client."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ....spec.serviceversion import ServiceVersionSpec
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSnapshot:
+    """The objects as they came, by name where they are looked up."""
+
+    microservice: Manifest
+    versions: dict[str, Manifest]  # by hash
+    records: dict[str, ServiceVersionSpec]  # by hash
+    deployments: dict[str, Manifest]
+    services: dict[str, Manifest]
+    budgets: dict[str, Manifest]
+    pods: list[Manifest]
+    slices: list[Manifest]
+    jobs: list[Manifest]
+    config_maps: dict[str, Manifest | None] = field(default_factory=dict)  # that were asked for; None: there is none
+    missing: str = ""  # what the spec's version can't be recorded without
