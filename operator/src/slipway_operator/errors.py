@@ -11,6 +11,7 @@ OperatorError (a ChassisError, so that the command line shows it as one sentence
 │   ├── Overloaded        429 or a 5xx: the server asks for patience
 │   ├── Outdated          409: somebody was faster; look again
 │   ├── Missing           404: the object or its kind does not exist
+│   ├── Unauthorized      401: the login is not valid, or not any more; says nothing about what was asked
 │   ├── Refused           any other 4xx: the same request will be refused again
 │   ├── Unreadable        an object says what this release does not understand, or may not be read at all
 │   ├── NotLeading        the Lease is not held (any more), so nothing may be written
@@ -65,6 +66,11 @@ class Outdated(KubernetesError):
 
 class Missing(KubernetesError):
     # An object that is deleted meanwhile is no fault of the spec: the next look knows more.
+    retriable = True
+
+
+class Unauthorized(KubernetesError):
+    # Logins are renewed. As a verdict on a version, it would end the version's release.
     retriable = True
 
 

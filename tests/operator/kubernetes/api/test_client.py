@@ -7,9 +7,10 @@ import pytest
 from aiohttp import web
 
 from slipway_chassis.embedded.processes import free_port
-from slipway_operator.errors import Missing, NotLeading, Outdated, Overloaded, Refused
+from slipway_operator.errors import Missing, NotLeading, Outdated, Overloaded, Refused, Unauthorized, Unreachable
+from slipway_operator.runtimes.kubernetes.api import answers
 from slipway_operator.runtimes.kubernetes.api.access import Access
-from slipway_operator.runtimes.kubernetes.api.client import Client, NoFence
+from slipway_operator.runtimes.kubernetes.api.client import TRIES, Client, NoFence
 from slipway_operator.runtimes.kubernetes.api.freshness import Freshness
 from slipway_operator.runtimes.kubernetes.api.kinds import DEPLOYMENT, EVENT, SERVICE
 from slipway_operator.runtimes.kubernetes.api.login import Login
@@ -24,10 +25,13 @@ class Api:
     async def answer(self, request):
         self.asked.append((request.method, request.path_qs, await request.text()))
         status, body, headers = self.answers.pop(0)
+        if isinstance(body, str):
+            return web.Response(text=body, content_type="text/html", status=status, headers=headers)
         return web.json_response(body, status=status, headers=headers)
 
 
-def asking(api, story, *, fence=None, timeout=5):
+def asking(api, story, *, fence=None, timeout=5, access=None):
+    """``access``: of the server's address."""
     pauses = []
 
     async def pause(seconds):
@@ -41,8 +45,9 @@ def asking(api, story, *, fence=None, timeout=5):
         port = free_port()
         await web.TCPSite(runner, "127.0.0.1", port).start()
         try:
-            access = Access(lambda: Login(f"http://127.0.0.1:{port}"))
-            async with Client(access, fence or NoFence(), pause=pause, timeout=timeout) as client:
+            server = f"http://127.0.0.1:{port}"
+            chosen = access(server) if access else Access(lambda: Login(server))
+            async with Client(chosen, fence or NoFence(), pause=pause, timeout=timeout) as client:
                 return await story(client)
         finally:
             await runner.cleanup()
@@ -183,3 +188,114 @@ def test_who_does_not_lead_writes_nothing(write):
 def test_reading_is_free():
     api = Api((200, {"items": []}, {}))
     assert asking(api, lambda client: client.list(SERVICE, "shop"), fence=Closed())[0] == []
+
+
+STRANGE = {
+    "a page": "<html>welcome</html>",
+    "a cut object": '{"metadata": {"resourceVersion": "1"',
+    "a list": "[]",
+    "a deep one": "[" * 100_000,
+    "metadata of another kind": {"metadata": "none"},
+    "no metadata": {"metadata": None},
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("body", STRANGE.values(), ids=STRANGE.keys())
+@pytest.mark.parametrize("ask", ["get", "list"])
+def test_what_is_no_answer_of_an_api_server_is_none(body, ask):
+    """A portal or a proxy may answer 200 as well. An empty list would be a service without children."""
+    api = Api(*[(200, body, {})] * TRIES)
+    with pytest.raises(Unreachable, match="/services"):
+        asking(api, lambda client: client.get(SERVICE, "shop", "a") if ask == "get" else client.list(SERVICE, "shop"))
+
+
+@pytest.mark.parametrize("items", [{}, [None], "abc"])
+def test_a_list_has_objects(items):
+    with pytest.raises(Unreachable, match="no list of objects"):
+        asking(Api((200, {"items": items}, {})), lambda client: client.list(SERVICE, "shop"))
+
+
+def test_a_list_without_objects_may_be_written_as_null():
+    listed = (200, {"items": None, "metadata": None}, {})
+    assert asking(Api(listed), lambda client: client.list(SERVICE, "shop"))[0] == []
+
+
+@pytest.mark.parametrize("patience", ["\u00b2", "soon", "-1", "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_patience_that_is_no_number_is_not_told(patience):
+    error = answers._error(429, "GET /", b'{"message": null}', patience)
+    assert isinstance(error, Overloaded)
+    assert error.retry_after == 0
+    assert str(error) == "GET /: 429 "
+
+
+def test_an_answer_has_an_end(monkeypatch):
+    monkeypatch.setattr(answers, "LARGEST_BYTES", 1000)
+    api = Api(*[(200, {"items": ["x" * 2000]}, {})] * TRIES)
+    with pytest.raises(Unreachable, match="200 with more than"):
+        asking(api, lambda client: client.list(SERVICE, "shop"))
+
+
+def test_a_login_is_not_carried_elsewhere():
+    away = (307, "", {"Location": "http://ada:lovelace@elsewhere.invalid/login?token=secret"})
+    api = Api(*[away] * TRIES)
+    with pytest.raises(Unreachable, match=r"307 leads to http://elsewhere\.invalid/login, which") as caught:
+        asking(api, lambda client: client.list(SERVICE, "shop"))
+    assert "secret" not in str(caught.value)
+
+
+def test_a_login_that_is_not_valid_is_no_verdict_on_what_was_asked():
+    with pytest.raises(Unauthorized) as caught:
+        asking(Api((401, {"message": "Unauthorized"}, {})), lambda client: client.list(SERVICE, "shop"))
+    assert caught.value.retriable
+    assert not isinstance(caught.value, Refused)
+
+
+class Slow(Api):
+    """Answers when it is let go."""
+
+    def __init__(self):
+        super().__init__()
+        self.let_go, self.known = asyncio.Event(), asyncio.Condition()
+
+    async def reached_by(self, number):
+        async with self.known:
+            await self.known.wait_for(lambda: len(self.asked) >= number)
+
+    async def answer(self, request):
+        async with self.known:
+            self.asked.append(request.method)
+            self.known.notify_all()
+        await self.let_go.wait()
+        return web.json_response({"items": [], "metadata": {}})
+
+
+def test_another_certificate_cuts_no_request():
+    """As many as there are connections are on their way, more wait for one; the next ones go by a new transport."""
+    api, logins = Slow(), []
+
+    def renewed(server):
+        def log_in():
+            logins.append(Login(server, server_name=f"name-{len(logins)}"))
+            return logins[-1]
+
+        shared = Access(log_in)
+        api.renew = lambda: shared.login(logins[-1])
+        return shared
+
+    async def story(client):
+        looks = [asyncio.create_task(client.list(SERVICE, "shop")) for _ in range(25)]
+        looks.append(asyncio.create_task(client.create(SERVICE, "shop", SERVICE_MANIFEST)))
+        await api.reached_by(20)
+        former = client._transport
+        api.renew()
+        looks.append(asyncio.create_task(client.list(SERVICE, "shop")))
+        await api.reached_by(21)
+        assert client._transport is not former
+        api.let_go.set()
+        await asyncio.gather(*looks)
+        assert former._client.rest_client.pool_manager._session.closed
+
+    asking(api, story, access=renewed)
+    assert len(logins) == 2
+    assert sorted(api.asked) == ["GET"] * 26 + ["POST"]

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from slipway_chassis.testing.plugin import eventually
-from slipway_operator.errors import AccessUnknown, Refused
+from slipway_operator.errors import AccessUnknown, Unauthorized
 from slipway_operator.kubectl import cluster as plugin
 from slipway_operator.runtimes.kubernetes.api import kubeconfig
 from slipway_operator.runtimes.kubernetes.api.access import from_kubeconfig
@@ -348,7 +348,7 @@ def test_a_login_that_is_refused_twice_is_told(cluster, tmp_path):
 
     async def story(client):
         plugin_of(tmp_path, {"token": "b"})
-        with pytest.raises(Refused, match="401 Unauthorized"):
+        with pytest.raises(Unauthorized, match="401 Unauthorized"):
             await who(client)
         assert calls(tmp_path) <= 3
 

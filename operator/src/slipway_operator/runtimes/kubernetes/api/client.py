@@ -4,21 +4,18 @@ All writes go through one method, and that method asks first whether it may writ
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
-import aiohttp
-from kubernetes.aio.client.api_client import ApiClient
-
-from ....errors import KubernetesError, Missing, Outdated, Overloaded, Refused, Unreachable
+from ....errors import Missing, Outdated, Overloaded, Unauthorized, Unreachable
 from .access import Access
+from .answers import Manifest
 from .freshness import Freshness
 from .kinds import MANAGER, Kind
 from .login import Login
+from .transport import Transport
 
-Manifest = dict[str, Any]
 Manifests = list[Manifest]
 
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
@@ -27,12 +24,6 @@ TIMEOUT_SECONDS = 15
 TRIES = 4
 LONGEST_PAUSE = 10.0
 PAGE = 500
-_UNTYPED = "failed to create typed patch object"
-_UNAUTHORIZED, _NOT_FOUND, _CONFLICT, _TOO_MANY, _SERVER_ERROR = 401, 404, 409, 429, 500
-
-
-class _Unauthorized(Refused):
-    """The login is not valid, or not any more."""
 
 
 class Fence(Protocol):
@@ -63,9 +54,10 @@ class Client:
         self._freshness = freshness or Freshness()
         self._manager = manager
         self._pause = pause
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._timeout = timeout
         self._login: Login | None = None  # that of the transport
-        self._transport: ApiClient | None = None
+        self._transport: Transport | None = None
+        self._closing: set[asyncio.Future[None]] = set()  # former ones
 
     async def __aenter__(self) -> Self:
         await self._connection()
@@ -74,15 +66,19 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await asyncio.gather(*self._closing)
         if self._transport:
             await self._transport.close()
 
     # --- reading
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         try:
-            return await self._request("GET", kind.path(namespace, name))
+            found = await self._request("GET", kind.path(namespace, name))
         except Missing:
             return None
+        if not (found.get("metadata") or {}).get("resourceVersion"):
+            raise Unreachable(f"GET {kind.path(namespace, name)}: what answered is not the API server: no object")
+        return found
 
     async def list(
         self, kind: Kind, namespace: str | None = None, *, selector: str = "", recent: bool = False
@@ -106,8 +102,8 @@ class Client:
         query = {**chosen, **least}
         while True:
             page = await self._request("GET", kind.path(namespace), query=query)
-            found += page.get("items") or []
-            metadata = page.get("metadata", {})
+            found += _items(page, kind.path(namespace))
+            metadata = page.get("metadata") or {}
             self._freshness.saw(kind, metadata.get("resourceVersion"))
             if not metadata.get("continue"):
                 return found
@@ -190,8 +186,9 @@ class Client:
             if fenced:
                 self._fence.check()
             try:
-                return await self._once(login, transport, method, path, body=body, query=query or {}, content=content)
-            except _Unauthorized:
+                headers = login.headers() | {"Accept": "application/json", "Content-Type": content}
+                return await transport.request(method, path, headers=headers, query=query or {}, body=body)
+            except Unauthorized:
                 # Another login may do, once. One that is the same will not.
                 if refused or (await self._connection(login))[0] == login:
                     raise
@@ -204,64 +201,32 @@ class Client:
                     min(LONGEST_PAUSE, (error.retry_after if isinstance(error, Overloaded) else 0.0) or 0.2 * 2**tries)
                 )
 
-    async def _connection(self, refused: Login | None = None) -> tuple[Login, ApiClient]:
-        """The present login with a transport that has its certificates and its proxy."""
+    async def _connection(self, refused: Login | None = None) -> tuple[Login, Transport]:
+        """The present login with a transport that has its certificates and its proxy.
+
+        The caller uses it before it awaits anything else: another look may put another one in its place.
+        """
         login = self._access.current()
         if login is None or login is refused:
             login = await asyncio.to_thread(self._access.login, refused)
-        former = self._transport
         if self._transport is None or not login.same_connection(self._login):
-            self._transport = login.api_client()
-            self._transport.user_agent = self._manager
+            self._retire(self._transport)
+            self._transport = Transport(login, agent=self._manager, timeout=self._timeout)
         self._login = login
-        if former and former is not self._transport:
-            await former.close()  # what is on its way by it is tried again
         return login, self._transport
 
-    async def _once(
-        self,
-        login: Login,
-        transport: ApiClient,
-        method: str,
-        path: str,
-        *,
-        body: Manifest | None,
-        query: Mapping[str, str],
-        content: str,
-    ) -> Manifest:
-        headers = login.headers() | {"Accept": "application/json", "Content-Type": content}
-        try:
-            _, url, sent, data, _ = await transport.param_serialize(
-                method, path, query_params=list(query.items()), header_params=headers, body=body
-            )
-            answer = await transport.call_api(method, url, sent, data, _request_timeout=self._timeout)
-            async with answer.response as response:
-                raw = await response.read()
-                retry_after = response.headers.get("Retry-After", "")
-                status = response.status
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(f"{method} {path}: {error or type(error).__name__}") from error
-        if status < 300:  # noqa: PLR2004 # success
-            return _object(raw)
-        raise _error(status, f"{method} {path}", raw, retry_after)
+    def _retire(self, former: Transport | None) -> None:
+        if former:
+            closing = asyncio.ensure_future(former.retire())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
 
-def _object(raw: bytes) -> Manifest:
-    content = json.loads(raw) if raw else {}
-    return content if isinstance(content, dict) else {}
-
-
-def _error(status: int, what: str, raw: bytes, retry_after: str) -> KubernetesError:
-    try:
-        said = _object(raw).get("message", "")
-    except ValueError:
-        said = raw[:200].decode(errors="replace")
-    message = f"{what}: {status} {said}"
-    if _UNTYPED in said:  # a list with the same key twice, for example: the API server calls that an error of its own
-        return Refused(message)
-    if status == _TOO_MANY or status >= _SERVER_ERROR:
-        error = Overloaded(message)
-        error.retry_after = float(retry_after) if retry_after.isdigit() else 0.0
-        return error
-    kinds: dict[int, type[KubernetesError]] = {_UNAUTHORIZED: _Unauthorized, _CONFLICT: Outdated, _NOT_FOUND: Missing}
-    return kinds.get(status, Refused)(message)
+def _items(page: Manifest, path: str) -> Manifests:
+    """An answer without them is no list: without its children, a service would be made anew."""
+    items = page.get("items", "")
+    if items is None:  # that is how Go writes an empty one
+        return []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise Unreachable(f"GET {path}: what answered is not the API server: no list of objects")
+    return items

@@ -11,11 +11,6 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
-from kubernetes.aio.client.api_client import ApiClient
-from kubernetes.aio.client.configuration import Configuration
-
-CONNECTIONS = 20
-
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -42,21 +37,6 @@ class Login:
     def same_connection(self, other: "Login | None") -> bool:
         """Whether connections of the other one serve this one as well."""
         return other is not None and replace(self, authorization=None) == replace(other, authorization=None)
-
-    def api_client(self) -> ApiClient:
-        """The official client's transport, to be closed by the caller."""
-        configuration = Configuration(
-            host=self.server,
-            ca_cert_data=self.authority,
-            verify_ssl=not self.insecure,
-            proxy=self.proxy,
-            connection_pool_maxsize=CONNECTIONS,
-            # It would read passwords from ~/.netrc, and NO_PROXY without its networks: the proxy is chosen here.
-            client_session_kwargs={"trust_env": False},
-        )
-        made = ApiClient(configuration)
-        made.rest_client.ssl_context = self.tls()  # its own takes certificates from files that stay behind
-        return made
 
     def tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cadata=self.authority)

@@ -113,7 +113,7 @@ class Operator:
         await serve(self._settings.bind_host, self._settings.admin_port, self.sick, self._metrics.registry)
 
     def sick(self) -> str:
-        """Why another process should take this one's place; the API server being away alone is no reason."""
+        """Why another process should take this one's place. An API server that is away for a minute is a reason too."""
         if self._event_age() > 2 * RESYNC_SECONDS:
             return f"nothing was heard for {self._event_age():.0f} s, no resync either"
         silence = time.monotonic() - self.leadership.tried
