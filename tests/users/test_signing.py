@@ -80,6 +80,7 @@ def test_keys_are_rotated_and_revoked_by_the_command(client_of, users_settings, 
     listed = slipway("ls")
     assert "signs" in next(line for line in listed.splitlines() if fourth in line), "an older one must not sign again"
     slipway("revoke", "made-up", "--yes", code=1)
+    assert "-lyes-1Q" in str(CliRunner().invoke(cli, ["keys", "revoke", "-lyes-1Q", "--yes"]).exception)
 
 
 @pytest.mark.integration
