@@ -1,12 +1,14 @@
 """What is chosen to log in with, and what is told when it does not work."""
 
+import threading
+
 import pytest
 
 from slipway_operator.errors import AccessUnknown
 from slipway_operator.runtimes.kubernetes.api import access
 from slipway_operator.runtimes.kubernetes.api.access import Access, from_kubeconfig, in_cluster
-from slipway_operator.runtimes.kubernetes.api.login import Login
-from slipway_operator.runtimes.kubernetes.api.proxies import proxy_for
+from slipway_operator.runtimes.kubernetes.api.login import Login, NotUsable
+from support.cluster.authority import Authority, pem
 
 CONFIG = """
 current-context: a
@@ -17,11 +19,12 @@ users: [{name: u, user: {token: secret}}, {name: w, user: {username: ada, passwo
 
 
 def test_a_kubeconfig_is_read(tmp_path):
-    (tmp_path / "ca.crt").write_text("PEM")
+    authority = pem(Authority().certificate)
+    (tmp_path / "ca.crt").write_text(authority)
     (tmp_path / "config").write_text(CONFIG)
     login = from_kubeconfig(str(tmp_path / "config")).login()
 
-    assert (login.server, login.authority, login.namespace) == ("https://k:6443", "PEM", "shop")
+    assert (login.server, login.authority, login.namespace) == ("https://k:6443", authority, "shop")
     assert login.headers() == {"Authorization": "Bearer secret"}
     assert "secret" not in repr(login)
 
@@ -31,14 +34,16 @@ def test_a_kubeconfig_is_read(tmp_path):
 
 UNUSABLE = {
     "": "it is empty",
-    "a: [": "while parsing",
-    "- a list": "",
+    "a: [secret": "config is not YAML from line 1 on",
+    "- a list": "has no clusters, users and contexts",
     "contexts: []\nclusters: []\nusers: []": "no current-context",
-    "current-context: a\ncontexts: []\n": "Expected object with name a",
+    "current-context: a\ncontexts: []\n": "there is no context a",
     CONFIG.replace("name: u, user", "name: v, user"): "there is no user u",
     CONFIG: "ca.crt",
     CONFIG.replace("token: secret", "auth-provider: {name: gcp}"): "use the exec plugin gke-gcloud-auth-plugin",
-    CONFIG.replace("token: secret", "auth-provider: {name: azure}"): "auth-provider azure is not known",
+    CONFIG.replace(
+        "token: secret", "auth-provider: {name: azure}"
+    ): "auth-provider azure is not known, or not any more",
     CONFIG.replace("certificate-authority: ca.crt", "proxy-url: 'socks5://p:1'"): "socks5://p:1 is not one of http",
 }
 
@@ -52,6 +57,7 @@ def test_a_kubeconfig_that_is_not_usable_is_named(tmp_path, text, why):
     assert str(caught.value).startswith(f"{path} is not a usable kubeconfig: ")
     assert why in str(caught.value)
     assert "secret" not in str(caught.value)
+    assert "lovelace" not in str(caught.value)
 
 
 def test_a_kubeconfig_that_is_not_there_is_told():
@@ -61,7 +67,7 @@ def test_a_kubeconfig_that_is_not_there_is_told():
 
 @pytest.fixture(name="account")
 def _account(tmp_path):
-    for name, text in {"ca.crt": "PEM", "token": "one\n", "namespace": "ops"}.items():
+    for name, text in {"ca.crt": pem(Authority().certificate), "token": "one\n", "namespace": "ops"}.items():
         (tmp_path / name).write_text(text)
     return tmp_path
 
@@ -97,21 +103,52 @@ def test_of_many_that_were_refused_one_logs_in():
     assert len(made) == 2
 
 
-PROXIED = {
-    "https://api.example:6443": "http://proxy:3128",
-    "https://10.1.2.3:6443": None,
-    "https://11.1.2.3:6443": "http://proxy:3128",
-    "https://k.internal.example": None,
-    "https://127.0.0.1:6443": None,
-    "https://[::1]:6443": None,
-    "https://[fd00::7]:6443": None,
-    "https://localhost": None,
-}
+def waiting(shared, number):
+    """What each of several threads was told, that ask at once."""
+    told = []
+
+    def ask():
+        try:
+            told.append(shared.login())
+        except AccessUnknown as error:
+            told.append(str(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return told
 
 
-@pytest.mark.parametrize(("server", "proxy"), PROXIED.items())
-def test_the_proxy_of_the_environment_is_that_of_kubectl(server, proxy, monkeypatch):
-    monkeypatch.setenv("https_proxy", "proxy:3128")
-    monkeypatch.setenv("no_proxy", "10.0.0.0/8,.internal.example, fd00::/16,not/a/network")
-    assert proxy_for(server) == proxy
-    assert proxy_for(server, "http://other:1") == "http://other:1"
+def test_a_login_that_failed_is_shared_for_a_moment(monkeypatch):
+    tries = []
+
+    def log_in():
+        tries.append(1)
+        raise NotUsable("there is nothing")
+
+    shared = Access(log_in, "the file")
+    assert waiting(shared, 5) == ["the file: there is nothing"] * 5
+    assert len(tries) == 1
+    monkeypatch.setattr(access, "FAILURE_SECONDS", 0)
+    assert waiting(shared, 1) == ["the file: there is nothing"]
+    assert len(tries) == 2
+
+
+BROKEN = {"token": " \n", "ca.crt": "cut"}
+
+
+@pytest.mark.parametrize(("name", "content"), BROKEN.items())
+def test_files_that_are_broken_for_a_moment_end_no_login(account, monkeypatch, name, content):
+    """A kubelet replaces them, a person edits them."""
+    chosen = in_cluster("k", 443, account)
+    monkeypatch.setattr(access, "TOKEN_FILE_SECONDS", 0)
+    monkeypatch.setattr(access, "FAILURE_SECONDS", 0)
+    former, before = chosen.login(), (account / name).read_text()
+    (account / name).write_text(content)
+    assert chosen.login() is former
+    with pytest.raises(AccessUnknown, match=r"is empty|authority is not valid"):
+        chosen.login(former)  # the server does not take it any more
+    (account / name).write_text(before)
+    assert chosen.login(former).authorization == "Bearer one"

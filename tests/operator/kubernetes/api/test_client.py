@@ -280,7 +280,7 @@ def test_another_certificate_cuts_no_request():
             return logins[-1]
 
         shared = Access(log_in)
-        api.renew = lambda: shared.login(logins[-1])
+        api.renew = lambda: shared.login(shared.current())
         return shared
 
     async def story(client):

@@ -10,18 +10,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from slipway_chassis.testing.plugin import eventually
 from slipway_operator.errors import AccessUnknown, Unauthorized
 from slipway_operator.kubectl import cluster as plugin
-from slipway_operator.runtimes.kubernetes.api import kubeconfig
+from slipway_operator.runtimes.kubernetes.api import exec_plugin, kubeconfig
 from slipway_operator.runtimes.kubernetes.api.access import from_kubeconfig
 from slipway_operator.runtimes.kubernetes.api.client import Client, NoFence
 from slipway_operator.runtimes.kubernetes.api.kinds import MICROSERVICE, Kind
+from support.cluster.authority import Authority, pem
 from support.cluster.connect_proxy import ConnectProxy
 from support.cluster.control_plane import NEEDS, TOKEN, Cluster
 from support.cluster.namespace import spec
@@ -38,42 +35,6 @@ REVIEW = Kind("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectre
 ACCOUNT = Kind("", "v1", "ServiceAccount", "serviceaccounts")
 BINDING = Kind("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings")
 CREDENTIAL = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"}
-
-
-def pem(thing):
-    return thing.public_bytes(serialization.Encoding.PEM).decode()
-
-
-class Authority:
-    """Signs certificates of clients."""
-
-    def __init__(self):
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.certificate = self._signed([("CN", "clients")], self.key, ca=True)
-
-    def _signed(self, name, key, *, ca=False):
-        names = {"CN": NameOID.COMMON_NAME, "O": NameOID.ORGANIZATION_NAME}
-        subject = x509.Name([x509.NameAttribute(names[kind], value) for kind, value in name])
-        now = datetime.now(UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(subject if ca else self.certificate.subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(minutes=5))
-            .not_valid_after(now + timedelta(hours=2))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .sign(self.key, hashes.SHA256())
-        )
-
-    def client(self, name):
-        """Certificate and key, of a user with every right."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        encoded = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        return pem(self._signed([("O", "system:masters"), ("CN", name)], key)), encoded.decode()
 
 
 @pytest.fixture(scope="module", name="authority")
@@ -377,7 +338,7 @@ def refused(paths):
 
 
 def test_a_plugin_that_gives_nothing_is_named_with_its_words(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr(kubeconfig, "PLUGIN_SECONDS", 1)
+    monkeypatch.setattr(exec_plugin, "PLUGIN_SECONDS", 1)
     cases = {
         "failed with code 3: sign in first": plugin_of(tmp_path, {}, "echo sign in first >&2; exit 3", "fails"),
         "did not end within 1 s: run it by hand": plugin_of(tmp_path, {}, "sleep 60", "hangs"),

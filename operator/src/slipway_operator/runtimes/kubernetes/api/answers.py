@@ -1,12 +1,12 @@
 """What the API server answered: an object, or one of our errors. What stands on the way to it may answer as well."""
 
 import json
-import re
 from typing import Any
 
 import aiohttp
 
 from ....errors import KubernetesError, Missing, Outdated, Overloaded, Refused, Unauthorized, Unreachable
+from .proxies import without_passwords
 
 Manifest = dict[str, Any]
 
@@ -31,11 +31,6 @@ async def manifest_of(response: aiohttp.ClientResponse, what: str) -> Manifest:
         address = without_passwords(response.headers.get("Location", "").partition("?")[0])
         raise Unreachable(f"{what}: {response.status} leads to {address[:200] or 'nowhere'}, which is not followed")
     raise _error(response.status, what, raw, response.headers.get("Retry-After", ""))
-
-
-def without_passwords(text: str) -> str:
-    """Addresses in it, without the name and the password of a user."""
-    return re.sub(r"//[^/\s]*@", "//", text)
 
 
 async def _body(response: aiohttp.ClientResponse, what: str) -> bytes:

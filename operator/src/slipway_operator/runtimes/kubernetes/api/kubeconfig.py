@@ -1,31 +1,29 @@
-"""A login by a kubeconfig: the official client's reader, and what it leaves out of kubectl's.
+"""A login by a kubeconfig: the official client's choice of credentials, and what it leaves out of kubectl's.
 
-It gives several files' union, the context, its cluster and its user, passwords and tokens. Here: the first file's
-current-context wins, paths are relative to the file they stand in, a plugin that fails is an error that names it and
-not a request without a name, credentials that have an end are told with it, and nothing is written to a disk.
+Here: what kubectl refuses is refused, a plugin that fails is an error that names it and not a request without a name,
+credentials that have an end are told with it, impersonation, and nothing is written to a disk.
 """
 
 import asyncio
 import base64
 import json
-import os
-import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from kubernetes.aio.config.dateutil import parse_rfc3339
-from kubernetes.aio.config.exec_provider import ExecProvider
-from kubernetes.aio.config.kube_config import FileOrData, KubeConfigLoader, KubeConfigMerger
+from kubernetes.aio.config.kube_config import KubeConfigLoader
 
 from ....errors import AccessUnknown
-from .login import Login
+from .exec_plugin import cluster_told, credential
+from .kubeconfig_files import Section, mapping, text, union_of
+from .login import Login, NotUsable
 from .proxies import proxy_for
 
-PLUGIN_SECONDS = 10
 # Tokens in files are renewed long before they end.
 TOKEN_FILE_SECONDS = 60
-_FILES = {"cluster": ("certificate-authority",), "user": ("client-certificate", "client-key", "tokenFile")}
+_IN_HEADER_NAMES = "!#$&'*+-.^_`|~"
 
 
 def log_in(paths: str, context: str = "") -> Login:
@@ -33,137 +31,200 @@ def log_in(paths: str, context: str = "") -> Login:
 
     Raises:
         AccessUnknown: a plugin gave nothing
-        ConfigException, OSError, YAMLError, LookupError, TypeError, ValueError, AttributeError: the files are not valid
+        NotUsable: the files are not valid, or have nothing to log in with
+        OSError: a file can't be read
     """
-    files = [str(path.absolute()) for path in map(Path, paths.split(os.pathsep)) if path.is_file()]
-    if not files:
-        raise FileNotFoundError("there is no such file")
-    merger = KubeConfigMerger(os.pathsep.join(path for path in files if Path(path).read_text().strip()))
-    if merger.config is None:
-        raise ValueError("it is empty")
-    for path, content in merger.config_files.items():
-        _absolute(Path(path).parent, content)
-    contexts = [content.get("current-context") for content in merger.config_files.values()]
-    return asyncio.run(_Loader(merger.config, context or next(filter(None, contexts), "")).login())
+    union = union_of(paths)
+    chosen = context or union["current-context"]
+    if not chosen:
+        raise NotUsable("it has no current-context, and no other one was chosen")
+    settings = _named(union, "contexts", chosen)
+    cluster_name, user_name = (text(settings, key, f"context {chosen}") for key in ("cluster", "user"))
+    if not cluster_name:
+        raise NotUsable(f"context {chosen} names no cluster")
+    cluster = _named(union, "clusters", cluster_name)
+    user = _named(union, "users", user_name) if user_name else {}
+    if user_name:
+        user = _checked(user, f"user {user_name}")
+    login = _of_cluster(cluster, f"cluster {cluster_name}", text(settings, "namespace", f"context {chosen}"))
+    if not user_name and login["server"].startswith("https:"):
+        raise NotUsable(f"context {chosen} names no user")
+    one = {
+        "contexts": [{"name": chosen, "context": settings}],
+        "clusters": [{"name": cluster_name, "cluster": cluster}],
+        "users": [{"name": user_name, "user": user}],
+    }
+    return Login(**login, **asyncio.run(_Loader(one, chosen, user_name, login["authority"]).credentials()))
 
 
-def _absolute(folder: Path, content: dict[str, Any]) -> None:
-    for kind, names in _FILES.items():
-        for entry in content.get(f"{kind}s") or []:
-            section = entry.get(kind) or {}
-            for name in names:
-                if section.get(name):
-                    section[name] = str(folder / section[name])
-            command = (section.get("exec") or {}).get("command", "")
-            if os.sep in command:
-                section["exec"]["command"] = str(folder / command)
+def bearer(token: str, what: str) -> str:
+    """The value of the header, without the line's end that files have."""
+    return f"Bearer {_header(token, what)}"
+
+
+def _header(value: str, what: str) -> str:
+    """A line's end in it would be a header more."""
+    value = value.strip()
+    if not value:
+        raise NotUsable(f"{what} is empty")
+    if not value.isprintable():
+        raise NotUsable(f"{what} has characters in it that no header can have")
+    return value
+
+
+def _named(union: dict[str, Any], plural: str, name: str) -> Section:
+    for entry in union[plural]:
+        if entry["name"] == name:
+            section: Section = entry[plural.removesuffix("s")]
+            return section
+    raise NotUsable(f"there is no {plural.removesuffix('s')} {name}")
+
+
+def _of_cluster(cluster: Section, what: str, namespace: str) -> dict[str, Any]:
+    server, insecure = text(cluster, "server", what).rstrip("/"), cluster.get("insecure-skip-tls-verify")
+    try:
+        address = urlsplit(server)
+        known = address.scheme in {"https", "http"} and address.hostname and not address.username and address.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise NotUsable(f"server of {what} is not an address as https://host:port")
+    if insecure is not None and not isinstance(insecure, bool):
+        raise NotUsable(f"insecure-skip-tls-verify of {what} is neither true nor false")
+    authority = _pem(cluster, "certificate-authority", what)
+    if insecure and authority:
+        raise NotUsable(f"{what} has an authority, and insecure-skip-tls-verify: take one of them away")
+    return {
+        "server": server,
+        "namespace": namespace or "default",
+        "authority": authority,
+        "insecure": bool(insecure),
+        "server_name": text(cluster, "tls-server-name", what) or None,
+        "proxy": proxy_for(server, text(cluster, "proxy-url", what)),
+    }
+
+
+def _checked(user: Section, what: str) -> Section:
+    """With one way to log in, as kubectl chooses it."""
+    texts = ("token", "tokenFile", "username", "password")
+    token, token_file, name, password = (text(user, key, what) for key in texts)
+    certificate, key = (
+        any(text(user, f"{name}{end}", what) for end in ("", "-data")) for name in ("client-certificate", "client-key")
+    )
+    provider, plugin = mapping(user, "auth-provider", what), mapping(user, "exec", what)
+    if certificate and not key:
+        raise NotUsable(f"{what} has a client-certificate without its client-key")
+    if token and (name or password):
+        raise NotUsable(f"{what} has a token and a password: take one of them away")
+    if bool(name) != bool(password):
+        raise NotUsable(f"{what} has a {'username' if name else 'password'} alone")
+    if provider and plugin:
+        raise NotUsable(f"{what} has an auth-provider and an exec plugin: take one of them away")
+    if provider and (kind := text(provider, "name", f"auth-provider of {what}")) != "oidc":
+        cure = "the exec plugin gke-gcloud-auth-plugin" if kind == "gcp" else "an exec plugin"
+        raise NotUsable(f"auth-provider {kind} is not known, or not any more: use {cure} for {what}")
+    if not (token or token_file or name or certificate or provider or plugin):
+        raise NotUsable(f"{what} has no token, certificate, password or plugin")
+    if token or token_file or name or certificate:  # a plugin beside them is not asked
+        return {key: value for key, value in user.items() if key != "exec"}
+    return user
+
+
+def _impersonation(user: Section, what: str) -> tuple[tuple[str, str], ...]:
+    name, uid = text(user, "as", what), text(user, "as-uid", what)
+    groups, extra = user.get("as-groups") or [], mapping(user, "as-user-extra", what)
+    many = {"as-groups": groups} | {f"as-user-extra {key}": values for key, values in extra.items()}
+    for key, values in many.items():
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise NotUsable(f"{key} of {what} is not a list of texts")
+    if not name and (uid or groups or extra):
+        raise NotUsable(f"{what} has as-uid, as-groups or as-user-extra without as")
+    headers = [("Impersonate-User", name), ("Impersonate-Uid", uid)]
+    headers += [("Impersonate-Group", group) for group in groups]
+    for key, values in extra.items():
+        headers += [(f"Impersonate-Extra-{quote(str(key), safe=_IN_HEADER_NAMES)}", value) for value in values]
+    return tuple((header, _header(value, f"a value of {header} of {what}")) for header, value in headers if value)
 
 
 class _Loader(KubeConfigLoader):  # type: ignore[misc] # its package is not typed
-    def __init__(self, config: Any, context: str) -> None:
-        if not context:
-            raise ValueError("it has no current-context, and no other one was chosen")
+    def __init__(self, config: dict[str, Any], context: str, user: str, authority: str | None) -> None:
         super().__init__(config_dict=config, active_context=context, config_base_path=None)
         self.token: str | None = None
-        self.ends: datetime | None = None
-        self.issued: dict[str, Any] = {}
-        wanted = self.current_context["context"].get("user")
-        if wanted and self._user is None:
-            raise KeyError(f"there is no user {wanted}")
-        if self.provider not in {None, "gcp", "oidc"}:
-            raise ValueError(f"auth-provider {self.provider} is not known: use an exec plugin")
+        self._name, self._what = user, f"user {user}"
+        self._section: Section = config["users"][0]["user"]
+        self._cluster_section: Section = config["clusters"][0]["cluster"]
+        self._authority = authority
+        self._ends: datetime | None = None
+        self._reread: datetime | None = None
+        self._issued: dict[str, Any] = {}
 
-    async def login(self) -> Login:
-        cluster, user = self._cluster, self._user if self._user is not None else {}
-        server = str(cluster["server"]).rstrip("/")
+    async def credentials(self) -> dict[str, Any]:
+        """Of a Login, its fields that say who asks."""
+        impersonation = _impersonation(self._section, self._what)
         await self._load_authentication()
-        return Login(
-            server,
-            authorization=self.token,
-            namespace=self.current_context["context"].get("namespace") or "default",
-            authority=_pem(cluster, "certificate-authority"),
-            insecure=bool(cluster.safe_get("insecure-skip-tls-verify")),
-            server_name=cluster.safe_get("tls-server-name"),
-            proxy=proxy_for(server, cluster.safe_get("proxy-url")),
-            certificate=self.issued.get("clientCertificateData") or _pem(user, "client-certificate"),
-            key=self.issued.get("clientKeyData") or _pem(user, "client-key"),
-            ends=self.ends,
-        )
+        return {
+            "authorization": self.token,
+            "certificate": self._issued.get("clientCertificateData")
+            or _pem(self._section, "client-certificate", self._what),
+            "key": self._issued.get("clientKeyData") or _pem(self._section, "client-key", self._what),
+            "impersonation": impersonation,
+            "ends": self._ends,
+            "reread": self._reread,
+        }
 
     def _load_user_token(self) -> bool:
         """A file's token wins over one beside it, and is read again from time to time."""
-        file = self._user.safe_get("tokenFile")
-        token = Path(file).read_text().strip() if file else self._user.safe_get("token")
+        file, token = self._section.get("tokenFile"), self._section.get("token")
         if file:
-            self.ends = datetime.now(UTC) + timedelta(seconds=TOKEN_FILE_SECONDS)
-        self.token = f"Bearer {token}" if token else None
-        return bool(token)
-
-    async def load_gcp_token(self) -> None:
-        raise ValueError("auth-provider gcp ended with Kubernetes 1.26: use the exec plugin gke-gcloud-auth-plugin")
+            self._reread = datetime.now(UTC) + timedelta(seconds=TOKEN_FILE_SECONDS)
+            token = Path(file).read_text().strip() or token
+        if file or token:
+            self.token = bearer(token or "", f"{'tokenFile' if file else 'token'} of {self._what}")
+        return bool(self.token)
 
     async def _load_oid_token(self) -> None:
         """The client would renew it without looking at the issuer's certificate, and would lose what it was given."""
-        token = self._user["auth-provider"]["config"]["id-token"]
-        payload = token.split(".")[1]
-        ends = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).get("exp")
-        self.ends = datetime.fromtimestamp(ends, UTC) if ends else None
-        if self.ends and self.ends <= datetime.now(UTC):
-            raise ValueError("its id-token has ended: kubectl renews it with its next request, an exec plugin always")
-        self.token = f"Bearer {token}"
+        settings = mapping(self._section["auth-provider"], "config", f"auth-provider of {self._what}")
+        token = text(settings, "id-token", f"auth-provider of {self._what}")
+        self._ends = _end_of(token, f"id-token of {self._what}")
+        if self._ends and self._ends <= datetime.now(UTC):
+            raise NotUsable("its id-token has ended: kubectl renews it with its next request, an exec plugin always")
+        self.token = bearer(token, f"id-token of {self._what}")
 
     async def load_from_exec_plugin(self) -> bool:
-        user = self.current_context["context"]["user"]
-        self.issued = _credential(ExecProvider(self._user["exec"]), self._user["exec"].value, self._cluster, user)
-        token, ends = self.issued.get("token"), self.issued.get("expirationTimestamp")
-        self.token = f"Bearer {token}" if token else None
-        self.ends = parse_rfc3339(ends) if ends else None
+        authority = base64.b64encode(self._authority.encode()).decode() if self._authority else None
+        told = cluster_told(self._cluster_section, authority)
+        self._issued = credential(self._section["exec"], told, self._name)
+        token, ends = self._issued.get("token"), self._issued.get("expirationTimestamp")
+        plugin = f"the exec plugin {self._section['exec']['command']} of {self._what}"
+        self.token = bearer(token, f"the token of {plugin}") if token else None
+        try:
+            self._ends = parse_rfc3339(ends) if ends else None
+        except (ValueError, AttributeError):
+            raise AccessUnknown(f"{plugin} gave an expirationTimestamp that is no time") from None
         return True
 
 
-def _credential(plugin: Any, configured: dict[str, Any], cluster: Any, user: str) -> dict[str, Any]:
-    """The status of an ExecCredential, or why there is none."""
-    what = f"the exec plugin {plugin.args[0]} of user {user}"
-    if configured.get("interactiveMode") == "Always":
-        raise AccessUnknown(f"{what} wants to speak with a person, and nobody is there: use another user")
-    spec: dict[str, Any] = {"interactive": False}
-    if configured.get("provideClusterInfo"):
-        spec["cluster"] = {"server": cluster["server"], "certificate-authority-data": _encoded(cluster)}
-    asked = {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": spec}
-    environment = plugin.env | {"KUBERNETES_EXEC_INFO": json.dumps(asked)}
+def _end_of(token: str, what: str) -> datetime | None:
+    """Of a JSON Web Token."""
     try:
-        done = subprocess.run(
-            plugin.args,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PLUGIN_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise AccessUnknown(f"{what} did not end within {PLUGIN_SECONDS} s: run it by hand to see why") from None
-    except OSError as error:
-        hint = configured.get("installHint") or "install it, or write its whole path into the kubeconfig"
-        raise AccessUnknown(f"{what} can't be run ({error.strerror}): {hint}") from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()[-300:]
-        raise AccessUnknown(f"{what} failed with code {done.returncode}: {said or 'it said nothing'}")
-    try:
-        given = json.loads(done.stdout)
-        status = dict(given["status"])
-    except (ValueError, KeyError, TypeError):
-        raise AccessUnknown(f"{what} printed no ExecCredential with a status") from None
-    if given.get("apiVersion") != plugin.api_version:
-        raise AccessUnknown(f"{what} speaks {given.get('apiVersion')}, its kubeconfig {plugin.api_version}")
-    if not status.get("token") and not (status.get("clientCertificateData") and status.get("clientKeyData")):
-        raise AccessUnknown(f"{what} gave neither a token nor a certificate with its key")
-    return status
+        payload = token.split(".")[1]
+        content = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        ends = content.get("exp")
+        return datetime.fromtimestamp(ends, UTC) if ends else None
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, OSError):
+        raise NotUsable(f"{what} is not a JSON Web Token") from None
 
 
-def _encoded(section: Any, name: str = "certificate-authority") -> str | None:
-    return FileOrData(section, name).as_data() or None
-
-
-def _pem(section: Any, name: str) -> str | None:
-    encoded = _encoded(section, name)
-    return base64.b64decode(encoded).decode() if encoded else None
+def _pem(section: Section, name: str, what: str) -> str | None:
+    """Data wins over a file."""
+    if data := text(section, f"{name}-data", what):
+        try:
+            return base64.b64decode("".join(data.split()), validate=True).decode()
+        except ValueError:
+            raise NotUsable(f"{name}-data of {what} is not base64 of a PEM file") from None
+    if not (path := text(section, name, what)):
+        return None
+    if not (content := Path(path).read_text()).strip():
+        raise NotUsable(f"{name} of {what} is an empty file")
+    return content

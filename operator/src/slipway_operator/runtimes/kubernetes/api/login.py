@@ -12,6 +12,10 @@ from functools import wraps
 from typing import Any
 
 
+class NotUsable(Exception):
+    """What is wrong with what a login is made of: the end of a sentence, without secrets. ``Access`` tells of what."""
+
+
 @dataclass(frozen=True, slots=True)
 class Login:
     """Two of them are equal when a request by one does what a request by the other does."""
@@ -22,31 +26,72 @@ class Login:
     authority: str | None = None  # PEM; None: those of the system
     insecure: bool = False
     server_name: str | None = None  # in the server's certificate, where it differs from the address
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)  # with its password
     certificate: str | None = None  # PEM
     key: str | None = field(default=None, repr=False)  # PEM
-    ends: datetime | None = field(default=None, compare=False)  # when to log in again; None: when it is refused
+    impersonation: tuple[tuple[str, str], ...] = ()  # headers, of which one may come several times
+    ends: datetime | None = field(default=None, compare=False)  # None: when it is refused
+    reread: datetime | None = field(default=None, compare=False)  # when its files may have another one
+    context: ssl.SSLContext | None = field(default=None, compare=False, repr=False)  # see ``prepared``
 
     @property
     def ended(self) -> bool:
-        return self.ends is not None and datetime.now(UTC) >= self.ends
+        return _passed(self.ends)
+
+    @property
+    def due(self) -> bool:
+        """It is time to log in again, though this one may still do."""
+        return self.ended or _passed(self.reread)
 
     def headers(self) -> dict[str, str]:
+        """Without those of impersonation, which belong to the connection."""
         return {"Authorization": self.authorization} if self.authorization else {}
 
     def same_connection(self, other: "Login | None") -> bool:
         """Whether connections of the other one serve this one as well."""
         return other is not None and replace(self, authorization=None) == replace(other, authorization=None)
 
+    def prepared(self) -> "Login":
+        """With its TLS, which takes time and may be wrong: threads and event loops may share it.
+
+        Raises:
+            NotUsable: a certificate or a key is not valid
+        """
+        return replace(self, context=self._tls())
+
     def tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cadata=self.authority)
+        return self.context or self._tls()
+
+    def _tls(self) -> ssl.SSLContext:
+        try:
+            context = ssl.create_default_context(cadata=self.authority)
+        except (ssl.SSLError, ValueError, TypeError) as error:
+            raise NotUsable(f"the certificate of its authority is not valid{_reason(error)}") from None
         if self.insecure:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.certificate and self.key:
             with _file_of(f"{self.certificate}\n{self.key}") as path:
-                context.load_cert_chain(path)
+                _load(context, path)
         return _named(context, self.server_name) if self.server_name else context
+
+
+def _load(context: ssl.SSLContext, path: str) -> None:
+    try:
+        context.load_cert_chain(path, password=lambda: b"")  # without it, OpenSSL would ask the terminal
+    except (ssl.SSLError, ValueError) as error:
+        raise NotUsable(
+            f"its client certificate and key are not valid, don't belong together, or are encrypted{_reason(error)}"
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "reason", None)  # a name of OpenSSL's, such as KEY_VALUES_MISMATCH
+    return f" ({reason})" if reason else ""
+
+
+def _passed(moment: datetime | None) -> bool:
+    return moment is not None and datetime.now(UTC) >= moment
 
 
 def _named(context: ssl.SSLContext, name: str) -> ssl.SSLContext:

@@ -10,8 +10,9 @@ from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
 from ....errors import Unreachable
-from .answers import Manifest, manifest_of, without_passwords
+from .answers import Manifest, manifest_of
 from .login import Login
+from .proxies import without_passwords
 
 CONNECTIONS = 20
 
@@ -98,7 +99,7 @@ def _api_client(login: Login) -> ApiClient:
         proxy=login.proxy,
         connection_pool_maxsize=CONNECTIONS,
         # It would read passwords from ~/.netrc, and NO_PROXY without its networks: the proxy is chosen here.
-        client_session_kwargs={"trust_env": False},
+        client_session_kwargs={"trust_env": False, "headers": login.impersonation},
     )
     made = ApiClient(configuration)
     made.rest_client = _RestClient(configuration)

@@ -29,11 +29,19 @@ LOGIN_SECONDS = 5  # until a login that failed is tried again
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class _Connection(kopf.ConnectionInfo):
     """With the TLS of our requests: kopf's has no name of the server, and writes certificates to the disk."""
 
     login: Login
+
+    def __repr__(self) -> str:
+        return f"<connection to {self.server}>"  # kopf's has the token, and the proxy's password
+
+    def as_http_headers(self) -> dict[str, str]:
+        """They come to aiohttp as they are, so that a header may come several times."""
+        headers = [*super().as_http_headers().items(), *self.login.impersonation]
+        return cast("dict[str, str]", headers)
 
     def as_ssl_context(self) -> ssl.SSLContext:
         return self.login.tls()
