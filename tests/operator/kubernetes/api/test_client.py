@@ -147,6 +147,7 @@ def test_whoever_leads_anew_believes_no_cache():
     known = Freshness()
     known.saw(SERVICE, "60")
     known.saw(SERVICE, "not a number")
+    known.saw(SERVICE, "9" * 5000)
     assert known.least(SERVICE)["resourceVersion"] == "60"
     known.forget()
     assert known.least(SERVICE) == {}

@@ -174,9 +174,13 @@ def id_token(folder, cluster, authority):
     return {"auth-provider": {"name": "oidc", "config": given}}, "system:serviceaccount:default:robot"
 
 
+def impersonated(folder, cluster, authority):
+    return {"token": TOKEN, "as": "ada", "as-groups": ["guests", "system:masters"]}, "ada"
+
+
 USERS = [
     token, token_file, certificate_data, certificate_files, exec_token, exec_beside_the_kubeconfig, exec_certificate,
-    id_token,
+    id_token, impersonated,
 ]  # fmt: skip
 
 

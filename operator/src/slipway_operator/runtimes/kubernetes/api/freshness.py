@@ -10,6 +10,8 @@ from typing import Any
 
 from .kinds import Kind
 
+_LONGEST = 20  # digits: it is a number of 64 bits
+
 
 class Freshness:
     def __init__(self) -> None:
@@ -18,7 +20,7 @@ class Freshness:
 
     def saw(self, kind: Kind, version: Any) -> None:
         """An object or a list of this resourceVersion; one that is no number says nothing."""
-        if not str(version).isdecimal():
+        if not str(version).isdecimal() or len(str(version)) > _LONGEST:
             return
         with self._lock:
             self._known[kind] = max(int(version), self._known.get(kind, 0))
