@@ -13,7 +13,8 @@ from typing import Any
 from ....planning.observed import ANY, Observed
 from ....spec.fields import SERVING
 from ....spec.hashing import version_name
-from ..api.client import Client, Manifest
+from ..api.answers import Manifest
+from ..api.client import Client
 from ..api.kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Kind
 from ..objects import configuration, manifests
 from .executing import ReconcileContext, ports_of, put_service, wants_pods_service

@@ -13,7 +13,8 @@ from ....spec.gates import ContractsGate, Gate
 from ....spec.hashing import version_name
 from ....spec.microservice import MicroserviceSpec, ServicePort
 from ....spec.serviceversion import ServiceVersionSpec
-from ..api.client import Client, Manifest
+from ..api.answers import Manifest
+from ..api.client import Client
 from ..api.event_recorder import post_event
 from ..api.kinds import (
     ATTEMPT,
