@@ -10,7 +10,8 @@ import pytest
 import yaml
 from cryptography import x509
 
-from slipway_gateway import binary
+from slipway_chassis.http import worker
+from slipway_gateway import binary, clusters
 from slipway_gateway.binary import envoy_binary, validate
 from slipway_gateway.cli import gateway
 from slipway_gateway.development_ca import LEAF_DAYS, RENEW_BEFORE, ensure
@@ -165,6 +166,11 @@ def test_reads_are_tried_again_and_writes_only_before_anything_was_sent():
 
     assert ["gateway-error" in one for one in retried] == [True, False, False, True]
     assert all({"connect-failure", "refused-stream", "reset-before-request"} <= set(one.split(",")) for one in retried)
+
+
+def test_the_gateway_lets_go_of_silent_connections_before_services_close_them():
+    """Else it sends a request on a connection that is being closed."""
+    assert clusters.IDLE_SECONDS < worker.SILENT_SECONDS
 
 
 def test_streams_have_no_timeout():

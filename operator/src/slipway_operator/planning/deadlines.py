@@ -10,8 +10,8 @@ from .stage_status import Deadline, Failure, StageStatus
 
 # A registry or a configuration that comes a moment later is forgiven for so long.
 PROBLEM_GRACE = timedelta(seconds=60)
-# Rolling replaces a quarter of the pods at a time; each quarter has the deadline for itself.
-QUARTERS = 4
+# Rolling adds a quarter of the pods at a time (the surge); each quarter has the deadline for itself.
+SURGE_PARTS = 4
 # A Job has the migration's deadline itself, and says more when it is over.
 JOB_GRACE = timedelta(seconds=30)
 # People and clocks decide how long these take.
@@ -43,7 +43,7 @@ def stage_ends(desired: Desired, stage: Stage, since: datetime) -> datetime | No
         return since + desired.migration_deadline + JOB_GRACE
     allowed = desired.progress_deadline
     if stage is Stage.ROLLING:
-        allowed *= QUARTERS
+        allowed *= SURGE_PARTS
     if stage is Stage.CHECKING:
         allowed += sum((gate.timeout for gate in desired.gates if not gate.after_promotion), timedelta())
     return since + allowed

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from .deadlines import SURGE_PARTS
 from .facts import Stage
 from .observed import VersionView
 from .situation import Situation
 from .stages import rolls
 from .steps import ForgetVersion, ScaleServing, Step
-
-# While pods are replaced one by one, so many are added at a time: the default of Deployments, 25 %.
-SURGE_PARTS = 4
 
 
 def serving_steps(situation: Situation, stage: Stage | None) -> tuple[list[Step], list[Step]]:

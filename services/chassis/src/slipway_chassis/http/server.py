@@ -81,7 +81,8 @@ def serve(
             "workers": 1,
             "threads": settings.http_threads,
             "graceful_timeout": settings.graceful_timeout,
-            # Above the gateway's idle timeout (60 s), else it reuses a connection that is being closed: 502.
+            # Above the gateway's idle timeout (2 s, clusters.IDLE_SECONDS), else it reuses a connection that is being
+            # closed: 502. A version without traffic closes silent ones sooner (worker.SILENT_SECONDS).
             "keepalive": 75,
             # The heartbeat file: on a slow disk it would get healthy workers killed.
             "worker_tmp_dir": MEMORY_FOLDER if Path(MEMORY_FOLDER).is_dir() else None,

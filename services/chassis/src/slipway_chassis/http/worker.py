@@ -11,7 +11,7 @@ from gunicorn.workers.gthread import ThreadWorker
 # A client that asks more often than this gets ``Connection: close`` with its next answer. A connection that is
 # closed without an answer may cross a request that is on its way, the less likely the longer it was silent: with half
 # a second one request of 9,000 was lost, with one second three of 2,700 on a machine that stood still for so long. The
-# gateway lets go of silent connections earlier than this, so that it is never the one who is surprised.
+# gateway (clusters.IDLE_SECONDS) lets go of silent connections earlier, so that it is never the one who is surprised.
 SILENT_SECONDS = 3.0
 # How soon an idle connection is looked at; gthread alone would wait a second.
 WAKE_SECONDS = 0.25
