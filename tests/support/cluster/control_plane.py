@@ -108,11 +108,12 @@ async def watched(client, kind, namespace=None, *, selector=""):
                 yield each
             since = {"watch": "1", "resourceVersion": found["metadata"]["resourceVersion"]}
             login, transport = await client._connection()
-            _, url, headers, *_ = await transport.param_serialize(
+            official = transport._client
+            _, url, headers, *_ = await official.param_serialize(
                 "GET", kind.path(namespace), query_params=list((query | since).items()), header_params=login.headers()
             )
             unlimited = aiohttp.ClientTimeout(total=None)
-            answer = await transport.call_api("GET", url, headers, _request_timeout=unlimited)
+            answer = await official.call_api("GET", url, headers, _request_timeout=unlimited)
             async with answer.response as events:
                 async for line in events.content:
                     event = json.loads(line)
