@@ -37,9 +37,12 @@ class Exports:
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="export")
         self._begun: dict[tuple[str, str], Future[Shown]] = {}
 
+    def has_begun(self, attempt: int) -> bool:
+        return attempt == self._attempt
+
     def begin(self, attempt: int, wanted: Sequence[Versioned]) -> None:
         """Once in each attempt, however often it is called: files may have been mended before the next one."""
-        if attempt != self._attempt:
+        if not self.has_begun(attempt):
             self._attempt, self._begun = attempt, {}
         for service, version in wanted:
             if (service, version.hash) not in self._begun:

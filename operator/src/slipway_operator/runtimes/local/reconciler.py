@@ -207,7 +207,9 @@ class Reconciler:
 
     def _begin_exports(self, gates: Iterable[Gate]) -> None:
         release = self.status.release
-        if release and release.kind == "Release" and any(gate.type == "contracts" for gate in gates):
+        if release is None or self._exports.has_begun(release.attempt):
+            return
+        if release.kind == "Release" and any(gate.type == "contracts" for gate in gates):
             versions = (self._known.get(each) for each in (release.version, self.state.active or ""))
             there = [each for each in versions if each]
             self._exports.begin(release.attempt, wanted(self.service.name, there, self._others()))
