@@ -1,10 +1,5 @@
-"""The only room that knows the official client. Its package asks for a home directory when it is imported."""
+"""The only room that knows the official client, which asks for a home directory when it is imported."""
 
-import os
-import tempfile
-from pathlib import Path
+from .config import ensure_home
 
-try:
-    Path.home()
-except RuntimeError:  # a user of a container, who is a number alone
-    os.environ["HOME"] = tempfile.gettempdir()
+ensure_home()

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from ....errors import AccessUnknown
+from .config import inherited
 from .kubeconfig_files import Section, mapping, text
 from .login import NotUsable
 
@@ -34,7 +35,7 @@ def credential(configured: Section, cluster: Section, user: str) -> dict[str, An
     if configured.get("provideClusterInfo"):
         spec["cluster"] = cluster
     asked = {"apiVersion": version, "kind": "ExecCredential", "spec": spec}
-    environment = os.environ | _environment(configured, of) | {"KUBERNETES_EXEC_INFO": json.dumps(asked)}
+    environment = inherited() | _environment(configured, of) | {"KUBERNETES_EXEC_INFO": json.dumps(asked)}
     hint = _clean(text(configured, "installHint", of))
     printed = _printed([command, *_arguments(configured, of)], environment, what, hint)
     return _status(printed, version, what)

@@ -1,10 +1,10 @@
 """Which proxy leads to an API server, as kubectl chooses it: by Go's ``httpproxy``, whose rules are followed here."""
 
-import os
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
+from .config import variable
 from .login import NotUsable
 
 _PORTS = {"http": 80, "https": 443}
@@ -36,23 +36,18 @@ def without_passwords(text: str) -> str:
 
 
 def _of_environment(server: SplitResult) -> str | None:
-    chosen = _environment(f"{server.scheme}_proxy")
+    chosen = variable(f"{server.scheme}_proxy")
     host, port = (server.hostname or "").lower(), server.port or _PORTS.get(server.scheme, 0)
     if not chosen or _is_direct(host, str(port)):
         return None
     return chosen if "://" in chosen else f"http://{chosen}"
 
 
-def _environment(name: str) -> str:
-    """In capitals first."""
-    return os.environ.get(name.upper()) or os.environ.get(name) or ""
-
-
 def _is_direct(host: str, port: str) -> bool:
     address = _address(host)
     if host == "localhost" or (address and address.is_loopback):
         return True
-    entries = [entry.strip().lower() for entry in _environment("no_proxy").split(",")]
+    entries = [entry.strip().lower() for entry in variable("no_proxy").split(",")]
     return any(_matches(entry, host, port, address) for entry in entries if entry)
 
 
