@@ -168,6 +168,16 @@ def test_reads_are_tried_again_and_writes_only_before_anything_was_sent():
     assert all({"connect-failure", "refused-stream", "reset-before-request"} <= set(one.split(",")) for one in retried)
 
 
+def test_a_retry_does_not_go_to_the_host_that_failed():
+    """Of two hosts each is drawn with the same chance, and after so many draws the last one is taken."""
+    policies = [one["route"]["retry_policy"] for one in routes(envoy_config(settings())).values()]
+
+    assert policies
+    for policy in policies:
+        draws = 1 + policy["host_selection_retry_max_attempts"]
+        assert 0.5**draws < 1e-6, policy
+
+
 def test_the_gateway_lets_go_of_silent_connections_before_services_close_them():
     """Else it sends a request on a connection that is being closed."""
     assert clusters.IDLE_SECONDS < worker.SILENT_SECONDS
