@@ -13,6 +13,7 @@ OperatorError (a ChassisError, so that the command line shows it as one sentence
 │   ├── Missing           404: the object or its kind does not exist
 │   ├── Unauthorized      401: the login is not valid, or not any more; says nothing about what was asked
 │   ├── Refused           any other 4xx: the same request will be refused again
+│   │   └── NotAName      a name that no object can have: nothing was asked
 │   ├── Unreadable        an object says what this release does not understand, or may not be read at all
 │   ├── NotLeading        the Lease is not held (any more), so nothing may be written
 │   ├── WatchesEnded      nobody tells of changes any more: the process must be started anew
@@ -75,6 +76,10 @@ class Unauthorized(KubernetesError):
 
 
 class Refused(KubernetesError):
+    pass
+
+
+class NotAName(Refused):
     pass
 
 

@@ -1,7 +1,9 @@
 """The kinds of objects that are read or written, and the labels that tell ours apart."""
 
+import re
 from dataclasses import dataclass
 
+from ....errors import NotAName
 from ....spec.fields import GROUP, VERSION
 
 MANAGER = "slipway-operator"
@@ -23,6 +25,22 @@ GATE = f"{GROUP}/gate"
 FIRST_STARTED = f"{GROUP}/first-started"
 COPY_OF = f"{GROUP}/copy-of"
 
+# As Kubernetes names objects: of the small letters, digits, - and . alone, so that no part of a path is anything else.
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+LONGEST_NAME = 253
+_LONGEST_SHOWN = 80
+
+
+def is_name(text: str) -> bool:
+    """Whether an object can be called so."""
+    return len(text) <= LONGEST_NAME and _NAME.fullmatch(text) is not None
+
+
+def shown_name(text: str) -> str:
+    """For messages: in quotes, without control characters, and not longer than a line."""
+    return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...")
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -35,10 +53,27 @@ class Kind:
     def api_version(self) -> str:
         return f"{self.group}/{self.version}" if self.group else self.version
 
-    def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
+    def path(self, namespace: str | None, name: str | None = None, subresource: str = "") -> str:
+        """The only place where paths are made. Names may come from specs, and are asked for with all rights we have.
+
+        Args:
+            namespace: None: of the whole cluster
+            name: None: of all objects of the kind
+            subresource: of the object, such as status
+
+        Raises:
+            NotAName: a part would be no name, and so could lead to another object than the one that was meant
+        """
         parts = ["apis", self.group] if self.group else ["api"]
-        parts += [self.version, *(["namespaces", namespace] if namespace else []), self.plural]
-        return "/" + "/".join([*parts, *([name] if name else []), *([subresource] if subresource else [])])
+        parts += [self.version, *(["namespaces", namespace] if namespace is not None else []), self.plural]
+        parts += [each for each in (name, subresource or None) if each is not None]
+        for each in parts:
+            if not is_name(each):
+                raise NotAName(
+                    f"{shown_name(each)} is no name of a {self.name} or its namespace: names have at most "
+                    f"{LONGEST_NAME} of a-z, 0-9, - and ., and begin and end with a letter or a digit"
+                )
+        return "/" + "/".join(parts)
 
 
 MICROSERVICE = Kind(GROUP, VERSION, "Microservice", "microservices")
@@ -65,6 +100,11 @@ class Key:
     namespace: str
     name: str
     kind: Kind = MICROSERVICE
+
+    @property
+    def possible(self) -> bool:
+        """False: a label said it that anybody may write, and no object can be called so."""
+        return is_name(self.namespace) and is_name(self.name)
 
     def __str__(self) -> str:
         return f"{'' if self.kind is MICROSERVICE else f'{self.kind.name} '}{self.namespace}/{self.name}"

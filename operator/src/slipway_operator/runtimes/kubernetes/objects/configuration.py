@@ -13,7 +13,15 @@ from ....spec.fields import API_VERSION
 from ....spec.hashing import version_name
 from ....spec.microservice import MicroserviceSpec
 from ....spec.serviceversion import MOST_CONFIG_MAPS, ServiceVersionSpec
-from ..api.kinds import COPY_OF, MANAGER, SERVICE_LABEL, SERVICE_VERSION, VERSION_LABEL
+from ..api.kinds import (
+    COPY_OF,
+    MANAGER,
+    SERVICE_LABEL,
+    SERVICE_VERSION,
+    VERSION_LABEL,
+    is_name,
+    shown_name,
+)
 
 Manifest = dict[str, Any]
 Found = Mapping[str, Manifest | None]  # by name; None: it does not exist
@@ -63,6 +71,9 @@ def missing(spec: MicroserviceSpec, found: Found) -> str:
     names = named(spec)
     if len(names) > MOST_CONFIG_MAPS:
         return f"the pod templates name {len(names)} ConfigMaps, and a version may have {MOST_CONFIG_MAPS}"
+    for name in names:
+        if not is_name(name):
+            return f"{shown_name(name)}, which the pod templates name, is no name of a ConfigMap: correct it"
     for name, needed in names.items():
         if needed and found.get(name) is None:
             return f"ConfigMap {name}, which the pod templates name, does not exist"

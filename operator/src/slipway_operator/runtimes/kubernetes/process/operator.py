@@ -88,7 +88,7 @@ class Operator:
     def _add(self, key: Key) -> None:
         """Whoever does not lead watches, to be ready, and does nothing."""
         self._heard = time.monotonic()
-        if self.leadership.held and self._queue:
+        if self.leadership.held and self._queue and key.possible:
             self._queue.add(key)
 
     def _event_age(self) -> float:
