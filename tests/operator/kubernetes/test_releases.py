@@ -187,6 +187,58 @@ def test_consumers_migrations_and_grpc_move_with_a_release(cluster):
     asyncio.run(story())
 
 
+def test_a_component_comes_and_leaves_with_a_version(cluster):
+    """Forward and back; gRPC clients of a version without gRPC are not left with the former one."""
+
+    async def story():
+        async with shop(cluster, "component") as world, world.operator() as operator:
+            plain, template = spec("1.0"), {"template": pod("shop/orders:2.0")}
+            both = spec("2.0", components={"http": template, "grpc": template}, ports=everything("2.0")["ports"])
+            third = spec("3.0")
+            await world.released(plain, both, third)
+            hashes = [hash_of(each) for each in (plain, both, third)]
+            headless = await world.client.get(SERVICE, "component", "orders-pods")
+            assert headless["spec"]["selector"][VERSION_LABEL] == "none"
+
+            await world.want(third | {"release": {"activeVersion": f"orders-{hashes[1]}"}})
+            await world.until(lambda status: status["stableVersion"] == hashes[1] and not status.get("release"), "back")
+            headless = await world.client.get(SERVICE, "component", "orders-pods")
+            assert headless["spec"]["selector"][VERSION_LABEL] == hashes[1]
+            await world.want(third | {"release": {"activeVersion": f"orders-{hashes[0]}"}})
+            await world.until(lambda status: status["stableVersion"] == hashes[0] and not status.get("release"), "back")
+            assert operator.switches == [*hashes, hashes[1], hashes[0]]
+
+    asyncio.run(story())
+
+
+def test_a_record_is_owned_and_deleted_once(cluster):
+    """Without its owner it would outlive the service; and somebody's finalizer may keep it for ever."""
+
+    async def story():
+        async with shop(cluster, "records") as world:
+            async with world.operator():
+                await world.released(spec("0.9"), spec("1.0"), spec("2.0"))
+            first, second = (f"orders-{hash_of(spec(version))}" for version in ("0.9", "2.0"))
+            alone = {"metadata": {"ownerReferences": None}}
+            await world.client.merge(SERVICE_VERSION, "records", second, alone)
+            keep = {"metadata": {"finalizers": ["example.com/keep"]}}
+            await world.client.merge(SERVICE_VERSION, "records", first, keep)
+            await world.want(spec("2.0") | {"history": 1})
+            async with world.operator(looks=False) as operator:
+                await at_rest(operator, world)
+                record = await world.client.get(SERVICE_VERSION, "records", second)
+                [owner] = record["metadata"]["ownerReferences"]
+                assert owner["uid"] == (await world.microservice())["metadata"]["uid"]
+                kept = await world.client.get(SERVICE_VERSION, "records", first)
+                assert kept["metadata"]["deletionTimestamp"]
+                writes = sum(operator.writes.values())
+                await looked(operator, world, 5)
+                assert sum(operator.writes.values()) == writes
+            await world.client.merge(SERVICE_VERSION, "records", first, {"metadata": {"finalizers": None}})
+
+    asyncio.run(story())
+
+
 async def versions_that_consume(world):
     while True:
         pods = await world.client.list(POD, "everything", selector=f"{COMPONENT_LABEL}=consumer")

@@ -116,9 +116,15 @@ def _kind(observed: Observed, desired: Desired, facts: Facts, target: str | None
         return "Rollback" if desired.back_to == target else "Release"
     if observed.active != target or observed.active_split:
         return "Undo"
+    return "Release" if _contract_is_unfinished(observed, desired, facts, target) else None
+
+
+def _contract_is_unfinished(observed: Observed, desired: Desired, facts: Facts, target: str) -> bool:
+    """Of the version that is active: it failed and shall be tried again, or another version put it off."""
+    if not desired.contract or desired.version != target or (facts.held and facts.held.version == target):
+        return False
     job = observed.migrations.get((target, "contract"))
-    unfinished = desired.contract and job and job.state is JobState.FAILED and desired.version == target
-    return "Release" if unfinished and not (facts.held and facts.held.version == target) else None
+    return job.state is JobState.FAILED if job else facts.contract_pending == target
 
 
 def _refuse_retired(observed: Observed, desired: Desired, facts: Facts, wanted: TargetVersion, now: datetime) -> Facts:
@@ -167,7 +173,8 @@ def _superseded(observed: Observed, facts: Facts, now: datetime) -> tuple[Facts,
     if release.kind == "Undo":
         return replace(facts, release=None), []
     if release.accepted_at:
-        return closed(observed, facts, now, "Succeeded"), []
+        unfinished = release.version if release.careful else facts.contract_pending
+        return replace(closed(observed, facts, now, "Succeeded"), contract_pending=unfinished), []
     message = f"{release.version} is given up: another version is wanted"
     return closed(observed, facts, now, "Superseded", message), [Emit("ReleaseSuperseded", message)]
 
@@ -252,7 +259,9 @@ def _accepted(situation: Situation) -> tuple[Facts, list[Emit]]:
     draining = facts.draining
     if former and former.version != release.version and (former.wanted or former.pods):
         draining = (*(each for each in draining if each[0] != former.version), (former.version, now))[-MOST_DRAINING:]
-    facts = replace(facts, stable=release.version, release=release, draining=draining, kept_size=None)
+    facts = replace(
+        facts, stable=release.version, release=release, draining=draining, kept_size=None, contract_pending=None
+    )
     name = situation.name_of(release.version)
     return facts, [Emit("RolledBack" if release.kind == "Rollback" else "Released", f"{name} is active")]
 
@@ -260,6 +269,8 @@ def _accepted(situation: Situation) -> tuple[Facts, list[Emit]]:
 def _ended(situation: Situation, found: StageStatus) -> tuple[Facts, list[Emit]]:
     facts, release, now = situation.facts, situation.facts.release, situation.now
     assert release  # noqa: S101 # the caller has seen it
+    if release.kind == "Release":
+        facts = replace(facts, contract_pending=None)
     if not found.contract_failed:
         return closed(situation.observed, facts, now, "Succeeded"), []
     message = found.contract_failed

@@ -106,4 +106,5 @@ class Facts:
     kept_size: KeptSize | None = None
     attempts: int = 0
     paused: bool = False
+    contract_pending: str | None = None  # a stable version whose contract migration another release cut short
     history: tuple[Ended, ...] = ()

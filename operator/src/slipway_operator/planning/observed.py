@@ -63,6 +63,7 @@ class VersionView:
     recorded: bool = True  # False: it runs, and somebody deleted its record
     configured: bool = True  # False: copies of its configuration are still missing
     lost: bool = False  # and can't be made any more: what they were made of has changed
+    forgotten: bool = False  # its record is being deleted, as far as others let it, and nothing else of it is left
     noted: Noted = Noted()
 
     @property

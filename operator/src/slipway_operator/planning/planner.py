@@ -9,7 +9,7 @@ from .conditions import StatusView, status_view
 from .desired import Desired
 from .facts import Facts, Stage
 from .handover import Handover
-from .observed import Observed
+from .observed import ANY, Observed
 from .situation import Situation
 from .stage_status import StageStatus
 from .steps import Emit, ScaleWorkers, SelectPreview, Step, SwitchActive
@@ -96,12 +96,19 @@ def _workers(situation: Situation, found: StageStatus | None) -> Handover:
     release = situation.release
     if release and release.careful and found and max(found.stage, release.reached) >= Stage.HANDING_OVER:
         return handover.hand_over(situation, release.version, forward=True)
-    if situation.current:
-        return handover.hand_over(situation, situation.current, forward=False)
+    owner = situation.current or _switched_now(found)
+    if owner:
+        return handover.hand_over(situation, owner, forward=False)
     if situation.facts.stable:
         # Several versions get requests (Rolling), or the active Service was deleted: that stops no worker.
         return handover.hand_over(situation, situation.facts.stable, forward=False)
     return Handover(tuple(_stray_workers(situation)))
+
+
+def _switched_now(found: StageStatus | None) -> str | None:
+    """No single version gets requests, and this look gives them to one."""
+    switches = [step.version for step in found.steps if isinstance(step, SwitchActive)] if found else []
+    return switches[0] if switches and switches[0] != ANY else None
 
 
 def _stray_workers(situation: Situation) -> list[ScaleWorkers]:
@@ -127,8 +134,7 @@ def _steps(situation: Situation, found: StageStatus | None, moved: Handover) -> 
     if situation.release is None:
         steps += _recorded_again(situation)
     steps += activity.steps(situation)
-    if situation.release is None:
-        steps += scaling.forget_steps(situation)
+    steps += scaling.forget_steps(situation)
     return steps
 
 

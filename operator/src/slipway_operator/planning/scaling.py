@@ -5,7 +5,7 @@ from datetime import datetime
 
 from .deadlines import SURGE_PARTS
 from .facts import Stage
-from .observed import VersionView
+from .observed import JobState, VersionView
 from .situation import Situation
 from .stages import rolls
 from .steps import ForgetVersion, ScaleServing, Step
@@ -111,7 +111,7 @@ def drain_end(situation: Situation, version: str) -> datetime | None:
 
 
 def forget_steps(situation: Situation) -> Iterator[Step]:
-    """The oldest records beyond those that are kept. Only at rest: a release may still need them.
+    """The oldest records beyond those that are kept; during a release as well, which may wait for a person for long.
 
     Of a version whose record was deleted nothing is worth keeping.
     """
@@ -122,10 +122,7 @@ def forget_steps(situation: Situation) -> Iterator[Step]:
     idle = [
         view
         for view in situation.observed.versions.values()
-        if view.version not in needed
-        and not view.pods
-        and not view.wanted
-        and not any(each.wanted or each.pods for each in view.workers.values())
+        if view.version not in needed and not view.forgotten and not _is_at_work(situation, view)
     ]
     idle.sort(key=lambda view: view.revision)
     recorded = [view for view in idle if view.recorded]
@@ -133,3 +130,13 @@ def forget_steps(situation: Situation) -> Iterator[Step]:
     for view in idle:
         if view not in kept:
             yield ForgetVersion(view.version)
+
+
+def _is_at_work(situation: Situation, view: VersionView) -> bool:
+    """It has pods, or shall have some; or a migration of it runs, which must not be ended in the middle."""
+    workloads = (*view.serving.values(), *view.workers.values())
+    migrates = any(
+        name == view.version and job.state is JobState.RUNNING
+        for (name, _), job in situation.observed.migrations.items()
+    )
+    return migrates or any(each.wanted or each.pods for each in workloads)

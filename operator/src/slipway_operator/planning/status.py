@@ -37,6 +37,7 @@ def status_of(
         held_version=_held(facts.held),
         attempts=facts.attempts,
         paused=facts.paused,
+        contract_pending=facts.contract_pending or "",
         release=_release(facts.release),
         draining=tuple(Draining(version=name, since=since) for name, since in facts.draining),
         kept_size=KeptSize(replicas=facts.kept_size.replicas, size=facts.kept_size.size) if facts.kept_size else None,
@@ -74,6 +75,7 @@ def facts_of(status: MicroserviceStatus) -> f.Facts:
         kept_size=f.KeptSize(kept.replicas, kept.size) if kept else None,
         attempts=status.attempts,
         paused=status.paused,
+        contract_pending=status.contract_pending or None,
         history=tuple(_ended(each) for each in status.history),
     )
 

@@ -90,6 +90,9 @@ class MicroserviceStatus(Model):
     held_version: HeldVersion | None = Field(None, description="The version that failed, held until the spec changes.")
     attempts: Count = Field(0, description="Number of releases attempted so far.")
     paused: bool = Field(False, description="Whether the operator has paused the release.")
+    contract_pending: str = Field(
+        "", max_length=8, description="The stable version whose contract migration waits until it is wanted again."
+    )
     release: OpenRelease | None = Field(None, description="The release in progress.")
     draining: tuple[Draining, ...] = Field(
         (), max_length=20, description="Former versions that are still running.", json_schema_extra=keyed_by("version")

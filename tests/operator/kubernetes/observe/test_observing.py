@@ -139,6 +139,44 @@ def test_grpc_clients_may_still_be_sent_to_the_former_version():
     assert not world.observe().active_split
 
 
+class TestComponentThatLeaves:
+    """One version has gRPC, and the one that becomes active has not."""
+
+    @pytest.fixture(name="world")
+    def _world(self):
+        world = Objects("http", "grpc").version(OLD)
+        world.spec = Objects("http").spec
+        world.version(NEW).active(NEW)
+        made = manifests.pods_service(OWNER, OLD, world.spec.ports)
+        return world.service(made)
+
+    def test_the_headless_service_must_not_go_on_with_the_former_version(self, world):
+        assert world.observe().active_split
+        world.service(manifests.pods_service(OWNER, manifests.NOTHING, world.spec.ports))
+        assert not world.observe().active_split
+
+    def test_a_headless_service_of_somebody_else_is_left_alone(self, world):
+        world.services["orders-pods"]["metadata"]["ownerReferences"] = []
+        assert not world.observe().active_split
+
+    def test_without_such_a_service_nothing_is_missing(self, world):
+        del world.services["orders-pods"]
+        assert not world.observe().active_split
+
+    def test_nothing_is_concluded_of_a_version_without_a_record(self, world):
+        del world.records[NEW]
+        del world.versions[NEW]
+        assert not world.observe().active_split
+
+
+def test_a_record_that_is_deleted_and_kept_by_others_is_forgotten():
+    world = Objects().version(OLD)
+    world.versions[OLD]["metadata"]["deletionTimestamp"] = "2026-01-05T11:30:00Z"
+    assert not world.observe().versions[OLD].forgotten  # a Deployment of it is there
+    world.deployments.clear()
+    assert world.observe().versions[OLD].forgotten
+
+
 def test_who_is_behind_the_active_services():
     world = Objects("grpc").version(OLD).version(NEW).active(NEW)
     old, new = world.pod(OLD, "grpc"), world.pod(NEW, "grpc")

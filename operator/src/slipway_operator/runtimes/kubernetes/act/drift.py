@@ -15,9 +15,11 @@ from ....spec.fields import SERVING
 from ....spec.hashing import version_name
 from ..api.answers import Manifest
 from ..api.client import Client
-from ..api.kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Kind
+from ..api.kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, SERVICE_VERSION, Kind
 from ..objects import configuration, manifests
-from .executing import ReconcileContext, ports_of, put_service, wants_pods_service
+from ..observe.cluster_snapshot import ClusterSnapshot
+from ..observe.observing import is_owned, wanted_by_grpc
+from .executing import ReconcileContext, ports_of, put_service
 
 # Fields below which values are quantities.
 QUANTITIES = {"resources", "sizeLimit"}
@@ -51,8 +53,18 @@ class DriftCorrector:
                 made = await self._client.apply(kind, context.key.namespace, wanted)
             self._applied[place] = (digest, _state(made))
             mended = mended or there is None or _state(made) != _state(there)
+        mended = await self._own_records(context) or mended
         mended = await self._copy(context) or mended
         return await self._drop_budget(context) or mended
+
+    async def _own_records(self, context: ReconcileContext) -> bool:
+        """Records that lost their owner would outlive the service. Merged: a record can't be applied anew."""
+        lost = [each for each in context.seen.versions.values() if not _is_kept(context.seen, each)]
+        for record in lost:
+            metadata = record["metadata"]
+            owned = {"resourceVersion": metadata["resourceVersion"], "ownerReferences": _owners(context, record)}
+            await self._client.merge(SERVICE_VERSION, context.key.namespace, metadata["name"], {"metadata": owned})
+        return bool(lost)
 
     async def _copy(self, context: ReconcileContext) -> bool:
         """Copies of configuration that were deleted, or not made yet, while what they are made of is the same."""
@@ -71,6 +83,21 @@ class DriftCorrector:
             return False
         await self._client.delete(DISRUPTION_BUDGET, context.key.namespace, name)
         return True
+
+
+def _is_kept(seen: ClusterSnapshot, record: Manifest) -> bool:
+    return is_owned(seen, record) or bool(record["metadata"].get("deletionTimestamp"))
+
+
+def _owners(context: ReconcileContext, record: Manifest) -> list[Manifest]:
+    """Those of others stay; a Microservice of this name that is gone does not. One alone may be the controller."""
+    ours = context.owner.reference()
+    others = [
+        each
+        for each in record["metadata"].get("ownerReferences") or []
+        if (each.get("kind"), each.get("name")) != (ours["kind"], ours["name"])
+    ]
+    return [*others, ours | {"controller": not any(each.get("controller") for each in others)}]
 
 
 def _state(manifest: Manifest) -> str:
@@ -99,9 +126,10 @@ def _services(context: ReconcileContext) -> Iterator[Wanted]:
         ports = ports_of(context, active)
         there = seen.services[manifests.active_name(owner.name)]
         yield SERVICE, manifests.active_service(owner, active, ports), there
-        if wants_pods_service(seen, active) and not context.observed.active_split:
+        grpc = wanted_by_grpc(seen, active)
+        if grpc and not context.observed.active_split:
             there = seen.services[manifests.pods_name(owner.name)]
-            yield SERVICE, manifests.pods_service(owner, active, ports), there
+            yield SERVICE, manifests.pods_service(owner, grpc, ports), there
         if _budget_wanted(context.observed):
             name = manifests.active_name(owner.name)
             yield DISRUPTION_BUDGET, manifests.disruption_budget(owner, active), seen.budgets.get(name)

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from ....errors import Refused
 from ....planning import steps as s
-from ....planning.observed import ANY, GateState, GateView, Noted, Observed
+from ....planning.observed import GateState, GateView, Noted, Observed
 from ....spec.fields import SERVING
 from ....spec.gates import ContractsGate, Gate
 from ....spec.hashing import version_name
@@ -39,7 +38,7 @@ from ..gates.contract_gate import compared
 from ..gates.traffic import Compared, analysed
 from ..objects import configuration, manifests
 from ..observe.cluster_snapshot import ClusterSnapshot
-from ..observe.observing import GATE_RESULT, kept_result
+from ..observe.observing import GATE_RESULT, kept_result, wanted_by_grpc
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +129,9 @@ class Executor:
     async def _switch(self, step: s.SwitchActive, context: ReconcileContext) -> None:
         """Only if nobody has touched the Services since they were looked at: a switch must rest on what was seen."""
         ports = ports_of(context, step.version)
-        if wants_pods_service(context.seen, step.version):
-            await self._switch_one(manifests.pods_service(context.owner, step.version, ports), context)
+        grpc = wanted_by_grpc(context.seen, step.version)
+        if grpc:
+            await self._switch_one(manifests.pods_service(context.owner, grpc, ports), context)
         # The plain one last: until then the switch counts as not done, and is repeated.
         await self._switch_one(manifests.active_service(context.owner, step.version, ports), context)
 
@@ -283,10 +283,3 @@ def ports_of(context: ReconcileContext, version: str | None) -> tuple[ServicePor
     """Those of the version; where there is no single one, those that are wanted now."""
     record = context.seen.records.get(version) if version else None
     return record.ports if record else context.spec.ports
-
-
-def wants_pods_service(seen: ClusterSnapshot, version: str) -> bool:
-    records: Any = seen.records.values()
-    if version != ANY:
-        records = [seen.records[version]] if version in seen.records else []
-    return any("grpc" in record.components for record in records)

@@ -87,15 +87,30 @@ def _selected(seen: ClusterSnapshot, name: str, service: str) -> str | None:
 
 def _split(seen: ClusterSnapshot, service: str, active: str | None) -> bool:
     """Whether gRPC clients, who use the headless Service, are sent to another version."""
-    if not active or not _has_grpc(seen, active):
+    wanted = wanted_by_grpc(seen, active)
+    if wanted is None:
         return False
     found = seen.services.get(pods_name(service))
-    return found is None or selected(service, found["spec"].get("selector") or {}, grpc=True) != active
+    return found is None or selected(service, found["spec"].get("selector") or {}, grpc=True) != wanted
 
 
-def _has_grpc(seen: ClusterSnapshot, active: str) -> bool:
-    records = seen.records.values() if active == ANY else [r for r in seen.records.values() if r.hash == active]
-    return any("grpc" in record.components for record in records)
+def wanted_by_grpc(seen: ClusterSnapshot, active: str | None) -> str | None:
+    """What the headless Service has to select: NOTHING where the active version has no gRPC, and a former one had it.
+
+    None: there has to be no such Service, or nobody knows what the active version has.
+    """
+    if active != ANY and active not in seen.records:
+        return None
+    records = seen.records.values() if active == ANY else [seen.records[active]]
+    if any("grpc" in record.components for record in records):
+        return active
+    former = seen.services.get(pods_name(seen.microservice["metadata"]["name"]))
+    return NOTHING if former and is_owned(seen, former) else None
+
+
+def is_owned(seen: ClusterSnapshot, child: Manifest) -> bool:
+    owners = {each.get("uid") for each in child["metadata"].get("ownerReferences") or []}
+    return seen.microservice["metadata"]["uid"] in owners
 
 
 def _behind(seen: ClusterSnapshot, service: str) -> dict[str, int]:
@@ -146,10 +161,9 @@ def _unrecorded(seen: ClusterSnapshot) -> dict[str, list[str]]:
     """The components by version. A Deployment that only carries our labels is somebody else's."""
     found: dict[str, list[str]] = {}
     for deployment in seen.deployments.values():
-        metadata = deployment["metadata"]
-        owners = {each.get("uid") for each in metadata.get("ownerReferences") or []}
-        version, component = (metadata["labels"].get(label) for label in (VERSION_LABEL, COMPONENT_LABEL))
-        if version and component and version not in seen.records and seen.microservice["metadata"]["uid"] in owners:
+        labels = deployment["metadata"]["labels"]
+        version, component = labels.get(VERSION_LABEL), labels.get(COMPONENT_LABEL)
+        if version and component and version not in seen.records and is_owned(seen, deployment):
             found.setdefault(version, []).append(component)
     return dict(sorted(found.items()))
 
@@ -165,7 +179,16 @@ def _recorded(seen: ClusterSnapshot, service: str, record: ServiceVersionSpec, *
         retired=status.retired,
         configured=not to_copy,
         lost=None in to_copy.values(),
+        forgotten=_is_forgotten(seen, record.hash),
         noted=Noted(status.active_from, status.active_until, status.ended_because),
+    )
+
+
+def _is_forgotten(seen: ClusterSnapshot, version: str) -> bool:
+    """Somebody's finalizer may keep the record for ever; one that is deleted once needs no second request."""
+    children = (*seen.deployments.values(), *seen.services.values(), *seen.jobs)
+    return bool(seen.versions[version]["metadata"].get("deletionTimestamp")) and not any(
+        each["metadata"]["labels"].get(VERSION_LABEL) == version for each in children
     )
 
 
