@@ -81,7 +81,7 @@ def test_a_template_that_is_no_pod_is_told_and_given_up(cluster):
         async with shop(cluster, "no-pod") as world, world.operator() as operator:
             await world.released(spec("1.0"))
             template = pod("shop/orders:2.0")
-            template["spec"]["containers"][0]["ports"] = [{"name": "a_port", "containerPort": 99999}]
+            template["spec"]["containers"][0]["ports"].append({"name": "a_port", "containerPort": 99999})
             bad = spec("2.0", components={"http": {"template": template}}, strategy={"progressDeadlineSeconds": 10})
             await world.want(bad)
 

@@ -23,8 +23,17 @@ API = "/apis/slipway.dev/v1alpha1/namespaces/default"
 integration = pytest.mark.integration
 
 
+PORTS = [{"name": "http", "containerPort": 8000}, {"name": "grpc", "containerPort": 8001}]
+
+
 def pod(image="shop/orders:1.0", **more):
-    return {"spec": {"containers": [{"name": "main", "image": image, "args": ["http"], **more}]}}
+    return {"spec": {"containers": [{"name": "main", "image": image, "args": ["http"], "ports": PORTS, **more}]}}
+
+
+def unnamed(*ports, **components):
+    """A service whose container has its port without a name, as most people write it."""
+    template = pod(ports=[{"containerPort": 5000}])
+    return microservice(ports=list(ports), components={"http": {"template": template}} | components)
 
 
 def microservice(**changes):
@@ -106,6 +115,12 @@ VALID = {
         http={"template": pod("registry:5000/shop/orders@sha256:" + "a" * 64)}
     ),
     "rolling": microservice(strategy={"type": "Rolling"}),
+    "a port by number": unnamed({"name": "http", "port": 80, "targetPort": 5000}),
+    "a port of another name": microservice(ports=[{"name": "web", "port": 80, "targetPort": "http"}]),
+    "a port of one component each": microservice(
+        components={name: {"template": pod(ports=[{"name": name, "containerPort": 1}])} for name in ("http", "grpc")},
+        ports=[{"name": "http", "port": 80}, {"name": "grpc", "port": 90}],
+    ),
     "a version": version(),
     "a plan": release_plan(wave("first", USERS), wave("second", {"name": "orders", "version": ">=1 <2",
                                                               "dependsOn": ["users"]})),
@@ -138,6 +153,22 @@ INVALID = {
     "two ports with a name": (microservice(ports=[{"name": "http", "port": 1}, {"name": "http", "port": 2}]),
                               "Duplicate value"),
     "a port that is none": (microservice(ports=[{"name": "http", "port": 70000}]), "less than or equal to 65535"),
+    "a port that no container has": (unnamed({"name": "http", "port": 80}), "No container that serves has a port"),
+    "one port of two that no container has": (
+        microservice(ports=[{"name": "http", "port": 80}, {"name": "web", "port": 81}]), "or set targetPort"
+    ),
+    "a target that no container has": (
+        microservice(ports=[{"name": "http", "port": 80, "targetPort": "web"}]), "No container that serves has a port"
+    ),
+    "a port that a consumer alone has": (
+        unnamed({"name": "http", "port": 80}, consumer={"template": pod()}) , "No container that serves has a port"
+    ),
+    "a target that is no port": (unnamed({"name": "http", "port": 80, "targetPort": 70000}), "targetPort"),
+    "a target that is no name": (unnamed({"name": "http", "port": 80, "targetPort": "../x"}), "targetPort"),
+    "a number for two components": (
+        unnamed({"name": "http", "port": 80, "targetPort": 5000}, grpc={"template": pod()}),
+        "A targetPort that is a number would be asked of pods of http and grpc alike",
+    ),
     "an unknown strategy": (microservice(strategy={"type": "Canary"}), '"BlueGreen", "Rolling"'),
     "a delay with Rolling": (
         microservice(strategy={"type": "Rolling", "scaleDownDelaySeconds": 60}),

@@ -55,7 +55,8 @@ class Answers:
 
 def pod(image):
     return {"spec": {"containers": [{"name": "main", "image": image, "resources": {"requests": {"cpu": "1000m"}},
-                                     "ports": [{"name": "http", "containerPort": 8000}]}]}}  # fmt: skip
+                                     "ports": [{"name": "http", "containerPort": 8000},
+                                               {"name": "grpc", "containerPort": 8001}]}]}}  # fmt: skip
 
 
 def spec(version, image=None, **changes):

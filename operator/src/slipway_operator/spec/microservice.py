@@ -1,9 +1,9 @@
 """Microservice (ms): one service, its strategy and which of its versions is active."""
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from .fields import COMPONENTS, CONSUMING, SERVING, Model, Port, Seconds, VersionReference, keyed_by, rules
 from .gates import Gate
@@ -22,16 +22,26 @@ class Component(Model):
     template: PodTemplate = Field(description="Pod template of the component.")
 
 
+_PORT_NAME = r"^[a-z]([a-z0-9-]{0,13}[a-z0-9])?$"
+PortName = Annotated[str, Field(pattern=_PORT_NAME, max_length=15)]
+# The API server's own type of a target port: limits of numbers hold for numbers, and those of text for text.
+_PORT_OR_NAME = {"x-kubernetes-int-or-string": True, "minimum": 1, "maximum": 65535, "pattern": _PORT_NAME}
+
+
 class ServicePort(Model):
-    name: str = Field(
-        pattern=r"^[a-z]([a-z0-9-]{0,13}[a-z0-9])?$",
-        max_length=15,
-        description="Name of the Service port and of the container port it targets.",
-    )
+    name: PortName = Field(description="Name of the Service port, and of the container port without a targetPort.")
     port: Port = Field(description="Port that the Service exposes.")
+    target_port: Annotated[Port | PortName, WithJsonSchema(_PORT_OR_NAME)] | None = Field(
+        None, description="Name or number of the container port. Defaults to the name of the Service port."
+    )
     app_protocol: str | None = Field(
         None, max_length=100, description="Application protocol, a hint for proxies, for example kubernetes.io/h2c."
     )
+
+    @property
+    def target(self) -> int | str:
+        """The number of the container's port, or its name."""
+        return self.target_port or self.name
 
 
 class Migrations(Model):
@@ -67,6 +77,11 @@ def _listed(names: Iterable[str]) -> str:
 
 
 _PAIR = _listed(SERVING)
+_BY_NUMBER = "has(p.targetPort) && type(p.targetPort) == int"
+_SERVED_BY_NAME = (
+    f"self.components.exists(n, n in [{_PAIR}] && self.components[n].template.spec.containers.exists(c, has(c.ports) "
+    "&& c.ports.exists(q, has(q.name) && (has(p.targetPort) ? p.targetPort == q.name : p.name == q.name))))"
+)
 
 
 class MicroserviceSpec(Model):
@@ -83,6 +98,14 @@ class MicroserviceSpec(Model):
             (
                 "!has(self.gates) || self.gates.all(g, !has(g.http) || self.ports.exists(p, p.name == g.http.port))",
                 "A gate of type http names a port: set http.port to the name of one of ports.",
+            ),
+            (
+                f"self.ports.all(p, ({_BY_NUMBER}) || {_SERVED_BY_NAME})",
+                "No container that serves has a port named like one of ports: name it so, or set targetPort.",
+            ),
+            (
+                f"!self.ports.exists(p, {_BY_NUMBER}) || !('http' in self.components && 'grpc' in self.components)",
+                "A targetPort that is a number would be asked of pods of http and grpc alike: set the name of a port.",
             ),
         )
     )

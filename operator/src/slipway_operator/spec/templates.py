@@ -10,6 +10,10 @@ from .fields import OpenModel, rules
 _OPEN = {"x-kubernetes-preserve-unknown-fields": True}
 
 
+class ContainerPort(OpenModel):
+    name: str | None = Field(None, max_length=15, description="Name by which a port of the Service finds it.")
+
+
 class Container(OpenModel):
     model_config = ConfigDict(
         json_schema_extra=_OPEN
@@ -27,6 +31,9 @@ class Container(OpenModel):
 
     name: str = Field(max_length=63, description="Name of the container.")
     image: str = Field(max_length=500, description="Container image with a tag or a digest. It is part of the version.")
+    ports: tuple[ContainerPort, ...] | None = Field(
+        None, max_length=100, description="Ports of the container. Those that the Service exposes need a name."
+    )
 
 
 class PodSpec(OpenModel):

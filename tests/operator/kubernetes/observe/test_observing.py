@@ -10,9 +10,9 @@ from slipway_operator.planning.observed import ANY, GateState, GateView, GroupVi
 from slipway_operator.runtimes.kubernetes.api.kinds import DRAINING_LABEL, SERVICE_LABEL
 from slipway_operator.runtimes.kubernetes.objects import manifests
 from slipway_operator.runtimes.kubernetes.observe.cluster_snapshot import ClusterSnapshot
+from slipway_operator.runtimes.kubernetes.observe.endpoints import SERVICE_OF_SLICE
 from slipway_operator.runtimes.kubernetes.observe.observing import (
     GATE_RESULT,
-    SERVICE_OF_SLICE,
     gate_view,
     kept_result,
     observed,
@@ -24,7 +24,8 @@ from slipway_operator.spec.serviceversion import ServiceVersionSpec
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 OLD, NEW = "aaaaaaaa", "bbbbbbbb"
 OWNER = manifests.Owner("orders", "uid")
-POD = {"spec": {"containers": [{"name": "main", "image": "shop/orders:1.0"}]}}
+POD = {"spec": {"containers": [{"name": "main", "image": "shop/orders:1.0",
+                                "ports": [{"name": "http", "containerPort": 8000}]}]}}  # fmt: skip
 RELEASE = OpenRelease(NEW, "Release", 1, "cccccccc", NOW, Stage.STARTING, NOW)
 
 
@@ -61,14 +62,17 @@ class Objects:
         labels = template["metadata"]["labels"] | metadata.pop("labels", {})
         made = {
             "metadata": {"name": name, "labels": labels, "creationTimestamp": "2026-01-05T11:00:00Z"} | metadata,
+            "spec": template["spec"],
             "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": str(ready)}]},
         }
         self.pods.append(made)
         return made
 
-    def active_endpoints(self, service, *pods, ready=True):
+    def active_endpoints(self, service, *pods, ready=True, ports=("http",)):
         endpoints = [{"targetRef": {"name": pod["metadata"]["name"]}, "conditions": {"ready": ready}} for pod in pods]
-        self.slices.append({"metadata": {"labels": {SERVICE_OF_SLICE: service}}, "endpoints": endpoints})
+        labels = {SERVICE_OF_SLICE: service}
+        ports = [{"name": name, "port": 8000} for name in ports] or None  # as the API server writes none
+        self.slices.append({"metadata": {"labels": labels}, "ports": ports, "endpoints": endpoints})
 
     def seen(self):
         microservice = {"metadata": {"name": "orders", "uid": "uid"}}

@@ -226,7 +226,7 @@ def _service(
         "metadata": _metadata(owner, name, {ROLE_LABEL: role}),
         "spec": {
             "selector": dict(selector),
-            "ports": [_spec_port(port) | {"protocol": "TCP", "targetPort": port.name} for port in ports],
+            "ports": [_spec_port(port) | {"protocol": "TCP", "targetPort": port.target} for port in ports],
         },
     }
 

@@ -40,10 +40,10 @@ from ..api.kinds import (
 from ..objects import configuration
 from ..objects.manifests import NOTHING, active_name, deployment_name, pods_name, preview_name, selected
 from .cluster_snapshot import ClusterSnapshot
+from .endpoints import reached_pods, ready_endpoints, unreachable
 
 Manifest = dict[str, Any]
 
-SERVICE_OF_SLICE = "kubernetes.io/service-name"
 # Prefix of the annotations on a ServiceVersion in which results of gates are kept that are no Jobs.
 GATE_RESULT = "gate.slipway.dev/"
 # With these, waiting alone rarely helps. A pod without a node is not among them: an autoscaler may bring one.
@@ -115,32 +115,15 @@ def is_owned(seen: ClusterSnapshot, child: Manifest) -> bool:
 
 def _behind(seen: ClusterSnapshot, service: str) -> dict[str, int]:
     services = {active_name(service), pods_name(service)}
-    pods = list(_ready_pods(seen, services))
-    counted = Counter(pod["metadata"]["labels"].get(VERSION_LABEL, "") for pod in pods)
+    counted = Counter(pod["metadata"]["labels"].get(VERSION_LABEL, "") for pod in reached_pods(seen, services))
     if adopted(seen):  # their pods have none of our labels; else such an endpoint is a pod that has gone meanwhile
-        counted[""] += len(_ready_names(seen, services)) - len(pods)
+        counted[""] += len(ready_endpoints(seen, services).keys() - {pod["metadata"]["name"] for pod in seen.pods})
     return dict(counted)
 
 
 def adopted(seen: ClusterSnapshot) -> list[Manifest]:
     """Deployments that a chart made, and from which a first version takes over."""
     return [each for each in seen.deployments.values() if ADOPTED_LABEL in each["metadata"]["labels"]]
-
-
-def _ready_pods(seen: ClusterSnapshot, services: set[str]) -> Iterator[Manifest]:
-    """The pods that are ready endpoints of the Services, each once: two address families are two endpoints."""
-    names = _ready_names(seen, services)
-    return (pod for pod in seen.pods if pod["metadata"]["name"] in names)
-
-
-def _ready_names(seen: ClusterSnapshot, services: set[str]) -> set[str]:
-    return {
-        endpoint["targetRef"]["name"]
-        for each in seen.slices
-        if each["metadata"].get("labels", {}).get(SERVICE_OF_SLICE) in services
-        for endpoint in each.get("endpoints") or []
-        if endpoint.get("targetRef") and (endpoint.get("conditions") or {}).get("ready") is not False
-    }
 
 
 # --- versions
@@ -194,7 +177,7 @@ def _is_forgotten(seen: ClusterSnapshot, version: str) -> bool:
 
 def _running(seen: ClusterSnapshot, service: str, version: str, components: list[str], *, asked: bool) -> VersionView:
     pods = [pod for pod in seen.pods if pod["metadata"]["labels"].get(VERSION_LABEL) == version]
-    endpoints = list(_ready_pods(seen, {version_name(service, version)}))
+    endpoints = list(reached_pods(seen, {version_name(service, version)}))
     deployments = {name: seen.deployments.get(deployment_name(service, version, name)) for name in components}
     workloads = {
         component: _workload(
@@ -210,7 +193,7 @@ def _running(seen: ClusterSnapshot, service: str, version: str, components: list
         label="",
         serving={name: each for name, each in workloads.items() if name in SERVING},
         workers={name: each for name, each in workloads.items() if name not in SERVING},
-        problem=_problem(deployments, pods),
+        problem=_problem(deployments, pods) or _unreachable(seen, version, pods),
         draining=_draining(pods, asked=asked),
         recorded=False,
     )
@@ -258,6 +241,13 @@ def _problem(deployments: Mapping[str, Manifest | None], pods: list[Manifest]) -
         *(each for deployment in deployments.values() if deployment for each in _of_deployment(deployment)),
     ]
     return min(found, key=lambda problem: problem.since, default=None)
+
+
+def _unreachable(seen: ClusterSnapshot, version: str, pods: list[Manifest]) -> Problem | None:
+    record = seen.records.get(version)
+    message = unreachable(seen, record) if record else ""
+    first = min([moment(pod["metadata"]["creationTimestamp"]) for pod in pods], default=None)
+    return Problem("PortMissing", message, first) if message and first else None
 
 
 def _of_pod(pod: Manifest) -> Iterator[Problem]:
