@@ -3,6 +3,7 @@
 import pytest
 
 from slipway_operator.planning.facts import Facts
+from slipway_operator.planning.observed import ANY
 from slipway_operator.runtimes.kubernetes.objects import manifests
 from slipway_operator.spec.microservice import MicroserviceSpec
 from slipway_operator.spec.serviceversion import ServiceVersionSpec
@@ -112,3 +113,37 @@ def test_the_services_lead_to_the_target_port_and_its_absence_is_the_name(given,
         manifests.version_service(OWNER, record),
     ):
         assert [port["targetPort"] for port in service["spec"]["ports"]] == [made]
+
+
+class TestSlicesThatLag:
+    """The endpoints controller lets a second pass between two writes for one Service; pods are ready before that."""
+
+    @pytest.fixture(name="world")
+    def _world(self):
+        port = {"name": "http", "containerPort": 5000}
+        world = Served([{"name": "http", "port": 80}], http=[port]).seen_at("http")
+        world.pod(NEW, "http")
+        return world
+
+    def test_a_ready_pod_beside_one_that_is_reached_counts(self, world):
+        assert world.view.endpoints == 2
+
+    def test_one_that_is_not_ready_or_ends_does_not(self, world):
+        world.pod(NEW, "http", ready=False)
+        world.pod(NEW, "http", deletionTimestamp="2026-01-05T11:30:00Z")
+        assert world.view.endpoints == 2
+
+    def test_none_counts_before_one_is_reached(self, world):
+        world.slices.clear()
+        assert world.view.endpoints == 0
+
+    def test_one_that_lacks_the_port_of_the_others_does_not(self, world):
+        world.pods[-1]["spec"] = {"containers": [{"name": "main"}]}
+        assert world.view.endpoints == 1
+
+    def test_slices_alone_count_while_they_bring_the_requests(self, world):
+        assert world.active(ANY).view.endpoints == 1
+
+    def test_what_is_behind_the_active_service_is_in_its_slices(self, world):
+        world.active(NEW).active_endpoints("orders", world.pods[0], ports=["http"])
+        assert world.observe().active_endpoints == {NEW: 1}

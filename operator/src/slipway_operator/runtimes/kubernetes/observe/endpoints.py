@@ -45,6 +45,26 @@ def reached_pods(seen: ClusterSnapshot, services: set[str]) -> Iterator[Manifest
             yield pod
 
 
+def reached_soon(seen: ClusterSnapshot, service: str, ready: Iterable[Manifest], version: str) -> list[Manifest]:
+    """The pods of the version that its Service reaches, and the ready ones that its slices do not have yet.
+
+    The endpoints controller lets a second pass between two writes for one Service (endpointSliceChangeMinSyncDelay), so
+    a version's own slice lags behind its pods. The active Service's is made of what is ready when it is switched. Such
+    a pod counts beside one that is reached and has the same ports.
+    """
+    reached = [pod for pod in reached_pods(seen, {service}) if pod["metadata"]["labels"].get(VERSION_LABEL) == version]
+    record, sliced = seen.records.get(version), ready_endpoints(seen, {service})
+    if record is None:
+        return reached
+    known = {_served(pod, record) for pod in reached}
+    late = [pod for pod in ready if pod["metadata"]["name"] not in sliced and _served(pod, record) in known]
+    return [*reached, *late]
+
+
+def _served(pod: Manifest, record: ServiceVersionSpec) -> tuple[str | None, frozenset[str]]:
+    return pod["metadata"]["labels"].get(COMPONENT_LABEL), served_ports(pod, record.ports)
+
+
 def served_ports(pod: Mapping[str, Any], ports: Iterable[ServicePort]) -> frozenset[str]:
     """The names of those Service ports whose target the pod, or the pod template, has."""
     targets = container_ports(pod)

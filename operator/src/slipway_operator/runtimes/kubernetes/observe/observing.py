@@ -40,7 +40,7 @@ from ..api.kinds import (
 from ..objects import configuration
 from ..objects.manifests import NOTHING, active_name, deployment_name, pods_name, preview_name, selected
 from .cluster_snapshot import ClusterSnapshot
-from .endpoints import reached_pods, ready_endpoints, unreachable
+from .endpoints import reached_pods, reached_soon, ready_endpoints, unreachable
 
 Manifest = dict[str, Any]
 
@@ -64,7 +64,7 @@ def observed(seen: ClusterSnapshot, facts: Facts, group: GroupView | None) -> Ob
     active = _selected(seen, active_name(service), service)
     preview = _selected(seen, preview_name(service), service)
     asked = {active, facts.release.version if facts.release else None}
-    versions = _versions(seen, service, asked)
+    versions = _versions(seen, service, active, asked)
     return Observed(
         facts=facts,
         versions=versions,
@@ -127,16 +127,21 @@ def adopted(seen: ClusterSnapshot) -> list[Manifest]:
 
 
 # --- versions
-def _versions(seen: ClusterSnapshot, service: str, asked: set[str | None]) -> dict[str, VersionView]:
+def _versions(
+    seen: ClusterSnapshot, service: str, active: str | None, asked: set[str | None]
+) -> dict[str, VersionView]:
     """Recorded ones by age, and before them those that run although somebody deleted their record."""
     recorded = sorted(seen.records.values(), key=lambda record: record.revision)
     unrecorded = _unrecorded(seen)
     return {
         **{
-            version: _running(seen, service, version, components, asked=version in asked)
+            version: _running(seen, service, version, components, active=active, asked=version in asked)
             for version, components in unrecorded.items()
         },
-        **{record.hash: _recorded(seen, service, record, asked=record.hash in asked) for record in recorded},
+        **{
+            record.hash: _recorded(seen, service, record, active=active, asked=record.hash in asked)
+            for record in recorded
+        },
     }
 
 
@@ -151,11 +156,13 @@ def _unrecorded(seen: ClusterSnapshot) -> dict[str, list[str]]:
     return dict(sorted(found.items()))
 
 
-def _recorded(seen: ClusterSnapshot, service: str, record: ServiceVersionSpec, *, asked: bool) -> VersionView:
+def _recorded(
+    seen: ClusterSnapshot, service: str, record: ServiceVersionSpec, *, active: str | None, asked: bool
+) -> VersionView:
     status = ServiceVersionStatus.model_validate(seen.versions[record.hash].get("status") or {})
     to_copy = configuration.to_copy(record, seen.config_maps)
     return replace(
-        _running(seen, service, record.hash, list(record.components), asked=asked),
+        _running(seen, service, record.hash, list(record.components), active=active, asked=asked),
         revision=record.revision,
         label=record.label,
         recorded=True,
@@ -175,9 +182,13 @@ def _is_forgotten(seen: ClusterSnapshot, version: str) -> bool:
     )
 
 
-def _running(seen: ClusterSnapshot, service: str, version: str, components: list[str], *, asked: bool) -> VersionView:
+def _running(
+    seen: ClusterSnapshot, service: str, version: str, components: list[str], *, active: str | None, asked: bool
+) -> VersionView:
     pods = [pod for pod in seen.pods if pod["metadata"]["labels"].get(VERSION_LABEL) == version]
-    endpoints = list(reached_pods(seen, {version_name(service, version)}))
+    # While the active Service selects all versions, requests come by slices that lag as well.
+    late = [pod for pod in pods if active != ANY and _is_ready(pod)]
+    endpoints = reached_soon(seen, version_name(service, version), late, version)
     deployments = {name: seen.deployments.get(deployment_name(service, version, name)) for name in components}
     workloads = {
         component: _workload(
