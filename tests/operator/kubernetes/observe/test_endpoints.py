@@ -133,7 +133,12 @@ class TestSlicesThatLag:
         world.pod(NEW, "http", deletionTimestamp="2026-01-05T11:30:00Z")
         assert world.view.endpoints == 2
 
-    def test_none_counts_before_one_is_reached(self, world):
+    def test_a_slice_that_has_the_pod_as_not_ready_yet_says_where_its_ports_lead(self, world):
+        world.slices.clear()
+        world.active_endpoints(f"orders-{NEW}", world.pods[0], ports=["http"], ready=False)
+        assert world.view.endpoints == 2
+
+    def test_none_counts_before_one_stands_in_a_slice(self, world):
         world.slices.clear()
         assert world.view.endpoints == 0
 

@@ -17,15 +17,19 @@ Manifest = dict[str, Any]
 SERVICE_OF_SLICE = "kubernetes.io/service-name"
 
 
-def ready_endpoints(seen: ClusterSnapshot, services: set[str]) -> dict[str, frozenset[str]]:
-    """The ports of the Services at which each ready pod is reached, by the pod's name. Two address families are one."""
+def endpoints_of(seen: ClusterSnapshot, services: set[str], *, ready: bool) -> dict[str, frozenset[str]]:
+    """The ports of the Services at which each pod is reached, by the pod's name. Two address families are one.
+
+    ``ready``: those that are ready alone; otherwise all that stand in a slice.
+    """
     found: dict[str, frozenset[str]] = {}
     for each in seen.slices:
         if each["metadata"].get("labels", {}).get(SERVICE_OF_SLICE) not in services:
             continue
         ports = frozenset(port.get("name") or "" for port in each.get("ports") or [])
         for endpoint in each.get("endpoints") or []:
-            if endpoint.get("targetRef") and (endpoint.get("conditions") or {}).get("ready") is not False:
+            is_ready = (endpoint.get("conditions") or {}).get("ready") is not False
+            if endpoint.get("targetRef") and (is_ready or not ready):
                 name = endpoint["targetRef"]["name"]
                 found[name] = found.get(name, frozenset()) | ports
     return found
@@ -33,7 +37,7 @@ def ready_endpoints(seen: ClusterSnapshot, services: set[str]) -> dict[str, froz
 
 def reached_pods(seen: ClusterSnapshot, services: set[str]) -> Iterator[Manifest]:
     """The pods that clients of the Services reach, at every port that the pod serves."""
-    endpoints = ready_endpoints(seen, services)
+    endpoints = endpoints_of(seen, services, ready=True)
     lost = {version for version, record in seen.records.items() if unreachable(seen, record)}
     for pod in seen.pods:
         at = endpoints.get(pod["metadata"]["name"])
@@ -46,19 +50,27 @@ def reached_pods(seen: ClusterSnapshot, services: set[str]) -> Iterator[Manifest
 
 
 def reached_soon(seen: ClusterSnapshot, service: str, ready: Iterable[Manifest], version: str) -> list[Manifest]:
-    """The pods of the version that its Service reaches, and the ready ones that its slices do not have yet.
+    """The pods of the version that its Service reaches, and the ready ones of which its slices will say so.
 
     The endpoints controller lets a second pass between two writes for one Service (endpointSliceChangeMinSyncDelay), so
-    a version's own slice lags behind its pods. The active Service's is made of what is ready when it is switched. Such
-    a pod counts beside one that is reached and has the same ports.
+    a version's own slice lags behind its pods. The active Service's is made of what is ready when it is switched. That
+    its ports lead somewhere is seen as soon as a pod stands in a slice, ready or not; pods like it follow.
     """
     reached = [pod for pod in reached_pods(seen, {service}) if pod["metadata"]["labels"].get(VERSION_LABEL) == version]
-    record, sliced = seen.records.get(version), ready_endpoints(seen, {service})
-    if record is None:
+    record, listed = seen.records.get(version), endpoints_of(seen, {service}, ready=False)
+    if record is None or unreachable(seen, record):
         return reached
-    known = {_served(pod, record) for pod in reached}
-    late = [pod for pod in ready if pod["metadata"]["name"] not in sliced and _served(pod, record) in known]
-    return [*reached, *late]
+    found = {pod["metadata"]["name"]: pod for pod in reached}
+    lead = {_served(pod, record) for pod in seen.pods if _served(pod, record)[1] <= listed.get(_name(pod), frozenset())}
+    for pod in ready:
+        served = _served(pod, record)
+        if served[1] and served in lead and served[1] <= listed.get(_name(pod), served[1]):
+            found.setdefault(_name(pod), pod)
+    return list(found.values())
+
+
+def _name(pod: Manifest) -> str:
+    return str(pod["metadata"]["name"])
 
 
 def _served(pod: Manifest, record: ServiceVersionSpec) -> tuple[str | None, frozenset[str]]:

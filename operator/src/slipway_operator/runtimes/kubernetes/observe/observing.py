@@ -40,7 +40,7 @@ from ..api.kinds import (
 from ..objects import configuration
 from ..objects.manifests import NOTHING, active_name, deployment_name, pods_name, preview_name, selected
 from .cluster_snapshot import ClusterSnapshot
-from .endpoints import reached_pods, reached_soon, ready_endpoints, unreachable
+from .endpoints import endpoints_of, reached_pods, reached_soon, unreachable
 
 Manifest = dict[str, Any]
 
@@ -117,7 +117,9 @@ def _behind(seen: ClusterSnapshot, service: str) -> dict[str, int]:
     services = {active_name(service), pods_name(service)}
     counted = Counter(pod["metadata"]["labels"].get(VERSION_LABEL, "") for pod in reached_pods(seen, services))
     if adopted(seen):  # their pods have none of our labels; else such an endpoint is a pod that has gone meanwhile
-        counted[""] += len(ready_endpoints(seen, services).keys() - {pod["metadata"]["name"] for pod in seen.pods})
+        counted[""] += len(
+            endpoints_of(seen, services, ready=True).keys() - {pod["metadata"]["name"] for pod in seen.pods}
+        )
     return dict(counted)
 
 
