@@ -162,6 +162,7 @@ class World:
     requeue: object = None
     allowed: set = field(default_factory=set)
     lost: set = field(default_factory=set)  # versions whose record was deleted
+    not_ours: str = ""
     story: list = field(default_factory=list)
     events: list = field(default_factory=list)
 
@@ -204,6 +205,7 @@ class World:
             migrations=dict(self.jobs),
             gates=dict(self.gates),
             group=GroupView(self.broker, dict(self.members), self.settled),
+            not_ours=self.not_ours,
         )
 
     def _view(self, name, view):

@@ -79,6 +79,10 @@ class Refused(KubernetesError):
     pass
 
 
+class NotOurs(Refused):
+    """An object of a child's name is somebody else's, and nobody handed it over."""
+
+
 class NotAName(Refused):
     pass
 

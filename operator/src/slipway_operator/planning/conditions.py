@@ -82,7 +82,7 @@ def _phase_of_release(situation: Situation, found: StageStatus) -> tuple[Phase, 
     if release.kind == "Rollback":
         return "RollingBack", blocked
     if found.by_person:
-        return "Waiting", blocked
+        return ("Blocked" if situation.observed.not_ours == found.waiting else "Waiting"), blocked
     return ("Watching" if found.stage is Stage.WATCHING else "Releasing"), blocked
 
 

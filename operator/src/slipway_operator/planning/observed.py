@@ -151,4 +151,5 @@ class Observed:
     migrations: Mapping[tuple[str, MigrationKind], JobView] = field(default_factory=dict)
     gates: Mapping[tuple[str, str], GateView] = field(default_factory=dict)
     group: GroupView | None = None  # None: no version has a consumer
+    not_ours: str = ""  # an object of a name that a new version needs, and that is somebody else's, as a sentence
     missing: str = ""  # what the spec's version can't be recorded without, as a sentence

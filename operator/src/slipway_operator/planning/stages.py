@@ -45,6 +45,8 @@ def _stage_status(situation: Situation, release: OpenRelease) -> StageStatus:
     if found is not None:
         return found
     assert view  # noqa: S101 # it is recorded
+    if situation.observed.not_ours and release.careful and not _has_traffic(situation, release):
+        return _blocked(situation)
     for check in _FORWARD if release.careful else _BACK:
         found = check(situation, release, view)
         if found is not None:
@@ -67,6 +69,12 @@ def recording(situation: Situation, version: str, view: VersionView | None) -> S
     # Nothing of it has run yet: a record of configuration that is gone is worth nothing.
     steps = (ForgetVersion(version),) if view.lost else ()
     return StageStatus(Stage.RECORDING, "its configuration is copied", steps, again_at=situation.now + LOOK_AGAIN)
+
+
+def _blocked(situation: Situation) -> StageStatus:
+    """Until a person decides; nobody tells when the object is gone. A record is made before, and no deadline passes."""
+    again = situation.now + LOOK_AGAIN
+    return StageStatus(Stage.RECORDING, situation.observed.not_ours, again_at=again, by_person=True)
 
 
 def _has_traffic(situation: Situation, release: OpenRelease) -> bool:

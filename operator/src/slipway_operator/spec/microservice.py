@@ -72,6 +72,24 @@ class Release(Model):
     )
 
 
+ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,251}[a-z0-9])?$", max_length=253)]
+
+
+class Adopt(Model):
+    services: tuple[ObjectName, ...] = Field(
+        (),
+        max_length=10,
+        description="Existing Services with names of this service that may be taken. They are given back, with the "
+        "selector and ports they had, when the Microservice is deleted.",
+    )
+    deployments: tuple[ObjectName, ...] = Field(
+        (),
+        max_length=10,
+        description="Existing Deployments that serve until the first version has taken over. They are scaled to zero "
+        "then, and to their former size when the Microservice is deleted.",
+    )
+
+
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
@@ -176,6 +194,7 @@ class MicroserviceSpec(Model):
     history: int = Field(
         5, ge=1, le=20, description="Number of former versions to keep, scaled to zero, for a rollback."
     )
+    adopt: Adopt = Field(Adopt(), description="Objects of others that are handed over to this service.")
     release: Release = Field(Release(), description="Decisions about the current release.")
 
 

@@ -18,6 +18,7 @@ from ...planning.steps import Emit, RecordVersion, RunGate, SelectPreview, Step
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
 from .act.adopter import Adopter
+from .act.borrowing import Borrower
 from .act.drift import DriftCorrector
 from .act.executing import Executor, ReconcileContext
 from .api.client import Client
@@ -63,6 +64,7 @@ class Reconciler:
         self._executor = Executor(client, fetcher, identity=identity, clock=clock)
         self._drift = DriftCorrector(client)
         self._adopter = Adopter(client)
+        self._borrower = Borrower(client)
         self._inspector = inspector
         self._metrics = metrics or Metrics()
         self._clock = clock
@@ -102,9 +104,14 @@ class Reconciler:
         refusals = self._refused.pop(key, {})
         seen = await look(self._client, key)
         if seen is None:
-            return None
+            return AT_ONCE if await self._borrower.give_back(key) else None
         metadata = seen.microservice["metadata"]
         spec = readable(MicroserviceSpec, MICROSERVICE, seen.microservice)
+        owner = Owner(key.name, metadata["uid"])
+        borrowed = await self._borrower.borrow(key, seen, spec, owner)
+        if borrowed.taken:
+            return AT_ONCE
+        seen = replace(seen, not_ours=borrowed.blocking)
         seen = await look_at_configuration(self._client, key, seen, spec)
         status = _status(seen.microservice)
         now = self._clock()
@@ -115,7 +122,7 @@ class Reconciler:
         saw = replace(saw, group=await self._adopter.among(saw.group, key, seen))
         saw = with_problems(saw, refusals, now)
         made = plan(saw, desired_of(spec, metadata["generation"], directive_from(plans, key.name, spec)), now)
-        context = ReconcileContext(key, Owner(key.name, metadata["uid"]), spec, seen, saw, made.facts.attempts)
+        context = ReconcileContext(key, owner, spec, seen, saw, made.facts.attempts)
         acted = await self._remember(key, seen, status, made, now)
         acted = await self._mend(context) or acted
         acted = await self._adopter.take_over(context, made) or acted

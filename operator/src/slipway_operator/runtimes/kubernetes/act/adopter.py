@@ -15,8 +15,9 @@ from ....planning.facts import Stage
 from ....planning.observed import GroupView
 from ....spec.fields import CONSUMING
 from ..api.client import Client
-from ..api.kinds import DEPLOYMENT, POD, SERVICE, VERSION_LABEL, Key, Kind
+from ..api.kinds import ADOPTED_LABEL, DEPLOYMENT, POD, SERVICE, VERSION_LABEL, Key, Kind
 from ..objects.manifests import Owner, active_name, pods_name
+from ..objects.ownership import is_lent
 from ..observe.cluster_snapshot import ClusterSnapshot
 from ..observe.observing import adopted
 from .executing import ReconcileContext
@@ -56,9 +57,18 @@ class Adopter:
         if _done(context, made):
             for each in left:
                 log.info("%s: %s is taken over", context.key, each["metadata"]["name"])
-                await self._client.delete(DEPLOYMENT, context.key.namespace, each["metadata"]["name"])
+                await self._end(context, each)
             return True
         return await self._consumers(context, made) or acted
+
+    async def _end(self, context: ReconcileContext, taken: Manifest) -> None:
+        """What was handed over for good goes; what is lent stays for the way back, without pods."""
+        namespace, name = context.key.namespace, taken["metadata"]["name"]
+        if is_lent(taken):
+            patch = {"metadata": {"labels": {ADOPTED_LABEL: None}}, "spec": {"replicas": 0}}
+            await self._client.merge(DEPLOYMENT, namespace, name, patch)
+        else:
+            await self._client.delete(DEPLOYMENT, namespace, name)
 
     async def _own(self, context: ReconcileContext, left: list[Manifest]) -> bool:
         names = (active_name(context.key.name), pods_name(context.key.name))
@@ -100,7 +110,9 @@ def _consumes(context: ReconcileContext) -> bool:
 
 
 def _owned(manifest: Manifest, owner: Owner) -> bool:
-    return any(each["uid"] == owner.uid for each in manifest["metadata"].get("ownerReferences") or [])
+    """Or lent: that is never owned."""
+    owned = any(each["uid"] == owner.uid for each in manifest["metadata"].get("ownerReferences") or [])
+    return owned or is_lent(manifest)
 
 
 def _done(context: ReconcileContext, made: Decision) -> bool:

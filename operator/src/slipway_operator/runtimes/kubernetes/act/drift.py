@@ -5,11 +5,13 @@ How many pods there are and which version is selected is the planner's; here the
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from ....errors import NotOurs
 from ....planning.observed import ANY, Observed
 from ....spec.fields import SERVING
 from ....spec.hashing import version_name
@@ -17,9 +19,13 @@ from ..api.answers import Manifest
 from ..api.client import Client
 from ..api.kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, SERVICE_VERSION, Kind
 from ..objects import configuration, manifests
+from ..objects.ownership import fitted
 from ..observe.cluster_snapshot import ClusterSnapshot
 from ..observe.observing import is_owned, wanted_by_grpc
-from .executing import ReconcileContext, ports_of, put_service
+from .applying import apply_child, is_diverted
+from .executing import ReconcileContext, ports_of
+
+log = logging.getLogger(__name__)
 
 # Fields below which values are quantities.
 QUANTITIES = {"resources", "sizeLimit"}
@@ -41,16 +47,21 @@ class DriftCorrector:
         """Whether anything had to be put back."""
         mended = False
         for kind, wanted, there in _children(context):
-            if there and covers(there, wanted):
+            wanted = fitted(wanted, there)  # noqa: PLW2901
+            diverted = kind is SERVICE and there is not None and is_diverted(there)
+            if there and covers(there, wanted) and not diverted:
                 continue
             place = (f"{context.key.namespace}/{kind.plural}", wanted["metadata"]["name"])
             digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
-            if there and self._applied.get(place) == (digest, _state(there)):
+            if there and self._applied.get(place) == (digest, _state(there)) and not diverted:
                 continue
-            if kind is SERVICE:
-                made = await put_service(self._client, context.key.namespace, wanted)
-            else:
-                made = await self._client.apply(kind, context.key.namespace, wanted)
+            try:
+                made = await apply_child(
+                    self._client, kind, context.key.namespace, wanted, there=there, owner=context.owner
+                )
+            except NotOurs as error:
+                log.info("%s: %s", context.key, error)
+                continue
             self._applied[place] = (digest, _state(made))
             mended = mended or there is None or _state(made) != _state(there)
         mended = await self._own_records(context) or mended

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from ....errors import Refused
 from ....planning import steps as s
 from ....planning.observed import GateState, GateView, Noted, Observed
 from ....spec.fields import SERVING
@@ -39,6 +38,7 @@ from ..gates.traffic import Compared, analysed
 from ..objects import configuration, manifests
 from ..observe.cluster_snapshot import ClusterSnapshot
 from ..observe.observing import GATE_RESULT, kept_result, wanted_by_grpc
+from .applying import apply_child
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +118,18 @@ class Executor:
             return
         name = version_name(context.key.name, step.version)
         if step.component in SERVING and step.replicas and name not in context.seen.services:
-            await put_service(self._client, namespace, manifests.version_service(context.owner, record))
+            await self._apply(SERVICE, manifests.version_service(context.owner, record), context)
         made = manifests.deployment(context.owner, record, step.component, step.replicas)
-        await self._client.apply(DEPLOYMENT, namespace, made)
+        await self._apply(DEPLOYMENT, made, context)
+
+    async def _apply(self, kind: Kind, made: Manifest, context: ReconcileContext) -> None:
+        seen = context.seen.services if kind is SERVICE else context.seen.deployments
+        there = seen.get(made["metadata"]["name"])
+        await apply_child(self._client, kind, context.key.namespace, made, there=there, owner=context.owner)
 
     async def _preview(self, step: s.SelectPreview, context: ReconcileContext) -> None:
         made = manifests.preview_service(context.owner, step.version, ports_of(context, step.version))
-        await put_service(self._client, context.key.namespace, made)
+        await self._apply(SERVICE, made, context)
 
     async def _switch(self, step: s.SwitchActive, context: ReconcileContext) -> None:
         """Only if nobody has touched the Services since they were looked at: a switch must rest on what was seen."""
@@ -139,7 +144,7 @@ class Executor:
         there = context.seen.services.get(made["metadata"]["name"])
         if there:
             made["metadata"]["resourceVersion"] = there["metadata"]["resourceVersion"]
-        await put_service(self._client, context.key.namespace, made)
+        await self._apply(SERVICE, made, context)
 
     async def _mark(self, version: str, context: ReconcileContext, mark: str | None) -> None:
         for pod in context.seen.pods:
@@ -240,21 +245,6 @@ class Executor:
     async def tell(self, step: s.Emit, microservice: Manifest, attempts: int) -> None:
         at, of = self._clock(), str(attempts)
         await post_event(self._client, MICROSERVICE, microservice, step, of=of, by=self._identity, at=at)
-
-
-async def put_service(client: Client, namespace: str, made: Manifest) -> Manifest:
-    """Under server-side apply, ports that somebody else wrote stay; one with the name of ours makes it impossible."""
-    try:
-        return await client.apply(SERVICE, namespace, made)
-    except Refused:
-        metadata = made["metadata"]
-        seen = {name: metadata[name] for name in ("resourceVersion",) if name in metadata}
-        patch = {"metadata": seen, "spec": {"ports": made["spec"]["ports"]}}
-        merged = await client.merge(SERVICE, namespace, metadata["name"], patch)
-        if merged is None:
-            raise
-        now = {name: merged["metadata"][name] for name in seen}
-        return await client.apply(SERVICE, namespace, made | {"metadata": metadata | now})
 
 
 def _shown(noted: Noted) -> Manifest:

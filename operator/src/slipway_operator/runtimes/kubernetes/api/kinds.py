@@ -18,6 +18,9 @@ DRAINING_LABEL = f"{GROUP}/draining"
 ROLE_LABEL = f"{GROUP}/role"
 # On Deployments that a chart made, which serve until a first version takes over from them.
 ADOPTED_LABEL = f"{GROUP}/adopted"
+# On what is somebody else's and was handed over: it is given back as the annotation remembers it.
+LENT_LABEL = f"{GROUP}/lent"
+LENT_AS = f"{GROUP}/lent-as"
 
 ATTEMPT = f"{GROUP}/attempt"
 RUN = f"{GROUP}/run"

@@ -22,4 +22,5 @@ class ClusterSnapshot:
     slices: list[Manifest]
     jobs: list[Manifest]
     config_maps: dict[str, Manifest | None] = field(default_factory=dict)  # that were asked for; None: there is none
+    not_ours: str = ""  # whose an object is that a new version needs by its name
     missing: str = ""  # what the spec's version can't be recorded without

@@ -11,6 +11,7 @@ from typing import Any
 from ....planning.facts import Facts
 from ....planning.observed import (
     ANY,
+    FOREIGN,
     GateState,
     GateView,
     GroupView,
@@ -39,6 +40,7 @@ from ..api.kinds import (
 )
 from ..objects import configuration
 from ..objects.manifests import NOTHING, active_name, deployment_name, pods_name, preview_name, selected
+from ..objects.ownership import is_lent
 from .cluster_snapshot import ClusterSnapshot
 from .endpoints import endpoints_of, reached_pods, reached_soon, unreachable
 
@@ -75,6 +77,7 @@ def observed(seen: ClusterSnapshot, facts: Facts, group: GroupView | None) -> Ob
         migrations=dict(_migrations(seen.jobs)),
         gates={**_results(seen), **_gate_jobs(seen.jobs)},
         group=group if any(view.consumer for view in versions.values()) else None,
+        not_ours=seen.not_ours,
         missing=seen.missing,
     )
 
@@ -116,11 +119,17 @@ def is_owned(seen: ClusterSnapshot, child: Manifest) -> bool:
 def _behind(seen: ClusterSnapshot, service: str) -> dict[str, int]:
     services = {active_name(service), pods_name(service)}
     counted = Counter(pod["metadata"]["labels"].get(VERSION_LABEL, "") for pod in reached_pods(seen, services))
-    if adopted(seen):  # their pods have none of our labels; else such an endpoint is a pod that has gone meanwhile
-        counted[""] += len(
-            endpoints_of(seen, services, ready=True).keys() - {pod["metadata"]["name"] for pod in seen.pods}
-        )
+    # Their pods have none of our labels; else such an endpoint is a pod that has gone meanwhile.
+    if adopted(seen) or _is_lent_still(seen, service):
+        ours = {pod["metadata"]["name"] for pod in seen.pods}
+        counted[""] += len(endpoints_of(seen, services, ready=True).keys() - ours)
     return dict(counted)
+
+
+def _is_lent_still(seen: ClusterSnapshot, service: str) -> bool:
+    """A Service that was handed over alone still leads to those who served before."""
+    found = seen.services.get(active_name(service))
+    return found is not None and is_lent(found) and _selected(seen, active_name(service), service) == FOREIGN
 
 
 def adopted(seen: ClusterSnapshot) -> list[Manifest]:

@@ -100,8 +100,7 @@ def registry(
         key = Key(namespace or "", name)
         if event["type"] == "DELETED":
             forget(key)
-        else:
-            add(key)
+        add(key)  # where it has gone, what was lent to it is given back
 
     @kopf.on.event(RELEASE_PLAN.group, RELEASE_PLAN.version, RELEASE_PLAN.plural, registry=made)
     async def plan_changed(event: Any, meta: Any, name: str, namespace: str | None, spec: Any, **_: Any) -> None:
