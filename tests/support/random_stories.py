@@ -12,6 +12,8 @@ from slipway_operator.planning.steps import RunGate, ScaleServing, ScaleWorkers,
 from support.release_world import Broken, Nature, Pods, World, random_nature, version_desired
 
 GATES = version_desired("any").gates
+# No deadline of these worlds is longer: who waits longer waits for a clock.
+LONGEST_WAIT = timedelta(minutes=15)
 READY = Pods(ready=1)
 
 
@@ -119,6 +121,12 @@ def wait(world, chance):
     world.tick(chance.choice([1, 2, 9]))
 
 
+def step_clock(world, chance):
+    """It is set right, or another replica with another clock leads."""
+    seconds = chance.choice([1, 20, 600, 86400])
+    world.now += timedelta(seconds=chance.choice([seconds, -seconds, -seconds]))
+
+
 def work(world, chance):
     """The operator goes on for a while, is killed at some step, and some steps are refused."""
     for _ in range(chance.choice([1, 1, 2, 4])):
@@ -130,7 +138,7 @@ def work(world, chance):
 
 THINGS = [
     push, push, push, autoscale, lose_pods, change_nature, promote, roll_back, unpin, pause, edit_strategy, retry,
-    plan_says, lose_service, lose_broker, lose_status, lose_record, wait,
+    plan_says, lose_service, lose_broker, lose_status, lose_record, wait, step_clock,
 ]  # fmt: skip
 
 
@@ -208,7 +216,7 @@ def nothing_left(world):
 def stories(seed, count):
     gc.disable()  # a third of the time went into looking for cycles, and there are none
     chance = random.Random(seed)
-    world = World(desired=version_desired("v1"))
+    world = World(desired=version_desired("v1"), longest_wait=LONGEST_WAIT)
     for number in range(count):
         try:
             story(world, chance)

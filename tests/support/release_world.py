@@ -13,6 +13,7 @@ from slipway_operator.planning import plan
 from slipway_operator.planning import steps as s
 from slipway_operator.planning.desired import Desired, GateSpec
 from slipway_operator.planning.facts import Facts, Stage
+from slipway_operator.planning.gating import first_started
 from slipway_operator.planning.observed import (
     ANY,
     GateState,
@@ -156,6 +157,7 @@ class World:
     jobs: dict = field(default_factory=dict)
     gates: dict = field(default_factory=dict)
     members: dict = field(default_factory=dict)
+    longest_wait: timedelta | None = None
     broker: bool = True
     settled: bool = True
     status_view: object = None
@@ -243,6 +245,9 @@ class World:
             self.check_pause(made.steps)
         if killed_after == 0:
             return made
+        self.check_watch(made.facts)
+        if self.longest_wait and made.requeue_after and made.requeue_after > self.longest_wait:
+            self.fail(f"it waits for {made.requeue_after}")
         self.facts, self.status_view, self.requeue = made.facts, made.status_view, made.requeue_after
         for done, step in enumerate(made.steps, start=1):
             if killed_after is not None and done >= killed_after:
@@ -266,6 +271,21 @@ class World:
             sizes = isinstance(step, s.ScaleServing) and step.version == self.active and step.replicas
             if not sizes and not isinstance(step, s.ScaleWorkers):
                 self.fail(f"{step} while paused")
+
+    def check_watch(self, facts):
+        """A version is accepted when each gate of the watch has passed after the watch was over."""
+        before, after = self.facts.release, facts.release
+        if not (before and after and after.accepted_at and after.careful) or before.accepted_at:
+            return
+        for gate in self.desired.gates:
+            view = self.gates.get((after.version, gate.name))
+            ends = after.promoted_at + self.desired.watch
+            if (
+                gate.after_promotion
+                and not gate.dry_run
+                and (view is None or view.state is not GateState.PASSED or not ends <= view.started <= self.now)
+            ):
+                self.fail(f"{after.version} is accepted before gate {gate.name} was asked at the end: {view}")
 
     def check_permission(self, version):
         """What was never active needs its gates and, where people decide, a person."""
@@ -347,8 +367,7 @@ class World:
         self.preview = step.version
 
     def _RunGate(self, step):
-        last = self.gates.get((step.version, step.gate))
-        first = last.first_started if last and last.attempt == step.attempt else self.now
+        first = first_started(self.gates.get((step.version, step.gate)), step.attempt, self.now)
         self.gates[step.version, step.gate] = GateView(GateState.RUNNING, step.attempt, step.run, self.now, first)
 
     def _SwitchActive(self, step):

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipway_operator.planning import decisions, gating, handover, observed, planner, scaling, stages
+from slipway_operator.planning.facts import Facts
 from slipway_operator.planning.situation import Situation
 from slipway_operator.planning.steps import NoteActivity
 from support.random_stories import stories, story
@@ -94,6 +95,8 @@ CARELESS = {
     "a failed version is not held": (decisions, "_target", lambda *looked: looked[-1].version),
     "former versions are left running": (scaling, "_may_stop", lambda *_: False),
     "the preview is switched at once": (stages, "_starting", None),
+    "no gate is asked at the end of the watch": (gating, "_asked_at_the_end", lambda *_: True),
+    "times that lie ahead are waited for": (Facts, "until", lambda facts, _: facts),
     "a pause is not seen": (planner, "_paused", None),
 }
 

@@ -56,6 +56,7 @@ class TestBlueGreen:
             SwitchActive("v2"),
             RunGate("errors", "v2", 2, 1),
             MarkDraining("v1"),
+            RunGate("errors", "v2", 2, 2),
             SelectPreview(None),
             ScaleServing("v1", "http", 0),
             *steps[-2:],

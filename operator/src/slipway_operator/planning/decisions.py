@@ -40,7 +40,7 @@ def target_version(observed: Observed, desired: Desired, stable: str | None) -> 
 
 def remembered(observed: Observed, desired: Desired, now: datetime) -> Facts:
     """The facts, corrected by what is observed: what is gone can't be gone back to."""
-    facts = observed.facts
+    facts = observed.facts.until(now)
     if facts.stable is not None and facts.stable not in observed.versions:
         facts = replace(facts, stable=None)
     if facts.stable is None and facts.release is None:
@@ -60,10 +60,13 @@ def remembered(observed: Observed, desired: Desired, now: datetime) -> Facts:
 
 
 def resumed(facts: Facts, now: datetime) -> Facts:
-    """Time that stood still counts for no deadline."""
+    """Time that stood still counts for no deadline and for no watch: each begins anew."""
     if not facts.paused:
         return facts
-    return replace(facts, paused=False, release=replace(facts.release, since=now) if facts.release else None)
+    release = facts.release and replace(facts.release, since=now)
+    if release and release.promoted_at and not release.accepted_at:
+        release = replace(release, promoted_at=now)
+    return replace(facts, paused=False, release=release)
 
 
 def _found(observed: Observed, desired: Desired) -> str | None:

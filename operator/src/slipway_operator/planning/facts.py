@@ -1,6 +1,6 @@
 """What can't be observed again and therefore lives in the status: since when, which version to go back to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 from typing import Literal
@@ -57,10 +57,12 @@ class OpenRelease:
 
     @property
     def handover_pause_ms(self) -> int | None:
-        """From the moment the old consumers were asked to stop until the new ones were members."""
+        """From the moment the old consumers were asked to stop until the new ones were members; at least 0, since
+        clocks are set back.
+        """
         if self.handover_started is None or self.handover_ended is None:
             return None
-        return int((self.handover_ended - self.handover_started).total_seconds() * 1000)
+        return max(0, int((self.handover_ended - self.handover_started).total_seconds() * 1000))
 
     @property
     def careful(self) -> bool:
@@ -108,3 +110,28 @@ class Facts:
     paused: bool = False
     contract_pending: str | None = None  # a stable version whose contract migration another release cut short
     history: tuple[Ended, ...] = ()
+
+    def until(self, now: datetime) -> "Facts":
+        """Without times that lie ahead, which a clock left that was set back: nothing waits until they have come."""
+        release, draining = self.release, self.draining
+        if release:
+            release = replace(
+                release,
+                started=min(release.started, now),
+                since=min(release.since, now),
+                handover_started=_past(release.handover_started, now),
+                handover_ended=_past(release.handover_ended, now),
+                promoted_at=_past(release.promoted_at, now),
+                accepted_at=_past(release.accepted_at, now),
+            )
+        if any(since > now for _, since in draining):
+            draining = tuple((name, min(since, now)) for name, since in draining)
+        return (
+            self
+            if (release, draining) == (self.release, self.draining)
+            else replace(self, release=release, draining=draining)
+        )
+
+
+def _past(moment: datetime | None, now: datetime) -> datetime | None:
+    return min(moment, now) if moment else None

@@ -249,7 +249,7 @@ def _watching(situation: Situation, release: OpenRelease, view: VersionView) -> 
         failure = Failure("EndpointsLost", f"{view.version} lost all its ready endpoints while it was watched")
         return StageStatus(Stage.WATCHING, failure=failure, verified=True)
     ends = release.promoted_at + situation.desired.watch
-    verdict = gating.after_promotion(situation, view.version, release.attempt, open_=situation.now < ends)
+    verdict = gating.after_promotion(situation, view.version, release.attempt, ends=ends)
     if verdict.failed:
         return StageStatus(Stage.WATCHING, failure=Failure("GateFailed", verdict.failed), verified=True)
     late = ends + situation.desired.progress_deadline

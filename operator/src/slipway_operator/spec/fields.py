@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 GROUP = "slipway.dev"
@@ -28,7 +28,14 @@ Hash = Annotated[str, Field(pattern=HASH, max_length=8)]
 VersionReference = Annotated[str, Field(pattern=VERSION_REFERENCE, max_length=LONGEST_NAME + 9)]
 Seconds = Annotated[int, Field(ge=0, le=DAY_SECONDS)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Sentence = Annotated[str, Field(max_length=1024)]
+
+
+def cut(longest: int) -> BeforeValidator:
+    """Words for people are cut where they are too long: none keeps facts from being written or read."""
+    return BeforeValidator(lambda said: said[:longest] if isinstance(said, str) else said)
+
+
+Sentence = Annotated[str, cut(1024), Field(max_length=1024)]
 
 
 class Model(BaseModel):

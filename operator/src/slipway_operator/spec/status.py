@@ -5,26 +5,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .fields import Hash, Model, Sentence, keyed_by
+from .fields import Hash, Model, Sentence, cut, keyed_by
 from .microservice import Phase
 
 Generation = Annotated[int, Field(ge=-1, json_schema_extra={"format": "int64"})]
 Count = Annotated[int, Field(ge=0)]
-Word = Annotated[str, Field(max_length=64)]
+Word = Annotated[str, cut(64), Field(max_length=64)]
 Kind = Literal["Install", "Release", "Rollback", "Undo"]
 Result = Literal["Succeeded", "Failed", "Superseded", "ContractFailed"]
 
 
 class Condition(Model):
-    type: str = Field(
-        max_length=64,
+    type: Word = Field(
         description="Type of the condition, for example Ready, Reconciling, Stalled, Released or ChecksPassed.",
     )
     status: Literal["True", "False", "Unknown"] = Field(description="Status of the condition.")
-    reason: str = Field(
-        max_length=64, description="Machine-readable reason of the condition's last transition, in CamelCase."
-    )
-    message: str = Field("", max_length=1024, description="Human-readable message with details.")
+    reason: Word = Field(description="Machine-readable reason of the condition's last transition, in CamelCase.")
+    message: Sentence = Field("", description="Human-readable message with details.")
     observed_generation: Generation = Field(-1, description="Generation of the spec that the condition was set for.")
     last_transition_time: datetime = Field(description="Last time the status of the condition changed.")
 

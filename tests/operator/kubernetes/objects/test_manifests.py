@@ -12,6 +12,7 @@ from slipway_operator.runtimes.kubernetes.objects import configuration, manifest
 from slipway_operator.spec.gates import JobGate
 from slipway_operator.spec.microservice import MicroserviceSpec
 from slipway_operator.spec.serviceversion import ServiceVersionSpec
+from slipway_operator.spec.templates import PodTemplate
 
 OWNER = manifests.Owner("orders", "11111111-2222-3333-4444-555555555555")
 TEMPLATE = {
@@ -112,6 +113,25 @@ def test_making_a_manifest_leaves_the_record_as_it_is():
         )
     assert RECORD.model_dump() == before
     assert job["spec"]["template"]["spec"]["containers"][0]["env"] == [{"name": "PREVIEW_URL", "value": "u"}]
+
+
+@pytest.mark.parametrize("restart", ["Never", "OnFailure"])
+@pytest.mark.parametrize("kind", ["gate", "expand"])
+def test_a_pod_that_is_evicted_is_no_result_of_its_job(kind, restart):
+    template = copy.deepcopy(TEMPLATE)
+    template["spec"]["restartPolicy"] = restart
+    if kind == "gate":
+        gate = JobGate.model_validate({"template": template})
+        job = manifests.gate_job(
+            OWNER, "0a1b2c3d", "smoke", gate, attempt=1, run=1, first_started="", deadline_seconds=9, preview_url="u"
+        )
+    else:
+        expanding = RECORD.model_copy(update={"expand": PodTemplate.model_validate(template)})
+        job = manifests.migration_job(OWNER, expanding, "expand", 1, 60)
+
+    disrupted = [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+    # The API server refuses the policy with any other restartPolicy.
+    assert job["spec"].get("podFailurePolicy") == ({"rules": disrupted} if restart == "Never" else None)
 
 
 @pytest.mark.parametrize("version", ["0a1b2c3d", ANY, manifests.NOTHING])

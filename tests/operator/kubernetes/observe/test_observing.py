@@ -279,6 +279,57 @@ def test_gates_are_jobs_or_results_in_the_record():
     assert tests.finished == datetime(2026, 1, 5, 12, 1, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("newer", ["job", "result"])
+def test_the_highest_attempt_and_run_of_a_gate_counts_wherever_it_is_kept(newer):
+    """A gate that becomes one of another type leaves its former runs behind."""
+    world = Objects().version(NEW)
+    gate = JobGate.model_validate({"template": POD})
+    job = manifests.gate_job(
+        OWNER, NEW, "smoke", gate, attempt=2, run=1, first_started=NOW.isoformat(), deadline_seconds=9, preview_url="u"
+    )
+    job["metadata"]["creationTimestamp"] = NOW.isoformat()
+    job["status"] = {"conditions": [{"type": "Failed", "status": "True", "message": "1"}]}
+    world.jobs = [job]
+    kept = GateView(GateState.PASSED, 2 if newer == "result" else 1, 2, NOW, NOW, NOW)
+    world.versions[NEW]["metadata"]["annotations"] = {GATE_RESULT + "smoke": kept_result(kept)}
+
+    found = world.observe().gates[NEW, "smoke"]
+
+    assert found.state is (GateState.PASSED if newer == "result" else GateState.FAILED)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        {"slipway.dev/attempt": "9" * 30},
+        {"slipway.dev/run": "²"},
+        {"slipway.dev/first-started": "soon"},
+        {"slipway.dev/started": "now"},
+    ],
+    ids=str,
+)
+def test_no_note_that_somebody_edited_on_a_job_ends_a_look(note):
+    world = Objects().version(NEW)
+    gate = JobGate.model_validate({"template": POD})
+    job = manifests.gate_job(
+        OWNER, NEW, "smoke", gate, attempt=2, run=1, first_started=NOW.isoformat(), deadline_seconds=9, preview_url="u"
+    )
+    job["metadata"]["creationTimestamp"] = NOW.isoformat()
+    job["metadata"]["annotations"] |= note
+    world.jobs = [job]
+
+    found = world.observe().gates.get((NEW, "smoke"))
+    assert found is None or max(found.attempt, found.run) < 10**9
+
+
+@pytest.mark.parametrize("kept", ['{"state": "Passed", "attempt": "2"}', '{"attempt": 1e40}', "[]", "no JSON"])
+def test_a_kept_result_that_can_not_be_read_is_none(kept):
+    world = Objects().version(NEW)
+    world.versions[NEW]["metadata"]["annotations"] = {GATE_RESULT + "smoke": kept}
+
+    assert world.observe().gates == {}
+
+
 def test_a_result_is_read_as_it_was_kept():
     view = GateView(GateState.FAILED, 1, 2, NOW, NOW, NOW, "answered 500")
     assert gate_view(json.loads(kept_result(view))) == view

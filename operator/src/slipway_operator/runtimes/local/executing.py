@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ...planning import steps as s
+from ...planning.gating import first_started
 from ...planning.observed import ANY, GateState, JobState
+from .observing import gate_view
 from .state import GateRun, Kept, Migration, ServiceState
 from .versions import Version
 
@@ -51,7 +53,7 @@ def _with(state: ServiceState, version: str, kept: Kept) -> ServiceState:
 def _gate(state: ServiceState, step: s.RunGate, now: datetime) -> ServiceState:
     """The results of earlier runs go; when the first one of this attempt began is kept."""
     former = [each for each in state.gates if (each.version, each.gate) == (step.version, step.gate)]
-    first = next((each.first_started for each in former if each.attempt == step.attempt), now)
+    first = first_started(gate_view(former[-1]) if former else None, step.attempt, now)
     begun = GateRun(
         version=step.version, gate=step.gate, attempt=step.attempt, run=step.run, started=now, first_started=first
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ....planning import steps as s
+from ....planning.gating import first_started
 from ....planning.observed import GateState, GateView, Noted, Observed
 from ....spec.fields import SERVING
 from ....spec.gates import ContractsGate, Gate
@@ -37,7 +38,7 @@ from ..gates.contract_gate import compared
 from ..gates.traffic import Compared, analysed
 from ..objects import configuration, manifests
 from ..observe.cluster_snapshot import ClusterSnapshot
-from ..observe.observing import GATE_RESULT, kept_result, wanted_by_grpc
+from ..observe.observing import GATE_RESULT, kept_result, number_of, wanted_by_grpc
 from .applying import apply_child
 
 
@@ -212,7 +213,7 @@ class Executor:
     ) -> None:
         """A result counts when it is written down."""
         former = context.observed.gates.get((step.version, step.gate))
-        first = former.first_started if former and former.attempt == step.attempt else started
+        first = first_started(former, step.attempt, started)
         view = GateView(state, step.attempt, step.run, started, first, self._clock(), message[:500])
         patch = {"metadata": {"annotations": {GATE_RESULT + step.gate: kept_result(view)}}}
         name = version_name(context.key.name, step.version)
@@ -220,8 +221,7 @@ class Executor:
 
     async def _gate_job(self, step: s.RunGate, gate: Gate, context: ReconcileContext) -> None:
         assert gate.job  # noqa: S101 # the caller has seen it
-        former = context.observed.gates.get((step.version, step.gate))
-        first = former.first_started if former and former.attempt == step.attempt else self._clock()
+        former, started = context.observed.gates.get((step.version, step.gate)), self._clock()
         job = manifests.gate_job(
             context.owner,
             step.version,
@@ -229,7 +229,8 @@ class Executor:
             gate.job,
             attempt=step.attempt,
             run=step.run,
-            first_started=first.isoformat(),
+            started=started.isoformat(),
+            first_started=first_started(former, step.attempt, started).isoformat(),
             deadline_seconds=gate.timeout_seconds,
             preview_url=preview_url(context.key.name, context.key.namespace, ports_of(context, step.version)),
         )
@@ -266,7 +267,7 @@ def _earlier_run(job: Manifest, step: s.RunGate) -> bool:
     labels, notes = job["metadata"]["labels"], job["metadata"].get("annotations") or {}
     if labels.get(ROLE_LABEL) != "gate" or labels.get(VERSION_LABEL) != step.version or notes.get(GATE) != step.gate:
         return False
-    return (int(notes[ATTEMPT]), int(notes[RUN])) < (step.attempt, step.run)
+    return (number_of(job, ATTEMPT), number_of(job, RUN)) < (step.attempt, step.run)
 
 
 def ports_of(context: ReconcileContext, version: str | None) -> tuple[ServicePort, ...]:

@@ -26,6 +26,7 @@ ATTEMPT = f"{GROUP}/attempt"
 RUN = f"{GROUP}/run"
 GATE = f"{GROUP}/gate"
 FIRST_STARTED = f"{GROUP}/first-started"
+STARTED = f"{GROUP}/started"
 COPY_OF = f"{GROUP}/copy-of"
 
 # As Kubernetes names objects: of the small letters, digits, - and . alone, so that no part of a path is anything else.

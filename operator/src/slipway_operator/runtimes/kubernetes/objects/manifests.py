@@ -30,6 +30,7 @@ from ..api.kinds import (
     RUN,
     SERVICE_LABEL,
     SERVING_LABEL,
+    STARTED,
     VERSION_LABEL,
 )
 from . import configuration
@@ -266,8 +267,11 @@ def gate_job(
     first_started: str,
     deadline_seconds: int,
     preview_url: str,
+    started: str = "",
 ) -> Manifest:
+    """``started``, ``first_started``: by the operator's clock, with which they are compared."""
     notes = {ATTEMPT: str(attempt), RUN: str(run), GATE: gate, FIRST_STARTED: first_started}
+    notes |= {STARTED: started} if started else {}
     name = gate_job_name(owner.name, version, gate, attempt, run)
     made = _job(owner, name, version, "gate", template=settings.template, annotations=notes)
     made["spec"] |= {"backoffLimit": 0, "activeDeadlineSeconds": deadline_seconds}
@@ -282,7 +286,11 @@ def _job(
     labels = {VERSION_LABEL: version, COMPONENT_LABEL: role}
     pod = _labelled(template, {SERVICE_LABEL: owner.name, **labels})
     pod["spec"].setdefault("restartPolicy", "Never")
+    # A pod that was evicted, or whose node is lost, says nothing about its version: it runs again.
+    evicted = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    # The API server takes this only where failed containers are not restarted in their pod.
+    policy = {"podFailurePolicy": {"rules": [evicted]}} if pod["spec"]["restartPolicy"] == "Never" else {}
     return {
         "metadata": _metadata(owner, name, labels | {ROLE_LABEL: role}, annotations),
-        "spec": {"template": pod},
+        "spec": {"template": pod, **policy},
     }

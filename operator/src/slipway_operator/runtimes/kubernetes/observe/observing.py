@@ -36,6 +36,7 @@ from ..api.kinds import (
     GATE,
     ROLE_LABEL,
     RUN,
+    STARTED,
     VERSION_LABEL,
 )
 from ..objects import configuration
@@ -46,6 +47,8 @@ from .endpoints import endpoints_of, reached_pods, reached_soon, unreachable
 
 Manifest = dict[str, Any]
 
+# Digits of an attempt or a run; a longer number was written by somebody else.
+_LONGEST_NUMBER = 9
 # Prefix of the annotations on a ServiceVersion in which results of gates are kept that are no Jobs.
 GATE_RESULT = "gate.slipway.dev/"
 # With these, waiting alone rarely helps. A pod without a node is not among them: an autoscaler may bring one.
@@ -75,7 +78,7 @@ def observed(seen: ClusterSnapshot, facts: Facts, group: GroupView | None) -> Ob
         active_endpoints=_behind(seen, service),
         preview=None if preview == NOTHING else preview,
         migrations=dict(_migrations(seen.jobs)),
-        gates={**_results(seen), **_gate_jobs(seen.jobs)},
+        gates=_gates(seen),
         group=group if any(view.consumer for view in versions.values()) else None,
         not_ours=seen.not_ours,
         missing=seen.missing,
@@ -315,13 +318,13 @@ def _migration_kind(role: str | None) -> MigrationKind | None:
 
 
 def _attempt(job: Manifest) -> int:
-    return _number(job, ATTEMPT)
+    return number_of(job, ATTEMPT)
 
 
-def _number(job: Manifest, name: str) -> int:
+def number_of(job: Manifest, name: str) -> int:
     """0 where somebody has written something else."""
     value = str((job["metadata"].get("annotations") or {}).get(name, ""))
-    return int(value) if value.isdecimal() else 0
+    return int(value) if value.isdecimal() and len(value) < _LONGEST_NUMBER else 0
 
 
 def _job_state(job: Manifest) -> tuple[JobState, str, str | None]:
@@ -334,6 +337,16 @@ def _job_state(job: Manifest) -> tuple[JobState, str, str | None]:
     return JobState.RUNNING, "", None
 
 
+def _gates(seen: ClusterSnapshot) -> dict[tuple[str, str], GateView]:
+    """The last run of each, wherever it is kept: one that becomes a gate of another type leaves its former runs."""
+    found = _results(seen)
+    for which, view in _gate_jobs(seen.jobs).items():
+        kept = found.get(which)
+        if kept is None or (view.attempt, view.run) >= (kept.attempt, kept.run):
+            found[which] = view
+    return found
+
+
 def _gate_jobs(jobs: list[Manifest]) -> dict[tuple[str, str], GateView]:
     states = {
         JobState.RUNNING: GateState.RUNNING,
@@ -342,18 +355,19 @@ def _gate_jobs(jobs: list[Manifest]) -> dict[tuple[str, str], GateView]:
     }
     found = {}
     gates = [job for job in jobs if job["metadata"]["labels"].get(ROLE_LABEL) == "gate" and _is_ours(job)]
-    for job in sorted(gates, key=lambda each: (_attempt(each), _number(each, RUN))):
+    for job in sorted(gates, key=lambda each: (_attempt(each), number_of(each, RUN))):
         notes = job["metadata"]["annotations"]
         state, message, ended = _job_state(job)
-        found[job["metadata"]["labels"][VERSION_LABEL], notes[GATE]] = GateView(
-            state=states[state],
-            attempt=_attempt(job),
-            run=_number(job, RUN),
-            started=moment(job["metadata"]["creationTimestamp"]),
-            first_started=moment(notes[FIRST_STARTED]),
-            finished=moment(ended) if ended else None,
-            message=message,
-        )
+        with suppress(ValueError):  # times that somebody edited: the gate is asked again
+            found[job["metadata"]["labels"][VERSION_LABEL], notes[GATE]] = GateView(
+                state=states[state],
+                attempt=_attempt(job),
+                run=number_of(job, RUN),
+                started=moment(notes.get(STARTED) or job["metadata"]["creationTimestamp"]),
+                first_started=moment(notes[FIRST_STARTED]),
+                finished=moment(ended) if ended else None,
+                message=message,
+            )
     return found
 
 
@@ -373,11 +387,17 @@ def _results(seen: ClusterSnapshot) -> dict[tuple[str, str], GateView]:
     return found
 
 
+def _counted(value: Any) -> int:
+    if not isinstance(value, int) or not 0 <= value < 10**_LONGEST_NUMBER:
+        raise ValueError(value)
+    return value
+
+
 def gate_view(kept: Mapping[str, Any]) -> GateView:
     return GateView(
         state=GateState(kept["state"]),
-        attempt=kept["attempt"],
-        run=kept["run"],
+        attempt=_counted(kept["attempt"]),
+        run=_counted(kept["run"]),
         started=moment(kept["started"]),
         first_started=moment(kept["firstStarted"]),
         finished=moment(kept["finished"]),
