@@ -28,6 +28,7 @@ from slipway_operator.planning.observed import (
     Workload,
 )
 from slipway_operator.spec.fields import CONSUMING, RELAYING
+from support import release_promises
 
 TICK = timedelta(seconds=15)
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -245,9 +246,7 @@ class World:
             self.check_pause(made.steps)
         if killed_after == 0:
             return made
-        self.check_watch(made.facts)
-        if self.longest_wait and made.requeue_after and made.requeue_after > self.longest_wait:
-            self.fail(f"it waits for {made.requeue_after}")
+        release_promises.check(self, made)
         self.facts, self.status_view, self.requeue = made.facts, made.status_view, made.requeue_after
         for done, step in enumerate(made.steps, start=1):
             if killed_after is not None and done >= killed_after:
@@ -271,21 +270,6 @@ class World:
             sizes = isinstance(step, s.ScaleServing) and step.version == self.active and step.replicas
             if not sizes and not isinstance(step, s.ScaleWorkers):
                 self.fail(f"{step} while paused")
-
-    def check_watch(self, facts):
-        """A version is accepted when each gate of the watch has passed after the watch was over."""
-        before, after = self.facts.release, facts.release
-        if not (before and after and after.accepted_at and after.careful) or before.accepted_at:
-            return
-        for gate in self.desired.gates:
-            view = self.gates.get((after.version, gate.name))
-            ends = after.promoted_at + self.desired.watch
-            if (
-                gate.after_promotion
-                and not gate.dry_run
-                and (view is None or view.state is not GateState.PASSED or not ends <= view.started <= self.now)
-            ):
-                self.fail(f"{after.version} is accepted before gate {gate.name} was asked at the end: {view}")
 
     def check_permission(self, version):
         """What was never active needs its gates and, where people decide, a person."""

@@ -11,12 +11,8 @@ from slipway_operator.runtimes.kubernetes.api.kinds import DRAINING_LABEL, SERVI
 from slipway_operator.runtimes.kubernetes.objects import manifests
 from slipway_operator.runtimes.kubernetes.observe.cluster_snapshot import ClusterSnapshot
 from slipway_operator.runtimes.kubernetes.observe.endpoints import SERVICE_OF_SLICE
-from slipway_operator.runtimes.kubernetes.observe.observing import (
-    GATE_RESULT,
-    gate_view,
-    kept_result,
-    observed,
-)
+from slipway_operator.runtimes.kubernetes.observe.jobs import GATE_RESULT, gate_view, kept_result
+from slipway_operator.runtimes.kubernetes.observe.observing import observed
 from slipway_operator.spec.gates import JobGate
 from slipway_operator.spec.microservice import MicroserviceSpec
 from slipway_operator.spec.serviceversion import ServiceVersionSpec

@@ -38,7 +38,8 @@ from ..gates.contract_gate import compared
 from ..gates.traffic import Compared, analysed
 from ..objects import configuration, manifests
 from ..observe.cluster_snapshot import ClusterSnapshot
-from ..observe.observing import GATE_RESULT, kept_result, number_of, wanted_by_grpc
+from ..observe.jobs import GATE_RESULT, kept_result, number_of
+from ..observe.observing import wanted_by_grpc
 from .applying import apply_child
 
 

@@ -1,23 +1,15 @@
 """From the objects of the API server to what the planner sees. Pure."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from ....planning.facts import Facts
 from ....planning.observed import (
     ANY,
     FOREIGN,
-    GateState,
-    GateView,
     GroupView,
-    JobState,
-    JobView,
-    MigrationKind,
     Noted,
     Observed,
     Problem,
@@ -29,28 +21,20 @@ from ....spec.hashing import version_name
 from ....spec.serviceversion import ServiceVersionSpec, ServiceVersionStatus
 from ..api.kinds import (
     ADOPTED_LABEL,
-    ATTEMPT,
     COMPONENT_LABEL,
     DRAINING_LABEL,
-    FIRST_STARTED,
-    GATE,
-    ROLE_LABEL,
-    RUN,
-    STARTED,
     VERSION_LABEL,
 )
 from ..objects import configuration
 from ..objects.manifests import NOTHING, active_name, deployment_name, pods_name, preview_name, selected
 from ..objects.ownership import is_lent
 from .cluster_snapshot import ClusterSnapshot
+from .conditions import condition, moment
 from .endpoints import endpoints_of, reached_pods, reached_soon, unreachable
+from .jobs import gates, migrations
 
 Manifest = dict[str, Any]
 
-# Digits of an attempt or a run; a longer number was written by somebody else.
-_LONGEST_NUMBER = 9
-# Prefix of the annotations on a ServiceVersion in which results of gates are kept that are no Jobs.
-GATE_RESULT = "gate.slipway.dev/"
 # With these, waiting alone rarely helps. A pod without a node is not among them: an autoscaler may bring one.
 HOPELESS = {
     "ImagePullBackOff",
@@ -77,8 +61,8 @@ def observed(seen: ClusterSnapshot, facts: Facts, group: GroupView | None) -> Ob
         active_split=_split(seen, service, active),
         active_endpoints=_behind(seen, service),
         preview=None if preview == NOTHING else preview,
-        migrations=dict(_migrations(seen.jobs)),
-        gates=_gates(seen),
+        migrations=dict(migrations(seen.jobs)),
+        gates=gates(seen),
         group=group if any(view.consumer for view in versions.values()) else None,
         not_ours=seen.not_ours,
         missing=seen.missing,
@@ -239,14 +223,7 @@ def _workload(deployment: Manifest | None, pods: list[Manifest], endpoints: int)
 
 
 def _is_ready(pod: Manifest) -> bool:
-    return not pod["metadata"].get("deletionTimestamp") and _condition(pod, "Ready").get("status") == "True"
-
-
-def _condition(thing: Manifest, kind: str) -> Manifest:
-    for each in thing.get("status", {}).get("conditions") or []:
-        if each["type"] == kind:
-            return dict(each)
-    return {}
+    return not pod["metadata"].get("deletionTimestamp") and condition(pod, "Ready").get("status") == "True"
 
 
 def _draining(pods: list[Manifest], *, asked: bool) -> bool:
@@ -283,7 +260,7 @@ def _of_pod(pod: Manifest) -> Iterator[Problem]:
         waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") in HOPELESS:
             # A pod that was ready once is in trouble since it lost that.
-            since = _condition(pod, "Ready").get("lastTransitionTime") or pod["metadata"]["creationTimestamp"]
+            since = condition(pod, "Ready").get("lastTransitionTime") or pod["metadata"]["creationTimestamp"]
             said = waiting.get("message") or waiting["reason"]
             message = f"{waiting['reason']} in {pod['metadata']['name']}: {said}"
             yield Problem(waiting["reason"], message[:500], moment(since))
@@ -291,129 +268,7 @@ def _of_pod(pod: Manifest) -> Iterator[Problem]:
 
 def _of_deployment(deployment: Manifest) -> Iterator[Problem]:
     """No pod can be made at all: a quota, or an admission rule."""
-    failure = _condition(deployment, "ReplicaFailure")
+    failure = condition(deployment, "ReplicaFailure")
     if failure.get("status") == "True":
         since = failure.get("lastTransitionTime") or deployment["metadata"]["creationTimestamp"]
         yield Problem(failure.get("reason", "ReplicaFailure"), failure.get("message", "")[:500], moment(since))
-
-
-def moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-# --- Jobs and gates
-def _migrations(jobs: list[Manifest]) -> Iterator[tuple[tuple[str, MigrationKind], JobView]]:
-    """The latest attempt of each: earlier ones come first, and are replaced in the mapping."""
-    for job in sorted(jobs, key=_attempt):
-        role: MigrationKind | None = _migration_kind(job["metadata"]["labels"].get(ROLE_LABEL))
-        if role and VERSION_LABEL in job["metadata"]["labels"]:
-            state, message, _ = _job_state(job)
-            yield (job["metadata"]["labels"][VERSION_LABEL], role), JobView(state, _attempt(job), message)
-
-
-def _migration_kind(role: str | None) -> MigrationKind | None:
-    if role == "expand":
-        return "expand"
-    return "contract" if role == "contract" else None
-
-
-def _attempt(job: Manifest) -> int:
-    return number_of(job, ATTEMPT)
-
-
-def number_of(job: Manifest, name: str) -> int:
-    """0 where somebody has written something else."""
-    value = str((job["metadata"].get("annotations") or {}).get(name, ""))
-    return int(value) if value.isdecimal() and len(value) < _LONGEST_NUMBER else 0
-
-
-def _job_state(job: Manifest) -> tuple[JobState, str, str | None]:
-    """State, message and when it ended. FailureTarget comes before Failed, while pods still end: it runs until then."""
-    complete, failed = _condition(job, "Complete"), _condition(job, "Failed")
-    if complete.get("status") == "True":
-        return JobState.SUCCEEDED, "", complete.get("lastTransitionTime")
-    if failed.get("status") == "True":
-        return JobState.FAILED, failed.get("message", ""), failed.get("lastTransitionTime")
-    return JobState.RUNNING, "", None
-
-
-def _gates(seen: ClusterSnapshot) -> dict[tuple[str, str], GateView]:
-    """The last run of each, wherever it is kept: one that becomes a gate of another type leaves its former runs."""
-    found = _results(seen)
-    for which, view in _gate_jobs(seen.jobs).items():
-        kept = found.get(which)
-        if kept is None or (view.attempt, view.run) >= (kept.attempt, kept.run):
-            found[which] = view
-    return found
-
-
-def _gate_jobs(jobs: list[Manifest]) -> dict[tuple[str, str], GateView]:
-    states = {
-        JobState.RUNNING: GateState.RUNNING,
-        JobState.SUCCEEDED: GateState.PASSED,
-        JobState.FAILED: GateState.FAILED,
-    }
-    found = {}
-    gates = [job for job in jobs if job["metadata"]["labels"].get(ROLE_LABEL) == "gate" and _is_ours(job)]
-    for job in sorted(gates, key=lambda each: (_attempt(each), number_of(each, RUN))):
-        notes = job["metadata"]["annotations"]
-        state, message, ended = _job_state(job)
-        with suppress(ValueError):  # times that somebody edited: the gate is asked again
-            found[job["metadata"]["labels"][VERSION_LABEL], notes[GATE]] = GateView(
-                state=states[state],
-                attempt=_attempt(job),
-                run=number_of(job, RUN),
-                started=moment(notes.get(STARTED) or job["metadata"]["creationTimestamp"]),
-                first_started=moment(notes[FIRST_STARTED]),
-                finished=moment(ended) if ended else None,
-                message=message,
-            )
-    return found
-
-
-def _is_ours(job: Manifest) -> bool:
-    notes = job["metadata"].get("annotations") or {}
-    return VERSION_LABEL in job["metadata"]["labels"] and {GATE, FIRST_STARTED} <= notes.keys()
-
-
-def _results(seen: ClusterSnapshot) -> dict[tuple[str, str], GateView]:
-    """A result that can't be read is none: the gate is asked again."""
-    found = {}
-    for version, manifest in seen.versions.items():
-        for name, value in (manifest["metadata"].get("annotations") or {}).items():
-            if name.startswith(GATE_RESULT):
-                with suppress(ValueError, KeyError, TypeError, AttributeError):
-                    found[version, name.removeprefix(GATE_RESULT)] = gate_view(json.loads(value))
-    return found
-
-
-def _counted(value: Any) -> int:
-    if not isinstance(value, int) or not 0 <= value < 10**_LONGEST_NUMBER:
-        raise ValueError(value)
-    return value
-
-
-def gate_view(kept: Mapping[str, Any]) -> GateView:
-    return GateView(
-        state=GateState(kept["state"]),
-        attempt=_counted(kept["attempt"]),
-        run=_counted(kept["run"]),
-        started=moment(kept["started"]),
-        first_started=moment(kept["firstStarted"]),
-        finished=moment(kept["finished"]),
-        message=kept["message"],
-    )
-
-
-def kept_result(view: GateView) -> str:
-    return json.dumps(
-        {
-            "state": view.state.value,
-            "attempt": view.attempt,
-            "run": view.run,
-            "started": view.started.isoformat(),
-            "firstStarted": view.first_started.isoformat(),
-            "finished": (view.finished or view.started).isoformat(),
-            "message": view.message,
-        }
-    )
