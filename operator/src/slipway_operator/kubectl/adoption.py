@@ -14,11 +14,14 @@ from typing import Any, Protocol
 from ..runtimes.kubernetes.api.kinds import (
     ADOPTED_LABEL,
     COMPONENT_LABEL,
+    LENT_AS,
+    LENT_LABEL,
     ROLE_LABEL,
     SERVICE_LABEL,
     SERVING_LABEL,
     VERSION_LABEL,
 )
+from ..runtimes.kubernetes.objects.ownership import returning_patch
 from ..spec.fields import COMPONENTS, GROUP
 from .errors import NotPossible
 
@@ -62,6 +65,12 @@ def adopt(objects: Objects, name: str) -> list[str]:
         raise NotPossible(
             f"there is no Service {name} in namespace {objects.namespace}: a first install needs no adoption"
         )
+    if not any(kind == DEPLOYMENT for kind, _ in found):
+        looked = ", ".join(f"{name}-{each}" for each in COMPONENTS)
+        raise NotPossible(
+            f"there is Service {name}, and none of the Deployments {looked} that a chart of Slipway's has beside it in "
+            f"namespace {objects.namespace}: kubectl slipway adopt {name} --deployment DEPLOYMENT names another one"
+        )
     for kind, manifest in found:
         labels = {SERVICE_LABEL: name} | ({ADOPTED_LABEL: "true"} if kind == DEPLOYMENT else {})
         marks = {"metadata": {"labels": labels, "annotations": {KEEP: "keep"}}}
@@ -93,19 +102,43 @@ def orphan(objects: Objects, name: str) -> list[str]:
     staying = objects.select(DEPLOYMENT, f"{SERVICE_LABEL}={name},{VERSION_LABEL}={version}")
     if not staying:
         raise NotPossible(f"the active version {version} of {name} has no Deployment")
+    components = {each["metadata"]["labels"][COMPONENT_LABEL]: each for each in staying}
+    handing = [(full, _handing_patch(objects, components[each])) for each, full in _faces(name) if each in components]
     for each in staying:
         objects.patch(DEPLOYMENT, each["metadata"]["name"], {"metadata": {"labels": {ORPHANED_LABEL: "true"}}})
+    kept = _keep_lent(objects, name)
     if microservice:
         objects.delete(MICROSERVICE, name, orphan=True)
-    components = {each["metadata"]["labels"][COMPONENT_LABEL]: each for each in staying}
-    handed = [_hand_to_helm(objects, full, components[each]) for each, full in _faces(name) if each in components]
-    _remove(objects, name, keep={*handed, *(each["metadata"]["name"] for each in staying)})
-    release = _release_of(staying[0]["spec"]["template"])
+    for full, patch in handing:
+        objects.patch(SERVICE, full, patch)
+    handed = {full for full, _ in handing}
+    _remove(objects, name, keep={*handed, *kept, *(each["metadata"]["name"] for each in staying)})
     return [
         f"version {version} of {name} goes on answering, and the operator has no part in it any more",
-        _upgrade(objects, release, "false"),
-        f"and then: kubectl slipway orphan {name} --clean -n {objects.namespace}",
+        *_next(objects, name, staying[0]["spec"]["template"]),
     ]
+
+
+def _keep_lent(objects: Objects, name: str) -> set[str]:
+    """What was lent is given back when the Microservice goes: not now, since the version shall go on answering."""
+    selector = f"{SERVICE_LABEL}={name},{LENT_LABEL}"
+    lent = [(kind, each) for kind in (SERVICE, DEPLOYMENT) for each in objects.select(kind, selector)]
+    for kind, each in lent:
+        labels: dict[str, str | None] = {LENT_LABEL: None, **({SERVICE_LABEL: None} if kind == DEPLOYMENT else {})}
+        objects.patch(kind, each["metadata"]["name"], {"metadata": {"labels": labels, "annotations": {LENT_AS: None}}})
+    return {each["metadata"]["name"] for _, each in lent}
+
+
+def _next(objects: Objects, name: str, template: Manifest) -> list[str]:
+    cleaning = f"kubectl slipway orphan {name} --clean -n {objects.namespace}"
+    if _of_a_chart(template):
+        return [_upgrade(objects, _release_of(template), "false"), f"and then: {cleaning}"]
+    return [f"when a Deployment of your own is ready: {cleaning} --deployment DEPLOYMENT gives it the Service"]
+
+
+def _of_a_chart(template: Manifest) -> bool:
+    """Of a chart of Slipway's, which goes on with the Service by these labels."""
+    return all(name in template["metadata"]["labels"] for name in _CHART_LABELS)
 
 
 def _at_rest(microservice: Manifest, name: str) -> None:
@@ -122,9 +155,18 @@ def _begun(objects: Objects, name: str) -> bool:
 
 
 def _not_adopted(objects: Objects, name: str) -> list[str]:
+    lent = [
+        (kind, each)
+        for kind in (DEPLOYMENT, SERVICE)
+        for each in objects.select(kind, f"{SERVICE_LABEL}={name},{LENT_LABEL}")
+    ]
+    for kind, each in lent:
+        objects.patch(kind, each["metadata"]["name"], returning_patch(each))
     marked = [
         (kind, each) for kind in (DEPLOYMENT, SERVICE) for each in objects.select(kind, f"{SERVICE_LABEL}={name}")
     ]
+    if lent and not marked:
+        return [f"{name} is not handed over any more: all is as it was"]
     if not marked:
         raise NotPossible(f"there is no Microservice {name} in namespace {objects.namespace}")
     for kind, each in marked:
@@ -151,22 +193,26 @@ def _active(objects: Objects, name: str) -> str:
     raise NotPossible(f"the Service of {name} selects no single version: wait until its release has ended")
 
 
-def _hand_to_helm(objects: Objects, service: str, deployment: Manifest) -> str:
-    """It selects by the chart's labels, which pods of the version have as well as those that the chart makes."""
+def _handing_patch(objects: Objects, deployment: Manifest) -> Manifest:
+    """The Service selects by the chart's labels, which pods of the version have as well as those that the chart makes.
+
+    Without a chart of ours the version's own selector stays.
+    """
     template = deployment["spec"]["template"]
+    plain = {"labels": {SERVICE_LABEL: None, ROLE_LABEL: None}, "annotations": {KEEP: None}}
+    if not _of_a_chart(template):
+        return {"metadata": plain | {"labels": {SERVICE_LABEL: None, ROLE_LABEL: None, _MANAGED_BY: None}}}
     labels = template["metadata"]["labels"]
     selector: dict[str, str | None] = dict.fromkeys((SERVICE_LABEL, SERVING_LABEL, VERSION_LABEL, COMPONENT_LABEL))
     selector |= {name: labels[name] for name in _CHART_LABELS}
     release = {"release-name": _release_of(template), "release-namespace": objects.namespace}
-    patch = {
+    return {
         "metadata": {
             "labels": {SERVICE_LABEL: None, ROLE_LABEL: None, _MANAGED_BY: "Helm"},
             "annotations": {KEEP: None, **{f"meta.helm.sh/{key}": value for key, value in release.items()}},
         },
         "spec": {"selector": selector},
     }
-    objects.patch(SERVICE, service, patch)
-    return service
 
 
 def _remove(objects: Objects, name: str, *, keep: set[str]) -> None:
@@ -179,22 +225,47 @@ def _remove(objects: Objects, name: str, *, keep: set[str]) -> None:
                 objects.delete(kind, full)
 
 
-def clean(objects: Objects, name: str) -> list[str]:
-    """Removes what ``orphan`` left, once the chart's own pods answer."""
+def clean(objects: Objects, name: str, deployment: str = "") -> list[str]:
+    """Removes what ``orphan`` left, once the pods of the chart, or of ``deployment``, can answer."""
     left = objects.select(DEPLOYMENT, f"{SERVICE_LABEL}={name},{ORPHANED_LABEL}")
     if not left:
         raise NotPossible(f"nothing of {name} is left to remove in namespace {objects.namespace}")
     if objects.get(MICROSERVICE, name):
         raise NotPossible(f"{name} is managed again: the operator goes on with its version")
-    for each in left:
-        component = each["metadata"]["labels"][COMPONENT_LABEL]
-        own = objects.get(DEPLOYMENT, f"{name}-{component}")
-        missing = _not_available(own)
+    for own in [deployment] if deployment else [f"{name}-{_component(each)}" for each in left]:
+        missing = _not_available(objects.get(DEPLOYMENT, own))
         if missing:
-            raise NotPossible(f"the chart's own Deployment {name}-{component} {missing}, so nothing is removed yet")
+            named = "" if deployment else "; --deployment names another one"
+            title = "Deployment" if deployment else "the chart's own Deployment"
+            raise NotPossible(f"{title} {own} {missing}, so nothing is removed yet{named}")
+    if deployment:
+        _give_service(objects, name, deployment)
+    _check_followed(objects, name)
     for each in left:
         objects.delete(DEPLOYMENT, each["metadata"]["name"])
-    return [f"{_counted(left)} of the former version removed; {name} is the chart's alone"]
+    goes_on = f"Deployment {deployment} has its Service" if deployment else f"{name} is the chart's alone"
+    return [f"{_counted(left)} of the former version removed; {goes_on}"]
+
+
+def _component(deployment: Manifest) -> str:
+    return str(deployment["metadata"]["labels"][COMPONENT_LABEL])
+
+
+def _give_service(objects: Objects, name: str, deployment: str) -> None:
+    """Its pods are available, so that no request is lost when the selector changes."""
+    service, own = objects.get(SERVICE, name), objects.get(DEPLOYMENT, deployment)
+    if service and own:
+        selector = {**dict.fromkeys(service["spec"].get("selector") or {}), **own["spec"]["selector"]["matchLabels"]}
+        objects.patch(SERVICE, name, {"spec": {"selector": selector}})
+
+
+def _check_followed(objects: Objects, name: str) -> None:
+    service = objects.get(SERVICE, name)
+    if service and VERSION_LABEL in (service["spec"].get("selector") or {}):
+        raise NotPossible(
+            f"Service {name} selects the pods that would be removed: name the Deployment that goes on, "
+            f"kubectl slipway orphan {name} --clean --deployment DEPLOYMENT"
+        )
 
 
 def _not_available(deployment: Manifest | None) -> str:

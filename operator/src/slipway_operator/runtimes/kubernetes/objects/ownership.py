@@ -6,19 +6,24 @@ was in an annotation.
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..api.kinds import ADOPTED_LABEL, LENT_AS, LENT_LABEL, ROLE_LABEL, SERVICE_LABEL
-from .manifests import Manifest, Owner
+
+if TYPE_CHECKING:
+    from .manifests import Owner
+
+Manifest = dict[str, Any]
 
 _HELM_RELEASE = "meta.helm.sh/release-name"
+_KEEP = "helm.sh/resource-policy"
 _MANAGED_BY = "app.kubernetes.io/managed-by"
 # Of a Service: what decides where its requests go.
 _REMEMBERED = ("selector", "ports", "type", "externalName", "publishNotReadyAddresses")
 _CHANGED_LABELS = (SERVICE_LABEL, ROLE_LABEL, LENT_LABEL, ADOPTED_LABEL, _MANAGED_BY)
 
 
-def is_ours(manifest: Mapping[str, Any], owner: Owner) -> bool:
+def is_ours(manifest: Mapping[str, Any], owner: "Owner") -> bool:
     """By its owner; or by our label, where it has no other controller: a restored child, or one that was adopted."""
     references = manifest["metadata"].get("ownerReferences") or []
     if any(each.get("uid") == owner.uid for each in references):
@@ -50,10 +55,17 @@ def lending_patch(manifest: Mapping[str, Any], service: str, *, serves: bool = F
     metadata, spec = manifest["metadata"], manifest["spec"]
     labels = {name: (metadata.get("labels") or {}).get(name) for name in _CHANGED_LABELS}
     names = ("replicas",) if serves else _REMEMBERED
-    kept = {"labels": labels, "spec": {name: spec.get(name) for name in names}}
+    notes = metadata.get("annotations") or {}
+    # Helm would delete what its chart gives up, and asks the live object whether it may.
+    keep = {_KEEP: "keep"} if _HELM_RELEASE in notes else {}
+    kept = {
+        "labels": labels,
+        "annotations": {name: notes.get(name) for name in keep},
+        "spec": {name: spec.get(name) for name in names},
+    }
     marks = {SERVICE_LABEL: service, LENT_LABEL: "true"} | ({ADOPTED_LABEL: "true"} if serves else {})
     seen = {"resourceVersion": metadata["resourceVersion"]} if "resourceVersion" in metadata else {}
-    return {"metadata": seen | {"labels": marks, "annotations": {LENT_AS: json.dumps(kept)}}}
+    return {"metadata": seen | {"labels": marks, "annotations": keep | {LENT_AS: json.dumps(kept)}}}
 
 
 def returning_patch(manifest: Mapping[str, Any]) -> Manifest:
@@ -66,7 +78,8 @@ def returning_patch(manifest: Mapping[str, Any]) -> Manifest:
         spec["selector"] = {**dict.fromkeys(now), **(spec["selector"] or {})}
     owners: Manifest = {"ownerReferences": []} if metadata.get("ownerReferences") else {}
     return {
-        "metadata": {"labels": dict(kept["labels"]), "annotations": {LENT_AS: None}} | owners,
+        "metadata": {"labels": dict(kept["labels"]), "annotations": {**kept.get("annotations", {}), LENT_AS: None}}
+        | owners,
         "spec": spec,
     }
 
