@@ -1,7 +1,8 @@
 """The relay: a process that moves rows of the outbox to Kafka, in order per aggregate, losing none.
 
-A round reads the oldest rows of the owned shards, publishes them, and deletes those that were
-acknowledged. A crash between the last two sends a row again: the inbox of each consumer drops it.
+A round reads the oldest rows of the owned shards, as many as fit in memory, publishes them, and deletes those that
+were acknowledged. A crash between the last two sends a row again: the inbox of each consumer drops it. A row that
+was acknowledged and can't be deleted is remembered: it is deleted before anything else is read.
 Between rounds the relay listens for wakeups (``wakeup``) and polls now and then, should one be lost.
 """
 
@@ -9,27 +10,25 @@ import logging
 import time
 from collections import Counter as Counted
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import psycopg
 from prometheus_client import Counter, Gauge, Histogram
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, text
 
 from ..database import Database, transient_as_unavailable
-from ..errors import ChassisError, DependencyUnavailable
+from ..errors import ChassisError, DependencyUnavailable, PublishFailed
 from ..lifecycle import Stop
 from ..telemetry.correlation import current_traceparent, span
+from .outbox_size import Measuring
 from .ports import Publisher, Record
 from .shards import Shards
 from .stream import wire_headers
-from .tables import outbox
 from .wakeup import CHANNEL, shards_of
 
 log = logging.getLogger(__name__)
 
-PENDING = Gauge("outbox_pending", "Events in the outbox that Kafka has not acknowledged")
-OLDEST_AGE = Gauge("outbox_oldest_age_seconds", "Age of the oldest unsent event in the outbox, in seconds")
 PUBLISH_SECONDS = Histogram(
     "outbox_publish_seconds", "Time from an event's transaction to Kafka's acknowledgement, in seconds"
 )
@@ -38,6 +37,9 @@ FAILED = Counter("outbox_publish_failures_total", "Publish attempts that Kafka d
 SHARDS_OWNED = Gauge("outbox_shards_owned", "Outbox shards owned by this relay")
 
 BATCH = 500
+BATCH_BYTES = 4 * 1024 * 1024  # of payloads and ids in one round; the last row may go beyond it
+# Both clients refuse more than a megabyte, whatever the topic takes: such a payload need not be read to be refused.
+LARGEST_PAYLOAD = 1024 * 1024
 BUSY_WAIT, IDLE_WAIT = 0.02, 0.5  # seconds between rounds: short while there is work, longer when not
 UPKEEP_SECONDS = 2.0  # how often shards are shared out anew and the gauges read
 MEASURED = 20  # events of a batch whose latency is noted: the oldest come first
@@ -46,15 +48,20 @@ HOLD_SECONDS = 5.0  # a key whose event was refused waits this long; other keys 
 
 
 # PostgreSQL writes ids and times as text, as they stand in the headers: parsing them here only to write
-# them again would cost more than the rest of a row.
+# them again would cost more than the rest of a row. The DELETE of nothing asks whether deleting works now: it fails
+# as the real one would, before anything was sent, where the server is read-only or the table is locked.
 _READ = (
-    "SELECT seq, CAST(event_id AS text), topic, aggregate_id, aggregate_version, type, source,"
-    " traceparent, payload, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"'),"
+    "WITH deletable AS (DELETE FROM outbox WHERE false), oldest AS ("
+    "SELECT *, octet_length(payload) > %s AS oversized,"
+    " sum(least(octet_length(payload), %s) + octet_length(aggregate_id)) OVER (ORDER BY seq) AS total_bytes FROM ("
+    "SELECT * FROM outbox WHERE shard = ANY(%s) AND aggregate_id <> ALL(%s) ORDER BY seq LIMIT %s) AS owned)"
+    " SELECT seq, CAST(event_id AS text), topic, aggregate_id, aggregate_version, type, source,"
+    " traceparent, CASE WHEN NOT oversized THEN payload END,"
+    " to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"'),"
     " CAST(extract(epoch FROM created_at) AS float8)"
-    " FROM outbox WHERE shard = ANY(%s) AND aggregate_id <> ALL(%s) ORDER BY seq LIMIT %s"
+    " FROM oldest WHERE total_bytes - least(octet_length(payload), %s) - octet_length(aggregate_id) < %s ORDER BY seq"
 )
 _DELETE = text("DELETE FROM outbox WHERE seq = ANY(:acked)")
-_STATE = select(func.count(), func.extract("epoch", func.clock_timestamp() - func.min(outbox.c.created_at)))
 
 
 class OutboxRow(NamedTuple):
@@ -68,7 +75,7 @@ class OutboxRow(NamedTuple):
     type: str
     source: str
     traceparent: str | None
-    payload: str
+    payload: str | None  # None: more than ``LARGEST_PAYLOAD``
     created_at: str
     created: float  # the same, in seconds since 1970
 
@@ -82,15 +89,21 @@ class Relay:
         publisher: Publisher,
         *,
         sends_the_rest: bool = False,
+        companions: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``sends_the_rest``: a stop ends it only when what its shards had until then was sent, or could not be."""
+        """``sends_the_rest``: a stop ends it only when what its shards had until then was sent, or could not be.
+        ``companions``: those of all streams, see ``Stream``.
+        """
         self._database = database
         self._publisher = publisher
         self._sends_the_rest = sends_the_rest
+        self._companions = companions or {}
         self._clock = clock
         self._held: dict[str, float] = {}  # aggregate id → when it may be tried again
         self._suspects: set[str] = set()  # aggregate ids whose last event was refused
+        self._acked: list[int] = []  # seqs that Kafka has acknowledged and PostgreSQL still has
+        self._measuring = Measuring(clock)
 
     def run(self, stop: Stop) -> None:
         """Relays until stopped. A lost database connection gives up the shards and begins anew."""
@@ -134,25 +147,34 @@ class Relay:
     def _upkeep(self, connection: Connection, shards: Shards) -> None:
         shards.rebalance()
         SHARDS_OWNED.set(len(shards.owned))
-        pending, age = connection.execute(_STATE).one()
-        PENDING.set(pending)
-        OLDEST_AGE.set(age or 0)
+        self._measuring.measure(_driver(connection))
 
     def round(self, connection: Connection, shards: set[int]) -> int:
         """One read, publish, delete. Returns how many rows were acknowledged."""
-        held = self._still_held()
-        # The driver itself: SQLAlchemy's rows would cost a tenth of sending them.
-        found = _driver(connection).execute(_READ, (list(shards), held, BATCH), binary=True)
-        rows = [OutboxRow._make(row) for row in found.fetchall()]
-        acked: list[int] = []
+        self._delete_acked(connection)
+        rows = self._read(connection, shards)
+        acked = 0
         try:
             for wave in waves(rows):
                 for group in self._apart(wave):
-                    acked += self._publish(group)
+                    published = self._publish(group)
+                    self._acked += published
+                    acked += len(published)
         finally:
-            if acked:
-                connection.execute(_DELETE, {"acked": acked})
-        return len(acked)
+            self._delete_acked(connection)
+        return acked
+
+    def _read(self, connection: Connection, shards: set[int]) -> list[OutboxRow]:
+        bounds = (LARGEST_PAYLOAD, LARGEST_PAYLOAD, list(shards), self._still_held(), BATCH)
+        # The driver itself: SQLAlchemy's rows would cost a tenth of sending them.
+        found = _driver(connection).execute(_READ, (*bounds, LARGEST_PAYLOAD, BATCH_BYTES), binary=True)
+        return [OutboxRow._make(row) for row in found.fetchall()]
+
+    def _delete_acked(self, connection: Connection) -> None:
+        """What can't be deleted now stays remembered; until it is gone, nothing is read, and so nothing sent again."""
+        if self._acked:
+            connection.execute(_DELETE, {"acked": self._acked})
+            self._acked = []
 
     def _apart(self, rows: Sequence[OutboxRow]) -> list[list[OutboxRow]]:
         """Rows of keys that were refused before go alone: a refusal can take along what is sent with it. Those
@@ -171,7 +193,7 @@ class Relay:
         return list(self._held)
 
     def _publish(self, rows: Sequence[OutboxRow]) -> list[int]:
-        outcomes = self._publisher.publish([record_of(row) for row in rows])
+        outcomes = self._outcomes(rows)
         acked = [row for row, failure in zip(rows, outcomes, strict=True) if failure is None]
         for topic, count in Counted(row.topic for row in acked).items():
             PUBLISHED.labels(topic).inc(count)
@@ -185,6 +207,16 @@ class Relay:
                 if failure is not None:
                     self._hold(row, failure)
         return [row.seq for row in acked]
+
+    def _outcomes(self, rows: Sequence[OutboxRow]) -> list[PublishFailed | None]:
+        if all(row.payload is not None for row in rows):
+            return self._publisher.publish(self._records_of(rows))
+        refused = PublishFailed(f"its payload is larger than {LARGEST_PAYLOAD} bytes", retriable=False)
+        sent = iter(self._publisher.publish(self._records_of([row for row in rows if row.payload is not None])))
+        return [refused if row.payload is None else next(sent) for row in rows]
+
+    def _records_of(self, rows: Sequence[OutboxRow]) -> list[Record]:
+        return [record_of(row, self._companions.get(row.type, "")) for row in rows]
 
     def _hold(self, row: OutboxRow, failure: ChassisError) -> None:
         """Keeps this key's later events behind the refused one; they stay in the outbox."""
@@ -222,7 +254,7 @@ def waves(rows: Sequence[OutboxRow]) -> list[list[OutboxRow]]:
     return result
 
 
-def record_of(row: OutboxRow) -> Record:
+def record_of(row: OutboxRow, accompanies: str = "") -> Record:
     traceparent = row.traceparent
     if traceparent and traceparent.endswith("1"):  # sampled: the way through Kafka is part of the trace
         with span(f"publish {row.type}", kind="producer", parent=traceparent):
@@ -235,8 +267,9 @@ def record_of(row: OutboxRow) -> Record:
         time=row.created_at,
         version=row.aggregate_version,
         traceparent=traceparent,
+        accompanies=accompanies,
     )
-    return Record(topic=row.topic, key=row.aggregate_id.encode(), value=row.payload.encode(), headers=headers)
+    return Record(topic=row.topic, key=row.aggregate_id.encode(), value=(row.payload or "").encode(), headers=headers)
 
 
 def _driver(connection: Connection) -> "psycopg.Connection[tuple[Any, ...]]":

@@ -14,7 +14,7 @@ https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/kafka-protoco
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,9 +22,11 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from ..errors import InvalidEvent
+from ..errors import ConfigurationError, InvalidEvent
 from ..telemetry.correlation import TRACEPARENT
 from .ports import Record
+
+ACCOMPANIES = "ce_accompanies"
 
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
@@ -38,12 +40,34 @@ def _adapter(event_class: type[Any]) -> TypeAdapter[Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """``events`` maps a type's name on the wire (``orders.OrderPlaced.v1``) to its class."""
+    """``events`` maps a type's name on the wire (``orders.OrderPlaced.v1``) to its class.
+
+    ``side_by_side`` has names without their version (``orders.OrderPlaced``): each change is published in all versions
+    that ``events`` has of them, one event each. These say so of each other, and a consumer applies the newest it knows.
+    """
 
     topic: str
     aggregate: str
     source: str
     events: Mapping[str, type[Any]]
+    side_by_side: Collection[str] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.side_by_side:
+            if sum(name_and_version(kind)[0] == name for kind in self.events) < 2:  # noqa: PLR2004 # one is not beside
+                raise ConfigurationError(
+                    f"side_by_side has {name!r}, and the stream {self.topic} no two versions of it"
+                )
+
+    def companions(self) -> dict[str, str]:
+        """Per type of event the other versions that are published with it, as ``ce_accompanies`` has them."""
+        found = {}
+        for kind in self.events:
+            name = name_and_version(kind)[0]
+            if name in self.side_by_side:
+                others = (other for other in self.events if other != kind and name_and_version(other)[0] == name)
+                found[kind] = ",".join(sorted(others))
+        return found
 
     def type_of(self, event: object) -> str:
         """The event's type on the wire; InvalidEvent when its class is none of the stream's."""
@@ -53,9 +77,15 @@ class Stream:
         raise InvalidEvent(f"{type(event).__name__} is no event of the stream {self.topic}")
 
 
+def name_and_version(kind: str) -> tuple[str, str]:
+    """``orders.OrderPlaced.v1`` as ``orders.OrderPlaced`` and ``1``; the name is empty where there is no version."""
+    name, _, version = kind.rpartition(".v")
+    return name, version
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """What travels with an event."""
+    """What travels with an event. ``accompanies``: other versions of it that tell of the same change, with commas."""
 
     id: UUID
     type: str
@@ -64,6 +94,7 @@ class Envelope:
     time: datetime
     version: int
     traceparent: str | None = None
+    accompanies: str = ""
 
     def headers(self) -> tuple[tuple[str, bytes], ...]:
         """As Kafka headers, in CloudEvents' binary mode: ``ce_id``, ``ce_type``, …, ``traceparent``."""
@@ -75,6 +106,7 @@ class Envelope:
             time=self.time.astimezone(UTC).isoformat(),
             version=self.version,
             traceparent=self.traceparent,
+            accompanies=self.accompanies,
         )
 
     @staticmethod
@@ -90,6 +122,7 @@ class Envelope:
                 time=datetime.fromisoformat(found["ce_time"].decode()),
                 version=int(found["ce_aggregateversion"]),
                 traceparent=found[TRACEPARENT].decode() if TRACEPARENT in found else None,
+                accompanies=found.get(ACCOMPANIES, b"").decode(),
             )
         except KeyError as error:
             raise InvalidEvent(f"not a CloudEvent in binary mode: the header {error} is missing") from error
@@ -98,22 +131,32 @@ class Envelope:
 
 
 @functools.lru_cache(maxsize=1024)
-def _same_for_all(kind: str, source: str) -> tuple[tuple[str, bytes], ...]:
+def _same_for_all(kind: str, source: str, accompanies: str) -> tuple[tuple[str, bytes], ...]:
     """The headers that all events of a type share."""
+    mark = ((ACCOMPANIES, accompanies.encode()),) if accompanies else ()
     return (
         ("ce_specversion", b"1.0"),
         ("ce_type", kind.encode()),
         ("ce_source", source.encode()),
         ("content-type", b"application/json"),
+        *mark,
     )
 
 
 def wire_headers(
-    *, event_id: str, kind: str, source: str, subject: str, time: str, version: int, traceparent: str | None
+    *,
+    event_id: str,
+    kind: str,
+    source: str,
+    subject: str,
+    time: str,
+    version: int,
+    traceparent: str | None,
+    accompanies: str = "",
 ) -> tuple[tuple[str, bytes], ...]:
     """An envelope as Kafka headers; ``time`` as ISO 8601."""
     headers = (
-        *_same_for_all(kind, source),
+        *_same_for_all(kind, source, accompanies),
         ("ce_id", event_id.encode()),
         ("ce_subject", subject.encode()),
         ("ce_time", time.encode()),
