@@ -166,6 +166,40 @@ def test_what_a_consumer_relies_on_must_be_there(declared, rule):
     assert judge(ACTIVE, ACTIVE, relying(declared), None).ok
 
 
+def sending(*kinds, beside=()):
+    """Publishes these types; ``beside`` those that say of each other that they tell of the same change."""
+    messages = {
+        kind: {"x-accompanies": [one for one in beside if one != kind]} if kind in beside else {} for kind in kinds
+    }
+    document = {
+        "asyncapi": "3.0.0",
+        "channels": {"parcels": {"address": "parcels", "messages": messages}},
+        "operations": {"send": {"action": "send", "channel": {"$ref": "#/channels/parcels"}}},
+    }
+    return parcels(events=dict.fromkeys(kinds, EVENT), **{"asyncapi.json": pretty(document)})
+
+
+V1, V2 = "parcels.Sent.v1", "parcels.Sent.v2"
+
+
+@pytest.mark.parametrize(
+    ("candidate", "stops"),
+    [
+        (sending(V1, V2, beside=(V1, V2)), False),
+        (sending(V1, V2), True),
+        (sending(V1, V2, beside=(V1,)), True),
+    ],
+    ids=["marked", "unmarked", "only the former one is marked"],
+)
+def test_a_version_beside_one_that_is_read_must_be_marked(candidate, stops):
+    assert ("event-version-unmarked" in rules(judge(sending(V1), candidate, relying(READS), None))) is stops
+    # Who reads neither, or both, is not concerned; and what was so before stops no release.
+    assert "event-version-unmarked" not in rules(judge(sending(V1), candidate, {}, None))
+    reads_v2 = ReadsEvent(consumer="shop", service="parcels", type=V2)
+    assert "event-version-unmarked" not in rules(judge(sending(V1), candidate, relying(READS, reads_v2), None))
+    assert "event-version-unmarked" not in rules(judge(candidate, candidate, relying(READS), None))
+
+
 def test_declarations_about_others_are_passed_over():
     assert judge(None, ACTIVE, relying(ReadsEvent(consumer="shop", service="other", type="other.Lost.v1")), None).ok
 

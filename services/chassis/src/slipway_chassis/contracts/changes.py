@@ -7,6 +7,7 @@ from dataclasses import replace
 from .asyncapi import compare_asyncapi
 from .bundle import Contracts
 from .consumes import Declared, ReadsEvent
+from .event_versions import unmarked_versions
 from .events import LENIENT, compare_schemas
 from .findings import Finding, Mode, Severity
 from .openapi import compare_openapi
@@ -45,6 +46,7 @@ def _events(active: Contracts, candidate: Contracts, consumers: Sequence[Declare
             )
         else:
             yield _event_gone(kind, candidate, consumers)
+    yield from unmarked_versions(active, candidate, consumers)
     for one in compare_asyncapi(active.asyncapi, candidate.asyncapi, payloads=False):
         message = one.place.rpartition("/")[2]
         renewed = one.rule == "channel-removed" and successors(str(one.before), _topics(candidate))

@@ -17,6 +17,7 @@ from pydantic.json_schema import JsonSchemaMode
 from .sources import Source
 from .stream import Stream
 
+ACCOMPANIES = "x-accompanies"  # of a message: other versions of it that are sent for each change as well
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -38,6 +39,8 @@ def asyncapi(service: str, version: str, *, publishes: Iterable[Stream], consume
     for stream in publishes:
         key = {"type": "string", "title": f"{stream.aggregate} id"}
         _add(document, "send", stream.topic, stream.events, "serialization", key=key)
+        for kind, others in stream.companions().items():
+            document["components"]["messages"][kind][ACCOMPANIES] = others.split(",")
     for source in consumes:
         events = {kind: reaction.event for kind, reaction in source.reactions.items()}
         _add(document, "receive", source.topic, events, "validation")

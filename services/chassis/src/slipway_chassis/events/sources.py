@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
 
 from ..errors import ConfigurationError, UnknownEventVersion
-from .stream import Envelope
+from .stream import Envelope, name_and_version
 
 WITH_ENVELOPE = 3  # parameters
 
@@ -46,6 +46,7 @@ class Source:
         self.strict = strict
         self.reactions: dict[str, Reaction] = {}
         self._names: set[str] = set()
+        self._passed_over: set[str] = set()
 
     def on(self, kind: str) -> Callable[[HandlerT], HandlerT]:
         """Registers the handler of one type of event. Its second parameter's annotation is the class that
@@ -67,15 +68,34 @@ class Source:
 
         return register
 
-    def reaction_to(self, kind: str) -> Reaction | None:
-        """The reaction; None for types nobody here asked for; UnknownEventVersion where only the version is
-        new: passing it over would lose it without a word.
+    def passes_over(self, *kinds: str) -> "Source":
+        """Types of events whose change this service hears of otherwise: versions beside the one it reads, of a producer
+        that does not mark them (see ``Stream``). Returns the source.
+        """
+        if read_here := self.reactions.keys() & set(kinds):
+            raise ConfigurationError(f"{min(read_here)} has a handler here, and can't be passed over as well")
+        self._passed_over.update(kinds)
+        return self
+
+    def reaction_to(self, kind: str, accompanies: str = "") -> Reaction | None:
+        """The reaction; None for types nobody here asked for, and for those that accompany a version which is known
+        here, the newest of them alone being applied; UnknownEventVersion where only the version is new: passing it
+        over would lose it without a word.
         """
         reaction = self.reactions.get(kind)
-        if reaction is None and kind.rpartition(".v")[0] in self._names:
-            known = ", ".join(sorted(self.reactions))
-            raise UnknownEventVersion(f"the version of {kind} is not known here ({known})")
+        if accompanies:
+            known = [one for one in (kind, *accompanies.split(",")) if one in self.reactions]
+            if known and max(known, key=_version) != kind:
+                return None
+        if reaction is None and kind not in self._passed_over and kind.rpartition(".v")[0] in self._names:
+            known_here = ", ".join(sorted(self.reactions))
+            raise UnknownEventVersion(f"the version of {kind} is not known here ({known_here})")
         return reaction
+
+
+def _version(kind: str) -> int:
+    version = name_and_version(kind)[1]
+    return int(version) if version.isdigit() else 0
 
 
 def _without_envelope(handler: Callable[..., None]) -> Callable[[Any, Any, Envelope], None]:
