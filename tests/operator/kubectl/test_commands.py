@@ -31,6 +31,13 @@ POLICY = Kind("admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicy",
 POLICY_BINDING = Kind(
     "admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"
 )
+# An owner that does not exist would have the service collected as garbage.
+METADATA = (
+    {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "1-2-3"}]},
+    {"finalizers": ["example.com/stays"]},
+    {"labels": {"team": "another"}},
+    {"annotations": {"note": "mine"}},
+)
 ROLE = Kind("rbac.authorization.k8s.io", "v1", "Role", "roles")
 ROLE_BINDING = Kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings")
 
@@ -386,6 +393,15 @@ def test_the_documented_promoter_decides_and_changes_no_template(cluster):
             assert await refused()
             more = json.dumps({"spec": {"replicas": 9}})
             assert (await promoter.run("kubectl", "patch", "ms", "orders", "--type=merge", f"--patch={more}"))[0] == 1
+            before = (await world.microservice())["metadata"]
+            for changed in METADATA:
+                patch = json.dumps({"metadata": changed})
+                patched = await promoter.run("kubectl", "patch", "ms", "orders", "--type=merge", f"--patch={patch}")
+                assert patched[0] == 1, changed
+                assert "leave the metadata as it is" in patched[2]
+            after = (await world.microservice())["metadata"]
+            for name in ("ownerReferences", "finalizers", "labels", "annotations"):
+                assert after.get(name) == before.get(name)
             version = hash_of(waiting("2.0"))
             assert f"2.0 ({version}) is active" in await promoter.says("promote", "orders", "--wait")
             await world.released(waiting("2.0") | {"watchSeconds": 2})  # who may update still changes the rest
