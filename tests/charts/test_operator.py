@@ -5,6 +5,7 @@ import subprocess
 import pytest
 import yaml
 
+from slipway_chassis.config import load
 from slipway_operator.runtimes.kubernetes.process.settings import OperatorSettings
 from slipway_operator.spec import crds
 from support.charts import CHARTS, helm, of_kind, render
@@ -72,6 +73,32 @@ def test_with_namespaces_there_are_rights_in_them_alone():
     placed = {each["metadata"].get("namespace") for each in of_kind(objects, "Role")}
     assert placed == {None, "shop", "payments"}
     assert environment(objects)["WATCH_NAMESPACES"]["value"] == "shop,payments"
+
+
+def test_a_namespaced_operator_may_do_in_each_namespace_what_the_other_one_may_everywhere():
+    """The same rules as Roles: nothing works only with rights in the whole cluster."""
+    objects = render("operator", FULL)
+    wanted = [rule for each in of_kind(render("operator", PLAIN), "ClusterRole") if not aggregated(each)
+              for rule in each["rules"]]  # fmt: skip
+    for namespace in ("shop", "payments"):
+        [role] = [each for each in of_kind(objects, "Role") if each["metadata"].get("namespace") == namespace]
+        [binding] = [each for each in of_kind(objects, "RoleBinding") if each["metadata"].get("namespace") == namespace]
+        assert role["rules"] == wanted
+        assert binding["roleRef"]["name"] == role["metadata"]["name"]
+        assert binding["subjects"][0]["name"] == "releases"
+
+
+def test_by_default_the_operator_reaches_nothing_outside_of_the_cluster_but_the_api_server():
+    for rule in one(render("operator", PLAIN), "NetworkPolicy")["spec"]["egress"]:
+        ports = {each["port"] for each in rule["ports"]}
+        assert rule.get("to") == [{"namespaceSelector": {}}] or ports in ({53}, {443, 6443})
+
+
+@pytest.mark.parametrize("values", [PLAIN, FULL], ids=["plain", "full"])
+def test_the_addresses_that_are_allowed_can_be_read(values):
+    allowed = environment(render("operator", values))["ALLOWED_ADDRESSES"]["value"]
+    settings = load(OperatorSettings, {"POD_NAME": "one", "ALLOWED_ADDRESSES": allowed})
+    assert settings.addresses("slipway-system").url_refusal("http://169.254.169.254", "shop")
 
 
 def test_people_of_a_namespace_may_steer_releases_and_look_at_them():

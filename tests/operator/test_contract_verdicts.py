@@ -24,6 +24,7 @@ from slipway_operator.runtimes.kubernetes.gates import contract_gate
 from slipway_operator.runtimes.local import contract_gate as contract_gate_of_laptop
 from slipway_operator.runtimes.local.versions import Version
 from slipway_operator.spec.gates import ContractsGate
+from support.judges import JudgeInProcess
 
 OLD, NEW = "aaaaaaaa", "bbbbbbbb"
 EVENT = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
@@ -177,7 +178,7 @@ class Namespace:
         address = f"10.0.0.{len(self.pods) + 1}"
         labels = {SERVICE_LABEL: service, VERSION_LABEL: version, SERVING_LABEL: "true"}
         self.pods.append({
-            "metadata": {"labels": labels}, "files": files,
+            "metadata": {"name": address, "labels": labels}, "files": files,
             "spec": {"containers": [{"ports": [{"name": "admin", "containerPort": 9100}]}]},
             "status": {"podIP": address, "conditions": [{"type": "Ready", "status": "True"}]},
         })  # fmt: skip
@@ -185,7 +186,7 @@ class Namespace:
     async def list(self, kind, namespace, *, selector=""):
         return self.services if kind is MICROSERVICE else self.pods
 
-    async def fetch_bytes(self, url, most):
+    def ask(self, url, most):
         address, _, path = url.removeprefix("http://").partition("/")
         pod = next(each for each in self.pods if each["status"]["podIP"] == address.partition(":")[0])
         content = pod["files"].get(path.removeprefix("contracts").removeprefix("/") or "index.json")
@@ -197,7 +198,7 @@ def operator(case, *, allow, tmp_path):
     pods = [each for each in there.pods if each["metadata"]["labels"][SERVICE_LABEL] == "parcels"]
     found = asyncio.run(
         contract_gate.compared(
-            there, there, ContractsGate(allow_breaking=allow), Key("shop", "parcels"),
+            there, JudgeInProcess(there.ask), ContractsGate(allow_breaking=allow), Key("shop", "parcels"),
             pods=pods, active=OLD if case.active else "", candidate=NEW,
         )
     )  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from slipway_operator.errors import KubernetesError, NotAName, Unreadable
+from slipway_operator.runtimes.kubernetes.api.addresses import Addresses
 from slipway_operator.runtimes.kubernetes.api.kinds import (
     CONFIG_MAP,
     DEPLOYMENT,
@@ -20,6 +21,7 @@ from slipway_operator.runtimes.kubernetes.api.kinds import (
     Key,
 )
 from slipway_operator.runtimes.kubernetes.gates.checks import Answer
+from slipway_operator.runtimes.kubernetes.gates.contract_question import Answer as Answered
 from slipway_operator.runtimes.kubernetes.objects.manifests import Owner, service_version
 from slipway_operator.runtimes.kubernetes.observe.fetching import readable
 from slipway_operator.runtimes.kubernetes.reconciler import Reconciler
@@ -80,7 +82,7 @@ SPEC = {
         {"name": "job", "type": "job", "job": {"template": template("shop/smoke:1")}},
         {"name": "errors", "type": "prometheus", "prometheus": {"address": "http://prometheus:9090", "query": "up"}},
         {"name": "traffic", "type": "analysis", "analysis": {"address": "http://prometheus:9090"}},
-        {"name": "contracts", "type": "contracts", "dryRun": True, "timeoutSeconds": 15},
+        {"name": "contracts", "type": "contracts"},
     ],
     "migrations": {"expand": template("shop/orders:expand"), "contract": template("shop/orders:contract")},
     "release": {"promote": "0a1b2c3d", "activeVersion": None, "retry": "once"},
@@ -157,9 +159,9 @@ class Fetcher:
         result = [{"metric": metric, "value": [1, "100"]}]
         return Answer(200, json.dumps({"ok": 1, "data": {"resultType": "vector", "result": result}}))
 
-    async def fetch_bytes(self, url, most):
-        self.asked.append(url)
-        return 404, b""
+    async def judge(self, namespace, question):
+        self.asked += [f"{each.address}/contracts" for each in question.candidate.ports]
+        return Answered("Passed", "")
 
 
 class TeamA:
@@ -177,7 +179,10 @@ class TeamA:
             self.api.put(SERVICE_VERSION, "team-a", "orders-0a1b2c3d", {"metadata": metadata, "spec": record})
         if plan:
             self.api.put(RELEASE_PLAN, "team-a", "plan", {"spec": plan})
-        self.reconciler = Reconciler(self.api, self.fetcher, identity="test", clock=lambda: self.now)
+        self.reconciler = Reconciler(
+            self.api, self.fetcher, identity="test", judge=self.fetcher, clock=lambda: self.now,
+            addresses=Addresses(namespace="team-a"),
+        )  # fmt: skip
 
     def look(self, key=None, times=1):
         async def looks():
@@ -241,6 +246,24 @@ def everywhere(model, content, text, *, but=()):
 def test_a_hostile_text_in_a_microservice_leads_nowhere(text):
     hostile = everywhere(MicroserviceSpec, SPEC, text, but=CONFIG_MAPS)
     assert TeamA(spec=hostile).look(times=6).strayed() == []
+
+
+@pytest.mark.parametrize("address", ["http://169.254.169.254/", "http://a@prometheus", "http://x.team-b", "http://p/#"])
+@pytest.mark.parametrize("gate", [2, 3])
+def test_an_address_that_is_not_allowed_is_not_asked_and_told(gate, address):
+    kind = SPEC["gates"][gate]["type"]
+    team = TeamA(spec=changed(SPEC, ("gates", gate, kind, "address"), address)).look(times=10)
+
+    assert team.strayed() == []
+    assert address[7:-1].rpartition("/")[0] in team.told()
+    assert "ALLOWED_ADDRESSES" in team.told() or "write it as http://host:port" in team.told()
+
+
+@pytest.mark.parametrize("brokers", ["169.254.169.254:80", "kafka.team-b:9092", "kafka:9092,127.0.0.1:22"])
+def test_brokers_that_are_not_allowed_are_not_asked_and_told(brokers):
+    team = TeamA(spec=changed(SPEC, ("events", "bootstrapServers"), brokers)).look(times=2)
+    assert "events.bootstrapServers: " in team.told()
+    assert "ALLOWED_ADDRESSES" in team.told()
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import asynccontextmanager, suppress
 
 from slipway_operator.errors import KubernetesError
+from slipway_operator.runtimes.kubernetes.api.addresses import Addresses
 from slipway_operator.runtimes.kubernetes.api.client import Client, NoFence
 from slipway_operator.runtimes.kubernetes.api.kinds import (
     DEPLOYMENT,
@@ -24,6 +25,7 @@ from slipway_operator.spec.microservice import MicroserviceSpec
 from support.cluster.control_plane import NAMESPACE, Kubelet
 
 PATIENCE = 60
+ADDRESSES = Addresses(["kafka:9092", "127.0.0.0/8"])  # a broker of this machine
 log = logging.getLogger(__name__)
 
 
@@ -102,7 +104,7 @@ class Shop:
     async def operator(self, *, looks=True, client=Counted):
         """It looks at the service again and again: the same as events, without their order."""
         async with client(self.access, NoFence()) as made:
-            reconciler = Reconciler(made, self.answers, identity="test", inspector=self.inspector)
+            reconciler = Reconciler(made, self.answers, identity="test", inspector=self.inspector, addresses=ADDRESSES)
 
             async def look():
                 while True:

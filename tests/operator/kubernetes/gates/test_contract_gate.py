@@ -22,9 +22,11 @@ from slipway_operator.runtimes.kubernetes.api.kinds import (
     VERSION_LABEL,
     Key,
 )
-from slipway_operator.runtimes.kubernetes.gates.checks import HttpFetcher
+from slipway_operator.runtimes.kubernetes.gates.api_usage import calls_in
 from slipway_operator.runtimes.kubernetes.gates.contract_gate import compared
+from slipway_operator.runtimes.kubernetes.gates.pod_requests import content
 from slipway_operator.spec.gates import ContractsGate
+from support.judges import JudgeInProcess
 from support.repository import ROOT
 
 SERVICES = ROOT / "services"
@@ -90,12 +92,12 @@ class Namespace:
             }
         )
 
-    def judged(self, service="orders", active=OLD, **gate):
+    def judged(self, service="orders", active=OLD, judge=None, **gate):
         pods = [each for each in self.pods if each["metadata"]["labels"][SERVICE_LABEL] == service]
         return asyncio.run(
             compared(
                 self,
-                HttpFetcher(),
+                judge or JudgeInProcess(),
                 ContractsGate(**gate),
                 Key("shop", service),
                 pods=pods,
@@ -197,15 +199,13 @@ def test_an_active_version_that_is_ready_and_does_not_answer_is_waited_for(shop)
     assert shop.judged().state is GateState.INCONCLUSIVE
 
 
-def test_a_candidate_that_answers_with_an_error_is_asked_again(shop, monkeypatch):
+def test_a_candidate_that_answers_with_an_error_is_asked_again(shop):
     shop.pod("orders", NEW, contracts("orders"))
-    asked = HttpFetcher.fetch_bytes
 
-    async def fetch_bytes(self, url, most):
-        return (503, b"upstream connect error") if url.endswith("/contracts") else await asked(self, url, most)
+    def ask(url, most):
+        return (503, b"upstream connect error") if url.endswith("/contracts") else content(url, most)
 
-    monkeypatch.setattr(HttpFetcher, "fetch_bytes", fetch_bytes)
-    found = shop.judged()
+    found = shop.judged(judge=JudgeInProcess(ask))
 
     assert (found.state, "503" in found.message) == (GateState.INCONCLUSIVE, True)
 
@@ -262,19 +262,14 @@ def test_a_major_goes_when_nobody_calls_it_any_more(calls, state):
 
 
 @pytest.mark.parametrize("text", ['http_api_requests_total{version="v1"} +Inf', "no metrics at all {"])
-def test_counters_that_can_not_be_read_prove_nothing(text, monkeypatch):
+def test_counters_that_can_not_be_read_prove_nothing(text):
     with _namespace() as shop:
         shop.microservice("users", OLD)
         shop.pod("users", OLD, contracts("users"), calls={"v1": 3})
         shop.pod("users", NEW, contracts("users", dropped))
-        asked = HttpFetcher.fetch_bytes
+        judge = JudgeInProcess(count=lambda _: calls_in(text))
 
-        async def fetch_bytes(self, url, most):
-            return (200, text.encode()) if url.endswith("/metrics") else await asked(self, url, most)
-
-        monkeypatch.setattr(HttpFetcher, "fetch_bytes", fetch_bytes)
-
-        assert shop.judged("users").state is GateState.INCONCLUSIVE
+        assert shop.judged("users", judge=judge).state is GateState.INCONCLUSIVE
 
 
 def test_the_active_versions_broken_contracts_hold_up_no_fix(shop):
@@ -304,3 +299,29 @@ def test_documents_that_upset_the_rules_are_the_candidates_failure(shop):
 
     shop.pod("orders", NEW, contracts("orders", upset))
     assert shop.judged().state is GateState.FAILED
+
+
+@pytest.mark.parametrize("answer", [(500, b"no"), (200, b"<html>"), (200, b"[]"), (302, b""), (404, b"{}")])
+def test_a_neighbour_without_an_index_holds_nobody_up(shop, answer):
+    """Its port is called admin and is none of the chassis."""
+    shop.microservice("users", OLD)
+    shop.pod("users", OLD, {})
+    port = shop.pods[-1]["spec"]["containers"][0]["ports"][0]["containerPort"]
+
+    def ask(url, most):
+        return answer if f":{port}/" in url else content(url, most)
+
+    gone = without("openapi.v1.json", "paths", "/v1/orders", "get", "summary")
+    shop.pod("orders", NEW, contracts("orders", gone))
+    assert shop.judged(judge=JudgeInProcess(ask)).state is GateState.PASSED
+
+
+def test_a_neighbour_that_does_not_answer_is_named(shop):
+    shop.microservice("users", OLD)
+    shop.pod("users", OLD, {})
+    shop.pods[-1]["spec"]["containers"][0]["ports"][0]["containerPort"] = 1
+    shop.pod("orders", NEW, contracts("orders", without("openapi.v1.json", "paths", "/v1/orders", "get", "summary")))
+    found = shop.judged()
+
+    assert found.state is GateState.INCONCLUSIVE
+    assert f"What users relies on is unknown: users-{OLD} did not answer on its admin port" in found.message

@@ -21,13 +21,15 @@ from .act.adopter import Adopter
 from .act.borrowing import Borrower
 from .act.drift import DriftCorrector
 from .act.executing import Executor, ReconcileContext
+from .api.addresses import Addresses
 from .api.client import Client
 from .api.kinds import MICROSERVICE, RELEASE_PLAN, Key
 from .gates.checks import Fetcher
+from .gates.judge_process import Judge, JudgeProcess
 from .metrics import Metrics
 from .objects.manifests import Owner, active_selector
 from .observe.cluster_snapshot import ClusterSnapshot
-from .observe.consumer_group import GroupInspector, handing_over, membership
+from .observe.consumer_group import UNKNOWN, GroupInspector, handing_over, membership
 from .observe.fetching import look, look_at_configuration, readable
 from .observe.observing import observed
 from .plan_reconciler import PlanReconciler, directive_from, plans_of
@@ -56,12 +58,20 @@ class Reconciler:
         identity: str,
         metrics: Metrics | None = None,
         inspector: GroupInspector | None = None,
+        judge: Judge | None = None,
+        addresses: Addresses | None = None,
         clock: Callable[[], datetime] = utc_now,
         add: Callable[[Key], None] = lambda _: None,
     ) -> None:
-        """``add``: something else must be looked at, since this look may have changed what it sees."""
+        """``addresses``: which ones of specs are asked.
+
+        ``add``: something else must be looked at, since this look may have changed what it sees.
+        """
         self._client = client
-        self._executor = Executor(client, fetcher, identity=identity, clock=clock)
+        self._addresses = addresses or Addresses()
+        self._executor = Executor(
+            client, fetcher, judge or JudgeProcess(), self._addresses, identity=identity, clock=clock
+        )
         self._drift = DriftCorrector(client)
         self._adopter = Adopter(client)
         self._borrower = Borrower(client)
@@ -113,12 +123,17 @@ class Reconciler:
             return AT_ONCE
         seen = replace(seen, not_ours=borrowed.blocking)
         seen = await look_at_configuration(self._client, key, seen, spec)
+        brokers = spec.events.bootstrap_servers if spec.events else None
+        refusal = self._addresses.brokers_refusal(brokers, key.namespace) if brokers else ""
+        if refusal:
+            seen = replace(seen, missing=f"events.bootstrapServers: {refusal}")
         status = _status(seen.microservice)
         now = self._clock()
         # A plan that was there before a new spec must be seen with it: it may hold the release back.
         known = status.observed_generation == metadata["generation"]
         plans = await plans_of(self._client, key.namespace, key.name, recent=known)
-        saw = await self._with_group(observed(seen, facts_of(status), None), spec, seen)
+        asked = None if refusal else brokers
+        saw = await self._with_group(observed(seen, facts_of(status), None), spec, seen, brokers=asked)
         saw = replace(saw, group=await self._adopter.among(saw.group, key, seen))
         saw = with_problems(saw, refusals, now)
         made = plan(saw, desired_of(spec, metadata["generation"], directive_from(plans, key.name, spec)), now)
@@ -167,11 +182,15 @@ class Reconciler:
         await self._write_status(key, metadata["resourceVersion"], after)
         await self._executor.tell(Emit("Unreadable", why, "Warning"), microservice, before.attempts)
 
-    async def _with_group(self, saw: Observed, spec: MicroserviceSpec, seen: ClusterSnapshot) -> Observed:
+    async def _with_group(
+        self, saw: Observed, spec: MicroserviceSpec, seen: ClusterSnapshot, *, brokers: str | None
+    ) -> Observed:
         """Brokers are asked while consumers move. Without an address, consumers whose pods are gone are gone."""
-        brokers = spec.events.bootstrap_servers if spec.events else None
-        if not brokers or self._inspector is None or not handing_over(saw):
+        given = bool(spec.events and spec.events.bootstrap_servers)
+        if not given or self._inspector is None or not handing_over(saw):
             return saw
+        if not brokers:  # refused: nobody knows, as where they do not answer
+            return replace(saw, group=UNKNOWN)
         return replace(saw, group=await self._inspector.inspect(membership(seen, saw, spec, brokers)))
 
     async def _remember(

@@ -12,6 +12,7 @@ from ....spec.gates import ContractsGate, Gate
 from ....spec.hashing import version_name
 from ....spec.microservice import MicroserviceSpec, ServicePort
 from ....spec.serviceversion import ServiceVersionSpec
+from ..api.addresses import Addresses
 from ..api.answers import Manifest
 from ..api.client import Client
 from ..api.event_recorder import post_event
@@ -35,6 +36,7 @@ from ..api.kinds import (
 )
 from ..gates.checks import Fetcher, checked, preview_url
 from ..gates.contract_gate import compared
+from ..gates.judge_process import Judge
 from ..gates.traffic import Compared, analysed
 from ..objects import configuration, manifests
 from ..observe.cluster_snapshot import ClusterSnapshot
@@ -56,9 +58,20 @@ class ReconcileContext:
 
 
 class Executor:
-    def __init__(self, client: Client, fetcher: Fetcher, *, identity: str, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        fetcher: Fetcher,
+        judge: Judge,
+        addresses: Addresses,
+        *,
+        identity: str,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._client = client
+        self._addresses = addresses
         self._fetcher = fetcher
+        self._judge = judge
         self._identity = identity
         self._clock = clock
 
@@ -190,6 +203,11 @@ class Executor:
             await self._gate_contracts(step, gate, context)
             return
         started = self._clock()
+        prometheus = gate.analysis or gate.prometheus
+        refusal = self._addresses.url_refusal(prometheus.address, context.key.namespace) if prometheus else ""
+        if refusal:
+            await self._keep(step, GateState.INCONCLUSIVE, refusal, started, context)
+            return
         if gate.analysis:
             state, message = await analysed(gate.analysis, self._fetcher, context.key, _compared(step, gate, context))
             await self._keep(step, state, message, started, context)
@@ -202,7 +220,7 @@ class Executor:
     async def _gate_contracts(self, step: s.RunGate, gate: Gate, context: ReconcileContext) -> None:
         started = self._clock()
         found = await compared(
-            self._client, self._fetcher, gate.contracts or ContractsGate(), context.key,
+            self._client, self._judge, gate.contracts or ContractsGate(), context.key,
             pods=context.seen.pods, active=context.observed.active or "", candidate=step.version,
         )  # fmt: skip
         if found.digests:

@@ -3,17 +3,21 @@
 Nothing goes on in the background. An operator that ends while it asks has kept no result, and the next one asks again.
 """
 
+import asyncio
 import json
 import math
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from ....planning.observed import GateState
 from ....spec.gates import Gate, HttpGate, PrometheusGate
 from ....spec.microservice import ServicePort
+from ..api.addresses import Addresses
 from ..objects.manifests import preview_name
 
 ASK_SECONDS = 5
@@ -32,31 +36,57 @@ class Fetcher(Protocol):
     async def fetch(self, url: str, query: dict[str, str]) -> Answer | None:
         """None: no answer, or not in time."""
 
-    async def fetch_bytes(self, url: str, most: int) -> tuple[int, bytes] | None:
-        """Status and content; None: no answer, not in time, or more than ``most`` bytes."""
-
 
 class HttpFetcher:
+    def __init__(self, addresses: Addresses) -> None:
+        self._addresses = addresses
+
     async def fetch(self, url: str, query: dict[str, str]) -> Answer | None:
-        found = await _asked(url, query, LONGEST_BODY)
-        return Answer(found[0], found[1][:LONGEST_BODY].decode(errors="replace")) if found else None
-
-    async def fetch_bytes(self, url: str, most: int) -> tuple[int, bytes] | None:
-        found = await _asked(url, {}, most)
-        return found if found and len(found[1]) <= most else None
+        found = await _asked(url, query, CheckedResolver(self._addresses))
+        return Answer(found[0], found[1].decode(errors="replace")) if found else None
 
 
-async def _asked(url: str, query: dict[str, str], most: int) -> tuple[int, bytes] | None:
-    """At most one byte more than ``most``, which tells that there is more."""
+class CheckedResolver(AbstractResolver):
+    """A name is connected to by the very addresses that were checked: the next answer for it may be another one."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self._addresses = addresses
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        loop = asyncio.get_running_loop()
+        flags = socket.AI_ADDRCONFIG | socket.AI_CANONNAME
+        found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM, flags=flags)
+        canonical = next((name for *_, name, _ in found if name), "")
+        made = []
+        for kind, _, protocol, _, address in found:
+            ip = str(address[0])
+            if self._addresses.leads_astray(host, port, canonical, ip):
+                raise OSError(f"{host} leads to {ip}, which is not asked")
+            made.append(
+                ResolveResult(
+                    hostname=host, host=ip, port=port, family=kind, proto=protocol, flags=socket.AI_NUMERICHOST
+                )
+            )
+        return made
+
+    async def close(self) -> None:
+        return None
+
+
+async def _asked(url: str, query: dict[str, str], resolver: AbstractResolver) -> tuple[int, bytes] | None:
     timeout = aiohttp.ClientTimeout(total=ASK_SECONDS)
     try:
         # A connection that is kept could lead to a version that had the preview Service before.
         async with (
-            aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(force_close=True)) as session,
+            aiohttp.ClientSession(
+                timeout=timeout, connector=aiohttp.TCPConnector(force_close=True, resolver=resolver)
+            ) as session,
             session.get(url, params=query, allow_redirects=False) as response,
         ):
             body = bytearray()
-            while len(body) <= most and (chunk := await response.content.read(most + 1 - len(body))):
+            while len(body) < LONGEST_BODY and (chunk := await response.content.read(LONGEST_BODY - len(body))):
                 body += chunk
             return response.status, bytes(body)
     except (aiohttp.ClientError, TimeoutError, OSError):

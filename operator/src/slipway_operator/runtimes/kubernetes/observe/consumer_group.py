@@ -6,6 +6,7 @@ The client blocks, so it is asked in threads. An answer that does not come in ti
 
 import asyncio
 import logging
+import socket
 import threading
 import time
 from collections import Counter
@@ -20,6 +21,7 @@ from ....planning.facts import Stage
 from ....planning.observed import GroupView, Observed
 from ....spec.fields import CONSUMING
 from ....spec.microservice import MicroserviceSpec
+from ..api.addresses import Addresses
 from ..api.kinds import VERSION_LABEL
 from ..objects.manifests import deployment_name
 from .cluster_snapshot import ClusterSnapshot
@@ -118,10 +120,12 @@ class BrokerInspector:
         self,
         connect: Callable[[str], Connection] | None = None,
         *,
+        addresses: Addresses | None = None,
         answer_seconds: float = ANSWER_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._connect = connect or _kafka
+        """``addresses``: which ones names may lead to; None: any."""
+        self._connect = _checked(connect or _kafka, addresses) if addresses else connect or _kafka
         self._answer_seconds = answer_seconds
         self._clock = clock
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="brokers")
@@ -173,6 +177,29 @@ class _Brokers:
                 self._connection = None
             finally:
                 self._lock.release()
+
+
+def _checked(connect: Callable[[str], Connection], addresses: Addresses) -> Callable[[str], Connection]:
+    """In the thread that connects. Names in the brokers' own answers are the client's affair, and a NetworkPolicy's."""
+
+    def checked(brokers: str) -> Connection:
+        for each in brokers.split(","):
+            host, _, port = each.rpartition(":")
+            for canonical, found in _resolved(host, int(port)):
+                if addresses.leads_astray(host, int(port), canonical, found):
+                    raise BrokerUnavailable(f"{host} leads to {found}, which is not asked")
+        return connect(brokers)
+
+    return checked
+
+
+def _resolved(host: str, port: int) -> list[tuple[str, str]]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
+    except OSError as error:
+        raise BrokerUnavailable(f"{host} can't be resolved: {error}") from None
+    canonical = next((name for *_, name, _ in found if name), "")
+    return [(canonical, str(address[0])) for *_, address in found]
 
 
 def _kafka(address: str) -> Connection:

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from slipway_chassis.config import Port, ProcessSettings
 
 from ..api.access import Access, from_kubeconfig, in_cluster
+from ..api.addresses import Addresses
 
 Name = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
@@ -23,6 +24,11 @@ class OperatorSettings(ProcessSettings):
         pattern=r"^[a-z0-9,-]*$",
         description="namespaces to watch, for example shop,payments; empty: all",
     )
+    allowed_addresses: str = Field(
+        default="",
+        description="what specs may name besides Services of their own namespace, as host, *.namespace or network, "
+        "each with :port or without, for example *.monitoring:9090,10.1.0.0/16",
+    )
     kubeconfig: str = Field(default="", description="kubeconfig files to use outside of a cluster")
     kube_context: str = Field(default="", description="context of the kubeconfig; default: the current one")
     kubernetes_service_host: str = Field(default="kubernetes.default.svc", description="set by Kubernetes in pods")
@@ -35,6 +41,16 @@ class OperatorSettings(ProcessSettings):
     def _former_names(cls, values: dict[str, Any]) -> dict[str, Any]:
         return ({"max_concurrency": values["at_once"]} if "at_once" in values else {}) | values
 
+    @field_validator("allowed_addresses")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        Addresses(_listed(value))
+        return value
+
+    def addresses(self, namespace: str) -> Addresses:
+        """``namespace``: the operator's own."""
+        return Addresses(_listed(self.allowed_addresses), namespace=namespace)
+
     @property
     def namespaces(self) -> list[str]:
         return [name for name in self.watch_namespaces.split(",") if name]
@@ -43,3 +59,7 @@ class OperatorSettings(ProcessSettings):
         if self.kubeconfig:
             return from_kubeconfig(self.kubeconfig, self.kube_context)
         return in_cluster(self.kubernetes_service_host, self.kubernetes_service_port)
+
+
+def _listed(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
