@@ -16,6 +16,7 @@ OperatorError (a ChassisError, so that the command line shows it as one sentence
 │   │   └── NotAName      a name that no object can have: nothing was asked
 │   ├── Unreadable        an object says what this release does not understand, or may not be read at all
 │   ├── NotLeading        the Lease is not held (any more), so nothing may be written
+│   ├── ClaimedByAnother  another installation of the operator acts in the namespace
 │   ├── WatchesEnded      nobody tells of changes any more: the process must be started anew
 │   └── AccessUnknown     neither a service account nor a kubeconfig says how to reach the API server
 └── UnknownResource       a resource was asked for that is none of slipway.dev
@@ -93,6 +94,10 @@ class Unreadable(KubernetesError):
 
 class NotLeading(KubernetesError):
     retriable = True
+
+
+class ClaimedByAnother(KubernetesError):
+    pass
 
 
 class WatchesEnded(KubernetesError):

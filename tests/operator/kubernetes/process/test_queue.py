@@ -1,6 +1,7 @@
 """The queue of services to look at: events are gathered, failures repeated, one look at a time."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -172,3 +173,49 @@ def test_the_former_name_of_the_limit_is_still_read():
     assert load(OperatorSettings, {"POD_NAME": "one", "AT_ONCE": "3"}).max_concurrency == 3
     assert load(OperatorSettings, {"POD_NAME": "one", "AT_ONCE": "3", "MAX_CONCURRENCY": "5"}).max_concurrency == 5
     assert load(OperatorSettings, {"POD_NAME": "one"}).max_concurrency == 8
+
+
+def test_one_namespace_does_not_keep_all_others_waiting():
+    """Looks of a hundred services that take long, and then one of somebody else."""
+
+    async def story(queue, work):
+        work.let_go.clear()
+        queue.add(Key("modest", "first"))
+        await until(lambda: work.looks)
+        for number in range(100):
+            queue.add(Key("greedy", f"{number}"))
+        await until(lambda: len(work.looks) == 7)
+        queue.add(Key("modest", "second"))
+        await until(lambda: Key("modest", "second") in work.looks)
+        assert sum(key.namespace == "greedy" for key in work.looks) == 6
+        work.let_go.set()
+        await until(lambda: len(work.looks) == 102)
+
+    queued(story, max_concurrency=8)
+
+
+def test_namespaces_take_turns():
+    async def story(queue, work):
+        work.let_go.clear()
+        for number in range(20):
+            queue.add(Key("greedy", f"{number:02}"))
+        for number in range(2):
+            queue.add(Key("modest", f"{number}"))
+        await until(lambda: len(work.looks) == 4)
+        assert Counter(key.namespace for key in work.looks) == {"greedy": 2, "modest": 2}
+        work.let_go.set()
+        await until(lambda: len(work.looks) == 22)
+
+    queued(story, max_concurrency=4)
+
+
+def test_one_namespace_alone_has_all_hands():
+    async def story(queue, work):
+        work.let_go.clear()
+        for number in range(20):
+            queue.add(Key("shop", f"{number:02}"))
+        await until(lambda: len(work.looks) == 8)
+        work.let_go.set()
+        await until(lambda: len(work.looks) == 20)
+
+    queued(story, max_concurrency=8)

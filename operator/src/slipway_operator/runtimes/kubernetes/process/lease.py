@@ -43,7 +43,7 @@ class Leadership:
         began: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._namespace, self._name, self._identity = namespace, name, identity
+        self.namespace, self._name, self._identity = namespace, name, identity
         self._durations = durations
         self._began = began
         self._monotonic = monotonic
@@ -57,7 +57,7 @@ class Leadership:
 
     def check(self) -> None:
         if not self.held:
-            raise NotLeading(f"{self._identity} does not hold the Lease {self._namespace}/{self._name}")
+            raise NotLeading(f"{self._identity} does not hold the Lease {self.namespace}/{self._name}")
 
     async def run(self, client: Client) -> None:
         """Until it is cancelled; then the Lease is given back, so that nobody has to wait."""
@@ -87,17 +87,17 @@ class Leadership:
             log.warning("the Lease could not be renewed: %s", error)
 
     async def _acquire(self, client: Client, now: float) -> bool:
-        lease = await client.get(LEASE, self._namespace, self._name)
+        lease = await client.get(LEASE, self.namespace, self._name)
         if lease is None:
             spec = self._spec({}, changes=True)
-            made = await client.create(LEASE, self._namespace, {"metadata": {"name": self._name}, "spec": spec})
+            made = await client.create(LEASE, self.namespace, {"metadata": {"name": self._name}, "spec": spec})
             return bool(made)
         spec = lease.get("spec") or {}
         mine = spec.get("holderIdentity") == self._identity
         if not mine and spec.get("holderIdentity") and not self._ended(lease, now):
             self._renewed = float("-inf")
             return False
-        await client.replace(LEASE, self._namespace, {**lease, "spec": self._spec(spec, changes=not mine)})
+        await client.replace(LEASE, self.namespace, {**lease, "spec": self._spec(spec, changes=not mine)})
         return True
 
     def _ended(self, lease: dict[str, Any], now: float) -> bool:
@@ -120,7 +120,7 @@ class Leadership:
 
     async def _give_back(self, client: Client) -> None:
         self._renewed = float("-inf")
-        lease = await client.get(LEASE, self._namespace, self._name)
+        lease = await client.get(LEASE, self.namespace, self._name)
         if lease and (lease.get("spec") or {}).get("holderIdentity") == self._identity:
             lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
-            await client.replace(LEASE, self._namespace, lease)
+            await client.replace(LEASE, self.namespace, lease)

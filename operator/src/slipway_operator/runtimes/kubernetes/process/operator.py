@@ -6,8 +6,9 @@ import logging
 import signal
 import time
 from contextlib import closing
+from datetime import timedelta
 
-from ....errors import KubernetesError
+from ....errors import KubernetesError, Overloaded, Refused, Unreachable
 from ..api.access import Access
 from ..api.client import Client, NoFence
 from ..api.freshness import Freshness
@@ -16,6 +17,7 @@ from ..gates.checks import HttpFetcher
 from ..metrics import Metrics
 from ..observe.consumer_group import BrokerInspector
 from ..reconciler import Reconciler, resync
+from .claims import Claims
 from .lease import Leadership, LeaseDurations
 from .probes import serve
 from .queue import WorkQueue
@@ -40,11 +42,13 @@ class Operator:
     ) -> None:
         """``namespace``: of the Lease, where the settings name none."""
         self._settings = settings
+        self._addresses = settings.addresses(namespace)
         self._access = access
         self._metrics = Metrics()
         self._heard = time.monotonic()
         self._resync_now = asyncio.Event()
         self._queue: WorkQueue | None = None
+        self._claims: Claims | None = None
         self._freshness = Freshness()
         self.leadership = Leadership(
             namespace=settings.lease_namespace or namespace,
@@ -57,20 +61,29 @@ class Operator:
     async def run(self) -> None:
         """Until it is cancelled, or one of its parts ends, which none should."""
         lease_client = Client(self._access, NoFence(), timeout=5)
-        with closing(BrokerInspector()) as inspector:
+        with closing(BrokerInspector(addresses=self._addresses)) as inspector:
             async with lease_client, Client(self._access, self.leadership, freshness=self._freshness) as client:
                 await self._run(client, lease_client, inspector)
 
     async def _run(self, client: Client, lease_client: Client, inspector: BrokerInspector) -> None:
         reconciler = Reconciler(
             client,
-            HttpFetcher(),
+            HttpFetcher(self._addresses),
             identity=self._settings.pod_name,
             metrics=self._metrics,
             inspector=inspector,
+            addresses=self._addresses,
             add=self._add,
         )
-        self._queue = WorkQueue(reconciler.reconcile, max_concurrency=self._settings.max_concurrency)
+        claims = self._claims = Claims(client, f"{self.leadership.namespace}/{self._settings.lease_name}")
+        for namespace in self._settings.namespaces:
+            with contextlib.suppress(Unreachable, Overloaded, Refused):  # asked again before anything is done there
+                await claims.check(namespace)
+
+        async def look(key: Key) -> timedelta | None:
+            return await reconciler.reconcile(key) if await claims.holds(key.namespace) else None
+
+        self._queue = WorkQueue(look, max_concurrency=self._settings.max_concurrency)
         self._metrics.watch(self._queue.age_seconds, self._event_age, lambda: self.leadership.held)
         async with asyncio.TaskGroup() as parts:
             parts.create_task(self._queue.run(), name="queue")
@@ -83,6 +96,8 @@ class Operator:
     def _began(self) -> None:
         """Another replica may have led meanwhile."""
         self._freshness.forget()
+        if self._claims:
+            self._claims.forget()
         self._resync_now.set()
 
     def _add(self, key: Key) -> None:

@@ -7,6 +7,7 @@ that grows for that service alone.
 import asyncio
 import contextlib
 import logging
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -55,27 +56,47 @@ class WorkQueue:
         try:
             while True:
                 self._changed.clear()
-                self._start_due()
-                await self._until_next()
+                now = asyncio.get_running_loop().time()
+                self._start_due(now)
+                await self._until_next(now)
         finally:
             for task in self._running.values():
                 task.cancel()
             await asyncio.gather(*self._running.values(), return_exceptions=True)
 
-    def _start_due(self) -> None:
-        now = asyncio.get_running_loop().time()
+    def _start_due(self, now: float) -> None:
         ready = sorted(
             (due, str(key), key) for key, due in self._due.items() if due <= now and key not in self._running
         )
-        for _, _, key in ready[: self._max_concurrency - len(self._running)]:
-            del self._due[key]
-            self._looked[key] = now
-            self._running[key] = asyncio.create_task(self._one(key), name=f"look at {key}")
+        hands = Counter(key.namespace for key in self._running)
+        waiting: dict[str, deque[Key]] = {}
+        for _, _, key in ready:
+            waiting.setdefault(key.namespace, deque()).append(key)
+        while waiting and len(self._running) < self._max_concurrency:
+            # Of those with the fewest hands, whoever waits longest: dictionaries keep their order.
+            namespace = min(waiting, key=lambda each: hands[each])
+            if hands[namespace] >= self._most_of_one(namespace):
+                break
+            self._start(waiting[namespace].popleft(), now)
+            hands[namespace] += 1
+            if not waiting[namespace]:
+                del waiting[namespace]
 
-    async def _until_next(self) -> None:
+    def _most_of_one(self, namespace: str) -> int:
+        """Looks take as long as what they ask: with a hand kept free, no namespace keeps all others waiting."""
+        others = any(key.namespace != namespace for key in self._looked)
+        return max(1, self._max_concurrency - self._max_concurrency // 4) if others else self._max_concurrency
+
+    def _start(self, key: Key, now: float) -> None:
+        del self._due[key]
+        self._looked[key] = now
+        self._running[key] = asyncio.create_task(self._one(key), name=f"look at {key}")
+
+    async def _until_next(self, begun: float) -> None:
+        """``begun``: what was due then and is not looked at waits for a hand."""
         now = asyncio.get_running_loop().time()
-        ahead = [due for key, due in self._due.items() if key not in self._running]
         # With all hands busy, the next look begins when one of them ends, which sets the event.
+        ahead = [due for key, due in self._due.items() if key not in self._running and due > begun]
         timeout = max(0.0, min(ahead) - now) if ahead and len(self._running) < self._max_concurrency else None
         # Not wait_for: on Python 3.11 it loses a cancellation that comes together with the event.
         with contextlib.suppress(TimeoutError):

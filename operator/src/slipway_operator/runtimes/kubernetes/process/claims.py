@@ -1,0 +1,66 @@
+"""Which operator acts in a namespace: the one whose name stands in a ConfigMap there. Two never act on one service.
+
+A Lease says which replica of one installation acts. Two installations, each with a Lease of its own, would undo each
+other's work without end. The claim is written once and stays: at rest nothing is written, and an installation that was
+removed is told apart from one that is away for a moment by a person alone.
+"""
+
+import logging
+
+from ....errors import ClaimedByAnother, NotLeading, Refused
+from ..api.client import Client
+from ..api.kinds import CONFIG_MAP, MANAGER
+
+log = logging.getLogger(__name__)
+
+CLAIM = "slipway-operator-claim"
+_OPERATOR = "operator"
+
+
+class Claims:
+    def __init__(self, client: Client, installation: str) -> None:
+        """``installation``: the same for all replicas of one, and no other's."""
+        self._client = client
+        self._installation = installation
+        self._mine: set[str] = set()
+        self._told: set[str] = set()
+
+    def forget(self) -> None:
+        """Another replica may have led meanwhile, and a person may have taken the claim away."""
+        self._mine.clear()
+
+    async def check(self, namespace: str) -> None:
+        """Raises ClaimedByAnother; claims nothing."""
+        claim = await self._client.get(CONFIG_MAP, namespace, CLAIM)
+        holder = self._installation if claim is None else str((claim.get("data") or {}).get(_OPERATOR, ""))
+        if holder != self._installation:
+            raise ClaimedByAnother(
+                f"the operator {holder[:500]!r} acts in namespace {namespace}, not this one ({self._installation}): "
+                f"leave the namespace to it; or remove it, and then ConfigMap {CLAIM} of the namespace"
+            )
+
+    async def holds(self, namespace: str) -> bool:
+        """Whether this installation acts there; it does where no other one did."""
+        if namespace in self._mine:
+            return True
+        try:
+            await self._claim(namespace)
+        except ClaimedByAnother as error:
+            if namespace not in self._told:
+                log.warning("%s", error)
+                self._told.add(namespace)
+            return False
+        return True
+
+    async def _claim(self, namespace: str) -> None:
+        labels = {"app.kubernetes.io/managed-by": MANAGER}
+        claim = {"metadata": {"name": CLAIM, "labels": labels}, "data": {_OPERATOR: self._installation}}
+        try:
+            await self._client.create(CONFIG_MAP, namespace, claim | {"immutable": True})
+            await self.check(namespace)
+        except (ClaimedByAnother, NotLeading):
+            raise
+        except Refused as error:  # a quota, or a namespace that ends: no reason to leave its services alone
+            log.warning("namespace %s could not be claimed: %s", namespace, error)
+        else:
+            self._mine.add(namespace)

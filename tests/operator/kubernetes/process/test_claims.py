@@ -1,0 +1,66 @@
+"""Two installations of the operator never act on one service."""
+
+import asyncio
+
+import pytest
+
+from slipway_operator.errors import ClaimedByAnother, Refused
+from slipway_operator.runtimes.kubernetes.api.kinds import CONFIG_MAP
+from slipway_operator.runtimes.kubernetes.process.claims import CLAIM, Claims
+from support.cluster.memory_api import MemoryApi
+
+PATH = CONFIG_MAP.path("shop", CLAIM)
+
+
+def test_the_first_one_acts_and_the_other_one_never_does(caplog):
+    api = MemoryApi()
+
+    async def story():
+        first, second = Claims(api, "slipway-system/slipway"), Claims(api, "team/operator")
+        assert await first.holds("shop")
+        assert not await second.holds("shop")
+        assert not await second.holds("shop")
+        assert await second.holds("elsewhere")
+        first.forget()
+        assert await first.holds("shop")
+
+    asyncio.run(story())
+    said = [each.getMessage() for each in caplog.records]
+    assert len(said) == 1
+    assert said[0].startswith(
+        "the operator 'slipway-system/slipway' acts in namespace shop, not this one (team/operator)"
+    )
+
+
+def test_at_rest_nothing_is_asked_and_nothing_written():
+    api = MemoryApi()
+
+    async def story():
+        claims = Claims(api, "slipway-system/slipway")
+        assert await claims.holds("shop")
+        api.asked.clear()
+        assert await claims.holds("shop")
+
+    asyncio.run(story())
+    assert api.asked == []
+
+
+def test_who_is_told_its_namespaces_sees_at_its_start_that_one_is_another_s():
+    api = MemoryApi()
+
+    async def story():
+        await Claims(api, "team/operator").check("shop")
+        assert PATH not in api.objects
+        await Claims(api, "slipway-system/slipway").holds("shop")
+        with pytest.raises(ClaimedByAnother, match=f"then ConfigMap {CLAIM} of the namespace"):
+            await Claims(api, "team/operator").check("shop")
+
+    asyncio.run(story())
+
+
+def test_what_can_not_be_claimed_is_not_left_alone():
+    class Full(MemoryApi):
+        async def create(self, kind, namespace, manifest):
+            raise Refused("exceeded quota")
+
+    assert asyncio.run(Claims(Full(), "slipway-system/slipway").holds("shop"))
