@@ -139,8 +139,10 @@ def listed(index: bytes) -> list[str]:
         files = json.loads(index)["files"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise UnreadableContracts(f"{INDEX} is no index") from None
-    names = list(files) if isinstance(files, Mapping) else [None]
-    if len(names) > MAX_FILES or not all(isinstance(each, str) and PATH.fullmatch(each) for each in names):
+    names = (
+        [each for each in files if isinstance(each, str) and PATH.fullmatch(each)] if isinstance(files, dict) else None
+    )
+    if names is None or not len(names) == len(files) <= MAX_FILES:
         raise UnreadableContracts(f"{INDEX} names more than {MAX_FILES} files, or what is no contract")
     return names
 
