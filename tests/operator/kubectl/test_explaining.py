@@ -8,8 +8,10 @@ import pytest
 
 from slipway_operator.kubectl import tree
 from slipway_operator.kubectl.explaining import explain, fails_at, window_opens
+from slipway_operator.kubectl.snapshot import lent_selector_of, serving_before
 from slipway_operator.planning.facts import Stage
 from slipway_operator.planning.observed import REFUSED, GateState, Problem
+from slipway_operator.runtimes.kubernetes.api.kinds import LENT_AS
 from slipway_operator.spec.status import MicroserviceStatus
 from slipway_operator.spec.strategy import PromotionWindow
 from support.release_snapshots import (
@@ -267,6 +269,29 @@ def test_at_rest_nothing_is_left_to_say():
     assert said.headline == "orders waits for nothing: 1.0 (aaaaaaa1) is active"
     assert not said.points
     assert not said.next
+
+
+def test_a_scale_down_whose_time_has_passed_is_no_plan():
+    snapshot = stop_at(*draining())
+    late = replace(snapshot, now=snapshot.now + timedelta(hours=2))
+
+    said = points(explain(late))["deadline"]
+
+    assert said.startswith("none; its time for a way back ended")
+    assert "scaled down at" not in said
+
+
+def test_who_served_before_and_has_pods_still_is_named():
+    lent = {"metadata": {"name": "orders", "annotations": {LENT_AS: '{"spec": {"selector": {"app": "hello"}}}'}}}
+    selector = lent_selector_of([lent | {"kind": "Service"}], "orders")
+    template = {"metadata": {"labels": {"app": "hello", "tier": "web"}}}
+    old = {"metadata": {"name": "hello"}, "spec": {"replicas": 4, "template": template}}
+    stopped = {"metadata": {"name": "stopped"}, "spec": {"replicas": 0, "template": template}}
+
+    before = serving_before(selector, [old, stopped])
+    said = explain(replace(snapshot_of(running(OLD)), served_before=before))
+
+    assert points(said)["before"].startswith("Deployment hello (4 pods) served before")
 
 
 def test_a_spec_that_the_operator_has_not_seen_is_told():

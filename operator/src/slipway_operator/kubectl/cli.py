@@ -13,6 +13,7 @@ from slipway_chassis.errors import ChassisError
 
 from .adoption_commands import adopt, orphan
 from .arguments import cluster_options
+from .check_command import check
 from .read_commands import explain, get, history, status
 from .release_plan_commands import plan
 from .text import clean
@@ -49,7 +50,22 @@ def completion(shell: str) -> None:
     click.echo(made(cli, {}, "kubectl-slipway", COMPLETE_VARIABLE).source())
 
 
-for command in (get, status, explain, history, promote, abort, rollback, pause, resume, retry, adopt, orphan, plan):
+for command in (
+    get,
+    status,
+    explain,
+    history,
+    promote,
+    abort,
+    rollback,
+    pause,
+    resume,
+    retry,
+    adopt,
+    orphan,
+    check,
+    plan,
+):
     cli.add_command(command)
 
 

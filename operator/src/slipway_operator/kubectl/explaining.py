@@ -31,7 +31,7 @@ class Explanation:
 
 
 def explain(snapshot: Snapshot) -> Explanation:
-    points = [*_stale(snapshot), *_points(snapshot), *_pinned(snapshot)]
+    points = [*_stale(snapshot), *_points(snapshot), *_pinned(snapshot), *_served_before(snapshot)]
     return Explanation(
         clean(_headline(snapshot)),
         tuple((word, clean(sentence)) for word, sentence in points if sentence),
@@ -214,6 +214,8 @@ def _deadline_sentence(snapshot: Snapshot, release: OpenRelease, stage: Stage) -
     if stage is Stage.DRAINING:
         times = [drain_end(snapshot.situation, each.version) for each in snapshot.status.draining]
         ends = min([each for each in times if each], default=None)
+        if ends and ends <= now:  # no plan any more: something else keeps it
+            return f"none; its time for a way back ended {ago(ends, now)}"
         return f"none; scaled down at {until(ends, now)}" if ends else "none"
     if stage is Stage.WATCHING and release.promoted_at:
         return f"none; the watch ends at {until(release.promoted_at + snapshot.desired.watch, now)}"
@@ -283,6 +285,16 @@ def _pinned(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
             "pinned",
             f"release.activeVersion names {snapshot.title(pinned)}; {spec} of the spec waits until it is removed",
         )
+
+
+def _served_before(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    """They get no request any more, and nothing else would ever say that they are there."""
+    if snapshot.status.active_version:
+        for each in snapshot.served_before:
+            yield (
+                "before",
+                f"{each} served before: it is the way back when the Microservice is deleted; else scale it down",
+            )
 
 
 # --- what to do next

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import click
 
@@ -11,7 +12,7 @@ from .arguments import ServiceName, cluster_options, output_option, service_argu
 from .cluster import PARTS, VERSIONS, Cluster
 from .explaining import explain as explained
 from .screen import Screen, data
-from .snapshot import Snapshot, snapshot_of
+from .snapshot import Snapshot, serving_before, snapshot_of
 from .text import clean, clock, utc_now
 
 LOOK_SECONDS = 1.0
@@ -130,7 +131,11 @@ def explain(context: click.Context, name: str, output: str) -> None:
       kubectl slipway explain orders
     """  # noqa: D301
     screen = Screen()
-    snapshot = looked(Cluster(target_of(context), screen.note), name)
+    cluster = Cluster(target_of(context), screen.note)
+    snapshot = looked(cluster, name)
+    if snapshot.lent_selector:
+        before = serving_before(snapshot.lent_selector, cluster.select("deployments.apps", ""))
+        snapshot = replace(snapshot, served_before=before)
     said = explained(snapshot)
     if output == "text":
         screen.explanation(said)

@@ -1,5 +1,6 @@
 """Everything that is told about one service, read once: spec, status, versions, and what runs of them."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,12 +12,13 @@ from ..planning.facts import Facts
 from ..planning.observed import Observed
 from ..planning.situation import Situation
 from ..planning.status import facts_of
+from ..runtimes.kubernetes.api.kinds import LENT_AS
 from ..spec.fields import GROUP
 from ..spec.microservice import MicroserviceSpec
 from ..spec.serviceversion import ServiceVersionSpec, ServiceVersionStatus
 from ..spec.status import MicroserviceStatus
 from .cluster import MANAGER, Read
-from .text import clean
+from .text import clean, plural
 
 Manifest = dict[str, Any]
 
@@ -54,6 +56,8 @@ class Snapshot:
     observed: Observed | None = None  # None: not asked for, or not allowed to be seen
     pods: tuple[Pod, ...] = ()
     hidden: tuple[str, ...] = ()  # kinds that may not be listed
+    lent_selector: Mapping[str, str] = field(default_factory=dict)  # whom the Service found before it was handed over
+    served_before: tuple[str, ...] = ()  # Deployments that have pods still, with their number
     owners: Mapping[str, str] = field(default_factory=dict)  # field of spec.release → its manager, where not ours
 
     @property
@@ -106,8 +110,30 @@ def snapshot_of(read: Read, now: datetime) -> Snapshot:
         observed=_observed(read, facts_of(status)) if read.whole else None,
         pods=tuple(_pod(each) for each in read.parts if each["kind"] == "Pod"),
         hidden=read.hidden,
+        lent_selector=lent_selector_of(read.parts, metadata["name"]),
         owners=owners_of(read.microservice),
     )
+
+
+def lent_selector_of(parts: Iterable[Manifest], service: str) -> dict[str, str]:
+    """Empty: the Service is not lent, or had no selector."""
+    for each in parts:
+        lent = (each["metadata"].get("annotations") or {}).get(LENT_AS)
+        if lent and each["kind"] == "Service" and each["metadata"]["name"] == service:
+            return dict(json.loads(lent)["spec"].get("selector") or {})
+    return {}
+
+
+def serving_before(selector: Mapping[str, str], deployments: Iterable[Manifest]) -> tuple[str, ...]:
+    """Those that are no version's, and whose pods the Service found before: ``Deployment hello (4 pods)``."""
+    found = []
+    for each in deployments:
+        labels = (each["spec"]["template"].get("metadata") or {}).get("labels") or {}
+        size = each["spec"].get("replicas", 1)
+        ours = f"{GROUP}/version" in labels
+        if size and not ours and selector and all(labels.get(name) == value for name, value in selector.items()):
+            found.append(f"Deployment {each['metadata']['name']} ({plural(size, 'pod')})")
+    return tuple(found)
 
 
 def kept_of(records: Iterable[Manifest]) -> list[Kept]:
