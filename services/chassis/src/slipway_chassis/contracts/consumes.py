@@ -46,7 +46,7 @@ class Calls:
 
     @property
     def key(self) -> tuple[str, str]:
-        return re.sub(r"\{[^}]*\}", "{}", self.path), self.method.lower()
+        return re.sub(r"\{[^{}]*\}", "{}", self.path), self.method.lower()
 
     def __str__(self) -> str:
         return f"{self.consumer} calls {self.method} {self.path} of {self.service}"

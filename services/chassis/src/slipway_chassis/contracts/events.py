@@ -11,7 +11,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .findings import Finding, Mode
+from .findings import Finding, Mode, listed
 from .schema import Reading, gaps
 from .wording import Direction, findings_of
 
@@ -21,17 +21,27 @@ LENIENT = Reading(undeclared=False, defaults=True)
 
 
 def compare_schemas(
-    old: Any, new: Any, mode: Mode, *, reading: Reading = STRICT, where: str = "the event", place: Sequence[str] = ()
+    old: Any,
+    new: Any,
+    mode: Mode,
+    *,
+    reading: Reading = STRICT,
+    where: str = "the event",
+    place: Sequence[str] = (),
+    roots: tuple[Any, Any] | None = None,
 ) -> list[Finding]:
-    """``mode`` as the registry has it: BACKWARD, the new schema reads what the old one wrote; FORWARD, the reverse."""
+    """``mode`` as the registry has it: BACKWARD, the new schema reads what the old one wrote; FORWARD, the reverse.
+    ``roots``: the documents that references lead into, where they are not the schemas themselves.
+    """
+    old_root, new_root = roots or (old, new)
     found: list[Finding] = []
     if mode is not Mode.FORWARD:
-        narrowed = gaps(old, new, old, new, reading)
+        narrowed = gaps(old, new, old_root, new_root, reading)
         found += findings_of(narrowed, scope="event", direction=Direction.NARROWED, where=where, place=tuple(place))
     if mode is not Mode.BACKWARD:
-        widened = gaps(new, old, new, old, reading)
+        widened = gaps(new, old, new_root, old_root, reading)
         found += findings_of(widened, scope="event", direction=Direction.WIDENED, where=where, place=tuple(place))
-    return found
+    return listed(found)
 
 
 def compare_transitively(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+MAX_FINDINGS = 100  # of two documents
+
 
 class Severity(StrEnum):
     BREAKING = "breaking"  # somebody who kept to the old contract fails
@@ -59,6 +61,23 @@ class Finding:
             "undecided": self.undecided,
             "sentence": self.sentence,
         }
+
+
+def listed(findings: list[Finding]) -> list[Finding]:
+    """At most MAX_FINDINGS: what breaks first, then what is undecided; the last one says how many were left out."""
+    if len(findings) <= MAX_FINDINGS:
+        return findings
+    ranks = {Severity.BREAKING: 0, Severity.WARNING: 2, Severity.SAFE: 3}
+    ordered = sorted(findings, key=lambda one: min(ranks[one.severity], 1 if one.undecided else 3))
+    kept, rest = ordered[: MAX_FINDINGS - 1], ordered[MAX_FINDINGS - 1 :]
+    worst = rest[0]
+    return [
+        *kept,
+        Finding(
+            rule="further-findings", place="", before=None, after=None, severity=worst.severity,
+            sentence=f"And {len(rest)} more findings, which are not listed.", undecided=worst.undecided,
+        ),
+    ]  # fmt: skip
 
 
 def breaking(findings: Iterable[Finding]) -> list[Finding]:

@@ -45,7 +45,7 @@ def compare_descriptors(old: bytes, new: bytes) -> list[Finding]:
     found += _named(before.enums, after.enums, "enum-no-delete", "The enum", _enum)
     for name in before.features.keys() & after.features.keys():
         found += _behaviour(name, before, after)
-    found += _named(before.extensions, after.extensions, "extension-no-delete", "The extension", lambda *_: ())
+    found += _named(before.extensions, after.extensions, "extension-no-delete", "The extension", _extension)
     found += _named(before.services, after.services, "service-no-delete", "The service", _service)
     return found
 
@@ -114,10 +114,9 @@ def _message(name: str, old: DescriptorProto, new: DescriptorProto) -> Iterator[
         if oneof.name not in kept and not synthetic:
             yield _gone("oneof-no-delete", f"{name}.{oneof.name}", "The oneof")
     yield from _reserved("reserved-message-no-delete", name, old, new)
-    ranges = [(one.start, one.end) for one in new.extension_range]
-    for one in old.extension_range:
-        if not any(start <= one.start and one.end <= end for start, end in ranges):
-            yield _gone("extension-message-no-delete", f"{name}.{one.start}..{one.end - 1}", "The extension range")
+    kept_ranges = [(one.start, one.end) for one in new.extension_range]
+    for first, end in _missing([(one.start, one.end) for one in old.extension_range], kept_ranges):
+        yield _gone("extension-message-no-delete", f"{name}.{_numbers(first, end)}", "The extension range")
     if old.options.message_set_wire_format != new.options.message_set_wire_format:
         yield _changed("message-same-message-set-wire-format", name, "message_set_wire_format",
                        old.options.message_set_wire_format, new.options.message_set_wire_format)  # fmt: skip
@@ -190,8 +189,23 @@ def _field(
             yield _changed(rule, place, what, before or "none", after or "none")
 
 
+def _extension(name: str, old: FieldDescriptorProto, new: FieldDescriptorProto) -> Iterator[Finding]:
+    """Like a field of the message that it extends."""
+    for what, before, after in (("the message", old.extendee, new.extendee), ("the number", old.number, new.number)):
+        if before != after:
+            yield _changed("extension-no-delete", name, what, before, after)
+    nowhere = DescriptorProto()
+    yield from _field(name, nowhere, old, nowhere, new)
+
+
 def _type(field: FieldDescriptorProto) -> str:
-    return str(field.type_name or FieldDescriptorProto.Type.Name(field.type))
+    """A group has other bytes than the message of its name."""
+    kind = str(
+        FieldDescriptorProto.Type.Name(field.type) if field.type in FieldDescriptorProto.Type.values() else field.type
+    )
+    if not field.type_name:
+        return kind
+    return f"group {field.type_name}" if field.type == FieldDescriptorProto.TYPE_GROUP else str(field.type_name)
 
 
 def _cardinality(message: DescriptorProto, field: FieldDescriptorProto) -> str:
@@ -212,7 +226,9 @@ def _oneof_index(field: FieldDescriptorProto) -> int | None:
 def _oneof(message: DescriptorProto, field: FieldDescriptorProto) -> str:
     """``optional`` of proto3 is a oneof of its own in descriptors; it is a cardinality."""
     number = _oneof_index(field)
-    return "" if number is None or field.proto3_optional else message.oneof_decl[number].name
+    if number is None or field.proto3_optional:
+        return ""
+    return message.oneof_decl[number].name if number < len(message.oneof_decl) else f"oneof {number}"
 
 
 def _enum(name: str, old: EnumDescriptorProto, new: EnumDescriptorProto) -> Iterator[Finding]:
@@ -228,19 +244,52 @@ def _enum(name: str, old: EnumDescriptorProto, new: EnumDescriptorProto) -> Iter
             )  # fmt: skip
         elif value.name not in news[value.number]:
             yield _changed("enum-value-same-name", place, f"value {value.number}", value.name, min(news[value.number]))
+    yield from _first_value(name, old, new)
     yield from _reserved("reserved-enum-no-delete", name, old, new)
+
+
+def _first_value(name: str, old: EnumDescriptorProto, new: EnumDescriptorProto) -> Iterator[Finding]:
+    """What a closed enum's field means where it is left out (proto2, editions)."""
+    if old.value and new.value and old.value[0].number != new.value[0].number:
+        yield Finding(
+            rule="enum-first-value-changed", place=name, before=old.value[0].name, after=new.value[0].name,
+            severity=Severity.WARNING,
+            sentence=f"{name}: the first value was {old.value[0].name} and is {new.value[0].name}; it is what a field "
+            "of proto2 means that is left out. Keep the former value first.",
+        )  # fmt: skip
 
 
 def _reserved(rule: str, name: str, old: Any, new: Any) -> Iterator[Finding]:
     """What is reserved once was in use once: somebody may still send it."""
-    last = 0 if isinstance(old, EnumDescriptorProto) else 1  # the end of a range is in it, or is not
-    kept = [(one.start, one.end) for one in new.reserved_range]
-    for one in old.reserved_range:
-        if not any(start <= one.start and one.end <= end for start, end in kept):
-            yield _gone(rule, f"{name}.{one.start}..{one.end - last}", "The reservation")
+    last = 1 if isinstance(old, EnumDescriptorProto) else 0  # the end of an enum's range is in it
+    ranges = [[(one.start, one.end + last) for one in side.reserved_range] for side in (old, new)]
+    for first, end in _missing(*ranges):
+        yield _gone(rule, f"{name}.{_numbers(first, end)}", "The reservation")
     for reserved in old.reserved_name:
         if reserved not in new.reserved_name:
             yield _gone(rule, f"{name}.{reserved}", "The reservation")
+
+
+def _missing(olds: list[tuple[int, int]], news: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Numbers of the first ranges that are in none of the second; their ends are not in them.
+
+    >>> list(_missing([(9, 12)], [(9, 10), (11, 12)]))
+    [(10, 11)]
+    """
+    kept = sorted(news)
+    for first, end in sorted(olds):
+        start = first
+        for low, high in kept:
+            if start < low < end:
+                yield start, low
+            if low < end:
+                start = max(start, high)
+        if start < end:
+            yield start, end
+
+
+def _numbers(first: int, end: int) -> str:
+    return str(first) if end - first == 1 else f"{first}..{end - 1}"
 
 
 def _service(name: str, old: ServiceDescriptorProto, new: ServiceDescriptorProto) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from .asyncapi import messages_of, payload_of
+from .asyncapi import messages_of, payload_of, root_of
 from .bundle import Contracts
 from .events import LENIENT
 from .findings import Finding, Severity, pointer
@@ -19,7 +19,7 @@ def unreadable_events(reader: Contracts, writers: Iterable[Contracts]) -> Iterat
     for topic, messages in messages_of(reader.asyncapi, "receive").items():
         for kind in messages.keys() & events.keys():
             wanted = payload_of(messages[kind])
-            for gap in gaps(events[kind], wanted, events[kind], wanted, LENIENT):
+            for gap in gaps(events[kind], wanted, events[kind], root_of(reader.asyncapi, messages[kind]), LENIENT):
                 if gap.code not in NOTICES and gap.code is not Code.UNDECIDED:
                     yield Finding(
                         rule=EVENT_UNREADABLE, place=pointer("channels", topic, kind, *gap.path),

@@ -7,7 +7,8 @@ from typing import Any
 from .bundle import Contracts
 from .consumes import Calls, CallsGrpc, Declared, ReadsEvent
 from .findings import Finding, Severity
-from .openapi.description import Description, Operation, media_types
+from .openapi.description import Description, Operation
+from .openapi.media_types import media_types
 from .schema.gaps import Undecided
 from .schema.opening import opened
 from .schema.reading import Document
@@ -46,8 +47,7 @@ def _event(declared: ReadsEvent, provider: Contracts) -> Iterator[Finding]:
         yield _finding("consumer-event-unknown", declared, declared.type, "writes no such event")
         return
     for name in declared.fields:
-        if not has_field(schema, schema, name):
-            yield _finding("consumer-field-unknown", declared, name, f"has no field {name} in it")
+        yield from _field(declared, name, [(schema, schema)], "it")
 
 
 def _call(declared: Calls, provider: Contracts) -> Iterator[Finding]:
@@ -64,14 +64,39 @@ def _answer(declared: Calls, operation: Operation) -> Iterator[Finding]:
     described = operation.description
     answers = operation.own.get("responses")
     bodies = [
-        body.get("schema", True)
+        body
         for status, answer in (answers.items() if isinstance(answers, Mapping) else ())
         if str(status).startswith("2")
-        for body in media_types(described.resolve(answer)).values()
+        for body in _bodies(described, answer)
     ]
     for name in declared.fields:
-        if not any(has_field(described.document, body, name) for body in bodies):
-            yield _finding("consumer-field-unknown", declared, name, f"has no field {name} in its answer")
+        yield from _field(declared, name, [(described.document, body) for body in bodies], "its answer")
+
+
+def _bodies(described: Description, answer: Any) -> list[Any]:
+    """Their schemas; of an answer that can't be followed its reference, which can't be opened either."""
+    try:
+        return [body.get("schema", True) for body in media_types(described.resolve(answer)).values()]
+    except Undecided:
+        return [answer]
+
+
+def _field(declared: Declared, name: str, schemas: list[tuple[Any, Any]], where: str) -> Iterator[Finding]:
+    """``schemas``, each with its document: the field must be in one of them."""
+    unread = ""
+    for root, schema in schemas:
+        try:
+            if has_field(root, schema, name):
+                return
+        except Undecided as why:
+            unread = str(why)
+    if not unread:
+        yield _finding("consumer-field-unknown", declared, name, f"has no field {name} in {where}")
+        return
+    yield Finding(
+        rule="consumer-field-undecided", place=str(declared), before=name, after=None, severity=Severity.WARNING,
+        sentence=f"{declared}, and whether {name} is in {where} can't be judged: {unread}.", undecided=True,
+    )  # fmt: skip
 
 
 def _grpc(declared: CallsGrpc, provider: Contracts) -> Iterator[Finding]:
@@ -82,7 +107,7 @@ def _grpc(declared: CallsGrpc, provider: Contracts) -> Iterator[Finding]:
 
 
 def has_field(root: Any, schema: Any, name: str) -> bool:
-    """Whether a path such as ``items[].sku`` is declared, in some alternative of the schema."""
+    """Whether a path such as ``items[].sku`` is declared, in some alternative of the schema. Raises Undecided."""
     document, found = Document(root), [schema]
     for part in name.split("."):
         found = _inside(document, found, part.removesuffix("[]"))
@@ -92,20 +117,13 @@ def has_field(root: Any, schema: Any, name: str) -> bool:
 
 
 def _inside(document: Document, schemas: list[Any], name: str) -> list[Any]:
-    return [inner for schema in schemas for flat in _flats(document, schema) for inner in flat.of(name)]
+    return [inner for schema in schemas for flat in opened(document, schema).alternatives for inner in flat.of(name)]
 
 
 def _items(document: Document, schemas: list[Any]) -> list[Any]:
     return [
         flat.items
         for schema in schemas
-        for flat in _flats(document, schema)
+        for flat in opened(document, schema).alternatives
         if "array" in flat.types and flat.items is not False
     ]
-
-
-def _flats(document: Document, schema: Any) -> Any:
-    try:
-        return opened(document, schema).alternatives
-    except Undecided:
-        return ()

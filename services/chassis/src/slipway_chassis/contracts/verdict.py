@@ -136,8 +136,10 @@ def _needs(
                 yield from _of(name, partial(unmet_of, declared, provider))
             elif declared not in relied_on:
                 yield _unknown_provider(declared, provider)
-        if all_known and not providers:
+        if not providers and all_known:
             yield _no_such_service(declared)
+        elif not providers and before and declared not in relied_on:
+            yield _unknown_provider(declared, UnreadableContracts(f"no service {declared.service} is known here"))
     for name, writer in [*others.items(), (candidate.service, candidate)]:
         if isinstance(writer, Contracts):
             yield from _of(name, partial(_unreadable_events, before, candidate, writer))

@@ -4,28 +4,49 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..findings import Finding, Severity
-from .description import Pair, covering, media_types
+from ..schema import Undecided
+from .description import Pair
+from .media_types import covering, media_types
+from .references import same_reference
 
 
 def compare_answers(pair: Pair) -> Iterator[Finding]:
     olds, news = (_answers(side.own.get("responses")) for side in (pair.old, pair.new))
     for status, old in olds.items():
         counterpart = _covering(status, news)
-        if counterpart is None:
+        if counterpart is not None:
+            yield from _compared(pair, status, old, counterpart)
+        elif not any(_covers(status, one) for one in news):
             yield _removed(pair, status)
-        else:
-            yield from _answer(
-                pair, status, pair.old.description.resolve(old), pair.new.description.resolve(counterpart)
-            )
     for status, new in news.items():
         if status not in olds:
-            yield pair.say(
-                "response-status-added", Severity.SAFE, f" may answer {status} now.", at=("responses", status),
-                after=status,
-            )  # fmt: skip
             known = _covering(status, olds)
             if known is not None:
-                yield from _answer(pair, status, pair.old.description.resolve(known), pair.new.description.resolve(new))
+                yield from _compared(pair, status, known, new)
+            else:
+                yield pair.say(
+                    "response-status-added", Severity.SAFE, f" may answer {status} now.", at=("responses", status),
+                    after=status,
+                )  # fmt: skip
+
+
+def _compared(pair: Pair, status: str, old: Any, new: Any) -> Iterator[Finding]:
+    if same_reference(pair, old, new):
+        return
+    try:
+        parts = pair.old.description.resolve(old), pair.new.description.resolve(new)
+        yield from list(_answer(pair, status, *parts))
+    except Undecided as why:
+        yield pair.unread(("responses", status), why)
+
+
+def _covers(wide: str, status: str) -> bool:
+    """Whether a range has the status in it.
+
+    >>> _covers("2XX", "201"), _covers("2XX", "404")
+    (True, False)
+    """
+    return wide == "DEFAULT" or (wide.endswith("XX") and wide[:1] == status[:1])
 
 
 def _answers(responses: Any) -> dict[str, Any]:
@@ -33,7 +54,7 @@ def _answers(responses: Any) -> dict[str, Any]:
 
 
 def _covering(status: str, known: Mapping[str, Any]) -> Any:
-    for candidate in (status, f"{status[0]}XX", "DEFAULT"):
+    for candidate in (status, f"{status[:1]}XX", "DEFAULT"):
         if candidate in known:
             return known[candidate]
     return None
@@ -71,23 +92,22 @@ def _answer(pair: Pair, status: str, old: Mapping[str, Any], new: Mapping[str, A
             yield from pair.given(
                 before.get("schema", True), after.get("schema", True), "response", where, (*at, "schema")
             )
-    yield from _headers(
-        pair, status, _header_map(pair.old.description.resolve, old), _header_map(pair.new.description.resolve, new)
-    )
+    yield from _headers(pair, status, _header_map(old), _header_map(new))
 
 
-def _header_map(resolve: Any, answer: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def _header_map(answer: Mapping[str, Any]) -> dict[str, Any]:
     headers = answer.get("headers")
     if not isinstance(headers, Mapping):
         return {}
-    return {name.lower(): resolve(one) for name, one in headers.items() if name.lower() != "content-type"}
+    return {str(name).lower(): one for name, one in headers.items() if str(name).lower() != "content-type"}
 
 
-def _headers(
-    pair: Pair, status: str, olds: Mapping[str, Mapping[str, Any]], news: Mapping[str, Mapping[str, Any]]
-) -> Iterator[Finding]:
-    for name, old in olds.items():
+def _headers(pair: Pair, status: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> Iterator[Finding]:
+    for name, part in olds.items():
         where, at = f"answer {status}, header {name}", ("responses", status, "headers", name)
+        if same_reference(pair, part, news.get(name)):
+            continue
+        old = pair.old.description.resolve(part)
         promised = old.get("required") is True
         if name not in news:
             yield pair.say(
@@ -96,7 +116,7 @@ def _headers(
                 f", {where}: is gone. Keep sending it until nobody reads it.", at=at, before=name,
             )  # fmt: skip
             continue
-        new = news[name]
+        new = pair.new.description.resolve(news[name])
         if promised and new.get("required") is not True:
             yield pair.say(
                 "response-header-became-optional", Severity.BREAKING,

@@ -5,13 +5,27 @@ from typing import Any
 
 from ..canonical import canonical
 from ..findings import Finding, Severity
-from .description import Description, Pair, covering, media_types
+from ..schema import Undecided
+from .description import Description, Pair
+from .media_types import covering, media_types
+from .references import same_reference
 
 MAX_DEPTH = 8
+_NONE: Mapping[str, Any] = {}
 
 
 def compare_bodies(pair: Pair) -> Iterator[Finding]:
-    old, new = (side.description.resolve(side.own.get("requestBody", {})) for side in (pair.old, pair.new))
+    parts = [side.own.get("requestBody", {}) for side in (pair.old, pair.new)]
+    if same_reference(pair, *parts):
+        return
+    try:
+        bodies = [side.description.resolve(part) for side, part in zip((pair.old, pair.new), parts, strict=True)]
+        yield from list(_compared(pair, *bodies))
+    except Undecided as why:
+        yield pair.unread(("requestBody",), why)
+
+
+def _compared(pair: Pair, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Finding]:
     at = ("requestBody",)
     if old and not new:
         yield pair.say(
@@ -70,14 +84,18 @@ def _media_types(pair: Pair, olds: dict[str, Any], news: dict[str, Any]) -> Iter
         )  # fmt: skip
 
 
-def _defaults(pair: Pair, old: Any, new: Any, at: tuple[str | int, ...]) -> Iterator[Finding]:
+def _defaults(
+    pair: Pair, old: Any, new: Any, at: tuple[str | int, ...], seen: set[tuple[int, int]] | None = None
+) -> Iterator[Finding]:
     """Of properties that have the same name; those who leave one out get something else."""
-    if len(at) > MAX_DEPTH * 2:
-        return
+    seen = set() if seen is None else seen
     before, after = _properties(pair.old.description, old), _properties(pair.new.description, new)
+    if (id(before), id(after)) in seen or len(at) > MAX_DEPTH * 2:
+        return
+    seen.add((id(before), id(after)))
     for name in sorted(before.keys() & after.keys()):
         place = (*at, "properties", name)
-        values = [canonical(one["default"]) if _has_default(one) else None for one in (before[name], after[name])]
+        values = [_default(pair.old.description, before[name]), _default(pair.new.description, after[name])]
         if values[0] != values[1]:
             yield pair.say(
                 "request-default-changed", Severity.WARNING,
@@ -85,13 +103,18 @@ def _defaults(pair: Pair, old: Any, new: Any, at: tuple[str | int, ...]) -> Iter
                 f"{values[0] or 'nothing'}. Keep the default.",
                 at=(*place, "default"), before=values[0], after=values[1],
             )  # fmt: skip
-        yield from _defaults(pair, before[name], after[name], place)
+        yield from _defaults(pair, before[name], after[name], place, seen)
 
 
-def _has_default(schema: Any) -> bool:
-    return isinstance(schema, Mapping) and "default" in schema
+def _default(description: Description, schema: Any) -> str | None:
+    found = description.schemas.mark(schema, "default")
+    return None if found is None else canonical(found)
 
 
 def _properties(description: Description, schema: Any) -> Mapping[str, Any]:
-    found = description.resolve(schema).get("properties")
-    return found if isinstance(found, Mapping) else {}
+    try:
+        plain = description.schemas.plain(schema)
+    except Undecided:  # said where the schemas are compared
+        return _NONE
+    found = plain.get("properties") if isinstance(plain, Mapping) else None
+    return found if isinstance(found, Mapping) else _NONE

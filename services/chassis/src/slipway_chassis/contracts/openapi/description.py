@@ -6,47 +6,60 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..findings import Finding, Severity, pointer
-from ..schema import Gap, Reading, gaps
+from ..schema import Comparisons, Gap, Reading, Undecided
+from ..schema.reading import Document
 from ..wording import Direction, findings_of
+from .servers import base_paths
 
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 MAX_HOPS = 20
 REQUEST = Reading(undeclared=False, ignore="readOnly")
+PARAMETER = Reading(undeclared=False, ignore="readOnly", texts=True)
 RESPONSE = Reading(undeclared=False, exclusive=False, ignore="writeOnly")
 
 
 class Description:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
+        self.schemas = Document(document)
 
     def resolve(self, part: Any) -> Mapping[str, Any]:
-        """A parameter, body, answer, header or path item; {} where the reference leads nowhere."""
+        """A parameter, body, answer, header or path item; {} for what is none. Raises Undecided where its reference
+        can't be followed.
+        """
         for _ in range(MAX_HOPS):
             if not isinstance(part, Mapping):
                 return {}
             reference = part.get("$ref")
             if not isinstance(reference, str):
                 return part
-            part = self._find(reference)
-        return {}
-
-    def _find(self, reference: str) -> Any:
-        found: Any = self.document
-        for token in reference.removeprefix("#").split("/")[1:]:
-            name = token.replace("~1", "/").replace("~0", "~")
-            found = found.get(name) if isinstance(found, Mapping) else None
-        return found
+            part = self.schemas.resolve(reference)
+        raise Undecided("a reference leads back to itself")
 
     def section(self, name: str) -> Mapping[str, Any]:
         found = self.document.get(name)
         return found if isinstance(found, Mapping) else {}
 
     def operations(self) -> Iterator["Operation"]:
+        """Those of paths that can be followed."""
         for path, part in self.section("paths").items():
-            item = self.resolve(part)
+            try:
+                item = self.resolve(part)
+            except Undecided:
+                continue
             for method in METHODS:
                 if isinstance(item.get(method), Mapping):
-                    yield Operation(self, path, method, item, item[method])
+                    yield Operation(self, str(path), method, item, item[method])
+
+    def unfollowed(self) -> dict[str, str]:
+        """Paths whose reference can't be followed, and the reference."""
+        found = {}
+        for path, part in self.section("paths").items():
+            try:
+                self.resolve(part)
+            except Undecided:
+                found[str(path)] = str(part.get("$ref"))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +73,14 @@ class Operation:
     @property
     def key(self) -> tuple[str, str]:
         """The names of a path's parameters are nobody's business but the server's."""
-        return re.sub(r"\{[^}]*\}", "{}", self.path), self.method
+        return nameless(self.path), self.method
+
+    @property
+    def addresses(self) -> list[tuple[str, str]]:
+        """With the path of each server that offers it."""
+        listed = (part.get("servers") for part in (self.own, self.item, self.description.document))
+        servers = next((one for one in listed if one), None)
+        return [(nameless(base + self.path), self.method) for base in base_paths(servers)]
 
     @property
     def title(self) -> str:
@@ -75,12 +95,22 @@ class Operation:
         return self.own.get("deprecated") is True
 
 
+def nameless(path: str) -> str:
+    """A path without the names of its parameters.
+
+    >>> nameless("/v1/orders/{id}")
+    '/v1/orders/{}'
+    """
+    return re.sub(r"\{[^{}]*\}", "{}", path)
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """The same operation in both documents."""
 
     old: Operation
     new: Operation
+    comparisons: Comparisons
 
     def say(
         self, rule: str, severity: Severity, sentence: str, *, at: tuple[str | int, ...] = (), before: Any = None,
@@ -91,19 +121,26 @@ class Pair:
             sentence=f"{self.new.title}{sentence}", undecided=undecided,
         )  # fmt: skip
 
-    def taken(self, old: Any, new: Any, scope: str, where: str, at: tuple[str | int, ...]) -> list[Finding]:
-        """Schemas of what callers send."""
-        return self._schemas(self._gaps(old, new, Direction.NARROWED), scope, Direction.NARROWED, where, at)
+    def unread(self, at: tuple[str | int, ...], why: Undecided) -> Finding:
+        """A part of the operation that can't be followed or read."""
+        return self.say(
+            "openapi-undecided", Severity.WARNING, f" can't be judged: {why}. Compare the two by hand.",
+            at=at, undecided=True,
+        )  # fmt: skip
+
+    def taken(
+        self, old: Any, new: Any, scope: str, where: str, at: tuple[str | int, ...], *, texts: bool = False
+    ) -> list[Finding]:
+        """Schemas of what callers send; ``texts``: see Reading."""
+        roots = self.old.description.document, self.new.description.document
+        found = self.comparisons.between(*roots, PARAMETER if texts else REQUEST).gaps(old, new)
+        return self._schemas(found, scope, Direction.NARROWED, where, at)
 
     def given(self, old: Any, new: Any, scope: str, where: str, at: tuple[str | int, ...]) -> list[Finding]:
         """Schemas of what callers get."""
-        return self._schemas(self._gaps(old, new, Direction.WIDENED), scope, Direction.WIDENED, where, at)
-
-    def _gaps(self, old: Any, new: Any, direction: Direction) -> list[Gap]:
-        roots = self.old.description.document, self.new.description.document
-        if direction is Direction.NARROWED:
-            return gaps(old, new, *roots, REQUEST)
-        return gaps(new, old, roots[1], roots[0], RESPONSE)
+        roots = self.new.description.document, self.old.description.document
+        found = self.comparisons.between(*roots, RESPONSE).gaps(new, old)
+        return self._schemas(found, scope, Direction.WIDENED, where, at)
 
     def _schemas(
         self, found: list[Gap], scope: str, direction: Direction, where: str, at: tuple[str | int, ...]
@@ -111,19 +148,3 @@ class Pair:
         return findings_of(
             found, scope=scope, direction=direction, where=f"{self.new.title}, {where}", place=(*self.new.place, *at)
         )
-
-
-def media_types(part: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """By their name without parameters."""
-    content = part.get("content")
-    if not isinstance(content, Mapping):
-        return {}
-    return {name.partition(";")[0].strip().lower(): one for name, one in content.items() if isinstance(one, Mapping)}
-
-
-def covering(name: str, known: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The entry for a media type: its own, or a range such as ``application/*``."""
-    for candidate in (name, name.partition("/")[0] + "/*", "*/*"):
-        if candidate in known:
-            return known[candidate]
-    return None

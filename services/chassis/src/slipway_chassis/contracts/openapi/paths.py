@@ -1,26 +1,73 @@
 """Which operations are there; then each one that is there twice."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..canonical import canonical
-from ..findings import Finding, Severity, pointer
+from ..findings import Finding, Severity, listed, pointer
+from ..schema import Comparisons
 from .answers import compare_answers
 from .bodies import compare_bodies
 from .description import Description, Operation, Pair
 from .parameters import compare_parameters
+from .references import Sameness
 from .security import compare_security
 
+VERSIONS = re.compile(r"3\.[0-2](\.|$)")
 
-def compare_openapi(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Finding]:
+
+def compare_openapi(old: Any, new: Any) -> list[Finding]:
+    """Findings of two documents of OpenAPI 3.0, 3.1 or 3.2; others are undecided as a whole."""
+    unread = [_unread_version(one) for one in (old, new)]
+    if any(unread):
+        return [] if canonical(old) == canonical(new) else [one for one in unread if one][:1]
     before, after = Description(old), Description(new)
-    olds = {operation.key: operation for operation in before.operations()}
-    news = {operation.key: operation for operation in after.operations()}
-    found: list[Finding] = []
-    for key, operation in olds.items():
-        found += _operation(Pair(operation, news[key])) if key in news else [_removed(operation, after)]
-    found += [_added(operation) for key, operation in news.items() if key not in olds]
-    return [*found, *_rest(before, after)]
+    comparisons = Comparisons()
+    moved, found = [], []
+    for operation, counterpart, same_address in _counterparts(before, after):
+        if counterpart is None:
+            found.append(_removed(operation, after))
+            continue
+        if not same_address:
+            moved.append(operation)
+        found += _operation(Pair(operation, counterpart, comparisons))
+    known = {key for operation in before.operations() for key in (operation.key, *operation.addresses)}
+    found += [_added(one) for one in after.operations() if not known & {one.key, *one.addresses}]
+    return listed([*found, *_unfollowed(before, after), *_rest(before, after, moved)])
+
+
+def _unread_version(document: Any) -> Finding | None:
+    said = document.get("openapi") if isinstance(document, Mapping) else None
+    if isinstance(said, str) and VERSIONS.match(said):
+        return None
+    what = f"openapi is {str(said)[:40]}" if said is not None else "it names no version of OpenAPI"
+    return Finding(
+        rule="openapi-undecided", severity=Severity.WARNING, place="/openapi", before=None, after=said, undecided=True,
+        sentence=f"The document can't be judged: {what}. These rules read 3.0, 3.1 and 3.2.",
+    )  # fmt: skip
+
+
+def _counterparts(before: Description, after: Description) -> Iterator[tuple[Operation, Operation | None, bool]]:
+    """By the addresses that callers use, with the server's path; else by the operation's own path."""
+    by_address = {address: one for one in after.operations() for address in one.addresses}
+    by_key = {one.key: one for one in after.operations()}
+    for operation in before.operations():
+        kept = [address for address in operation.addresses if address in by_address]
+        counterpart = by_address[kept[0]] if kept else by_key.get(operation.key)
+        yield operation, counterpart, len(kept) == len(operation.addresses)
+
+
+def _unfollowed(before: Description, after: Description) -> Iterator[Finding]:
+    olds, news = before.unfollowed(), after.unfollowed()
+    for path in sorted(olds.keys() | news.keys()):
+        if olds.get(path) != news.get(path):
+            yield Finding(
+                rule="openapi-undecided", severity=Severity.WARNING, place=pointer("paths", path),
+                before=olds.get(path), after=news.get(path), undecided=True,
+                sentence=f"{path} can't be judged: the reference {news.get(path) or olds.get(path)} can't be "
+                "followed. Compare the two by hand.",
+            )  # fmt: skip
 
 
 def _removed(operation: Operation, after: Description) -> Finding:
@@ -66,14 +113,15 @@ def _itself(pair: Pair) -> Iterator[Finding]:
             " has another operationId: generated clients name their functions after it. Keep the former one.",
             at=("operationId",), before=old["operationId"], after=new.get("operationId"),
         )  # fmt: skip
-    if canonical(old.get("callbacks")) != canonical(new.get("callbacks")):
+    same = Sameness(pair.old.description, pair.new.description)
+    if not same(old.get("callbacks"), new.get("callbacks"), named=True):
         yield pair.say(
             "callbacks-undecided", Severity.WARNING, " has other callbacks, which these rules don't read.",
             at=("callbacks",), before=old.get("callbacks"), after=new.get("callbacks"), undecided=True,
         )  # fmt: skip
 
 
-def _rest(before: Description, after: Description) -> Iterator[Finding]:
+def _rest(before: Description, after: Description, moved: list[Operation]) -> Iterator[Finding]:
     for name, part in before.section("webhooks").items():
         now = after.section("webhooks").get(name)
         if now is None:
@@ -81,14 +129,26 @@ def _rest(before: Description, after: Description) -> Iterator[Finding]:
                 rule="webhook-removed", severity=Severity.BREAKING, place=pointer("webhooks", name), before=name,
                 after=None, sentence=f"The webhook {name} is gone. Keep calling it until nobody waits for it.",
             )  # fmt: skip
-        elif canonical(part) != canonical(now):
+        elif not Sameness(before, after)(part, now):
             yield Finding(
                 rule="webhook-undecided", severity=Severity.WARNING, place=pointer("webhooks", name), before=part,
                 after=now, sentence=f"The webhook {name} changed; these rules don't read it. Compare the two.",
                 undecided=True,
             )  # fmt: skip
+    yield from _servers(before, after, moved)
+
+
+def _servers(before: Description, after: Description, moved: list[Operation]) -> Iterator[Finding]:
     servers = [description.document.get("servers") for description in (before, after)]
-    if servers[0] and canonical(servers[0]) != canonical(servers[1]):
+    if moved:
+        lost = sorted({address for one in moved for address, _ in one.addresses})
+        yield Finding(
+            rule="servers-changed", severity=Severity.BREAKING if servers[0] else Severity.WARNING, place="/servers",
+            before=servers[0], after=servers[1], undecided=not servers[0],
+            sentence=f"{len(moved)} operations are no longer at their addresses, such as {lost[0]}: the servers' paths "
+            "changed. Keep the former paths.",
+        )  # fmt: skip
+    elif servers[0] and canonical(servers[0]) != canonical(servers[1]):
         yield Finding(
             rule="servers-changed", severity=Severity.WARNING, place="/servers", before=servers[0], after=servers[1],
             sentence="The servers' addresses changed: callers may have taken theirs from here. Keep the former ones.",

@@ -1,7 +1,7 @@
 """JSON Schemas (draft 7 to 2020-12, and OpenAPI's): does one accept all that the other accepts?"""
 
-from .gaps import Code, Gap, Reading
+from .gaps import Code, Gap, Reading, Undecided
 from .reading import constrains
-from .subsets import gaps
+from .subsets import Comparisons, gaps
 
-__all__ = ["Code", "Gap", "Reading", "constrains", "gaps"]
+__all__ = ["Code", "Comparisons", "Gap", "Reading", "Undecided", "constrains", "gaps"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..canonical import canonical
 from .gaps import Undecided
+from .keywords import require_keywords
 from .reading import ANYTHING, COUNTS, FINITE, TYPES, Document, Flat, Schema
 
 APPLICATORS = {"allOf", "anyOf", "oneOf", "$ref", "if", "then", "else", "dependentSchemas", "$dynamicRef"}
@@ -26,6 +27,7 @@ def type_of(value: Any) -> str:
 
 def flat_of(document: Document, schema: Mapping[str, Any]) -> Flat | None:
     """The schema's own keywords; None if they accept nothing."""
+    require_keywords(schema)
     try:
         return tidy(
             Flat(
@@ -45,7 +47,7 @@ def flat_of(document: Document, schema: Mapping[str, Any]) -> Flat | None:
                 **_objects(document, schema),
             )
         )
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, OverflowError):
         raise Undecided("a keyword with a value that JSON Schema does not allow there") from None
 
 
@@ -97,11 +99,16 @@ def tightest(bounds: list[tuple[float, bool]], *, upper: bool) -> tuple[float, b
     return max(bounds)
 
 
+# OpenAPI 3.0 and 3.1 spell the same thing.
+_SPELLINGS = {"byte": "contentEncoding=base64", "binary": "contentMediaType=application/octet-stream"}
+# A hint for people who type it in: nothing is checked.
+_HINTS = frozenset({"password", ""})
+
+
 def _formats(schema: Mapping[str, Any]) -> frozenset[str]:
     said = {str(schema["format"])} if "format" in schema else set()
-    return frozenset(
-        said | {f"{key}={schema[key]}" for key in ("contentEncoding", "contentMediaType") if key in schema}
-    )
+    said |= {f"{key}={schema[key].lower()}" for key in ("contentEncoding", "contentMediaType") if key in schema}
+    return frozenset(_SPELLINGS.get(one, one) for one in said - _HINTS)
 
 
 def _contains(schema: Mapping[str, Any]) -> tuple[tuple[Schema, int, int | None], ...]:
@@ -153,7 +160,7 @@ def _objects(document: Document, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _marked(document: Document, schema: Schema) -> bool:
-    return bool(document.ignore and isinstance(schema, Mapping) and schema.get(document.ignore) is True)
+    return bool(document.ignore) and document.mark(schema, document.ignore) is True
 
 
 def met(document: Document, one: Flat, other: Flat) -> Flat | None:

@@ -34,6 +34,18 @@ class Code(StrEnum):
     UNDECIDED = "undecided"
 
 
+MAX_GAPS = 100  # of one schema
+
+
+def most_telling(found: "list[Gap]") -> "list[Gap]":
+    """At most MAX_GAPS: those that decide before those that can't, and notices last."""
+    if len(found) <= MAX_GAPS:
+        return found
+    return sorted(found, key=lambda gap: (gap.code in NOTICES, gap.code is Code.UNDECIDED, gap.code is Code.PATTERN))[
+        :MAX_GAPS
+    ]
+
+
 # Said without a value at hand that is refused: they decide nothing.
 NOTICES = frozenset({Code.SILENT, Code.DROPPED, Code.ADDED})
 
@@ -60,12 +72,14 @@ class Reading:
             Confluent's STRICT); False: nobody sends what is not declared (OpenAPI's practice, Confluent's LENIENT).
         defaults: a property that is required and has a default may be missing in older data.
         exclusive: False: that a value fits two alternatives of a oneOf is nobody's concern, as in answers.
+        texts: all values are written as texts, as in an address: a number is one, and null is not sent.
         ignore: properties with this mark are not there: ``readOnly`` in requests, ``writeOnly`` in responses.
     """
 
     undeclared: bool = True
     defaults: bool = False
     exclusive: bool = True
+    texts: bool = False
     ignore: str = ""
 
 

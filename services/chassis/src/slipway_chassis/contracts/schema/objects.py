@@ -31,10 +31,7 @@ def _required(comparison: Comparison, source: Flat, target: Flat) -> Iterator[Ga
 
 
 def _has_default(comparison: Comparison, schema: Schema) -> bool:
-    if isinstance(schema, dict) and "default" in schema:
-        return True
-    found = comparison.target.plain(schema)
-    return isinstance(found, dict) and "default" in found
+    return comparison.target.has(schema, "default")
 
 
 def _property(comparison: Comparison, source: Flat, target: Flat, name: str) -> list[Gap]:

@@ -1,12 +1,12 @@
 """A document with its references, and what its schemas are opened to: alternatives without unions."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
 from .gaps import Undecided
+from .patterns import matches
 
 Schema = Any  # bool or dict
 FINITE = {"null": (None,), "boolean": (False, True)}
@@ -18,6 +18,7 @@ TYPES: Mapping[str, frozenset[str]] = {
 ANYTHING = frozenset[str]().union(*TYPES.values())
 COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
 MAX_REFERENCES = 50
+_AMBIGUOUS, _NOTHING = object(), object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,8 @@ class Flat:
 class Opened:
     alternatives: tuple[Flat, ...]
     exclusive: bool = False  # a oneOf whose alternatives may overlap: what fits two of them is refused
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Asks only patterns whose time is bounded: contracts come from elsewhere, and ``re`` backtracks."""
-    tame = len(pattern) <= 100 and len(text) <= 200 and "(" not in pattern and len(re.findall(r"[*+{]", pattern)) <= 2  # noqa: PLR2004
-    if not tame:
-        raise Undecided(f"the pattern {pattern[:60]!r} is too intricate to be tried on names and values")
-    try:
-        return re.search(pattern, text) is not None
-    except re.error:
-        raise Undecided(f"the pattern {pattern[:60]!r} can't be read") from None
+    tag: str = ""  # a property that tells alternatives apart: each object among them has it, with its own values
+    by_tag: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # canonical value -> places of alternatives
 
 
 class Document:
@@ -75,6 +67,7 @@ class Document:
     def __init__(self, root: Any, ignore: str = "") -> None:
         self.root = root
         self.ignore = ignore
+        self._named: dict[str, Schema] | None = None
         self._both: dict[tuple[int, int], Schema] = {}
         self.opened: dict[int, tuple[Schema, Opened]] = {}  # the schema is kept, so that its id stays its own
 
@@ -93,10 +86,13 @@ class Document:
         return result
 
     def resolve(self, reference: str) -> Schema:
-        if not reference.startswith("#"):
-            raise Undecided(f"the reference {reference[:100]!r} leads outside of the document")
-        found = self.root
-        for token in reference[1:].split("/")[1:]:
+        """Raises Undecided where it leads out of the document, or nowhere."""
+        found, fragment = self._start(reference)
+        if not fragment:
+            return found
+        if not fragment.startswith("/"):
+            return self._anchored(reference, fragment)
+        for token in fragment.split("/")[1:]:
             name = unquote(token).replace("~1", "/").replace("~0", "~")
             if isinstance(found, list) and name.isdecimal() and int(name) < len(found):
                 found = found[int(name)]
@@ -106,13 +102,78 @@ class Document:
                 raise Undecided(f"the reference {reference[:100]!r} leads nowhere")
         return found
 
+    def _start(self, reference: str) -> tuple[Schema, str]:
+        """The resource that the reference names, and the rest of it."""
+        address, _, fragment = reference.partition("#")
+        if not address or address == self._own_id():
+            return self.root, fragment
+        names = self._names()
+        if address not in names:
+            raise Undecided(f"the reference {reference[:100]!r} leads outside of the document")
+        return names[address], fragment
+
+    def _own_id(self) -> Any:
+        return self.root.get("$id") if isinstance(self.root, Mapping) else None
+
+    def _anchored(self, reference: str, name: str) -> Schema:
+        names = self._names()
+        if f"#{name}" not in names:
+            raise Undecided(f"the reference {reference[:100]!r} leads nowhere")
+        return names[f"#{name}"]
+
+    def _names(self) -> Mapping[str, Schema]:
+        """Schemas by their ``$id``, and by their ``$anchor`` with # before it. Those that two have name none."""
+        if self._named is None:
+            self._named = {}
+            left: list[Any] = [self.root]
+            while left:
+                part = left.pop()
+                if isinstance(part, Mapping):
+                    for key, mark in (("$id", ""), ("$anchor", "#"), ("$dynamicAnchor", "#")):
+                        if isinstance(part.get(key), str):
+                            self._name(mark + part[key], part)
+                left += part.values() if isinstance(part, Mapping) else part if isinstance(part, list) else ()
+        return {name: part for name, part in self._named.items() if part is not _AMBIGUOUS}
+
+    def _name(self, name: str, part: Schema) -> None:
+        assert self._named is not None  # noqa: S101
+        self._named[name] = _AMBIGUOUS if name in self._named else part
+
+    def leads_outside(self, reference: Any) -> bool:
+        address = str(reference).partition("#")[0]
+        return bool(address) and address != self._own_id() and address not in self._names()
+
     def plain(self, schema: Schema) -> Schema:
-        """Follows references that stand alone."""
+        """Follows references that stand alone, as far as they lead into this document."""
         for _ in range(MAX_REFERENCES):
             if not (isinstance(schema, Mapping) and isinstance(schema.get("$ref"), str) and not constrains(schema)):
                 return schema
+            if self.leads_outside(schema["$ref"]):
+                return schema
             schema = self.resolve(schema["$ref"])
         raise Undecided("a reference leads back to itself")
+
+    def has(self, schema: Schema, key: str) -> bool:
+        """Whether an annotation stands at the schema or at what it refers to."""
+        return self.mark(schema, key, _NOTHING) is not _NOTHING
+
+    def mark(self, schema: Schema, key: str, missing: Any = None) -> Any:
+        """An annotation such as ``default``, of the schema or of what it refers to."""
+        for _ in range(MAX_REFERENCES):
+            if not isinstance(schema, Mapping):
+                return missing
+            if key in schema:
+                return schema[key]
+            parts = schema.get("allOf")
+            if isinstance(schema.get("$ref"), str):
+                if self.leads_outside(schema["$ref"]):
+                    return missing
+                schema = self.resolve(schema["$ref"])
+            elif isinstance(parts, list) and len(parts) == 1:
+                schema = parts[0]
+            else:
+                return missing
+        return missing
 
 
 ANNOTATIONS = {

@@ -4,26 +4,55 @@ The answer errs to one side. Where these rules can't follow (patterns, overlappi
 there is a gap too: a schema with no gap accepts everything.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..canonical import canonical
 from . import objects, values
-from .flattening import type_of
-from .gaps import NOTICES, Code, Gap, Reading, Undecided
-from .opening import disjoint, opened
-from .reading import Document, Flat, Schema
+from .flattening import tidy, type_of
+from .gaps import NOTICES, Code, Gap, Reading, Undecided, most_telling
+from .opening import disjoint, opened, values_of
+from .reading import ANYTHING, FINITE, Document, Flat, Opened, Schema
 from .sameness import Sameness
+from .tags import tag_name, tags_of
 
 MAX_DEPTH = 60
-MAX_STEPS = 100_000  # compared pairs: contracts come from elsewhere and must not hold up who asks
+MAX_STEPS = 60_000  # compared pairs of two documents: they come from elsewhere and must not hold up who asks
+SHOWN_VALUES = 20
+SCALARS = frozenset({"integer", "fraction", "boolean", "string"})
 
 
 def gaps(source: Schema, target: Schema, source_root: Any, target_root: Any, reading: Reading) -> list[Gap]:
     """References lead into the roots: the whole documents."""
-    documents = Document(source_root, reading.ignore), Document(target_root, reading.ignore)
-    return Comparison(*documents, reading, [MAX_STEPS]).gaps(source, target)
+    return Comparisons().between(source_root, target_root, reading).gaps(source, target)
+
+
+class Comparisons:
+    """Of the schemas of two documents: what was compared once is kept, and one budget holds for all."""
+
+    def __init__(self) -> None:
+        self._steps = [MAX_STEPS]
+        self._kept: dict[tuple[int, int, Reading], Comparison] = {}
+        self._roots: list[Any] = []  # kept, so that their ids stay theirs
+
+    def between(self, source_root: Any, target_root: Any, reading: Reading) -> "Comparison":
+        key = id(source_root), id(target_root), reading
+        if key not in self._kept:
+            self._roots += [source_root, target_root]
+            documents = Document(source_root, reading.ignore), Document(target_root, reading.ignore)
+            self._kept[key] = Comparison(*documents, reading, self._steps)
+        return self._kept[key]
+
+
+@dataclass(slots=True)
+class _Compared:
+    """``pair`` is kept, so that ids stay theirs. ``rests_on``: how deep the pair lies that was assumed to hold."""
+
+    pair: tuple[Schema, Schema]
+    gaps: list[Gap]
+    rests_on: float
 
 
 class Comparison:
@@ -33,66 +62,155 @@ class Comparison:
         self.reading = reading
         self._steps = steps
         self._same = Sameness(source, target)
-        self._under_way: list[tuple[Schema, Schema]] = []
+        self._done: dict[tuple[int, int], _Compared] = {}
+        self._tentative: list[tuple[int, int]] = []  # of those done, what rests on a pair that is not done yet
+        self._under_way: dict[tuple[int, int], int] = {}
+        self._rests_on = math.inf
+        self._turned: Comparison | None = None
 
     def gaps(self, source: Schema, target: Schema) -> list[Gap]:
+        """Of two equal pairs the second costs nothing; one inside itself holds if the outer one does."""
         if target is True or source is False:
             return []
         try:
-            source, target = self.source.plain(source), self.target.plain(target)
-            if self._same(source, target) or self._assumed(source, target):
-                return []
-            self._count()
-            return self._opened(source, target)
+            return self._gaps(self.source.plain(source), self.target.plain(target))
         except Undecided as why:
             return [Gap(Code.UNDECIDED, (), str(why), None)]
+        except RecursionError:
+            return [Gap(Code.UNDECIDED, (), "schemas nested too deep", None)]
+
+    def _gaps(self, source: Schema, target: Schema) -> list[Gap]:
+        pair = id(source), id(target)
+        done = self._done.get(pair)
+        if done:
+            self._rests_on = min(self._rests_on, done.rests_on)
+            return done.gaps
+        if pair in self._under_way:
+            self._rests_on = min(self._rests_on, self._under_way[pair])
+            return []
+        if self._same(source, target):
+            return []
+        self._count()
+        return self._compared(pair, source, target)
 
     def accepts(self, source: Schema, target: Schema) -> bool:
         return not decisive(self.gaps(source, target))
 
     def turned(self) -> "Comparison":
         """The other way round, for what stands under ``not``."""
-        return Comparison(self.target, self.source, self.reading, self._steps)
-
-    def _assumed(self, source: Schema, target: Schema) -> bool:
-        """A pair inside itself holds if the outer one does, whose gaps are being collected."""
-        return any(source is one and target is other for one, other in self._under_way)
+        if self._turned is None:
+            self._turned = Comparison(self.target, self.source, self.reading, self._steps)
+        return self._turned
 
     def _count(self) -> None:
         self._steps[0] -= 1
-        if self._steps[0] < 0 or len(self._under_way) > MAX_DEPTH:
-            raise Undecided("the schemas are too large or too deep to be compared")
+        if self._steps[0] < 0:
+            raise Undecided("the schemas are too large to be compared")
+        if len(self._under_way) > MAX_DEPTH:
+            raise Undecided(f"schemas nested more than {MAX_DEPTH} deep")
+
+    def _compared(self, pair: tuple[int, int], source: Schema, target: Schema) -> list[Gap]:
+        depth, outer, since = len(self._under_way), self._rests_on, len(self._tentative)
+        self._under_way[pair], self._rests_on = depth, math.inf
+        try:
+            found = most_telling([*self._tags(source, target), *self._opened(source, target)])
+        finally:
+            del self._under_way[pair]
+            rests_on, self._rests_on = self._rests_on, min(outer, self._rests_on)
+        if rests_on < depth:
+            self._done[pair] = _Compared((source, target), found, rests_on)
+            self._tentative.append(pair)
+            return found
+        self._rests_on = outer
+        self._done[pair] = _Compared((source, target), found, math.inf)
+        for other in self._tentative[since:]:  # what rested on this pair is known now
+            if decisive(found):
+                del self._done[other]
+            else:
+                self._done[other].rests_on = math.inf
+        del self._tentative[since:]
+        return found
+
+    def _tags(self, source: Schema, target: Schema) -> list[Gap]:
+        """By discriminators, where the alternatives themselves do not say their values."""
+        if not (isinstance(source, Mapping) and isinstance(target, Mapping) and tag_name(target)):
+            return []
+        sent, taken = tags_of(self.source, source), tags_of(self.target, target)
+        if not sent and not taken:
+            return []
+        if tag_name(source) != tag_name(target):
+            known = tag_name(source) or None
+            return [Gap(Code.ENUM, ("discriminator", "propertyName"), known, tag_name(target))]
+        found = [
+            Gap(Code.ENUM, ("discriminator", "mapping", value), value, sorted(taken))
+            for value in sorted(sent.keys() - taken.keys())
+        ]
+        for value in sorted(sent.keys() & taken.keys()):
+            found += self.gaps(sent[value], taken[value])
+        return found
 
     def _opened(self, source: Schema, target: Schema) -> list[Gap]:
-        self._under_way.append((source, target))
-        try:
-            accepted = opened(self.target, target)
-            found: list[Gap] = []
-            if accepted.exclusive and self.reading.exclusive:
-                found.append(Gap(Code.UNDECIDED, (), "oneOf whose alternatives may overlap", None))
-            for flat in opened(self.source, source).alternatives:
-                found += [gap for gap in self._fits(flat, accepted.alternatives) if gap not in found]
-            return found
-        finally:
-            self._under_way.pop()
+        accepted = opened(self.target, target)
+        found: dict[tuple[Code, tuple[str | int, ...], str], Gap] = {}
+        if accepted.exclusive and self.reading.exclusive:
+            found[Code.UNDECIDED, (), ""] = Gap(Code.UNDECIDED, (), "oneOf whose alternatives may overlap", None)
+        for flat in opened(self.source, source).alternatives:
+            for gap in self._fits(flat, accepted):
+                found.setdefault((gap.code, gap.path, repr(gap.wide)[:200]), gap)
+        return list(found.values())
 
-    def _fits(self, flat: Flat, alternatives: tuple[Flat, ...]) -> list[Gap]:
-        if not alternatives:
-            return [Gap(Code.FALSE, (), shown(flat), False)]
-        if len(alternatives) == 1:
-            return self.flat_gaps(flat, alternatives[0])
-        tried = [self.flat_gaps(flat, one) for one in alternatives]
+    def _fits(self, flat: Flat, accepted: Opened) -> list[Gap]:
+        asked = _as_text(flat, accepted.alternatives) if self.reading.texts else flat
+        if asked is None:
+            return []
+        if not accepted.alternatives:
+            return [Gap(Code.FALSE, (), shown(asked), False)]
+        if len(accepted.alternatives) == 1:
+            return self.flat_gaps(asked, accepted.alternatives[0])
+        alternatives = self._meant(asked, accepted)
+        return self._nearest_of(asked, alternatives) if alternatives else self._unknown_tag(asked, accepted)
+
+    def _nearest_of(self, flat: Flat, alternatives: tuple[Flat, ...]) -> list[Gap]:
+        tried = [self._flat_gaps_counted(flat, one) for one in alternatives]
         fitting = [found for found in tried if not decisive(found)]
-        if fitting:
-            return min(fitting, key=len)
+        if fitting or len(alternatives) == 1:
+            return min(fitting or tried, key=len)
         return [gap for piece in _pieces(flat) for gap in self._nearest(piece, alternatives)]
+
+    def _unknown_tag(self, flat: Flat, accepted: Opened) -> list[Gap]:
+        known = _cut(json.loads(value) for value in accepted.by_tag)
+        mine = values_of(self.source, flat.properties[accepted.tag]) or ()
+        return [Gap(Code.ENUM, ("properties", accepted.tag), json.loads(value), known) for value in sorted(mine)]
+
+    def _meant(self, flat: Flat, accepted: Opened) -> tuple[Flat, ...]:
+        """The alternatives with a value of the tag that it has, where there is a tag; else all."""
+        tag = accepted.tag
+        if not tag or flat.types != {"object"} or tag not in flat.required or tag not in flat.properties:
+            return accepted.alternatives
+        values = values_of(self.source, flat.properties[tag])
+        if not values or not self._only_tagged(accepted):
+            return accepted.alternatives
+        places = sorted({place for value in values for place in accepted.by_tag.get(value, ())})
+        if places and not values <= accepted.by_tag.keys():
+            return accepted.alternatives
+        return tuple(accepted.alternatives[place] for place in places)
+
+    @staticmethod
+    def _only_tagged(accepted: Opened) -> bool:
+        tagged = {place for places in accepted.by_tag.values() for place in places}
+        rest = (one for place, one in enumerate(accepted.alternatives) if place not in tagged)
+        return not any("object" in one.types for one in rest)
+
+    def _flat_gaps_counted(self, flat: Flat, one: Flat) -> list[Gap]:
+        self._count()
+        return most_telling(self.flat_gaps(flat, one))
 
     def _nearest(self, piece: Flat, alternatives: tuple[Flat, ...]) -> list[Gap]:
         """The gaps to the alternative that was meant; or that there is none."""
         if not any(piece.types & one.types for one in alternatives):
             accepted = frozenset[str]().union(*(one.types for one in alternatives))
             return [Gap(Code.TYPE, (), type_names(piece.types), type_names(accepted))]
-        tried = [self.flat_gaps(piece, one) for one in alternatives]
+        tried = [self._flat_gaps_counted(piece, one) for one in alternatives]
         if any(not decisive(found) for found in tried):
             return []
         for found, one in zip(tried, alternatives, strict=True):
@@ -103,7 +221,7 @@ class Comparison:
         ]
         if not related or (piece.values is not None and len(piece.values) == 1):
             code = Code.ENUM if piece.values is not None else Code.UNION
-            return [Gap(code, (), shown(piece), [shown(one) for one in alternatives])]
+            return [Gap(code, (), shown(piece), _cut([shown(one) for one in alternatives]))]
         return min(related, key=lambda found: len(decisive(found)))
 
     def flat_gaps(self, source: Flat, target: Flat) -> list[Gap]:
@@ -113,18 +231,31 @@ class Comparison:
         if not source.types & target.types:
             return found
         if source.values is not None:
-            return found + [gap for value in source.values.values() for gap in self._value_gaps(value, source, target)]
+            return [*found, *self._values_gaps(source, target)]
         if target.values is not None:
-            return [*found, Gap(Code.ENUM, (), None, list(target.values.values()))]
+            return [*found, Gap(Code.ENUM, (), None, _cut(target.values.values()))]
         shared = source.types & target.types
         return [*found, *values.gaps(self, source, target, shared), *objects.gaps(self, source, target, shared),
                 *self._rest(source, target)]  # fmt: skip
 
+    def _values_gaps(self, source: Flat, target: Flat) -> list[Gap]:
+        """One for all values that the target does not know."""
+        assert source.values is not None  # noqa: S101
+        known = source.values if target.values is None else target.values
+        fitting = {text: value for text, value in source.values.items() if type_of(value) in target.types}
+        unknown = [value for text, value in fitting.items() if text not in known]
+        found = []
+        if unknown:
+            wide = unknown[0] if len(unknown) == 1 else _cut(unknown)
+            found.append(Gap(Code.ENUM, (), wide, _cut(known.values())))
+        asks = replace(target, values=None, types=ANYTHING) != _ANYTHING
+        for text, value in fitting.items() if asks else ():
+            if text in known:
+                self._count()
+                found += self._value_gaps(value, source, target)
+        return most_telling(found)
+
     def _value_gaps(self, value: Any, source: Flat, target: Flat) -> list[Gap]:
-        if type_of(value) not in target.types:
-            return []  # said already, as a type
-        if target.values is not None and canonical(value) not in target.values:
-            return [Gap(Code.ENUM, (), value, list(target.values.values()))]
         literal = replace(_literal(value), patterns=source.patterns, formats=source.formats)
         open_target = replace(target, values=None)
         if isinstance(value, list | dict):
@@ -143,9 +274,14 @@ class Comparison:
             if name not in source.conditions:
                 found.append(Gap(Code.CONDITION, (name,), None, schema))
             # What counts as evaluated depends on the rest of the schema, so the same text may mean something else.
-            elif name.startswith("unevaluated") or not self._same(source.conditions[name], schema):
+            elif name.startswith("unevaluated") or not self._same_condition(name, source.conditions[name], schema):
                 found.append(Gap(Code.UNDECIDED, (name,), source.conditions[name], schema))
         return found
+
+    def _same_condition(self, name: str, source: Schema, target: Schema) -> bool:
+        if name in {"$dynamicRef", "$recursiveRef"}:
+            source, target = {name: source}, {name: target}
+        return self._same(source, target)
 
     def _excluded(self, source: Flat, schema: Schema) -> bool:
         """Whether nothing in the source satisfies the schema that the target excludes."""
@@ -158,6 +294,26 @@ def decisive(found: list[Gap]) -> list[Gap]:
     return [gap for gap in found if gap.code not in NOTICES]
 
 
+_ANYTHING = Flat()
+
+
+def _cut(values: Iterable[Any]) -> list[Any]:
+    """As many as people read."""
+    listed = list(values)
+    return listed if len(listed) <= SHOWN_VALUES else [*listed[:SHOWN_VALUES], f"and {len(listed) - SHOWN_VALUES} more"]
+
+
+def _as_text(flat: Flat, alternatives: tuple[Flat, ...]) -> Flat | None:
+    """What is left to be asked where any text is taken, as every number is one there; None: nothing."""
+    bare = replace(_ANYTHING, types=frozenset({"string"}))
+    any_text = any(replace(one, types=one.types & {"string"}) == bare for one in alternatives)
+    away = {"null"} | (SCALARS if any_text else frozenset())
+    left = flat.types - away
+    if left == flat.types or (not left and flat.types == {"null"}):
+        return flat if left else None
+    return tidy(replace(flat, types=left)) if left else None
+
+
 def _pieces(flat: Flat) -> Iterator[Flat]:
     """By value, else by type: different pieces may fit different alternatives."""
     if flat.values is not None:
@@ -165,7 +321,9 @@ def _pieces(flat: Flat) -> Iterator[Flat]:
             yield replace(flat, values={text: value}, types=frozenset({type_of(value)}))
     else:
         for name in sorted(flat.types):
-            yield replace(flat, types=frozenset({name}))
+            piece = tidy(replace(flat, types=frozenset({name})))
+            if piece:
+                yield piece
 
 
 def _literal(value: Any) -> Flat:
@@ -197,8 +355,8 @@ def type_names(types: frozenset[str]) -> list[str]:
 
 def shown(flat: Flat) -> Any:
     """An alternative in a few words, for people."""
-    if flat.values is not None:
-        return list(flat.values.values())
+    if flat.values is not None and not flat.types <= FINITE.keys():
+        return _cut(flat.values.values())
     if flat.types == {"object"} and flat.properties:
         return {"type": "object", "properties": sorted(flat.properties)[:20]}
     return {"type": type_names(flat.types)}

@@ -7,12 +7,19 @@ from typing import Any
 from .comparison import Comparison
 from .flattening import item
 from .gaps import Code, Gap, Undecided
-from .reading import Flat, matches
+from .patterns import matches
+from .reading import Flat
 
 NUMBERS = frozenset({"integer", "fraction"})
 EVERY_TEXT = {"", ".*", "^.*$", "^", "$"}
-# A format within another one.
-INSIDE = {("int32", "int64"), ("float", "double")}
+# A format within others (RFC 3986, 3987, 6531, 5890; UUIDs and addresses as pydantic names them).
+INSIDE = {
+    "int32": {"int64"}, "float": {"double"}, "email": {"idn-email"}, "hostname": {"idn-hostname"},
+    "uri": {"uri-reference", "iri", "iri-reference"}, "iri": {"iri-reference"}, "uri-reference": {"iri-reference"},
+    **{f"uuid{number}": {"uuid"} for number in range(1, 9)},
+    "ipv4": {"ipvanyaddress"}, "ipv6": {"ipvanyaddress"}, "ipv4network": {"ipvanynetwork"},
+    "ipv6network": {"ipvanynetwork"}, "file-path": {"path"}, "directory-path": {"path"},
+}  # fmt: skip
 UNLIMITED = 10**9  # where no upper bound is given
 
 
@@ -82,7 +89,7 @@ def _format_gaps(source: Flat, target: Flat) -> list[Gap]:
     missing = {
         wanted
         for wanted in target.formats - source.formats
-        if not any((known, wanted) in INSIDE for known in source.formats)
+        if not any(wanted in INSIDE.get(known, ()) for known in source.formats)
     }
     return [Gap(Code.FORMAT, ("format",), _one(source.formats), wanted) for wanted in sorted(missing)]
 
@@ -145,7 +152,7 @@ def _text_gaps(value: str, source: Flat, target: Flat) -> list[Gap]:
             if not matches(pattern, value):
                 found.append(Gap(Code.PATTERN, ("pattern",), value, pattern))
         except Undecided as why:
-            found.append(Gap(Code.UNDECIDED, ("pattern",), value, str(why)))
+            found.append(Gap(Code.UNDECIDED, ("pattern",), str(why), None))
     return found + _format_gaps(source, target)
 
 
