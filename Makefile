@@ -172,6 +172,10 @@ proto: ## Lint the protobuf files and look for breaking changes (AGAINST=a commi
 contracts: setup ## Compare what the services promise with an earlier commit (AGAINST=...; default: where this branch began)
 	@ci/contracts.sh $(AGAINST)
 
+.PHONY: contract-cases
+contract-cases: setup ## Print how many cases of the contract rules are right, by kind
+	@$(BIN)/pytest -q -s tests/chassis/contracts/test_cases.py
+
 .PHONY: unit
 unit: setup charts ## Run the tests that need no server (T=path for some)
 	@ci/tools/install.sh gitlab-ci-local

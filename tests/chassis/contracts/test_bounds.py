@@ -1,0 +1,175 @@
+"""Documents of strangers: judged in bounded steps, with bounded findings, whatever they hold."""
+
+import json
+
+import pytest
+
+from slipway_chassis.contracts import LENIENT, Contracts, Kind, Mode, Result, breaking, compare, judge
+from slipway_chassis.contracts.bundle import pretty
+from slipway_chassis.contracts.findings import MAX_FINDINGS
+from slipway_chassis.contracts.schema.subsets import MAX_STEPS, Comparisons
+
+TEXT, INTEGER = {"type": "string"}, {"type": "integer"}
+
+
+def thing(**properties):
+    return {"type": "object", "properties": properties}
+
+
+def ref(name):
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def kind(name, **properties):
+    return {**thing(kind={"const": name}, **properties), "required": ["kind"]}
+
+
+def either(*schemas):
+    return {"anyOf": list(schemas)}
+
+
+def document(operations=1, schema=None, components=None):
+    content = {"content": {"application/json": {"schema": schema or ref("A0")}}}
+    own = {"requestBody": content, "responses": {"200": {"description": "OK", **content}}}
+    return {
+        "openapi": "3.1.0",
+        "paths": {f"/v1/p{number}": {"post": own} for number in range(operations)},
+        "components": {"schemas": components or {}},
+    }
+
+
+def chain(leaf, length=25):
+    """Each refers twice to the next one: two to the power of 25 ways to the leaf."""
+    links = {f"A{n}": thing(l=ref(f"A{n + 1}"), r=ref(f"A{n + 1}")) for n in range(length)}
+    return document(components={**links, f"A{length}": leaf})
+
+
+def kinds(number, leaf, **more):
+    return either(*(kind(f"k{n}", value=TEXT, **more) for n in range(number - 1)), kind(f"k{number - 1}", value=leaf))
+
+
+def nested(leaf):
+    inner = kinds(60, leaf)
+    return either(*(kind(f"o{n}", inner=inner) for n in range(60)))
+
+
+def deep(leaf, levels):
+    for _ in range(levels):
+        leaf = thing(a=leaf)
+    return leaf
+
+
+SLOW = "a?" * 33 + "a" * 33
+WIDE = {"type": "object", "patternProperties": {SLOW: INTEGER}, "properties": {"a" * 33 + "b": TEXT}}
+LARGE = {
+    "two references in each of 25 schemas": (chain(TEXT), chain(INTEGER)),
+    "a hundred operations with one union": (
+        document(100, ref("U"), {"U": thing(f=kinds(20, TEXT))}),
+        document(100, ref("U"), {"U": thing(f=kinds(20, INTEGER))})),
+    "a union of 6,000 values": (
+        document(schema={"oneOf": [{"const": n} for n in range(6000)]}),
+        document(schema={"oneOf": [{"const": n} for n in range(1, 6001)]})),
+    "a union of 1,000 kinds": (document(schema=kinds(1000, TEXT)), document(schema=kinds(1000, INTEGER))),
+    "unions within a union": (document(schema=nested(TEXT)), document(schema=nested(INTEGER))),
+    "an enum of 3,000 others": (
+        document(schema={"enum": [f"a{n}" for n in range(3000)]}),
+        document(schema={"enum": [f"b{n}" for n in range(3000)]})),
+    "2,000 properties": (
+        document(schema=thing(**{f"p{n}": TEXT for n in range(2000)})),
+        document(schema=thing(**{f"p{n}": INTEGER for n in range(2000)}))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_documents_are_judged_with_few_findings(name):
+    old, new = LARGE[name]
+
+    found = compare(old, new, Kind.OPENAPI)
+
+    assert breaking(found)
+    assert len(found) <= MAX_FINDINGS
+    assert max(len(one.sentence) for one in found) < 1000
+    assert max(len(json.dumps(one.data())) for one in found) < 5000
+
+
+def test_what_was_compared_once_costs_nothing_again():
+    old, new = LARGE["two references in each of 25 schemas"]
+    comparisons = Comparisons()
+    comparison = comparisons.between(old, new, LENIENT)
+
+    comparison.gaps(ref("A0"), ref("A0"))
+
+    assert MAX_STEPS - comparisons._steps[0] < 100
+
+
+def test_a_pattern_that_backtracks_is_tried_by_a_linear_engine():
+    found = compare(WIDE, {**WIDE, "minProperties": 1}, Kind.EVENT)
+
+    assert [one.rule for one in breaking(found)] == ["event-property-count-narrowed"]
+
+
+@pytest.mark.parametrize("pattern", ["(?=a)a", r"(a)\1", "[", "(a{500}){500}"])
+def test_a_pattern_that_the_engine_does_not_read_is_undecided(pattern):
+    found = compare({"enum": ["a", "b"]}, {"enum": ["a", "b"], "pattern": pattern}, Kind.EVENT, Mode.BACKWARD)
+
+    assert found
+    assert all(one.undecided and "can't be read by RE2" in one.sentence for one in found)
+
+
+@pytest.mark.parametrize("levels", [59, 150, 450])
+def test_deep_nesting_is_judged_or_undecided(levels):
+    found = compare(deep(TEXT, levels), deep(INTEGER, levels), Kind.EVENT)
+
+    assert breaking(found) or all(one.undecided for one in found)
+    assert found
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"anyOf": 5}, {"type": "number", "multipleOf": 0}, {"maximum": float("nan")}, {"title": "\ud800"},
+        {"required": 5}, {"properties": []}, {"items": 5}, {"pattern": 5}, {"type": {}}, {"enum": 5}, {"$ref": 5},
+        {"allOf": [5]}, {"minLength": "1"}, {"$ref": "#/$ref"}, {"not": 5}, {"discriminator": []}, 5,
+        {"discriminator": {"propertyName": "a", "mapping": {"a": 5}}, "oneOf": 5}, {"$anchor": 5}, {"$dynamicRef": 5},
+        {"discriminator": {"propertyName": 5, "mapping": 5}, "oneOf": [{"$ref": 5}]}, {"dependencies": 5}, {"if": 5},
+        None, [],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("before", [TEXT, thing(a=TEXT), True])
+def test_what_is_no_schema_is_never_an_exception(wrong, before):
+    for old, new in ((before, wrong), (wrong, before), (wrong, wrong), (thing(a=before), thing(a=wrong))):
+        compare(old, new, Kind.EVENT, reading=LENIENT)
+        compare(document(schema=old), document(schema=new), Kind.OPENAPI)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b'{"openapi": "3.1.0",\n "paths": nope}', "openapi.v1.json, line 2, column 11"),
+        (b'{"openapi": "3.1.0", "maximum": NaN}', "NaN is no JSON"),
+        (b'{"openapi": "3.1.0", "maximum": 1e999}', "/maximum"),
+        (b'{"openapi": "3.1.0", "info": {"title": "\\ud800"}}', "/info/title"),
+        (b'{"a":' * 300 + b"1" + b"}" * 300, "nested more than"),
+        (b"[]", "is not a JSON object"),
+    ],
+)
+def test_a_file_that_can_not_be_read_is_named_with_the_place(content, sentence):
+    verdict = judge(None, Contracts("parcels", {"openapi.v1.json": content}), {}, None)
+
+    assert verdict.result is Result.FAILED
+    assert sentence in verdict.message
+    assert "openapi.v1.json" in verdict.message
+
+
+def test_a_message_of_many_breaks_is_cut_at_whole_sentences():
+    """Four of them with long names are more than the record of a gate keeps."""
+    paths = {f"/v1/{'long' * 17}{n}": {"get": {"responses": {"200": {"description": "OK"}}}} for n in range(6)}
+    api = {"openapi": "3.1.0", "paths": paths}
+    old = Contracts("parcels", {"openapi.v1.json": pretty(api)})
+    new = Contracts("parcels", {"openapi.v1.json": pretty({**api, "paths": {}})})
+
+    message = judge(old, new, {}, None).message
+
+    assert message.startswith("6 changes break somebody.")
+    assert len(message) <= 500
+    assert message.endswith(".")
