@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
+from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -19,7 +20,27 @@ def _postgresql_url(value: SecretStr) -> SecretStr:
     scheme, separator, rest = value.get_secret_value().partition("://")
     if not separator or scheme not in {"postgresql", "postgres", "postgresql+psycopg"}:
         raise ValueError("must look like postgresql://user:password@host:5432/database")
-    return SecretStr(f"postgresql+psycopg://{rest}")
+    return SecretStr(f"postgresql+psycopg://{_hosts_as_query(rest)}")
+
+
+def _hosts_as_query(rest: str) -> str:
+    """``h1:5432,h2:5433``, as libpq takes it, in the form that SQLAlchemy takes."""
+    place, slash, path = rest.partition("/")
+    user, at, hosts = place.rpartition("@")
+    if "," not in hosts:
+        return rest
+    database, _, query = path.partition("?")
+    # Of [::1]:5432 the brackets belong to the URL, not to the address.
+    split = [host.rpartition(":") if _has_port(host) else (host, ":", "5432") for host in hosts.split(",")]
+    addresses = ",".join(address.strip("[]") for address, _, _ in split)
+    ports = ",".join(port for _, _, port in split)
+    return f"{user}{at}{slash}{database}?" + "&".join(
+        [f"host={quote(addresses, safe=',:')}", f"port={ports}", *([query] if query else [])]
+    )
+
+
+def _has_port(host: str) -> bool:
+    return host.rpartition(":")[2].isdigit() and not host.endswith("]")
 
 
 Port = Annotated[int, Field(ge=1, le=65535)]
