@@ -2,7 +2,8 @@ import threading
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.exc import InternalError
 
 from slipway_chassis.database import Database, Schema
 from slipway_chassis.embedded.processes import free_port
@@ -48,3 +49,41 @@ def test_an_absent_server_is_said_in_one_line():
 
     assert "\n" not in str(error.value)
     assert "refused" in str(error.value).lower()
+
+
+def test_after_a_fail_over_no_connection_stays_at_a_reader(database):
+    """As a standby that is promoted, or a full disk: read-only for a while, and told so to new sessions alone."""
+    url = database.engine.url
+    administrator = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+
+    def set_read_only(value):
+        with administrator.connect() as connection:
+            connection.execute(text("SET default_transaction_read_only = off"))
+            connection.execute(text(f'ALTER DATABASE "{url.database}" SET default_transaction_read_only = {value}'))
+
+    def write():
+        with database.transaction() as session:
+            session.execute(text("CREATE TABLE IF NOT EXISTS written ()"))
+
+    set_read_only("on")
+    with database.transaction() as one, database.transaction() as another:  # two connections to the reader
+        one.execute(text("SELECT 1"))
+        another.execute(text("SELECT 1"))
+    with pytest.raises(DatabaseUnavailable, match="read-only"):
+        write()
+    set_read_only("off")
+    write()
+
+    set_read_only("on")
+    database.close()
+    with pytest.raises(DatabaseUnavailable, match="read-only"):
+        database.ping()
+    set_read_only("off")
+    database.ping()
+    write()
+
+
+def test_a_read_only_transaction_of_its_author_is_a_mistake_and_no_outage(database):
+    with pytest.raises(InternalError, match="read-only"), database.transaction() as session:
+        session.execute(text("SET TRANSACTION READ ONLY"))
+        session.execute(text("CREATE TABLE written ()"))

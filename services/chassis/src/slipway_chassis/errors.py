@@ -10,6 +10,7 @@ ChassisError
 │   └── NotTried            refused on this side, before the call
 │       ├── CircuitOpen     the calls before this one failed
 │       └── BulkheadFull    as many calls as allowed are under way
+├── TransactionRefused      a transaction was ended by who may not, given up by PostgreSQL, or holds untold events
 ├── UnusableAnswer          another service answered, and not as it should: asking again would not help
 ├── DeadlineExceeded        the caller has given up: stop working on it
 ├── InvalidToken            not authenticated: who is asking is not known
@@ -70,6 +71,12 @@ class CircuitOpen(NotTried):
 
 class BulkheadFull(NotTried):
     """As many calls to the dependency as allowed are under way."""
+
+
+class TransactionRefused(ChassisError):
+    """Nothing of this transaction is saved: someone tried to end it who may not, a statement failed whose error was
+    caught, or events were noted that can't be written. The message says the cure.
+    """
 
 
 class UnusableAnswer(ChassisError):

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import Counter
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from .database import Database
+from .database import Database, try_lock
 from .lifecycle import Stop
 
 log = logging.getLogger(__name__)
@@ -48,8 +47,7 @@ def _go_on(timer: Timer, database: Database, settings: object, stop: Stop) -> No
         try:
             with database.transaction() as session:
                 # A lock that ends with the transaction, and with the process if it is killed.
-                lock = func.pg_try_advisory_xact_lock(func.hashtextextended(f"timer {timer.name}", 0))
-                if session.scalar(select(lock)):
+                if try_lock(session, f"timer {timer.name}"):
                     timer.run(session, settings)
                     RUNS.labels(timer.name, "done").inc()
         except Exception:  # whatever one run meets, the next may not

@@ -2,11 +2,12 @@
 
 import select
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 from pydantic import SecretStr
-from sqlalchemy import Engine, PoolProxiedConnection, create_engine, event
+from sqlalchemy import Engine, ExceptionContext, PoolProxiedConnection, create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError
 
 # A request that waits longer than this for a statement has lost its caller anyway.
@@ -28,8 +29,10 @@ _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count
 
 def engine_of(url: SecretStr, *, application_name: str, pool_size: int) -> Engine:
     """The engine of a process: it connects when first used."""
+    parsed = make_url(url.get_secret_value())
+    named = parsed.query.get("options")
     engine = create_engine(
-        url.get_secret_value(),
+        parsed.difference_update_query(["options"]),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
@@ -37,12 +40,18 @@ def engine_of(url: SecretStr, *, application_name: str, pool_size: int) -> Engin
         connect_args={
             "connect_timeout": 5,
             "application_name": application_name,
-            "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
+            "options": session_options(str(named or "")),
             **_KEEPALIVE,
         },
     )
     check_at_checkout(engine)
+    leave_readers(engine)
     return engine
+
+
+def session_options(named: str) -> str:
+    """Ours, and behind them those that the URL names (``?options=-csearch_path%3Dmine``): PostgreSQL takes the last."""
+    return " ".join([*(f"-c {name}={value}" for name, value in _SESSION.items()), *([named] if named else [])])
 
 
 IDLE_SECONDS = 5.0  # after that a host may have vanished without a word
@@ -71,6 +80,31 @@ def check_at_checkout(engine: Engine) -> None:
 
     event.listen(engine, "checkin", checkin)
     event.listen(engine, "checkout", checkout)
+
+
+READ_ONLY = "25006"
+
+
+def leave_readers(engine: Engine) -> None:
+    """Throws away a connection that can't write, with all of its age: after a fail-over, or while the server has no
+    room, each would go on refusing for as long as the pool keeps it.
+
+    A transaction that its own author made read-only is that author's mistake, and costs no connection.
+    """
+
+    def on_error(context: ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlstate", None) == READ_ONLY and context.connection is not None:
+            driver: Any = context.connection.connection.driver_connection
+            if is_reader(driver.pgconn.parameter_status):
+                context.is_disconnect = True
+
+    event.listen(engine, "handle_error", on_error)
+
+
+def is_reader(parameter_status: Callable[[bytes], bytes | None]) -> bool:
+    """By what PostgreSQL tells unasked (since version 14); true also where a pooler keeps it to itself."""
+    said = [parameter_status(name) for name in (b"in_hot_standby", b"default_transaction_read_only")]
+    return b"on" in said or said == [None, None]
 
 
 def _has_something_to_read(connection: "psycopg.Connection[object]") -> bool:

@@ -9,13 +9,13 @@ from alembic import command, context
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, inspect, text
+from sqlalchemy import Connection, MetaData, inspect
 
 from ..errors import DatabaseUnavailable
+from ..lifecycle import Stop
 from .availability import transient_as_unavailable
 from .database import Database
-
-MIGRATION_LOCK = 0x51_1B_A7
+from .migrating import alone, drop_invalid_indexes, with_patience
 
 
 class Schema:
@@ -28,20 +28,13 @@ class Schema:
         self._script = ScriptDirectory.from_config(self._config)
         self._seen_current = False
 
-    def upgrade(self) -> str:
-        """Brings the schema to this version's head under a lock; tells in words what it did."""
-        with transient_as_unavailable(), self._database.engine.connect() as connection:
-            connection.execute(text("SELECT set_config('statement_timeout', '0', false)"))
-            connection.execute(text("SELECT set_config('lock_timeout', '0', false)"))
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
-            connection.commit()
-            try:
-                return self._upgrade(connection)
-            finally:
-                connection.rollback()
-                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
-                connection.commit()
-                connection.invalidate()  # the settings above must not come back from the pool
+    def upgrade(self, stop: Stop | None = None) -> str:
+        """Brings the schema to this version's head under a lock; tells in words what it did. While a table is locked by
+        others it tries again. DatabaseUnavailable when the server does not answer, or ``stop`` is requested.
+        """
+        stop = stop or Stop()
+        with transient_as_unavailable(), self._database.engine.connect() as connection, alone(connection, stop):
+            return with_patience(lambda: self._upgrade(connection), connection, stop)
 
     def _upgrade(self, connection: Connection) -> str:
         before = self._revision(connection)
@@ -50,6 +43,7 @@ class Schema:
         if before is not None and not self._knows(before):
             return f"the schema is at {before}, newer than this version ({self._head}): left as it is"
         connection.commit()
+        drop_invalid_indexes(connection)
         self._config.attributes["connection"] = connection
         command.upgrade(self._config, "head")
         return f"the schema went from {before or 'nothing'} to {self._head}"
@@ -89,14 +83,18 @@ class Tables:
         self._sets = sets
         self._seen = False
 
-    def upgrade(self) -> str:
+    def upgrade(self, stop: Stop | None = None) -> str:
         """Creates the tables that are missing, under a lock; tells in words what it did. DatabaseUnavailable when the
-        server does not answer.
+        server does not answer, or ``stop`` is requested.
         """
-        with transient_as_unavailable(), self._database.engine.begin() as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-            for tables in self._sets:
-                tables.create_all(connection)
+        stop = stop or Stop()
+        with transient_as_unavailable(), self._database.engine.connect() as connection, alone(connection, stop):
+            return with_patience(lambda: self._create(connection), connection, stop)
+
+    def _create(self, connection: Connection) -> str:
+        for tables in self._sets:
+            tables.create_all(connection)
+        connection.commit()
         return "missing tables were created; existing ones are left as they are"
 
     def usable(self) -> None:
@@ -119,7 +117,8 @@ class Tables:
 def run_migrations() -> None:
     """The body of every service's ``migrations/env.py``."""
     connection = context.config.attributes["connection"]
-    context.configure(connection=connection)
+    # Each is committed alone: a try that a lock broke off goes on where it was.
+    context.configure(connection=connection, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()
     connection.commit()

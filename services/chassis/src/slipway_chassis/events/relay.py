@@ -25,7 +25,7 @@ from .outbox_size import Measuring
 from .ports import Publisher, Record
 from .shards import Shards
 from .stream import wire_headers
-from .wakeup import CHANNEL, shards_of
+from .wakeup import channel_of, shards_of
 
 log = logging.getLogger(__name__)
 
@@ -280,7 +280,7 @@ class _Wakeups:
     """Listens on the relay's own connection to PostgreSQL."""
 
     def __init__(self, connection: Connection) -> None:
-        connection.execute(text(f"LISTEN {CHANNEL}"))
+        connection.execute(text(f"LISTEN {channel_of(connection)}"))
         self._driver = _driver(connection)
 
     def wait(self, shards: set[int], seconds: float, stop: Stop) -> bool:

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from ..database import Database
 from ..errors import DatabaseUnavailable
+from ..lifecycle import Stop
 from .tables import idempotency_keys
 
 log = logging.getLogger(__name__)
@@ -32,18 +32,23 @@ def forget_idempotency_keys(session: Session, *, older_than: timedelta = IDEMPOT
     return forget_rows(session, idempotency_keys, idempotency_keys.c.created_at < func.now() - older_than)
 
 
-def forget_now_and_then(database: Database) -> None:
-    """Removes old answers every ten minutes, in a thread of the process that stores them."""
+def forget_now_and_then(database: Database, *, seconds: float = FORGET_EVERY_SECONDS, stop: Stop | None = None) -> None:
+    """Removes old answers every ten minutes (``seconds``), in a thread of the process that stores them; until
+    ``stop`` is requested.
+    """
+    stop = stop or Stop()
 
     def run() -> None:
-        while True:
+        while not stop.requested:
+            removed = 0
             try:
                 with database.transaction() as session:
                     removed = forget_idempotency_keys(session)
             except DatabaseUnavailable as error:
                 log.info("old answers are forgotten later: %s", error)
-                removed = 0
+            except Exception as error:  # noqa: BLE001 # whatever one run meets, the next may not: tables come by and by
+                log.warning("old answers are forgotten later: %s: %s", type(error).__name__, error)
             if removed < FORGET_AT_ONCE:
-                time.sleep(FORGET_EVERY_SECONDS)
+                stop.wait(seconds)
 
     threading.Thread(target=run, name="retention", daemon=True).start()

@@ -7,7 +7,9 @@ Behind PgBouncer this one connection needs session mode.
 
 from sqlalchemy import Connection, text
 
+from ..database import scope_of
 from .outbox import SHARDS
+from .tables import outbox
 
 # The first number of the two-number advisory keys: apart from every other use of them.
 MEMBERS = 0x51_1B_01
@@ -15,7 +17,7 @@ OWNERS = 0x51_1B_02
 
 _COUNT_MEMBERS = text(
     "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = :members"
-    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND objid = CAST(:scope AS oid) AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 
 
@@ -25,11 +27,14 @@ class Shards:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.owned: set[int] = set()
-        connection.execute(text("SELECT pg_advisory_lock_shared(:members, 0)"), {"members": MEMBERS})
+        # Services may share a database, each with an outbox in its own schema. The lowest bits are the shard's.
+        self._scope = scope_of(connection, outbox.name)
+        key = {"members": MEMBERS, "scope": self._scope}
+        connection.execute(text("SELECT pg_advisory_lock_shared(:members, :scope)"), key)
 
     def rebalance(self) -> None:
         """Moves towards an equal share: gives up what is too much, takes what is free."""
-        members = self._connection.execute(_COUNT_MEMBERS, {"members": MEMBERS}).scalar_one()
+        members = self._connection.execute(_COUNT_MEMBERS, {"members": MEMBERS, "scope": self._scope}).scalar_one()
         share = -(-SHARDS // max(members, 1))
         while len(self.owned) > share:
             self._call("pg_advisory_unlock", shard := max(self.owned))
@@ -42,4 +47,4 @@ class Shards:
 
     def _call(self, function: str, shard: int) -> bool:
         statement = text(f"SELECT {function}(:owners, :shard)")
-        return bool(self._connection.execute(statement, {"owners": OWNERS, "shard": shard}).scalar_one())
+        return bool(self._connection.execute(statement, {"owners": OWNERS, "shard": self._scope | shard}).scalar_one())

@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Iterable
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from ..database import Database
-from ..errors import DatabaseUnavailable
+from ..database import Database, scope_of
+from .tables import outbox
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ class WakeupSender:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._channel: str | None = None
         self._shards: set[int] = set()
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -55,11 +56,19 @@ class WakeupSender:
         payload = ",".join(str(shard) for shard in sorted(shards))
         try:
             with self._database.autocommit() as connection:
+                if self._channel is None:
+                    self._channel = channel_of(connection)
                 connection.execute(
-                    text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload}
+                    text("SELECT pg_notify(:channel, :payload)"), {"channel": self._channel, "payload": payload}
                 )
-        except DatabaseUnavailable as error:
+        except Exception as error:  # noqa: BLE001 # a thread that ended would tell no relay any more
             log.debug("relays were not told: %s", error)
+
+
+def channel_of(connection: Connection) -> str:
+    """The channel of the outbox that this connection finds: others may be in other schemas of the database."""
+    scope = scope_of(connection, outbox.name)
+    return f"{CHANNEL}_{scope}" if scope else CHANNEL
 
 
 def shards_of(payload: str) -> set[int]:

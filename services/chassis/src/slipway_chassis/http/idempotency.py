@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from flask import Response, request
 from prometheus_client import Counter
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from ..database import try_lock
 from ..events.tables import idempotency_keys
 from .edge import current_principal
 from .problems import Problem
@@ -51,8 +52,7 @@ class IdempotencyKey:
 
     def find(self, session: Session) -> Response | None:
         """The stored answer, if the key was used; then nothing must be done any more."""
-        lock = func.pg_try_advisory_xact_lock(func.hashtextextended(f"{self.owner} {self.key}", 0))
-        if not session.scalar(select(lock)):
+        if not try_lock(session, f"{self.owner} {self.key}"):
             raise self._under_way()
         table = idempotency_keys
         stored = session.execute(

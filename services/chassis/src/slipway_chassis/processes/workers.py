@@ -151,6 +151,6 @@ def run_migrate(declared: Service) -> None:
     stop = Stop().install()
     database = Database(settings.database_url, application_name=f"{declared.name}-migrate", pool_size=1)
     schema = declared.schema(database)
-    if not wait_for("PostgreSQL", lambda: log.info(schema.upgrade()), stop):
+    if not wait_for("PostgreSQL", lambda: log.info(schema.upgrade(stop)), stop):
         raise SystemExit("stopped before the migration ended")
     database.close()
