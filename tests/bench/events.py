@@ -43,7 +43,7 @@ class Order:
 
 TYPE = "orders.OrderPlaced.v1"
 STREAM = Stream(topic="bench.order.v1", aggregate="order", source="/bench", events={TYPE: OrderPlaced})
-registry(metadata=metadata).map_imperatively(Order, orders)
+registry(metadata=metadata).map_imperatively(Order, orders, version_id_col=orders.c.version, version_id_generator=False)
 write_events_of({Order: STREAM})
 
 PAYLOAD = '{"order_id":"0190b0c4-0000-7000-8000-000000000000","item":"' + "x" * 440 + '"}'  # 500 bytes

@@ -56,8 +56,8 @@ class Receipt:
 
 def _prepare():
     mapped = registry(metadata=metadata)
-    mapped.map_imperatively(Order, orders)
-    mapped.map_imperatively(Receipt, receipts)
+    for kind, table in ((Order, orders), (Receipt, receipts)):
+        mapped.map_imperatively(kind, table, version_id_col=table.c.version, version_id_generator=False)
 
 
 def declared(name):

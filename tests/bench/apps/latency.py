@@ -58,5 +58,7 @@ SERVICE = service(
     publishes={Ping: STREAM},
     consumes=[PINGS],
     tables=metadata,
-    prepare=lambda: registry(metadata=metadata).map_imperatively(Ping, pings),
+    prepare=lambda: registry(metadata=metadata).map_imperatively(
+        Ping, pings, version_id_col=pings.c.version, version_id_generator=False
+    ),
 )

@@ -40,8 +40,8 @@ outbox = Table(
     Column("traceparent", Text),
     Column("payload", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
-    # Two transactions that claim the same version of an aggregate can't both commit: seq order is
-    # commit order per aggregate.
+    # A second line of defence, while the row is here: what keeps two transactions from one version of an aggregate is
+    # its version_id_col, which the outbox requires. So seq order is commit order per aggregate.
     UniqueConstraint("aggregate_type", "aggregate_id", "aggregate_version", name="outbox_one_event_per_version"),
 )
 

@@ -12,6 +12,7 @@ from prometheus_client import Counter, Histogram
 from .. import deadline
 from ..auth.scopes import authenticate, principal_of_call
 from ..auth.tokens import Verifier
+from ..database import changed_meanwhile
 from ..errors import DeadlineExceeded, DependencyUnavailable, InvalidToken, ScopeMissing
 from ..telemetry.correlation import REQUEST_ID, TRACEPARENT, request_id_of, span
 from ..telemetry.logs import log_access
@@ -126,6 +127,8 @@ class GrpcEdge(grpc.ServerInterceptor):  # type: ignore[misc] # grpc has no type
         for error_class, code in self._codes:
             if isinstance(error, error_class):
                 return code
+        if changed_meanwhile(error):
+            return grpc.StatusCode.ABORTED
         return grpc.StatusCode.INTERNAL
 
     def _abort(self, context: Any, code: grpc.StatusCode, error: Exception) -> NoReturn:
@@ -137,6 +140,8 @@ class GrpcEdge(grpc.ServerInterceptor):  # type: ignore[misc] # grpc has no type
         if isinstance(error, DependencyUnavailable):
             log.warning("a dependency is away: %s", error)
             context.abort(code, "A part this service depends on is not available. Try again.")
+        if code is grpc.StatusCode.ABORTED:
+            context.abort(code, "Another call changed it at the same time. Nothing was done: read it and try again.")
         context.abort(code, str(error))
         raise AssertionError("abort raises")
 

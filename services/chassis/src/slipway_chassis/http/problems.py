@@ -8,10 +8,14 @@ from flask import Flask, Response, json, request
 from pydantic import BaseModel, Field
 from werkzeug.exceptions import HTTPException
 
+from ..database import changed_meanwhile
 from ..errors import DeadlineExceeded, DependencyUnavailable, InvalidToken, ScopeMissing, UnusableAnswer
 from ..telemetry.correlation import current_request_id
 
 log = logging.getLogger(__name__)
+
+
+CHANGED_MEANWHILE = "Another request changed it at the same time, and nothing was done. Look at it anew and try again."
 
 
 class Fault(BaseModel):
@@ -120,5 +124,7 @@ def _forbidden(error: ScopeMissing) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
+    if changed_meanwhile(error):
+        return Problem(409, CHANGED_MEANWHILE).response()
     log.error("unexpected error", exc_info=error)
     return Problem(500, "An unexpected error happened. The log has it under this request_id.").response()
