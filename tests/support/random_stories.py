@@ -9,7 +9,9 @@ from slipway_operator.planning.desired import PlanDirective
 from slipway_operator.planning.facts import Stage
 from slipway_operator.planning.observed import ANY, JobState, Noted
 from slipway_operator.planning.steps import RunGate, ScaleServing, ScaleWorkers, SelectPreview
-from support.release_world import Broken, Nature, Pods, World, random_nature, version_desired
+from support import stopped_on_purpose
+from support.release_world import Broken, Nature, World, condition, random_nature, version_desired
+from support.world_pods import Pods
 
 GATES = version_desired("any").gates
 # No deadline of these worlds is longer: who waits longer waits for a clock.
@@ -71,6 +73,21 @@ def unpin(world, chance):
 
 def pause(world, chance):
     world.desired = replace(world.desired, paused=not world.desired.paused)
+
+
+def suspend(world, chance):
+    """Everything is stopped on purpose, or what handles events; or it is started again."""
+    world.desired = replace(world.desired, suspend=chance.choice(["None", "Workers", "All"]))
+
+
+def break_workers(world, chance):
+    """Consumers or relays of a version crash from now on, whatever serves."""
+    if world.versions:
+        name = chance.choice(list(world.versions))
+        component = chance.choice(["consumer", "worker", "relay"])
+        says_why = (component,) if chance.random() < 0.5 else ()
+        alive = {"consumes": component == "relay", "relays": component != "relay"}
+        world.natures[name] = replace(world.nature(name), crashing=says_why, **alive)
 
 
 def edit_strategy(world, chance):
@@ -138,7 +155,8 @@ def work(world, chance):
 
 THINGS = [
     push, push, push, autoscale, lose_pods, change_nature, promote, roll_back, unpin, pause, edit_strategy, retry,
-    plan_says, lose_service, lose_broker, lose_status, lose_record, wait, step_clock,
+    plan_says, suspend, break_workers, lose_service, lose_broker, lose_status, lose_record, wait,
+    step_clock,
 ]  # fmt: skip
 
 
@@ -149,6 +167,8 @@ def story(world, chance):
     """
     if world.desired.paused and chance.random() < 0.7:
         world.desired = replace(world.desired, paused=False)
+    if world.desired.suspend != "None" and chance.random() < 0.5:
+        world.desired = replace(world.desired, suspend="None")
     for _ in range(chance.randrange(1, 4)):
         thing = chance.choice(THINGS)
         world.story.append(f"--- {thing.__name__}")
@@ -166,7 +186,7 @@ def story(world, chance):
 def a_good_version_gets_through(world):
     """No state is a dead end, whatever is broken: a fix can be released from it."""
     name = f"good{len(world.natures)}"
-    world.release(name, Nature(), auto_promote=True, paused=False, directive=None)
+    world.release(name, Nature(), auto_promote=True, paused=False, directive=None, suspend="None")
     world.settle()
     if (world.active, world.facts.stable, world.facts.release) != (name, name, None):
         world.fail(f"{name} did not get through: {world.status_view}")
@@ -176,7 +196,9 @@ def a_good_version_gets_through(world):
 def at_rest(world):
     desired, facts, active = world.desired, world.facts, world.active
     assert not world.plan().steps
-    if desired.paused:
+    if desired.suspend != "None":
+        stopped_on_purpose.at_rest(world)
+    if desired.paused or desired.suspend == "All":
         return
     if active == ANY and not (facts.release and facts.release.kind == "Install"):
         world.fail("at rest, the active Service selects all versions")
@@ -184,11 +206,31 @@ def at_rest(world):
     release = facts.release
     if release is None and active != wanted:
         reason = world.status_view.blocked_by
-        if active != facts.stable or not reason:
+        if active not in {facts.stable, facts.stopped_version} or not reason:
             world.fail(f"neither {wanted} nor the former version with a reason: {world.status_view}")
     if release and release.accepted_at is None and release.kind != "Undo" and not world.status_view.blocked_by:
         world.fail(f"it stands still without a reason: {world.status_view}")
     nothing_left(world)
+    healthy_or_told(world)
+    watched(world)
+
+
+def healthy_or_told(world):
+    """Who is Ready handles events: a version whose workers are down is not."""
+    view = world.versions.get(world.active)
+    down = [name for name, pods in view.workers.items() if pods.ready < pods.wanted] if view else []
+    if down and condition(world, "Ready") == "True":
+        world.fail(f"{down} of {world.active} are down, and it is Ready")
+
+
+def watched(world):
+    """Who has all requests was accepted, is watched, or could not go back. At rest, no watch goes on."""
+    facts, active = world.facts, world.active
+    others = {facts.stable, facts.release.version if facts.release else None}
+    if facts.release is None or facts.stable is None or active not in world.versions or active in others:
+        return
+    if not (facts.unaccepted and facts.unaccepted.failed):
+        world.fail(f"{active} has all requests, and nobody watches it: {world.status_view}")
 
 
 def nothing_left(world):
@@ -207,7 +249,8 @@ def nothing_left(world):
         workers = [pods for component, pods in view.workers.items() if not (overlaps and component == "relay")]
         if name != owner and not moving and any(pods.wanted for pods in workers):
             world.fail(f"workers of {name} were left running beside {owner}")
-    if release is None and not all(pods.wanted for pods in its_workers.values()):
+    stopped = world.desired.suspend != "None" or owner in world.left_behind
+    if release is None and not stopped and not all(pods.wanted for pods in its_workers.values()):
         world.fail(f"{owner} is active, and its workers were never started")
     if any(job.state is JobState.RUNNING for job in world.jobs.values()):
         world.fail("a migration was left running")

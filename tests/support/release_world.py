@@ -25,10 +25,10 @@ from slipway_operator.planning.observed import (
     Observed,
     Problem,
     VersionView,
-    Workload,
 )
 from slipway_operator.spec.fields import CONSUMING, RELAYING
-from support import release_promises
+from support import release_promises, stopped_on_purpose
+from support.world_pods import Pods
 
 TICK = timedelta(seconds=15)
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -36,53 +36,6 @@ START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
 class Broken(AssertionError):
     """A promise was broken; the message has the story."""
-
-
-@dataclass
-class Pods:
-    wanted: int = 0
-    starting: int = 0
-    ready: int = 0
-    ending: int = 0
-    endpoints: int = 0
-
-    @property
-    def alive(self):
-        return self.starting + self.ready + self.ending
-
-    def scale(self, wanted):
-        self.wanted = wanted
-        surplus = self.starting + self.ready - wanted
-        if surplus > 0:
-            fewer = min(self.starting, surplus)
-            self.starting -= fewer
-            self.ready -= surplus - fewer
-            self.ending += surplus - fewer
-            self.endpoints = min(self.endpoints, self.ready)
-
-    def tick(self, *, works):
-        """Whether anything moved. Endpoints are what was ready a tick before."""
-        if self.ready == self.endpoints == self.wanted and not (self.starting or self.ending) and works:
-            return False
-        before, was_ready = (self.starting, self.ready, self.ending, self.endpoints), self.ready
-        self.ending = 0
-        if works:
-            self.ready += self.starting
-            self.starting = 0
-        else:
-            self.starting += self.ready
-            self.ready = 0
-        self.endpoints = min(self.ready, max(self.endpoints, was_ready))
-        self.starting += max(0, self.wanted - self.ready - self.starting)
-        return before != (self.starting, self.ready, self.ending, self.endpoints)
-
-    def lose(self, count):
-        lost = min(count, self.ready)
-        self.ready -= lost
-        self.endpoints = min(self.endpoints, self.ready)
-
-    def view(self):
-        return Workload(self.wanted, self.alive, self.ready, self.endpoints)
 
 
 @dataclass
@@ -109,6 +62,14 @@ class Nature:
     contracts: bool = True
     problem: Problem | None = None  # of one pod, however many others are ready
     workers: tuple | None = None  # None: those that its name says
+    crashing: tuple = ()  # components whose pods that are not ready are known to be in a crash loop
+
+    def problems(self, view, now, *, failing):
+        if failing:
+            return (Problem("ImagePullBackOff", "image not found", START),)
+        down = [c for c, pods in view.workers.items() if c in self.crashing and pods.wanted > pods.ready]
+        crashes = [Problem("CrashLoopBackOff", f"{c} exits with 1", START, c) for c in down]
+        return (*([self.problem] if self.problem else ()), *crashes)
 
 
 # The last letter of a version's name says which workers it has.
@@ -164,6 +125,7 @@ class World:
     status_view: object = None
     requeue: object = None
     allowed: set = field(default_factory=set)
+    left_behind: set = field(default_factory=set)  # stopped on purpose, and another version is wanted since
     lost: set = field(default_factory=set)  # versions whose record was deleted
     not_ours: str = ""
     story: list = field(default_factory=list)
@@ -220,7 +182,7 @@ class World:
             label=name,
             serving={c: pods.view() for c, pods in view.serving.items()},
             workers={c: pods.view() for c, pods in view.workers.items()},
-            problem=Problem("ImagePullBackOff", "image not found", START) if failing else nature.problem,
+            problems=nature.problems(view, self.now, failing=failing),
             draining=view.draining,
             retired=view.retired,
             recorded=view.recorded,
@@ -242,8 +204,9 @@ class World:
         if desired.directive.order == "Go" if desired.directive else promoted:
             self.allowed.add(desired.version)
         self.allowed.add(desired.back_to)  # a person named it, or the plan that it belongs to
-        if desired.paused:
+        if desired.paused and desired.suspend != "All":
             self.check_pause(made.steps)
+        stopped_on_purpose.check(self, made.steps)
         if killed_after == 0:
             return made
         release_promises.check(self, made)
@@ -256,7 +219,7 @@ class World:
         return made
 
     def carry_out(self, step):
-        before = self.reachable()
+        before = self.reachable() and not stopped_on_purpose.so(self)
         self.story.append(step)
         getattr(self, "_" + type(step).__name__)(step)
         if before and not self.reachable():
@@ -268,7 +231,7 @@ class World:
         """The active version follows its size, and what was stopped halfway starts again. Nothing else."""
         for step in steps:
             sizes = isinstance(step, s.ScaleServing) and step.version == self.active and step.replicas
-            if not sizes and not isinstance(step, s.ScaleWorkers):
+            if not sizes and not isinstance(step, (s.ScaleWorkers, s.Emit)):
                 self.fail(f"{step} while paused")
 
     def check_permission(self, version):
@@ -317,7 +280,7 @@ class World:
 
     def _ScaleServing(self, step):
         # While Service and slices disagree, proxies still send requests to the former version.
-        if not step.replicas and self.active_endpoints.get(step.version):
+        if not step.replicas and self.active_endpoints.get(step.version) and not stopped_on_purpose.so(self):
             self.fail(f"{step} while requests still reach it")
         self.versions[step.version].serving[step.component].scale(step.replicas)
 
@@ -340,6 +303,8 @@ class World:
             return
         moved = release and release.careful and release.reached >= Stage.HANDING_OVER
         owner = self.versions.get(release.version if moved else self.active or self.facts.stable)
+        if self.desired.suspend != "None" or stopped_on_purpose.so(self):
+            return
         if self.desired.paused or owner is None or owner is self.versions[step.version]:
             return
         if "relay" in owner.workers or (step.component == "relay" and "worker" in owner.workers):

@@ -23,6 +23,9 @@ spec:
   strategy: {{- include "service.microservice.strategy" $release | nindent 4 }}
   watchSeconds: {{ $release.watchSeconds }}
   history: {{ $release.history }}
+  {{- with $release.suspend }}
+  suspend: {{ . }}
+  {{- end }}
   ports:
   {{- if $values.http.enabled }}
   - {name: http, port: 80}

@@ -14,7 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slipway_operator.planning import decisions, gating, handover, observed, planner, scaling, stages
+from slipway_operator.planning import (
+    conditions,
+    decisions,
+    gating,
+    handover,
+    observed,
+    planner,
+    scaling,
+    stages,
+    suspension,
+)
 from slipway_operator.planning.facts import Facts
 from slipway_operator.planning.situation import Situation
 from slipway_operator.planning.steps import NoteActivity
@@ -80,6 +90,17 @@ def waits_but_for_a_worker(situation, owner, others, *, forward):
     return _still_there(situation, owner, others, forward=forward)
 
 
+_kstatus = conditions._kstatus
+
+
+def ready_by_what_serves(situation, found, moved, phase, blocked):
+    return _kstatus(situation, found, handover.Handover(), phase, blocked)
+
+
+def forgets_what_was_stopped(observed, desired, facts, wanted, now):
+    return facts, []
+
+
 # What a careless planner would do; each must be noticed, or the checks above prove nothing.
 CARELESS = {
     "new consumers do not wait for the old ones": (handover, "_still_there", lambda *_, **__: ""),
@@ -98,6 +119,15 @@ CARELESS = {
     "no gate is asked at the end of the watch": (gating, "_asked_at_the_end", lambda *_: True),
     "times that lie ahead are waited for": (Facts, "until", lambda facts, _: facts),
     "a pause is not seen": (planner, "_paused", None),
+    "workers are not looked at": (conditions, "_kstatus", ready_by_what_serves),
+    "a version is not watched any more when another is pushed": (decisions, "_stays_watched", lambda *_: False),
+    "what is stopped on purpose is taken for drift": (planner, "_suspended", planner._paused),
+    "only what serves is stopped on purpose": (suspension, "workers_down", lambda _: handover.Handover()),
+    "what was stopped comes back although another is wanted": (
+        suspension,
+        "followed",
+        lambda _, __, facts, *___: (facts, []),
+    ),
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..planning.deadlines import deadline_of
+from ..planning.deadlines import deadline_of, return_ends
 from ..planning.facts import OpenRelease, Stage
 from ..planning.observed import GateState, GateView, JobState
 from ..planning.promotion_window import closed_because
@@ -44,8 +44,8 @@ def _headline(snapshot: Snapshot) -> str:
     status, release, name = snapshot.status, snapshot.status.release, snapshot.name
     if status.observed_generation < 0:
         return f"{name} has not been looked at by the operator yet"
-    if snapshot.status.phase == "Paused":
-        return f"{name} is paused"
+    if status.phase in {"Suspended", "Paused"}:
+        return f"{name} is {'paused' if status.phase == 'Paused' else 'stopped on purpose'}"
     if release is None:
         return _at_rest(snapshot)
     title = snapshot.title(release.version)
@@ -71,6 +71,9 @@ def _at_rest(snapshot: Snapshot) -> str:
         return f"{name} can't do what release.activeVersion says"
     if not status.active_version:
         return f"{name} has no active version"
+    ready = next((each for each in status.conditions if each.type == "Ready"), None)
+    if ready and ready.status == "False":
+        return f"{name} is not healthy: {snapshot.title(status.active_version)} is active, {ready.message}"
     return f"{name} waits for nothing: {snapshot.title(status.active_version)} is active"
 
 
@@ -90,7 +93,13 @@ def _points(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     status, release = snapshot.status, snapshot.facts.release
     if status.observed_generation < 0:
         return
-    if status.phase == "Paused":
+    if status.suspended == "Workers":
+        yield "suspended", "spec.suspend is Workers: consumers, relays and workers are stopped on purpose"
+    if status.phase == "Suspended":
+        yield "why", status.blocked_by
+        if release:
+            yield "standing", f"the {_noun(release)} of {snapshot.title(release.version)} goes on when it is None"
+    elif status.phase == "Paused":
         yield "why", "release.paused is true: steps stand still, sizes are followed, and no deadline passes"
         if release:
             title = snapshot.title(release.version)
@@ -122,7 +131,8 @@ def condition(snapshot: Snapshot, release: OpenRelease, stage: Stage) -> str:
     """What must be so for the step to end."""
     situation, version = snapshot.situation, snapshot.title(release.version)
     full = f"{plural(situation.full_size, 'ready pod')} of {version}"
-    first = situation.preview_size if release.careful else situation.full_size
+    first = situation.preview_size if release.careful else situation.return_size
+    behind = situation.full_size if release.careful else situation.return_size
     before = [gate.name for gate in snapshot.desired.gates if not gate.after_promotion]
     exclusive = "the former consumers have ended, then all" if snapshot.desired.exclusive else "all"
     return {
@@ -135,7 +145,7 @@ def condition(snapshot: Snapshot, release: OpenRelease, stage: Stage) -> str:
         Stage.PROMOTING: _permission(snapshot, release),
         Stage.HANDING_OVER: f"{exclusive} consumers and relays of {version} run",
         Stage.ROLLING: f"pods are replaced one by one, until there are {full}",
-        Stage.SWITCHING: f"the active Service selects {version}, which has {situation.full_size} ready pods",
+        Stage.SWITCHING: f"the active Service selects {version}, which has {plural(behind, 'ready pod')}",
         Stage.VERIFYING: f"only pods of {version} are behind the active Service",
         Stage.WATCHING: f"{version} stays healthy for {span(snapshot.desired.watch)} with all requests",
         Stage.RETURNING: f"consumers and relays of {version} run, and no others",
@@ -157,9 +167,9 @@ def _details(snapshot: Snapshot, release: OpenRelease, stage: Stage) -> Iterator
     if observed is None:
         return
     view = observed.versions.get(release.version)
-    if view and view.problem:
-        said = f"{view.problem.message}, " if view.problem.message not in snapshot.unmet else ""
-        yield "pods", f"{said}in trouble for {span(snapshot.now - view.problem.since)}: {view.problem.reason}"
+    for problem in view.problems if view else ():
+        said = f"{problem.message}, " if problem.message not in snapshot.unmet else ""
+        yield "pods", f"{said}in trouble for {span(snapshot.now - problem.since)}: {problem.reason}"
     for gate in snapshot.desired.gates:
         found = observed.gates.get((release.version, gate.name))
         asked = (
@@ -190,7 +200,7 @@ def window_opens(snapshot: Snapshot) -> datetime | None:
 def fails_at(snapshot: Snapshot) -> datetime | None:
     """When the planner ends the open release if nothing changes; None: not by time, or not while it is paused."""
     release = snapshot.facts.release
-    if release is None or snapshot.desired.paused:
+    if release is None or snapshot.desired.paused or snapshot.desired.suspend == "All":
         return None
     situation = snapshot.situation
     release = situation.release or release
@@ -219,7 +229,14 @@ def _deadline_sentence(snapshot: Snapshot, release: OpenRelease, stage: Stage) -
         return f"none; scaled down at {until(ends, now)}" if ends else "none"
     if stage is Stage.WATCHING and release.promoted_at:
         return f"none; the watch ends at {until(release.promoted_at + snapshot.desired.watch, now)}"
-    return _patience(release, stage)
+    return _patience(release, stage) + _without_the_rest(snapshot, release, stage)
+
+
+def _without_the_rest(snapshot: Snapshot, release: OpenRelease, stage: Stage) -> str:
+    if stage is not Stage.STARTING or release.careful:
+        return ""
+    ends = until(return_ends(snapshot.situation, release), snapshot.now)
+    return f"; at {ends} requests go to the pods that are ready, if any is"
 
 
 def _patience(release: OpenRelease, stage: Stage) -> str:
@@ -303,6 +320,11 @@ def _next(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     if status.observed_generation < 0 or _overdue(snapshot):
         yield OPERATOR, "see whether the operator runs"
         return
+    if status.suspended != "None":
+        patch = """kubectl patch microservice {} -n {} --type merge -p '{{"spec":{{"suspend":"None"}}}}'"""
+        yield patch.format(name, snapshot.namespace), "start what was stopped"
+    if status.phase == "Suspended":
+        return
     if status.phase == "Paused":
         yield snapshot.command(f"resume {name}"), "go on"
     elif release:
@@ -319,7 +341,7 @@ def _next(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
 
 def _overdue(snapshot: Snapshot) -> bool:
     release = snapshot.facts.release
-    if release is None or snapshot.status.phase == "Paused":
+    if release is None or snapshot.status.phase in {"Paused", "Suspended"}:
         return False
     ends = fails_at(snapshot)
     return ends is not None and snapshot.now - ends > OVERDUE

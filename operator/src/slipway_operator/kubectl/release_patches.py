@@ -42,6 +42,8 @@ def promote(snapshot: Snapshot, wanted: str = "") -> ReleasePatch:
     if wanted and _named(snapshot, wanted).version != release.version:
         raise NotPossible(f"{title} is being released, and not {wanted[:64]}: nothing was promoted")
     stage = Stage.of(snapshot.status.step)
+    if snapshot.status.phase == "Suspended":
+        raise NotPossible(f"{snapshot.name} is stopped on purpose: first set spec.suspend to None")
     if snapshot.status.phase == "Paused":
         raise NotPossible(f"{snapshot.name} is paused: first {snapshot.command(f'resume {snapshot.name}')}")
     if release.kind == "Rollback":

@@ -54,7 +54,8 @@ ASCII = Drawing("|-- ", "`-- ", "|   ", "    ", _ASCII_MARKS)
 UNICODE = Drawing()
 
 _PHASES = {
-    "Released": Mood.GOOD, "Failed": Mood.BAD, "Blocked": Mood.BAD, "Paused": Mood.QUIET, "Waiting": Mood.QUIET,
+    "Released": Mood.GOOD, "Failed": Mood.BAD, "Blocked": Mood.BAD, "Paused": Mood.QUIET, "Suspended": Mood.QUIET,
+    "Waiting": Mood.QUIET,
 }  # fmt: skip
 
 
@@ -157,7 +158,7 @@ def _component(snapshot: Snapshot, view: VersionView, component: str, workload: 
     said += f", {ending} ending" if ending else ""
     if workload.ready > ready:
         said += f", {workload.ready - ready} not yet behind its Service"
-    troubled = view.problem is not None and any(_hopeless(pod) for pod in pods)
+    troubled = bool(view.problems) and any(_hopeless(pod) for pod in pods)
     mood = Mood.GOOD if ready >= workload.wanted and not ending else (Mood.BAD if troubled else Mood.MOVING)
     yield Node(said, mood, tuple(_pods(pods, snapshot)))
 

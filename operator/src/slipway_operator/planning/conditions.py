@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..spec.microservice import Phase
+from . import health, suspension, unaccepted
 from .deadlines import stage_ends
 from .facts import Stage
 from .handover import Handover
 from .situation import Situation
 from .stage_status import StageStatus
 
+WORKERS_NOT_READY = "WorkersNotReady"
 Truth = Literal["True", "False", "Unknown"]
 
 
@@ -54,11 +56,18 @@ def status_view(situation: Situation, found: StageStatus | None, moved: Handover
 
 
 def _phase(situation: Situation, found: StageStatus | None, moved: Handover, refused: str) -> tuple[Phase, str]:
-    facts, release = situation.facts, situation.release
+    if situation.desired.suspend == "All":
+        return "Suspended", suspension.said(situation)
     if situation.desired.paused:
         return "Paused", "release.paused is true"
-    if release and found:
-        return _phase_of_release(situation, found)
+    if situation.release and found:
+        phase, blocked = _phase_of_release(situation, found)
+        return phase, "; ".join(each for each in (blocked, unaccepted.said(situation)) if each)
+    return _phase_at_rest(situation, moved, refused)
+
+
+def _phase_at_rest(situation: Situation, moved: Handover, refused: str) -> tuple[Phase, str]:
+    facts = situation.facts
     desired = situation.desired
     if facts.held and facts.held.version in {desired.pinned or desired.version, desired.back_to}:
         held = facts.held
@@ -108,7 +117,9 @@ def _conditions(
         made.append(Condition("ChecksPassed", "True" if checked else "False", "Checked" if checked else "Checking"))
     elif situation.facts.held and situation.facts.held.reason == "GateFailed":
         made.append(Condition("ChecksPassed", "False", "GateFailed", situation.facts.held.message))
-    if any(view.consumer for view in situation.observed.versions.values()):
+    if situation.desired.suspend != "None":
+        made.append(Condition("Suspended", "True", situation.desired.suspend, suspension.said(situation)))
+    elif any(view.consumer for view in situation.observed.versions.values()):
         made.append(_consumers_handed_over(situation, moved))
     return tuple(made)
 
@@ -129,6 +140,13 @@ def _kstatus(
 ) -> list[Condition]:
     """Reconciling and Stalled are there only while they are true. One that waits for a person is Ready."""
     healthy = _healthy(situation)
+    if phase == "Suspended":
+        ending = any(each.pods for each in situation.observed.versions.values())
+        ready = Condition("Ready", "False", phase, blocked)
+        return [ready, Condition("Reconciling", "True", phase, blocked)] if ending else [ready]
+    watched = unaccepted.said(situation)
+    if watched and phase not in {"Failed", "Blocked"}:
+        return _not_accepted(situation, watched, healthy=healthy)
     if phase in {"Failed", "Blocked"} or _stuck(situation, found):
         reason = situation.facts.held.reason if situation.facts.held and phase == "Failed" else "CannotProceed"
         return [Condition("Ready", "False", reason, blocked), Condition("Stalled", "True", reason, blocked)]
@@ -137,15 +155,28 @@ def _kstatus(
             Condition("Ready", "Unknown" if healthy else "False", "Progressing", blocked),
             Condition("Reconciling", "True", found.stage.title if found else phase, blocked),
         ]
-    if not healthy or (phase == "Released" and not moved.done):
-        message = blocked or "pods of the active version are not ready"
-        return [Condition("Ready", "False", "NotReady", message), Condition("Reconciling", "True", "NotReady", message)]
+    if not healthy or not moved.done:
+        reason = WORKERS_NOT_READY if healthy else "NotReady"
+        message = (moved.waiting or blocked) if healthy else _unready(situation)
+        return [Condition("Ready", "False", reason, message), Condition("Reconciling", "True", reason, message)]
     return [Condition("Ready", "True", phase, blocked)]
 
 
 def _healthy(situation: Situation) -> bool:
     view = situation.view(situation.current)
     return view is not None and view.endpoints > 0 and view.endpoints >= view.wanted
+
+
+def _not_accepted(situation: Situation, watched: str, *, healthy: bool) -> list[Condition]:
+    kept = situation.facts.unaccepted
+    good = healthy and kept is not None and not kept.failed
+    ready = Condition("Ready", "Unknown" if good else "False", "NotAccepted", watched)
+    return [ready, Condition("Reconciling", "True", "NotAccepted", watched)]
+
+
+def _unready(situation: Situation) -> str:
+    view = situation.view(situation.current)
+    return health.pods_ready(view, view.wanted) if view else "no version gets requests"
 
 
 def _stuck(situation: Situation, found: StageStatus | None) -> bool:

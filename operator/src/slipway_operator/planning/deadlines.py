@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from . import health
 from .desired import Desired
 from .facts import OpenRelease, Stage
 from .observed import REFUSED
@@ -49,8 +50,15 @@ def stage_ends(desired: Desired, stage: Stage, since: datetime) -> datetime | No
     return since + allowed
 
 
+def return_ends(situation: Situation, release: OpenRelease) -> datetime:
+    """Until then a way back waits for enough pods; afterwards requests go to those that are ready. From its beginning:
+    to be late is no progress.
+    """
+    return release.started + situation.desired.progress_deadline
+
+
 def patience_ends(situation: Situation, release: OpenRelease) -> datetime:
-    """Until then the way back waits for all pods and for a relay; afterwards it goes on with what there is."""
+    """Until then the way back waits for a relay; afterwards it goes on with what there is."""
     return release.since + situation.desired.progress_deadline
 
 
@@ -68,15 +76,15 @@ def _of_stage(situation: Situation, release: OpenRelease, found: StageStatus) ->
 
 
 def _of_problem(situation: Situation, release: OpenRelease, found: StageStatus) -> Deadline | None:
-    """With enough pods that answer, a problem is of few; but what is refused (a consumer's template) will not come."""
     view = situation.view(release.version)
-    problem = view.problem if view else None
+    problem = health.trouble(situation, view) if view else None
     if problem is None or not Stage.MIGRATING <= found.stage <= Stage.WATCHING:
         return None
-    if problem.reason != REFUSED and situation.enough(release.version):
-        return None
-    at = max(problem.since, release.since) + PROBLEM_GRACE  # it goes on when the stage moves
-    return Deadline(at, Failure(problem.reason, f"{release.version} does not start: {problem.message}"))
+    # A pod tells since when it is not ready; the trouble may have begun long after that.
+    began = problem.since if problem.reason == REFUSED else release.troubled_since or situation.now
+    at = max(began, release.since) + PROBLEM_GRACE  # it goes on when the stage moves
+    does = "is not healthy" if found.stage is Stage.WATCHING else "does not start"
+    return Deadline(at, Failure(problem.reason, f"{release.version} {does}: {problem.message}"))
 
 
 def _since(situation: Situation, release: OpenRelease, found: StageStatus) -> datetime:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from . import deadlines
+from . import deadlines, health
 from .desired import PLAN_FAILED, Desired
-from .facts import HISTORY, Ended, Facts, Held, KeptSize, Kind, OpenRelease, Result, Stage
+from .facts import HISTORY, Ended, Facts, Held, KeptSize, Kind, OpenRelease, Result, Stage, Unaccepted
 from .handover import CONSUMERS
 from .observed import ANY, JobState, Observed
 from .situation import Situation
@@ -44,7 +44,10 @@ def remembered(observed: Observed, desired: Desired, now: datetime) -> Facts:
     if facts.stable is not None and facts.stable not in observed.versions:
         facts = replace(facts, stable=None)
     if facts.stable is None and facts.release is None:
-        facts = replace(facts, stable=_found(observed, desired))
+        found = _found(observed, desired)
+        if found and found != (desired.back_to or desired.version) and observed.versions[found].stopped:
+            facts = replace(facts, stopped_version=found)  # and its status was lost: drift has a version to go back to
+        facts = replace(facts, stable=found if found != facts.stopped_version else None)
     if facts.held and facts.held.fingerprint != desired.fingerprint:
         facts = replace(facts, held=None)
     directive = desired.directive
@@ -63,10 +66,14 @@ def resumed(facts: Facts, now: datetime) -> Facts:
     """Time that stood still counts for no deadline and for no watch: each begins anew."""
     if not facts.paused:
         return facts
-    release = facts.release and replace(facts.release, since=now)
+    release = facts.release and replace(untroubled(facts.release), since=now)
     if release and release.promoted_at and not release.accepted_at:
         release = replace(release, promoted_at=now)
     return replace(facts, paused=False, release=release)
+
+
+def untroubled(release: OpenRelease) -> OpenRelease:
+    return replace(release, troubled_since=None, workers_lost_since=None)
 
 
 def _found(observed: Observed, desired: Desired) -> str | None:
@@ -87,8 +94,11 @@ def decide(
     target = _target(observed, facts, wanted)
     kind = _kind(observed, desired, facts, target)
     if facts.release and facts.release.version != target:
-        facts, events = _superseded(observed, facts, now)
+        facts, events = _superseded(observed, facts, now, target)
         kind = "Undo" if target is not None and target == facts.stable else _kind(observed, desired, facts, target)
+    kept = facts.unaccepted
+    if facts.release is None and kept and kept.release.version == target and not kept.failed:
+        facts = replace(facts, release=kept.release, unaccepted=None)  # it is wanted again: its watch goes on
     if facts.release is None and target is not None and kind:
         facts = opened(observed, desired, facts, now, target=target, kind=kind)
         if kind != "Undo":
@@ -170,7 +180,7 @@ def _tried_again(observed: Observed, desired: Desired, facts: Facts, now: dateti
     return replace(facts, release=release, attempts=attempt)
 
 
-def _superseded(observed: Observed, facts: Facts, now: datetime) -> tuple[Facts, list[Emit]]:
+def _superseded(observed: Observed, facts: Facts, now: datetime, target: str | None) -> tuple[Facts, list[Emit]]:
     release = facts.release
     assert release  # noqa: S101 # the caller has seen it
     if release.kind == "Undo":
@@ -178,8 +188,18 @@ def _superseded(observed: Observed, facts: Facts, now: datetime) -> tuple[Facts,
     if release.accepted_at:
         unfinished = release.version if release.careful else facts.contract_pending
         return replace(closed(observed, facts, now, "Succeeded"), contract_pending=unfinished), []
+    if _stays_watched(observed, facts, target):
+        message = f"{release.version} is not accepted, and {target} is wanted: it is watched while it has all requests"
+        return replace(facts, release=None, unaccepted=Unaccepted(release)), [Emit("ReleaseSuperseded", message)]
     message = f"{release.version} is given up: another version is wanted"
     return closed(observed, facts, now, "Superseded", message), [Emit("ReleaseSuperseded", message)]
+
+
+def _stays_watched(observed: Observed, facts: Facts, target: str | None) -> bool:
+    """It has all requests, and the version that is wanted now may be long in coming."""
+    release = facts.release
+    forward = target is not None and target != facts.stable
+    return forward and release is not None and release.careful and observed.active == release.version
 
 
 def closed(observed: Observed, facts: Facts, now: datetime, result: Result, reason: str = "") -> Facts:
@@ -231,19 +251,34 @@ def progressed(situation: Situation, found: StageStatus) -> tuple[Facts, list[Em
         facts, more = _ended(situation, found)
         return facts, [*told, *more]
     if found.accepted and not release.accepted_at:
-        facts, more = _accepted(situation)
+        facts, more = accepted(situation)
         return facts, [*told, *more]
     if deadlines.moved_on(release, found):
         release = replace(release, reached=found.stage, since=now)
     if found.verified and not release.promoted_at:
         release = replace(release, promoted_at=now)
+    release = noted_trouble(situation, release, found)
     return (facts if release == facts.release else replace(facts, release=release)), told
+
+
+def noted_trouble(situation: Situation, release: OpenRelease, found: StageStatus) -> OpenRelease:
+    """Since when its pods are in trouble, and since when it has lost its workers: neither can be observed later."""
+    view = situation.view(release.version)
+    if view is None or release.kind == "Undo" or release.accepted_at:
+        return untroubled(release)
+    troubled, lost = release.troubled_since, release.workers_lost_since
+    if health.trouble(situation, view):
+        troubled = troubled or situation.now
+    elif not health.shortage(situation, view):
+        troubled = None  # one that crashes again and again is without a problem in between
+    lost = (lost or situation.now) if found.stage is Stage.WATCHING and health.without_workers(view) else None
+    return replace(release, troubled_since=troubled, workers_lost_since=lost)
 
 
 def _handed_over(situation: Situation, release: OpenRelease, found: StageStatus) -> tuple[OpenRelease, list[Emit]]:
     """The pause begins when the old consumers are asked to stop, and ends when the new ones are members."""
     stops = any(isinstance(step, ScaleWorkers) and not step.replicas for step in found.steps)
-    if found.moving == CONSUMERS and stops and situation.desired.exclusive and not release.handover_started:
+    if found.moving == CONSUMERS and stops and _pauses(situation.desired) and not release.handover_started:
         release = replace(release, handover_started=situation.now)
     if found.moving == CONSUMERS or not release.handover_started or release.handover_ended:
         return release, []
@@ -252,7 +287,12 @@ def _handed_over(situation: Situation, release: OpenRelease, found: StageStatus)
     return release, [Emit("ConsumersHandedOver", f"{situation.name_of(release.version)} consumes: {paused}")]
 
 
-def _accepted(situation: Situation) -> tuple[Facts, list[Emit]]:
+def _pauses(desired: Desired) -> bool:
+    """Whether a handover is a time without a consumer: not where they overlap, nor where they are stopped anyway."""
+    return desired.exclusive and desired.suspend == "None"
+
+
+def accepted(situation: Situation) -> tuple[Facts, list[Emit]]:
     facts, release, now = situation.facts, situation.facts.release, situation.now
     assert release  # noqa: S101 # the caller has seen it
     release = replace(release, accepted_at=now)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from ..spec.fields import SERVING
 from ..spec.gates import Gate
 from ..spec.hashing import hash_of, spec_fingerprint, version_hash
-from ..spec.microservice import MicroserviceSpec
+from ..spec.microservice import MicroserviceSpec, Suspend
 from ..spec.releaseplan import Order
 from ..spec.strategy import PromotionWindow
 
@@ -63,6 +63,7 @@ class Desired:
     promote: str | None = None
     pinned: str | None = None  # release.activeVersion
     paused: bool = False
+    suspend: Suspend = "None"
     directive: PlanDirective | None = None
 
     @property
@@ -101,6 +102,7 @@ def desired_of(spec: MicroserviceSpec, generation: int, directive: PlanDirective
         promote=hash_of(release.promote) if release.promote else None,
         pinned=hash_of(release.active_version) if release.active_version else None,
         paused=release.paused,
+        suspend=spec.suspend,
         directive=directive,
     )
 

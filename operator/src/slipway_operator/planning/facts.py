@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Literal
 
+from ..spec.microservice import Suspend
+
 Kind = Literal["Install", "Release", "Rollback", "Undo"]
 Result = Literal["Succeeded", "Failed", "Superseded", "ContractFailed"]
 HISTORY = 10
@@ -50,6 +52,8 @@ class OpenRelease:
     started: datetime
     reached: Stage
     since: datetime  # when it reached that stage: deadlines count from here
+    troubled_since: datetime | None = None  # a problem that waiting will not solve was seen, and is not over
+    workers_lost_since: datetime | None = None  # while it was watched, nobody was ready any more of some worker
     handover_started: datetime | None = None
     handover_ended: datetime | None = None
     promoted_at: datetime | None = None  # only the new version got requests
@@ -68,6 +72,15 @@ class OpenRelease:
     def careful(self) -> bool:
         """Going forward asks for checks; going back must not wait for them."""
         return self.kind in {"Install", "Release"}
+
+
+@dataclass(frozen=True, slots=True)
+class Unaccepted:
+    """It got all requests and is watched, although a newer version is wanted. ``failed``: why they go back."""
+
+    release: OpenRelease
+    failed: str = ""
+    failed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,34 +116,40 @@ class KeptSize:
 class Facts:
     stable: str | None = None  # the last version that was released with success; a failed release goes back to it
     release: OpenRelease | None = None
+    unaccepted: Unaccepted | None = None
     held: Held | None = None
     draining: tuple[tuple[str, datetime], ...] = ()
     kept_size: KeptSize | None = None
     attempts: int = 0
     paused: bool = False
+    suspended: Suspend = "None"
+    stopped_version: str | None = None  # it was active when all was stopped, and another one is wanted since
     contract_pending: str | None = None  # a stable version whose contract migration another release cut short
     history: tuple[Ended, ...] = ()
 
     def until(self, now: datetime) -> "Facts":
         """Without times that lie ahead, which a clock left that was set back: nothing waits until they have come."""
-        release, draining = self.release, self.draining
-        if release:
-            release = replace(
-                release,
-                started=min(release.started, now),
-                since=min(release.since, now),
-                handover_started=_past(release.handover_started, now),
-                handover_ended=_past(release.handover_ended, now),
-                promoted_at=_past(release.promoted_at, now),
-                accepted_at=_past(release.accepted_at, now),
-            )
-        if any(since > now for _, since in draining):
-            draining = tuple((name, min(since, now)) for name, since in draining)
-        return (
-            self
-            if (release, draining) == (self.release, self.draining)
-            else replace(self, release=release, draining=draining)
-        )
+        draining = tuple((name, min(since, now)) for name, since in self.draining)
+        kept = self.unaccepted
+        if kept:
+            kept = replace(kept, release=_before(kept.release, now), failed_at=_past(kept.failed_at, now))
+        release = _before(self.release, now) if self.release else None
+        past = replace(self, release=release, unaccepted=kept, draining=draining)
+        return self if past == self else past
+
+
+def _before(release: OpenRelease, now: datetime) -> OpenRelease:
+    return replace(
+        release,
+        started=min(release.started, now),
+        since=min(release.since, now),
+        troubled_since=_past(release.troubled_since, now),
+        workers_lost_since=_past(release.workers_lost_since, now),
+        handover_started=_past(release.handover_started, now),
+        handover_ended=_past(release.handover_ended, now),
+        promoted_at=_past(release.promoted_at, now),
+        accepted_at=_past(release.accepted_at, now),
+    )
 
 
 def _past(moment: datetime | None, now: datetime) -> datetime | None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..spec.fields import CONSUMING, RELAYING
+from . import health
 from .deadlines import patience_ends
 from .observed import VersionView
 from .situation import Situation
@@ -58,6 +59,8 @@ def consumer_owner(situation: Situation) -> str | None:
 
 def _size(situation: Situation, component: str) -> int:
     """As the spec says, for all versions; where it has another shape by now, that of what does the same there."""
+    if situation.desired.suspend != "None":
+        return 0
     workers = situation.desired.workers
     if not component or component in workers:
         return workers.get(component, 0)
@@ -147,7 +150,7 @@ def _still_there(situation: Situation, owner: str, others: Sequence[VersionView]
 
 def _not_joined(situation: Situation, view: VersionView, size: int) -> str:
     if view.consumers.ready < size:
-        return f"{view.consumers.ready} of {size} {view.consumer}s of {view.version} are ready"
+        return health.workers_ready(view, view.consumer, size)
     group = situation.observed.group
     if group and group.known and not group.members.get(view.version):
         return f"no consumer of {view.version} has joined the group"
@@ -172,5 +175,5 @@ def _own_relays(situation: Situation, view: VersionView) -> Handover:
     size, mine = _size(situation, view.relay), view.relays
     if view.relay == _RELAY_ALONE and mine.wanted != size:
         return _start(view, view.relay, size, RELAYS)
-    waiting = f"{mine.ready} of {size} {view.relay}s of {view.version} are ready" if mine.ready < size else ""
+    waiting = health.workers_ready(view, view.relay, size) if mine.ready < size else ""
     return Handover(waiting=waiting, moving=RELAYS)

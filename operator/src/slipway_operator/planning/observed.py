@@ -37,6 +37,7 @@ class Problem:
     reason: str
     message: str
     since: datetime
+    component: str = ""  # whose pods; empty: of the version
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class VersionView:
     label: str
     serving: Mapping[str, Workload]
     workers: Mapping[str, Workload] = field(default_factory=dict)
-    problem: Problem | None = None
+    problems: tuple[Problem, ...] = ()  # at most one of each component, the oldest
     draining: bool = False  # its pods were told to close kept-alive connections
     retired: str = ""  # why it can't become active any more
     recorded: bool = True  # False: it runs, and somebody deleted its record
@@ -70,6 +71,10 @@ class VersionView:
     def endpoints(self) -> int:
         """A version is as ready as its least ready component that serves."""
         return min([each.endpoints for each in self.serving.values()], default=0)
+
+    @property
+    def problem(self) -> Problem | None:
+        return min(self.problems, key=lambda problem: problem.since, default=None)
 
     @property
     def consumer(self) -> str:
@@ -92,6 +97,11 @@ class VersionView:
     @property
     def wanted(self) -> int:
         return max([each.wanted for each in self.serving.values()], default=0)
+
+    @property
+    def stopped(self) -> bool:
+        """No process of it is wanted."""
+        return not any(each.wanted for each in (*self.serving.values(), *self.workers.values()))
 
     @property
     def pods(self) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from . import activity, deadlines, decisions, handover, scaling, stages
+from . import activity, deadlines, decisions, handover, scaling, stages, suspension, unaccepted
 from .conditions import StatusView, status_view
 from .desired import Desired
 from .facts import Facts, Stage
@@ -32,19 +32,25 @@ class Decision:
 
 
 def plan(observed: Observed, desired: Desired, now: datetime) -> Decision:
+    facts, told = suspension.noted(observed.facts, desired, now)
+    observed = replace(observed, facts=facts)
+    if desired.suspend == "All":
+        return _suspended(observed, desired, now, told)
     if desired.paused:
-        return _paused(observed, desired, now)
+        return _paused(observed, desired, now, told)
     facts = decisions.remembered(observed, desired, now)
     wanted = decisions.target_version(observed, desired, facts.stable)
+    facts = suspension.let_go(observed, facts, wanted)
     situation, found, events = _decided(observed, desired, facts, wanted, now)
+    situation, watched, more = unaccepted.looked_at(situation)
     situation = replace(situation, facts=_still_draining(situation))
     moved = _workers(situation, found)
-    steps = [*events, *_steps(situation, found, moved)]
+    steps = [*told, *events, *more, *_steps(situation, found, moved, watched)]
     return Decision(
         tuple(steps),
         situation.facts,
         status_view(situation, found, moved, wanted.refused),
-        _requeue(situation, found),
+        _requeue(situation, found, watched),
     )
 
 
@@ -71,15 +77,30 @@ def _decided(
     return Situation(observed, desired, facts, now, target), found, events
 
 
-def _paused(observed: Observed, desired: Desired, now: datetime) -> Decision:
+def _suspended(observed: Observed, desired: Desired, now: datetime, told: Sequence[Step]) -> Decision:
+    """All is taken down, and nothing else happens: what is open stands still."""
+    facts = decisions.remembered(observed, desired, now)
+    wanted = decisions.target_version(observed, desired, facts.stable)
+    facts, events = suspension.followed(observed, desired, facts, wanted, now)
+    held = facts.held is not None and facts.held.version == wanted.version
+    situation = Situation(observed, desired, facts, now, facts.stable if held else wanted.version)
+    situation = replace(situation, facts=_still_draining(situation))
+    steps = (*told, *events, *suspension.all_down(situation))
+    return Decision(steps, situation.facts, status_view(situation, None, Handover(), wanted.refused))
+
+
+def _paused(observed: Observed, desired: Desired, now: datetime, told: Sequence[Step]) -> Decision:
     """What runs goes on running, at the size that is wanted; nothing else is touched."""
     facts = observed.facts if observed.facts.paused else replace(observed.facts, paused=True)
-    current = observed.active if observed.active in observed.versions else None
-    situation = Situation(observed, desired, facts, now, current)
-    owner = handover.consumer_owner(situation) or current
+    situation = Situation(observed, desired, facts, now, None)
+    situation = replace(situation, target=situation.current)
+    owner = handover.consumer_owner(situation) or situation.current
     moved = handover.hand_over(situation, owner, forward=False) if owner else Handover()
+    if desired.suspend == "Workers":
+        moved = suspension.workers_down(situation)
     more, fewer = scaling.active_steps(situation)
-    return Decision((*more, *moved.steps, *fewer), facts, status_view(situation, None, moved, ""))
+    steps = (*told, *more, *moved.steps, *fewer)
+    return Decision(steps, facts, status_view(situation, None, moved, ""))
 
 
 def _still_draining(situation: Situation) -> Facts:
@@ -94,6 +115,8 @@ def _still_draining(situation: Situation) -> Facts:
 def _workers(situation: Situation, found: StageStatus | None) -> Handover:
     """Workers belong to the version that gets requests. Going forward they move before the requests do."""
     release = situation.release
+    if situation.desired.suspend == "Workers":
+        return suspension.workers_down(situation)
     if release and release.careful and found and max(found.stage, release.reached) >= Stage.HANDING_OVER:
         return handover.hand_over(situation, release.version, forward=True)
     owner = situation.current or _switched_now(found)
@@ -121,9 +144,11 @@ def _stray_workers(situation: Situation) -> list[ScaleWorkers]:
     ]
 
 
-def _steps(situation: Situation, found: StageStatus | None, moved: Handover) -> list[Step]:
+def _steps(situation: Situation, found: StageStatus | None, moved: Handover, watched: StageStatus | None) -> list[Step]:
     more, fewer = scaling.serving_steps(situation, found.stage if found else None)
     staged = [step for step in found.steps if not isinstance(step, ScaleWorkers)] if found else []
+    if watched and not any(isinstance(step, SwitchActive) for step in staged):
+        staged += [step for step in watched.steps if not isinstance(step, ScaleWorkers)]
     # Switches wait for nothing: a Deployment that the runtime can't make must not keep requests from an answer.
     switches = [*_rescue(situation, staged), *(step for step in staged if isinstance(step, SwitchActive))]
     others = [step for step in staged if not isinstance(step, SwitchActive)]
@@ -170,12 +195,16 @@ def _preview(situation: Situation) -> list[Step]:
     return [SelectPreview(None)]
 
 
-def _requeue(situation: Situation, found: StageStatus | None) -> timedelta | None:
+def _requeue(situation: Situation, found: StageStatus | None, watched: StageStatus | None) -> timedelta | None:
     release = situation.release
     times = [scaling.drain_end(situation, name) for name, _ in situation.facts.draining]
     if release and found:
         deadline = deadlines.deadline_of(situation, release, found)
         stage_ends = deadlines.stage_ends(situation.desired, found.stage, release.since)
         times += [found.again_at, stage_ends, deadline.at if deadline else None]
+    kept = situation.facts.unaccepted
+    if kept and watched:
+        deadline = deadlines.deadline_of(situation, kept.release, watched)
+        times += [watched.again_at, deadline.at if deadline else None]
     ahead = [each - situation.now for each in times if each and each > situation.now]
     return min(ahead, default=None)

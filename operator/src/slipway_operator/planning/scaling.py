@@ -43,6 +43,8 @@ def _size(situation: Situation, view: VersionView, stage: Stage | None) -> int |
     release, version = situation.release, view.version
     if situation.rolling and release:
         return _rolling_size(situation, view)
+    if version == situation.facts.stopped_version:
+        return 0
     if version == situation.current:
         unaccepted = release and version == release.version and not release.accepted_at
         return situation.full_size if unaccepted else situation.active_size
@@ -116,7 +118,7 @@ def forget_steps(situation: Situation) -> Iterator[Step]:
     Of a version whose record was deleted nothing is worth keeping.
     """
     desired, facts = situation.desired, situation.facts
-    needed = {facts.stable, situation.current, situation.target, desired.version, desired.back_to}
+    needed = {facts.stable, situation.observed.active, situation.target, desired.version, desired.back_to}
     needed.add(facts.held.version if facts.held else None)
     needed.add(desired.directive.came_from if desired.directive else None)
     idle = [

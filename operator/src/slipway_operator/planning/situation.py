@@ -33,9 +33,11 @@ class Situation:
 
     @property
     def current(self) -> str | None:
-        """The version that gets requests, or None: no version, an unknown one, or several at once (Rolling)."""
+        """The version that gets requests, or None: no version, an unknown one, several at once (Rolling), or one that
+        was stopped on purpose for another.
+        """
         active = self.observed.active
-        return active if active in self.observed.versions else None
+        return active if active in self.observed.versions and active != self.facts.stopped_version else None
 
     @property
     def rolling(self) -> bool:
@@ -78,6 +80,17 @@ class Situation:
         """Ready for all requests; where nobody answers at all, one ready endpoint is enough."""
         ready = self.endpoints(version)
         return ready >= self.full_size or (ready > 0 and self.blackout)
+
+    @property
+    def return_size(self) -> int:
+        """Ready pods that are enough for a way back: half of them, and no more than the version has that is left.
+
+        What is left is wrong for each request; pods are sized for their peak, and the others follow.
+        """
+        if self.blackout:
+            return 1
+        half = -(-self.full_size // 2)
+        return max(1, min(half, self.endpoints(self.current))) if self.current else half
 
     def reached(self, stage: Stage) -> bool:
         return self.release is not None and self.release.reached >= stage

@@ -5,9 +5,9 @@ Every look starts from the beginning. A stage that was passed and is no longer t
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from . import deadlines, gating, handover, promotion_window
+from . import deadlines, gating, handover, health, promotion_window
 from .facts import OpenRelease, Stage
 from .observed import ANY, REFUSED, JobState, JobView, MigrationKind, VersionView
 from .situation import Situation
@@ -33,7 +33,7 @@ Check = Callable[[Situation, OpenRelease, VersionView], StageStatus | None]
 def stage_status(situation: Situation, release: OpenRelease) -> StageStatus:
     found = _stage_status(situation, release)
     view = situation.view(release.version)
-    refused = view.problem if view and view.problem and view.problem.reason == REFUSED else None
+    refused = next((each for each in view.problems if each.reason == REFUSED), None) if view else None
     if not refused or not found.waiting or refused.message in found.waiting:
         return found
     return replace(found, waiting=f"{found.waiting}; refused was {refused.message}")
@@ -42,9 +42,9 @@ def stage_status(situation: Situation, release: OpenRelease) -> StageStatus:
 def _stage_status(situation: Situation, release: OpenRelease) -> StageStatus:
     view = situation.view(release.version)
     found = recording(situation, release.version, view)
-    if found is not None:
-        return found
-    assert view  # noqa: S101 # it is recorded
+    if found is not None and (view is None or release.careful):
+        return found  # a way back to what runs does not wait for its record
+    assert view  # noqa: S101 # it is recorded, or runs
     if situation.observed.not_ours and release.careful and not _has_traffic(situation, release):
         return _blocked(situation)
     for check in _FORWARD if release.careful else _BACK:
@@ -125,15 +125,9 @@ def _job(job: JobView | None, version: str, kind: MigrationKind, attempt: int) -
 def _starting(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     if _has_traffic(situation, release):
         return None
-    ready, wanted = view.endpoints, situation.preview_size
-    if ready < wanted:
-        return StageStatus(Stage.STARTING, _pods(view, ready, wanted))
+    if view.endpoints < situation.preview_size:
+        return StageStatus(Stage.STARTING, health.pods_ready(view, situation.preview_size))
     return None
-
-
-def _pods(view: VersionView, ready: int, wanted: int) -> str:
-    said = f": {view.problem.message}" if view.problem else ""
-    return f"{ready} of {wanted} pods of {view.version} are ready{said}"
 
 
 def _previewing(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
@@ -165,7 +159,7 @@ def rolls(situation: Situation, release: OpenRelease) -> bool:
 def _scaling(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     if _has_traffic(situation, release) or rolls(situation, release) or situation.enough(view.version):
         return None
-    return StageStatus(Stage.SCALING, _pods(view, view.endpoints, situation.full_size))
+    return StageStatus(Stage.SCALING, health.pods_ready(view, situation.full_size))
 
 
 def _promoting(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
@@ -204,7 +198,7 @@ def _rolling(situation: Situation, release: OpenRelease, view: VersionView) -> S
     old = [each.version for each in situation.observed.versions.values() if each.version not in pair and each.pods]
     if old:
         return StageStatus(Stage.ROLLING, f"pods of {old[0]} have not ended yet")
-    waiting = _pods(view, view.endpoints, situation.full_size)
+    waiting = health.pods_ready(view, situation.full_size)
     if situation.rolling:
         return StageStatus(Stage.ROLLING, waiting)
     marked = [each for each in situation.observed.versions.values() if each.draining and each.version in pair]
@@ -218,11 +212,22 @@ def _switching(situation: Situation, release: OpenRelease, view: VersionView) ->
         return None
     if view.draining:
         return StageStatus(Stage.SWITCHING, "its pods take new connections again", (UnmarkDraining(view.version),))
-    patience = deadlines.patience_ends(situation, release) if view.endpoints and not release.careful else None
-    if situation.enough(view.version) or (patience and situation.now >= patience):
+    enough = situation.enough(view.version) if release.careful else _enough_to_return(situation, release, view)
+    if enough:
         return StageStatus(Stage.SWITCHING, "the active Service is switched", (SwitchActive(view.version),))
-    stage = Stage.SWITCHING if release.careful else Stage.STARTING
-    return StageStatus(stage, _pods(view, view.endpoints, situation.full_size), passes_at=patience)
+    if release.careful:
+        return StageStatus(Stage.SWITCHING, health.pods_ready(view, situation.full_size))
+    ends = deadlines.return_ends(situation, release) if view.endpoints else None
+    waiting = health.pods_ready(view, situation.return_size)
+    return StageStatus(Stage.STARTING, waiting, passes_at=ends, again_at=ends)
+
+
+def _enough_to_return(situation: Situation, release: OpenRelease, view: VersionView) -> bool:
+    """Nobody waits for the last pod then, nor for pods that can't be made: the version that is left has the quota."""
+    ready = view.endpoints
+    no_more_come = bool(view.problems) and all(each.pods <= each.endpoints for each in view.serving.values())
+    late = situation.now >= deadlines.return_ends(situation, release)
+    return ready > 0 and (ready >= situation.return_size or no_more_come or late)
 
 
 def _verifying(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
@@ -239,7 +244,7 @@ def _verifying(situation: Situation, release: OpenRelease, view: VersionView) ->
     return None
 
 
-def _watching(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
+def watching(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
     if release.accepted_at:
         return None
     if not release.promoted_at:
@@ -252,26 +257,36 @@ def _watching(situation: Situation, release: OpenRelease, view: VersionView) -> 
     verdict = gating.after_promotion(situation, view.version, release.attempt, ends=ends)
     if verdict.failed:
         return StageStatus(Stage.WATCHING, failure=Failure("GateFailed", verdict.failed), verified=True)
-    late = ends + situation.desired.progress_deadline
+    return _good_so_far(situation, release, view, verdict)
+
+
+def _good_so_far(
+    situation: Situation, release: OpenRelease, view: VersionView, verdict: gating.GateStatus
+) -> StageStatus:
+    assert release.promoted_at  # noqa: S101 # the caller has seen it
+    ends = release.promoted_at + situation.desired.watch
+    lacks = health.shortage(situation, view)
+    not_back = _not_back(situation, release, view, lacks) if lacks else None
     if situation.now >= ends and not verdict.waiting:
-        return _watched(situation, view, late)
+        if not_back is None:
+            return StageStatus(Stage.WATCHING, verified=True, accepted=True)
+        return StageStatus(Stage.WATCHING, lacks, again_at=not_back.at, verified=True, deadline=not_back)
     again = min([each for each in (verdict.again_at, ends) if each and each > situation.now], default=None)
-    waiting = verdict.waiting or f"it is watched until {ends:%H:%M:%S} UTC"
-    short = not verdict.waiting and not situation.enough(view.version)
-    deadline = _not_back(situation, view, late) if short else verdict.deadline
-    return StageStatus(Stage.WATCHING, waiting, verdict.steps, deadline=deadline, again_at=again, verified=True)
+    waiting = lacks or verdict.waiting or f"it is watched until {ends:%H:%M:%S} UTC"
+    first = min((each for each in (verdict.deadline, not_back) if each), key=lambda each: each.at, default=None)
+    return StageStatus(Stage.WATCHING, waiting, verdict.steps, deadline=first, again_at=again, verified=True)
 
 
-def _not_back(situation: Situation, view: VersionView, late: datetime) -> Deadline:
-    """Pods that were lost while it was watched have until then to come back."""
-    return Deadline(late, Failure("ProgressDeadlineExceeded", _pods(view, view.endpoints, situation.full_size)))
-
-
-def _watched(situation: Situation, view: VersionView, late: datetime) -> StageStatus:
-    if situation.enough(view.version):
-        return StageStatus(Stage.WATCHING, verified=True, accepted=True)
-    deadline = _not_back(situation, view, late)
-    return StageStatus(Stage.WATCHING, deadline.failure.message, again_at=late, verified=True, deadline=deadline)
+def _not_back(situation: Situation, release: OpenRelease, view: VersionView, lacks: str) -> Deadline:
+    """Until when pods that were lost while it was watched have to be back. Where nobody handles events any more, that
+    does not wait for the end of the watch.
+    """
+    allowed = situation.desired.progress_deadline
+    assert release.promoted_at  # noqa: S101 # the caller has seen it
+    at = release.promoted_at + situation.desired.watch + allowed
+    if health.without_workers(view):
+        at = min(at, (release.workers_lost_since or situation.now) + allowed)
+    return Deadline(at, Failure("ProgressDeadlineExceeded", lacks))
 
 
 def _returning(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:
@@ -332,6 +347,6 @@ def drain_marks(situation: Situation, staged: Sequence[Step]) -> tuple[Step, ...
 
 _FORWARD: tuple[Check, ...] = (
     _held_back, _migrating, _starting, _previewing, _checking, _scaling, _promoting, _handing_over, _rolling,
-    _switching, _verifying, _watching, _draining, _contracting,
+    _switching, _verifying, watching, _draining, _contracting,
 )  # fmt: skip
 _BACK: tuple[Check, ...] = (_switching, _verifying, _returning)

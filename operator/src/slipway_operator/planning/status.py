@@ -10,11 +10,14 @@ from ..spec.status import (
     MicroserviceStatus,
     OpenRelease,
     ReleaseRecord,
+    UnacceptedVersion,
 )
 from . import facts as f
+from .conditions import WORKERS_NOT_READY
 from .conditions import Condition as Said
 from .observed import ANY, FOREIGN
 from .planner import Decision
+from .steps import Emit
 
 
 def status_of(
@@ -37,8 +40,11 @@ def status_of(
         held_version=_held(facts.held),
         attempts=facts.attempts,
         paused=facts.paused,
+        suspended=facts.suspended,
+        stopped_version=facts.stopped_version or "",
         contract_pending=facts.contract_pending or "",
         release=_release(facts.release),
+        unaccepted=_unaccepted(facts.unaccepted),
         draining=tuple(Draining(version=name, since=since) for name, since in facts.draining),
         kept_size=KeptSize(replicas=facts.kept_size.replicas, size=facts.kept_size.size) if facts.kept_size else None,
         readiness=status_view.readiness,
@@ -70,14 +76,29 @@ def facts_of(status: MicroserviceStatus) -> f.Facts:
     return f.Facts(
         stable=status.stable_version or None,
         release=_open(release) if release else None,
+        unaccepted=_kept_unaccepted(status.unaccepted),
         held=f.Held(held.version, held.reason, held.message, held.fingerprint, held.at) if held else None,
         draining=tuple((each.version, each.since) for each in status.draining),
         kept_size=f.KeptSize(kept.replicas, kept.size) if kept else None,
         attempts=status.attempts,
         paused=status.paused,
+        suspended=status.suspended,
+        stopped_version=status.stopped_version or None,
         contract_pending=status.contract_pending or None,
         history=tuple(_ended(each) for each in status.history),
     )
+
+
+def newly_unready(former: MicroserviceStatus, after: MicroserviceStatus) -> Emit | None:
+    """Workers of a version at rest fall without a change of any fact: that is told once, when the condition says so."""
+    was, now = _ready(former), _ready(after)
+    if now is None or now.reason != WORKERS_NOT_READY or (was and was.reason == now.reason):
+        return None
+    return Emit(now.reason, now.message, "Warning")
+
+
+def _ready(status: MicroserviceStatus) -> Condition | None:
+    return next((each for each in status.conditions if each.type == "Ready"), None)
 
 
 def conditions(
@@ -122,11 +143,24 @@ def _release(release: f.OpenRelease | None) -> OpenRelease | None:
         started=release.started,
         reached=release.reached.title,
         since=release.since,
+        troubled_since=release.troubled_since,
+        workers_lost_since=release.workers_lost_since,
         handover_started=release.handover_started,
         handover_ended=release.handover_ended,
         promoted_at=release.promoted_at,
         accepted_at=release.accepted_at,
     )
+
+
+def _unaccepted(kept: f.Unaccepted | None) -> UnacceptedVersion | None:
+    release = _release(kept.release) if kept else None
+    if kept is None or release is None:
+        return None
+    return UnacceptedVersion(release=release, failed=kept.failed, failed_at=kept.failed_at)
+
+
+def _kept_unaccepted(kept: UnacceptedVersion | None) -> f.Unaccepted | None:
+    return f.Unaccepted(_open(kept.release), kept.failed, kept.failed_at) if kept else None
 
 
 def _open(release: OpenRelease) -> f.OpenRelease:
@@ -138,6 +172,8 @@ def _open(release: OpenRelease) -> f.OpenRelease:
         started=release.started,
         reached=f.Stage.of(release.reached),
         since=release.since,
+        troubled_since=release.troubled_since,
+        workers_lost_since=release.workers_lost_since,
         handover_started=release.handover_started,
         handover_ended=release.handover_ended,
         promoted_at=release.promoted_at,

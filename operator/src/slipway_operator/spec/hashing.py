@@ -36,6 +36,7 @@ def spec_fingerprint(spec: MicroserviceSpec) -> str:
     """
     wanted = spec.model_dump(by_alias=True, mode="json", exclude_none=True)
     wanted.pop("replicas", None)
+    wanted.pop("suspend", None)
     for component in wanted["components"].values():
         component.pop("replicas", None)
     retry = wanted.pop("release", {}).get("retry")

@@ -90,6 +90,9 @@ class Adopt(Model):
     )
 
 
+Suspend = Literal["None", "Workers", "All"]
+
+
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
@@ -191,6 +194,11 @@ class MicroserviceSpec(Model):
     migrations: Migrations = Field(
         Migrations(), description="Jobs that migrate the database before and after a release."
     )
+    suspend: Suspend = Field(
+        "None",
+        description="What is stopped on purpose: None; Workers, that is consumers, relays and workers; or All "
+        "processes. It stays down whatever is released or rolled back, until this is None again.",
+    )
     history: int = Field(
         5, ge=1, le=20, description="Number of former versions to keep, scaled to zero, for a rollback."
     )
@@ -199,5 +207,15 @@ class MicroserviceSpec(Model):
 
 
 Phase = Literal[
-    "Pending", "Releasing", "Waiting", "Watching", "Finishing", "Released", "RollingBack", "Failed", "Blocked", "Paused"
+    "Pending",
+    "Releasing",
+    "Waiting",
+    "Watching",
+    "Finishing",
+    "Released",
+    "RollingBack",
+    "Failed",
+    "Blocked",
+    "Paused",
+    "Suspended",
 ]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .fields import Hash, Model, Sentence, cut, keyed_by
-from .microservice import Phase
+from .microservice import Phase, Suspend
 
 Generation = Annotated[int, Field(ge=-1, json_schema_extra={"format": "int64"})]
 Count = Annotated[int, Field(ge=0)]
@@ -59,10 +59,22 @@ class OpenRelease(Model):
     started: datetime = Field(description="Time at which the release started.")
     reached: Word = Field("Recording", description="The furthest stage that the release reached.")
     since: datetime = Field(description="Time at which the release reached that stage. Deadlines count from here.")
+    troubled_since: datetime | None = Field(
+        None, description="Time at which its pods were first seen in trouble that has not ended."
+    )
+    workers_lost_since: datetime | None = Field(
+        None, description="Time since which no pod of one of its workers is ready in its observation period."
+    )
     handover_started: datetime | None = Field(None, description="Time at which the old consumers were asked to stop.")
     handover_ended: datetime | None = Field(None, description="Time at which the new consumers had joined the group.")
     promoted_at: datetime | None = Field(None, description="Time from which only the new version received traffic.")
     accepted_at: datetime | None = Field(None, description="Time at which its observation period succeeded.")
+
+
+class UnacceptedVersion(Model):
+    release: OpenRelease = Field(description="The release of the version that has all traffic.")
+    failed: Sentence = Field("", description="Why traffic goes back to the stable version.")
+    failed_at: datetime | None = Field(None, description="Time of that failure.")
 
 
 class Draining(Model):
@@ -85,10 +97,20 @@ class MicroserviceStatus(Model):
     candidate_version: str = Field("", max_length=8, description="The version that is being released.")
     preview_version: str = Field("", max_length=8, description="The version that the preview Service selects.")
     held_version: HeldVersion | None = Field(None, description="The version that failed, held until the spec changes.")
+    unaccepted: UnacceptedVersion | None = Field(
+        None,
+        description="The version that has all traffic, is observed, and was not accepted when a newer one was wanted.",
+    )
     attempts: Count = Field(0, description="Number of releases attempted so far.")
     paused: bool = Field(False, description="Whether the operator has paused the release.")
     contract_pending: str = Field(
         "", max_length=8, description="The stable version whose contract migration waits until it is wanted again."
+    )
+    suspended: Suspend = Field("None", description="What the operator has stopped, since spec.suspend says so.")
+    stopped_version: str = Field(
+        "",
+        max_length=8,
+        description="The version that was active when all was stopped. Another one is wanted since: it stays down.",
     )
     release: OpenRelease | None = Field(None, description="The release in progress.")
     draining: tuple[Draining, ...] = Field(

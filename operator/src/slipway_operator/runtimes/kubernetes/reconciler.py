@@ -13,7 +13,7 @@ from ...errors import KubernetesError, NotLeading, Outdated, Refused, Unreadable
 from ...planning import Decision, plan
 from ...planning.desired import desired_of
 from ...planning.observed import FOREIGN, REFUSED, Observed, Problem
-from ...planning.status import facts_of, stalled, status_of
+from ...planning.status import facts_of, newly_unready, stalled, status_of
 from ...planning.steps import Emit, RecordVersion, RunGate, SelectPreview, Step
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
@@ -205,6 +205,9 @@ class Reconciler:
             return False
         await self._write_status(key, metadata["resourceVersion"], after)
         self._tell(key, before, after, made, now)
+        told = newly_unready(before, after)
+        if told:
+            await self._executor.tell(told, seen.microservice, after.attempts)
         return True
 
     async def _write_status(self, key: Key, version: str, status: MicroserviceStatus) -> None:
@@ -261,13 +264,14 @@ def noted_refusals(
 
 
 def with_problems(saw: Observed, refusals: Mapping[str, Refusal], now: datetime) -> Observed:
-    """What pods themselves say comes first. The time since the last refusal does not count: nobody has asked again."""
+    """Beside what pods themselves say. The time since the last refusal does not count: nobody has asked again."""
     if not refusals:
         return saw
     problems = {name: Problem(REFUSED, each.message, now - (each.last - each.first)) for name, each in refusals.items()}
     versions = {
-        name: replace(view, problem=view.problem or problems.get(name)) for name, view in saw.versions.items()
-    }  # fmt: skip
+        name: replace(view, problems=(*view.problems, problems[name])) if name in problems else view
+        for name, view in saw.versions.items()
+    }
     return replace(saw, versions=versions)
 
 

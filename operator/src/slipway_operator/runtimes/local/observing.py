@@ -1,6 +1,6 @@
 """From what is wanted and what runs to what the planner sees. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -110,7 +110,7 @@ def _view(version: Version, kept: Kept, seen: Seen) -> VersionView:
         label=version.label,
         serving={name: _workload(name, kept, mine) for name in version.serving},
         workers={name: _workload(name, kept, mine) for name in version.workers},
-        problem=_problem(version, mine),
+        problems=tuple(_problems(version, mine)),
         draining=kept.draining,
         retired=kept.retired,
         noted=kept.noted,
@@ -128,13 +128,14 @@ def _workload(component: str, kept: Kept, mine: Sequence[Process]) -> Workload:
     )
 
 
-def _problem(version: Version, mine: Sequence[Process]) -> Problem | None:
-    failing = [(each.failing_since, each) for each in mine if each.failing_since and each.component not in MIGRATIONS]
-    if not failing:
-        return None
-    since, first = min(failing, key=lambda each: each[0])
-    said = f"{first.component} of {version.label} ends again and again: {first.said}"
-    return Problem("CrashLoop", said[:500], since)
+def _problems(version: Version, mine: Sequence[Process]) -> Iterator[Problem]:
+    """The oldest of each component."""
+    for component in (*version.serving, *version.workers):
+        failing = [(each.failing_since, each) for each in mine if each.failing_since and each.component == component]
+        if failing:
+            since, first = min(failing, key=lambda each: each[0])
+            said = f"{component} of {version.label} ends again and again: {first.said}"
+            yield Problem("CrashLoop", said[:500], since, component)
 
 
 def _behind(

@@ -34,7 +34,7 @@ from ..api.kinds import (
     Key,
     Kind,
 )
-from ..gates.checks import Fetcher, checked, preview_url
+from ..gates.checks import Fetcher, checked, url_of
 from ..gates.contract_gate import compared
 from ..gates.judge_process import Judge
 from ..gates.traffic import Compared, analysed
@@ -213,7 +213,7 @@ class Executor:
             await self._keep(step, state, message, started, context)
             return
         http_port = gate.http.port if gate.http else ""
-        preview = preview_url(context.key.name, context.key.namespace, ports_of(context, step.version), http_port)
+        preview = _asked_at(step, context, http_port)
         state, message = await checked(gate, self._fetcher, version=step.version, preview=preview)
         await self._keep(step, state, message, started, context)
 
@@ -251,7 +251,7 @@ class Executor:
             started=started.isoformat(),
             first_started=first_started(former, step.attempt, started).isoformat(),
             deadline_seconds=gate.timeout_seconds,
-            preview_url=preview_url(context.key.name, context.key.namespace, ports_of(context, step.version)),
+            preview_url=_asked_at(step, context),
         )
         await self._client.create(JOB, context.key.namespace, job)
         for each in context.seen.jobs:
@@ -265,6 +265,14 @@ class Executor:
     async def tell(self, step: s.Emit, microservice: Manifest, attempts: int) -> None:
         at, of = self._clock(), str(attempts)
         await post_event(self._client, MICROSERVICE, microservice, step, of=of, by=self._identity, at=at)
+
+
+def _asked_at(step: s.RunGate, context: ReconcileContext, port: str = "") -> str:
+    """The preview Service; that of all requests, where a newer version has the preview by now."""
+    name, seen = context.key.name, context.observed
+    taken = seen.active == step.version and seen.preview != step.version
+    service = manifests.active_name(name) if taken else manifests.preview_name(name)
+    return url_of(service, context.key.namespace, ports_of(context, step.version), port)
 
 
 def _shown(noted: Noted) -> Manifest:

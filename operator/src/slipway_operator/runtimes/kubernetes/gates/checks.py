@@ -97,9 +97,14 @@ Result = tuple[GateState, str]
 
 
 def preview_url(service: str, namespace: str, ports: Sequence[ServicePort], port: str = "") -> str:
+    return url_of(preview_name(service), namespace, ports, port)
+
+
+def url_of(name: str, namespace: str, ports: Sequence[ServicePort], port: str = "") -> str:
+    """Of a Service, and of one of its ports by name."""
     number = next((each.port for each in ports if not port or each.name == port), HTTP_PORT)
     suffix = "" if number == HTTP_PORT else f":{number}"
-    return f"http://{preview_name(service)}.{namespace}.svc{suffix}"
+    return f"http://{name}.{namespace}.svc{suffix}"
 
 
 async def checked(gate: Gate, fetcher: Fetcher, *, version: str, preview: str) -> Result:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from ....planning.facts import Facts
@@ -202,7 +203,7 @@ def _running(
         label="",
         serving={name: each for name, each in workloads.items() if name in SERVING},
         workers={name: each for name, each in workloads.items() if name not in SERVING},
-        problem=_problem(deployments, pods) or _unreachable(seen, version, pods),
+        problems=(*_problems(deployments, pods), *_unreachable(seen, version, pods)),
         draining=_draining(pods, asked=asked),
         recorded=False,
     )
@@ -237,19 +238,21 @@ def _draining(pods: list[Manifest], *, asked: bool) -> bool:
     return any(marks) if asked else bool(marks) and all(marks)
 
 
-def _problem(deployments: Mapping[str, Manifest | None], pods: list[Manifest]) -> Problem | None:
-    found = [
-        *(each for name in deployments for pod in of_component(pods, name) for each in _of_pod(pod)),
-        *(each for deployment in deployments.values() if deployment for each in _of_deployment(deployment)),
-    ]
-    return min(found, key=lambda problem: problem.since, default=None)
+def _problems(deployments: Mapping[str, Manifest | None], pods: list[Manifest]) -> Iterator[Problem]:
+    """The oldest of each component: what keeps a consumer from starting must not hide behind a pod of http."""
+    for component, deployment in deployments.items():
+        found = [each for pod in of_component(pods, component) for each in _of_pod(pod)]
+        found += _of_deployment(deployment) if deployment else []
+        if found:
+            yield replace(min(found, key=lambda problem: problem.since), component=component)
 
 
-def _unreachable(seen: ClusterSnapshot, version: str, pods: list[Manifest]) -> Problem | None:
+def _unreachable(seen: ClusterSnapshot, version: str, pods: list[Manifest]) -> Iterator[Problem]:
     record = seen.records.get(version)
     message = unreachable(seen, record) if record else ""
     first = min([moment(pod["metadata"]["creationTimestamp"]) for pod in pods], default=None)
-    return Problem("PortMissing", message, first) if message and first else None
+    if message and first:
+        yield Problem("PortMissing", message, first)
 
 
 def _of_pod(pod: Manifest) -> Iterator[Problem]:
@@ -259,11 +262,16 @@ def _of_pod(pod: Manifest) -> Iterator[Problem]:
     for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
         waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") in HOPELESS:
-            # A pod that was ready once is in trouble since it lost that.
-            since = condition(pod, "Ready").get("lastTransitionTime") or pod["metadata"]["creationTimestamp"]
             said = waiting.get("message") or waiting["reason"]
             message = f"{waiting['reason']} in {pod['metadata']['name']}: {said}"
-            yield Problem(waiting["reason"], message[:500], moment(since))
+            yield Problem(waiting["reason"], message[:500], _not_before(pod))
+
+
+def _not_before(pod: Manifest) -> datetime:
+    """The trouble of a container began no earlier: the pod was ready until then, had no node, or was initialized."""
+    steps = ("Ready", "PodScheduled", "Initialized")
+    times = [condition(pod, each).get("lastTransitionTime") for each in steps]
+    return max(moment(each) for each in (pod["metadata"]["creationTimestamp"], *times) if each)
 
 
 def _of_deployment(deployment: Manifest) -> Iterator[Problem]:

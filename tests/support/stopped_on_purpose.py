@@ -1,0 +1,41 @@
+"""Promises about what is stopped on purpose (spec.suspend), for release_world."""
+
+from slipway_operator.planning.steps import ScaleServing, ScaleWorkers
+
+
+def so(world):
+    """Everything is stopped on purpose, or was when this version was active, and another one is wanted since."""
+    return world.desired.suspend == "All" or world.active in world.left_behind
+
+
+def check(world, steps):
+    """It stays down; and so does a version that was active then, until it is wanted again."""
+    wanted, suspend = _wanted(world), world.desired.suspend
+    release = world.facts.release
+    goes_on = release and release.version == wanted  # it was open before, and is when everything is started again
+    if suspend == "All" and world.active in world.versions and world.active != wanted and not goes_on:
+        world.left_behind.add(world.active)
+    world.left_behind.discard(wanted)
+    for step in steps:
+        if not isinstance(step, (ScaleServing, ScaleWorkers)) or not step.replicas:
+            continue
+        if suspend == "All" or (suspend == "Workers" and isinstance(step, ScaleWorkers)):
+            world.fail(f"{step}, and {suspend} is stopped on purpose")
+        if step.version in world.left_behind:
+            world.fail(f"{step}: it was stopped on purpose, and another version is wanted")
+
+
+def at_rest(world):
+    for name, view in world.versions.items():
+        stopped = [*view.workers.values(), *(view.serving.values() if world.desired.suspend == "All" else ())]
+        if any(pods.wanted or pods.alive for pods in stopped):
+            world.fail(f"{name} runs, and {world.desired.suspend} is stopped on purpose")
+
+
+def _wanted(world):
+    """The version that shall be active. One that is held or refused is not; then it is the stable one."""
+    desired, facts = world.desired, world.facts
+    version = desired.back_to or desired.version
+    refused = desired.back_to and (version not in world.versions or world.versions[version].retired)
+    held = facts.held and facts.held.version == version and facts.held.fingerprint == desired.fingerprint
+    return facts.stable if refused or held else version
