@@ -10,6 +10,7 @@ RBAC = "envoy.filters.http.rbac"
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 ROUTER = "envoy.filters.http.router"
 HEADERS = "envoy.filters.http.header_mutation"
+BUFFER = "envoy.filters.http.buffer"
 METADATA = "envoy.filters.http.header_to_metadata"
 CONNECTIONS = "envoy.filters.network.http_connection_manager"
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from .extensions import (
+    BUFFER,
     CORS,
     HEADERS,
     JWT,
@@ -44,6 +45,9 @@ def http_filters(settings: GatewaySettings, *, tls: bool) -> list[dict[str, Any]
     if settings.auth:
         filters.append(_tokens(settings, settings.auth))
     filters.append(extension(RBAC, "filters.http.rbac.v3.RBAC"))
+    # Behind what refuses requests by their headers, and before what a service or the transcoder sees of them: a slow
+    # body takes memory here, and no thread of a service.
+    filters.append({"name": BUFFER, "typed_config": whole_body(settings.request_body.max_bytes)})
     if settings.transcode:
         filters.append(_transcoder(settings.transcode))
     # Envoy's own headers (x-envoy-upstream-service-time and others) are no business of clients.
@@ -105,6 +109,11 @@ def rate_limit(settings: GatewaySettings, limit: RateLimit | None) -> dict[str, 
             {"header": {"key": "Retry-After", "value": str(retry_after)}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
         ],
     }
+
+
+def whole_body(most: int) -> dict[str, Any]:
+    """A request goes on when its body is whole; one of more than ``most`` bytes is refused with 413."""
+    return typed("filters.http.buffer.v3.Buffer", max_request_bytes=most)
 
 
 def _tokens(settings: GatewaySettings, auth: Auth) -> dict[str, Any]:

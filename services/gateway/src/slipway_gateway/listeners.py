@@ -4,7 +4,7 @@ from pathlib import PurePath
 from typing import Any
 
 from .clusters import ADMIN, BUFFER_BYTES, TELEMETRY
-from .extensions import CONNECTIONS, ROUTER, address_of, extension
+from .extensions import CONNECTIONS, ROUTER, address_of, extension, seconds
 from .filters import http_filters
 from .local_replies import access_log, local_replies
 from .routing import route_table
@@ -34,7 +34,7 @@ def _listener(name: str, settings: GatewaySettings, port: int, filters: list[dic
     }
 
 
-def _edge(stat_prefix: str) -> dict[str, Any]:
+def _edge(stat_prefix: str, *, request_seconds: int = 10) -> dict[str, Any]:
     """What Envoy advises for proxies that strangers reach."""
     return {
         "stat_prefix": stat_prefix,
@@ -55,14 +55,14 @@ def _edge(stat_prefix: str) -> dict[str, Any]:
             "initial_connection_window_size": 1048576,
         },
         "request_headers_timeout": "10s",
-        "request_timeout": "60s",
+        "request_timeout": seconds(request_seconds),
         "stream_idle_timeout": "300s",
         "server_name": "gateway",
     }
 
 
 def _connections(settings: GatewaySettings, *, tls: bool) -> dict[str, Any]:
-    config = _edge("https" if tls else "http") | {
+    config = _edge("https" if tls else "http", request_seconds=settings.request_body.seconds) | {
         "xff_num_trusted_hops": settings.listen.trusted_hops,
         # Made here for strangers, and told, so that a complaint can be found in the logs.
         "always_set_request_id_in_response": True,

@@ -4,12 +4,27 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from .extensions import CORS, JWT, RATE_LIMIT, RBAC, TRANSCODER, seconds, typed
+from .extensions import BUFFER, CORS, JWT, RATE_LIMIT, RBAC, TRANSCODER, seconds, typed
 from .filters import PAYLOAD, TOKEN, rate_limit
 from .settings import GatewaySettings, Route
 
-# Kept while a request is tried, so that a request of any size the services take can be tried again.
-LARGEST_REPEATED_BODY = 1024 * 1024
+# Of a body that is streamed, so much is kept while it is tried, so that it can be tried again.
+LARGEST_REPEATED_STREAM = 1024 * 1024
+# A body that the buffer filter has kept is counted twice by the router: as what was kept, and as what comes.
+COUNTED = 2
+# What services tell each other, and what proxies of other makes say of who is asking: from strangers nobody wants it.
+INTERNAL_HEADERS = (
+    "x-request-deadline",
+    "grpc-timeout",
+    "baggage",
+    "x-forwarded-user",
+    "x-original-url",
+    "x-remote-user",
+    "x-rewrite-url",
+    "x-user",
+)
+# What a trusted proxy in front says of the client's request.
+OF_A_PROXY = ("forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix", "x-real-ip")
 RETRIES = 2
 # Hosts are drawn at random, and the last one drawn is taken even if it was tried before. Of two hosts the dead one is
 # drawn so often in a row once in a million retries; with 3 it was once in 16, and one request in 512 failed.
@@ -24,7 +39,7 @@ def route_table(settings: GatewaySettings) -> dict[str, Any]:
     host: dict[str, Any] = {
         "name": "gateway",
         "domains": ["*"],
-        "request_body_buffer_limit": LARGEST_REPEATED_BODY,
+        "request_body_buffer_limit": LARGEST_REPEATED_STREAM,
         "routes": [*_preflight(settings), *[_route(settings, route) for route in settings.routes]],
         # What a route does not say otherwise needs a token.
         "typed_per_filter_config": {},
@@ -37,12 +52,27 @@ def route_table(settings: GatewaySettings) -> dict[str, Any]:
 
 
 def _route(settings: GatewaySettings, route: Route) -> dict[str, Any]:
-    return {
+    made: dict[str, Any] = {
         "name": _name(route),
         "match": _match(route),
         "route": _action(route),
         "typed_per_filter_config": _per_route(settings, route),
+        # Here and not for all routes at once: Envoy would remove what a route adds.
+        "request_headers_to_remove": [*INTERNAL_HEADERS, *(() if settings.listen.trusted_hops else OF_A_PROXY)],
+        # By which services count what one client does.
+        "request_headers_to_add": [_said("x-client-address", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")],
     }
+    if not route.streams_body:
+        made["request_body_buffer_limit"] = COUNTED * (route.max_body_bytes or settings.request_body.max_bytes)
+    if settings.upstreams[route.upstream].protocol == "grpc" and not route.stream:
+        # No longer than the gateway waits.
+        made["request_headers_to_add"].append(_said("grpc-timeout", f"{round(route.timeout_seconds * 1000)}m"))
+    return made
+
+
+def _said(name: str, value: str) -> dict[str, Any]:
+    """A header that services may believe, whatever the client sent under its name."""
+    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
 def _name(route: Route) -> str:
@@ -91,6 +121,12 @@ def _per_route(settings: GatewaySettings, route: Route) -> dict[str, Any]:
         config[RATE_LIMIT] = rate_limit(settings, route.rate_limit)
     if settings.auth and route.public:
         config[JWT] = typed("filters.http.jwt_authn.v3.PerRouteConfig", disabled=True)
+    if route.streams_body:
+        config[BUFFER] = typed("filters.http.buffer.v3.BufferPerRoute", disabled=True)
+    elif route.max_body_bytes:
+        config[BUFFER] = typed(
+            "filters.http.buffer.v3.BufferPerRoute", buffer={"max_request_bytes": route.max_body_bytes}
+        )
     if route.scopes:
         config[RBAC] = _needs(route.scopes)
     if settings.transcode and not _is_transcoded(settings.transcode.upstream, route):

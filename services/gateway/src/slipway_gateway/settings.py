@@ -20,6 +20,7 @@ Seconds = Annotated[int, Field(ge=1, le=86400)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
 
 SAFE_METHODS = {"GET", "HEAD"}
+LARGEST_BODY = 16 * 1024 * 1024
 OWN_CLUSTERS = {"gateway-admin", "gateway-telemetry"}
 _SEGMENTS = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,=:@-]+)+")
 
@@ -91,6 +92,24 @@ class RateLimits(Model):
     )
 
 
+class RequestBody(Model):
+    """The gateway keeps a body in memory until it is whole: a slow client holds no thread of a service."""
+
+    max_bytes: int = Field(
+        1024 * 1024,
+        ge=1024,
+        le=LARGEST_BODY,
+        description="Maximum size of a request body in bytes; larger requests get 413. A route may have its own.",
+    )
+    seconds: int = Field(
+        20,
+        ge=1,
+        le=3600,
+        description="Maximum time in seconds in which a request arrives, from its first byte to its last; later ones "
+        "get 408. It also holds for routes with streamBody, until their response begins.",
+    )
+
+
 class Cors(Model):
     origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/\s*]+$")], ...] = Field(
         (), description="Origins allowed to call, for example https://shop.example.org."
@@ -150,6 +169,17 @@ class Route(Model):
     stream: bool = Field(
         False, description="Whether the response is a stream (events, gRPC streams), which has no timeout."
     )
+    max_body_bytes: int | None = Field(
+        None,
+        ge=1024,
+        le=LARGEST_BODY,
+        description="Maximum size of a request body in bytes for this route. Default: requestBody.maxBytes.",
+    )
+    stream_body: bool | None = Field(
+        None,
+        description="Whether the request body is passed on while it arrives, without a limit of its size: for large "
+        "uploads and gRPC client streams. Default: for streams with other methods than GET and HEAD.",
+    )
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -160,9 +190,21 @@ class Route(Model):
             raise ValueError(f"{kind} {value!r} must begin with a slash")
         if self.where != "/" and (not _SEGMENTS.fullmatch(self.where) or {".", ".."} & set(self.where.split("/"))):
             raise ValueError(f"{kind} {value!r} must be a plain path: no empty or dotted parts, no slash at its end")
+        if self.stream_body and self.max_body_bytes is not None:
+            raise ValueError(
+                f"the route {self.where} streams its body and limits it: remove streamBody or maxBodyBytes"
+            )
         if self.public and self.scopes:
             raise ValueError(f"the route {self.where} is public and asks for scopes: remove one of the two")
         return self
+
+    @property
+    def only_reads(self) -> bool:
+        return bool(self.methods) and SAFE_METHODS.issuperset(self.methods)
+
+    @property
+    def streams_body(self) -> bool:
+        return self.stream and not self.only_reads if self.stream_body is None else self.stream_body
 
     @property
     def where(self) -> str:
@@ -172,7 +214,7 @@ class Route(Model):
     def retries(self) -> bool:
         if self.retry is not None:
             return self.retry
-        return bool(self.methods) and SAFE_METHODS.issuperset(self.methods)
+        return self.only_reads
 
     def covers(self, other: "Route") -> bool:
         """Whether every path of the other route fits this one as well."""
@@ -197,6 +239,7 @@ class GatewaySettings(Model):
     listen: Listen = Field(default_factory=Listen, description="Addresses, ports and limits of the gateway.")
     auth: Auth | None = Field(None, description="Issuer of accepted tokens. Without it every route must be public.")
     rate_limit: RateLimits = Field(default_factory=RateLimits, description="Rate limits per client address.")
+    request_body: RequestBody = Field(default_factory=RequestBody, description="Limits of request bodies.")
     cors: Cors = Field(default_factory=Cors, description="Cross-origin requests (CORS).")
     tls: Tls = Field(default_factory=Tls, description="HTTPS beside HTTP.")
     telemetry: Telemetry = Field(default_factory=Telemetry, description="Traces.")
