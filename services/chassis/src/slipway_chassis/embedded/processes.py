@@ -1,8 +1,10 @@
 """Child processes that end with their parent, even when it is killed, and log to a file each."""
 
 import contextlib
-import ctypes
+import grp
 import os
+import pwd
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,13 +17,14 @@ from pathlib import Path
 import psutil
 
 from ..errors import EmbeddedError
+from . import launch
 
-PR_SET_PDEATHSIG = 1
 
-
-def _end_with_parent(number: signal.Signals) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+def _launched(argv: Sequence[str], user: str | None, stop_signal: signal.Signals) -> list[str]:
+    """The command by which the program becomes a child that ends with this process."""
+    uid, gid = (pwd.getpwnam(user).pw_uid, grp.getgrnam("nogroup").gr_gid) if user else (launch.SAME, launch.SAME)
+    told = [stop_signal, os.getpid(), uid, gid]
+    return [sys.executable, "-I", "-S", launch.__file__, *(str(int(one)) for one in told), *argv]
 
 
 @dataclass
@@ -37,20 +40,18 @@ class Child:
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        if shutil.which(self.argv[0], path=self.env.get("PATH", os.defpath)) is None:
+            raise FileNotFoundError(f"{self.name}: there is no program {self.argv[0]}")
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                self.argv,
+                _launched(self.argv, self.user, self.stop_signal),
                 env=dict(self.env),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                user=self.user,
-                group="nogroup" if self.user else None,
-                extra_groups=[] if self.user else None,
                 # Ctrl-C of a terminal goes to its whole process group; the parent decides the order.
                 start_new_session=True,
-                preexec_fn=lambda: _end_with_parent(self.stop_signal),  # noqa: PLW1509 # one prctl call, no locks
             )
 
     @property
