@@ -26,8 +26,11 @@ class Upstream(BaseHTTPRequestHandler):
         if self.path == "/slow":
             time.sleep(0.5)
         body = b"x" * 5000 if self.path == "/large" else json.dumps({"path": self.path}).encode()
-        self.send_response(type(self).statuses.pop(0) if type(self).statuses else 200)
+        status = type(self).statuses.pop(0) if type(self).statuses else 200
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        if status == 409:
+            self.send_header("Retry-After", "1")
         self.end_headers()
         if not type(self).trickle:
             self.wfile.write(body)
@@ -129,6 +132,51 @@ def test_impatient_callers_do_not_open_the_circuit_for_others(client):
 
     assert client.guard.breaker.state is State.CLOSED
     assert client.get("/items").status == 200
+
+
+def test_an_upstream_that_hangs_opens_the_circuit_whoever_s_time_ends_first(upstream):
+    hung = HttpClient("hung", f"http://127.0.0.1:{upstream.server_port}", timeout=0.4)
+    for _ in range(3):
+        with deadline.until(time.time() + 0.3), pytest.raises(DeadlineExceeded):
+            hung.post("/slow", {})
+
+    with pytest.raises(CircuitOpen):
+        hung.post("/slow", {})
+
+
+def waiting(upstream):
+    pauses = []
+    client = HttpClient("patient", f"http://127.0.0.1:{upstream.server_port}", sleep=pauses.append)
+    return client, pauses
+
+
+def test_a_first_try_that_is_being_worked_on_is_waited_for(upstream):
+    client, pauses = waiting(upstream)
+    Upstream.statuses = [409, 409, 201]
+
+    assert client.post("/items", {}, headers={"Idempotency-Key": "k"}).status == 201
+    assert pauses == [1.0, 1.0]
+
+
+def test_a_first_try_that_does_not_end_leaves_the_effect_unknown(upstream):
+    client, pauses = waiting(upstream)
+    Upstream.statuses = [409] * 100
+
+    with pytest.raises(UpstreamUnavailable, match="whether it took effect is not known"):
+        client.post("/items", {}, headers={"Idempotency-Key": "k"})
+    waited = len(pauses)
+    with deadline.until(time.time() + 0.9), pytest.raises(UpstreamUnavailable, match="not known"):
+        client.post("/items", {}, headers={"Idempotency-Key": "k"})
+    assert len(pauses) == waited, "no longer than the caller waits"
+    assert client.guard.breaker.state is State.CLOSED
+
+
+def test_a_conflict_without_a_key_is_an_answer(upstream):
+    client, pauses = waiting(upstream)
+    Upstream.statuses = [409]
+
+    assert client.post("/items", {}).status == 409
+    assert pauses == []
 
 
 def test_an_answer_that_trickles_in_is_given_up_in_time(upstream):

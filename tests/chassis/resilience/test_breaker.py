@@ -1,12 +1,14 @@
 """The circuit breaker against a model of it, and what it promises to callers."""
 
 import threading
+import time
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from slipway_chassis import deadline
 from slipway_chassis.errors import BulkheadFull, CircuitOpen, DeadlineExceeded, UpstreamUnavailable
 from slipway_chassis.resilience import Breaker, Bulkhead, Guard, State, breaker_states
 from slipway_chassis.telemetry.health import Health
@@ -170,6 +172,28 @@ def test_a_full_bulkhead_refuses_and_says_nothing_of_the_other_side():
 
     assert guard.call(lambda: "ok") == "ok"
     assert guard.breaker.state is State.CLOSED
+
+
+def test_a_full_bulkhead_leaves_an_open_circuit_open(breaker, clock):
+    guard = Guard("payments", breaker=breaker, bulkhead=Bulkhead("payments", most=1, wait_seconds=0))
+    open_it(breaker)
+    with guard.bulkhead.entering():
+        with pytest.raises(CircuitOpen):
+            guard.call(lambda: "never run")
+        clock.advance(30)
+        with pytest.raises(BulkheadFull):
+            guard.call(lambda: "never run")
+
+    assert breaker.state is State.OPEN
+    assert guard.call(lambda: "ok") == "ok", "the next call probes"
+
+
+def test_who_hangs_is_at_fault_and_who_was_asked_too_late_is_not(breaker):
+    for given, state in ((0.1, State.CLOSED), (1.9, State.OPEN)):
+        for _ in range(3):
+            with deadline.until(time.time() - 1), pytest.raises(DeadlineExceeded):
+                breaker.call(lambda given=given: deadline.refuse_if_over(given=given, usual=2.0))
+        assert breaker.state is state
 
 
 def test_a_probe_cut_short_by_its_caller_says_nothing_and_another_may_probe(breaker, clock):

@@ -14,11 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from .errors import DeadlineExceeded
+from .errors import DeadlineExceeded, UpstreamSilent
 
 HEADER = "X-Request-Deadline"
 # A caller that names a later time has a wrong clock or no idea: nobody waits longer for an answer.
 FURTHEST_SECONDS = 300.0
+
+# Of the time that an answer may usually take: who was given less may only have been asked too late.
+REASONABLE = 0.5
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
@@ -63,3 +66,15 @@ def timeout(default: float) -> float:
     if left <= 0:
         raise DeadlineExceeded("the caller's deadline is over")
     return min(default, left)
+
+
+def refuse_if_over(*, given: float, usual: float) -> None:
+    """For a call that got no answer: DeadlineExceeded where the caller's time is over, and UpstreamSilent where the
+    call had been given a reasonable part of the seconds that it may ``usual``ly take.
+    """
+    left = remaining()
+    if left is None or left > 0:
+        return
+    if given >= usual * REASONABLE:
+        raise UpstreamSilent(f"the caller's deadline is over, and there was no answer in {given:.1f} s")
+    raise DeadlineExceeded("the caller's deadline is over")

@@ -13,6 +13,7 @@ ChassisError
 ├── TransactionRefused      a transaction was ended by who may not, given up by PostgreSQL, or holds untold events
 ├── UnusableAnswer          another service answered, and not as it should: asking again would not help
 ├── DeadlineExceeded        the caller has given up: stop working on it
+│   └── UpstreamSilent      and another service had time for an answer, and gave none
 ├── InvalidToken            not authenticated: who is asking is not known
 ├── ScopeMissing            authenticated, but not allowed
 ├── PublishFailed           one event was refused; ``retriable`` says whether time can help
@@ -85,6 +86,10 @@ class UnusableAnswer(ChassisError):
 
 class DeadlineExceeded(ChassisError):
     """The time that the caller gave is over."""
+
+
+class UpstreamSilent(DeadlineExceeded):
+    """The caller's time is over, and another service gave no answer in what is usually enough: it may be hung."""
 
 
 class InvalidToken(ChassisError):

@@ -77,7 +77,7 @@ class _Guarding(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientIntercep
             call = continuation(_prepared(details, limit), request)
             error = call.exception()  # waits for the answer
             if error is not None and call.code() in AWAY:
-                deadline.timeout(self._timeout)  # DeadlineExceeded where it was our caller who had no more time
+                deadline.refuse_if_over(given=limit, usual=details.timeout or self._timeout)
                 raise UpstreamUnavailable(f"{self._name}: {call.code().name}") from error
             return call
 

@@ -10,8 +10,9 @@ slipway_chassis.errors.UpstreamUnavailable: inventory: NewConnectionError
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import urllib3
@@ -26,6 +27,9 @@ from ..telemetry.correlation import outgoing_headers, span
 ANSWERS = Counter("http_client_requests_total", "Calls to other services", ["name", "outcome"])
 SECONDS = Histogram("http_client_seconds", "Duration of calls to other services, in seconds", ["name"])
 
+# "A request with this Idempotency-Key is being worked on": so often it is asked again for its answer.
+QUESTIONS = 5
+LONGEST_PAUSE = 5.0
 # The other side can't answer now; another try may find it able to.
 AWAY = {502, 503, 504}
 SAFE = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
@@ -49,7 +53,8 @@ class Answer:
 
 class HttpClient:
     """One per service that is called. An error status is an answer; UpstreamUnavailable is raised when there
-    is none, or a 502, 503 or 504. GET, PUT, DELETE and what carries an Idempotency-Key are tried again.
+    is none, or a 502, 503 or 504. GET, PUT, DELETE and what carries an Idempotency-Key are tried again. While the first
+    try of a key is being worked on (409 with Retry-After), its answer is waited for, as long as the deadline allows.
 
     Attributes:
         name: of the service, in metrics, traces and errors.
@@ -59,6 +64,7 @@ class HttpClient:
         largest_body: bytes of an answer; UnusableAnswer for more.
         connections: that are kept for further requests; there may be more at a time.
         guard: breaker, retry and bulkhead; one with their defaults where none is given.
+        sleep: for tests.
     """
 
     def __init__(
@@ -71,8 +77,10 @@ class HttpClient:
         largest_body: int = 10 * 1024 * 1024,
         connections: int = 32,
         guard: Guard | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name = name
+        self._sleep = sleep
         self._base = base_url.rstrip("/")
         self._timeout = timeout
         self._connect_timeout = connect_timeout
@@ -97,13 +105,31 @@ class HttpClient:
         if body is not None:
             content = json.dumps(body).encode()
             sent.setdefault("Content-Type", "application/json")
-        safe = method in SAFE or any(name.lower() == "idempotency-key" for name in sent)
-        with span(f"{method} {self.name}", kind="client") as current:
-            answer = self.guard.call(
-                lambda: self._once(method, path, content, sent, timeout or self._timeout), safe_to_repeat=safe
+        by_key = any(name.lower() == "idempotency-key" for name in sent)
+
+        def guarded() -> Answer:
+            return self.guard.call(
+                lambda: self._once(method, path, content, sent, timeout or self._timeout),
+                safe_to_repeat=method in SAFE or by_key,
             )
+
+        with span(f"{method} {self.name}", kind="client") as current:
+            answer = self._finished(guarded) if by_key else guarded()
             current.put("http.response.status_code", answer.status)
             return answer
+
+    def _finished(self, ask: Callable[[], Answer]) -> Answer:
+        """The answer of the request that has the key, which may be a former try of this one."""
+        for _ in range(QUESTIONS):
+            answer = ask()
+            pause = _under_way(answer)
+            if pause is None:
+                return answer
+            left = deadline.remaining()
+            if left is not None and left <= pause:
+                break
+            self._sleep(pause)
+        raise UpstreamUnavailable(f"{self.name} is still working on the request: whether it took effect is not known")
 
     def _once(self, method: str, path: str, content: bytes | None, headers: dict[str, str], seconds: float) -> Answer:
         try:
@@ -132,7 +158,7 @@ class HttpClient:
                 answer.release_conn() if len(read) <= self._largest else answer.close()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             ANSWERS.labels(self.name, "unreachable").inc()
-            deadline.timeout(seconds)  # DeadlineExceeded where it was our caller who had no more time
+            deadline.refuse_if_over(given=limit, usual=seconds)
             raise UpstreamUnavailable(f"{self.name}: {type(error).__name__}") from error
         ANSWERS.labels(self.name, f"{answer.status // 100}xx").inc()
         if answer.status in AWAY:
@@ -144,3 +170,11 @@ class HttpClient:
     def close(self) -> None:
         """Closes the connections that wait for a request."""
         self._pool.clear()
+
+
+def _under_way(answer: Answer) -> float | None:
+    """The seconds to wait before the answer is asked for again; None where this is the answer."""
+    retry_after = answer.headers.get("Retry-After")
+    if answer.status != HTTPStatus.CONFLICT or retry_after is None:
+        return None
+    return min(float(retry_after), LONGEST_PAUSE) if retry_after.isdecimal() and retry_after.isascii() else 1.0

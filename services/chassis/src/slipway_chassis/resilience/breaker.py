@@ -28,7 +28,7 @@ from typing import ParamSpec, TypeVar
 
 from prometheus_client import Counter, Gauge
 
-from ..errors import CircuitOpen, DeadlineExceeded, DependencyUnavailable, NotTried
+from ..errors import CircuitOpen, DeadlineExceeded, DependencyUnavailable, NotTried, UpstreamSilent
 
 BREAKER_STATE = Gauge("circuit_breaker_state", "State of the circuit breaker: 0 closed, 1 half-open, 2 open", ["name"])
 REJECTED = Counter("circuit_breaker_rejected_total", "Calls rejected because the circuit breaker was open", ["name"])
@@ -122,12 +122,16 @@ class Breaker:
     @contextmanager
     def guarding(self) -> Iterator[None]:
         """The call as a block. CircuitOpen before it begins while the circuit is open; what the block raises is counted
-        (see ``counts``) and goes on. DeadlineExceeded counts as neither success nor failure.
+        (see ``counts``) and goes on. DeadlineExceeded counts as neither success nor failure, since our caller's
+        patience says nothing of the other side; UpstreamSilent is a failure. NotTried is neither: nobody was asked.
         """
         period = self._enter()
         try:
             yield
-        except DeadlineExceeded:  # our caller's patience says nothing of the other side
+        except UpstreamSilent:
+            self._leave(period, failed=True)
+            raise
+        except (DeadlineExceeded, NotTried):
             self._leave_unknown(period)
             raise
         except BaseException as error:

@@ -38,5 +38,6 @@ class Guard:
         return self.retry.call(lambda: self._once(function))
 
     def _once(self, function: Callable[[], T]) -> T:
-        with self.bulkhead.entering(), self.breaker.guarding():
+        # An open circuit refuses at once, and does not wait for a place first.
+        with self.breaker.guarding(), self.bulkhead.entering():
             return function()

@@ -149,7 +149,7 @@ class TokenEndpoint:
             body = read_within(answer, most=LARGEST + 1, seconds=left)
             answer.release_conn() if len(body) <= LARGEST else answer.close()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            deadline.timeout(seconds)  # DeadlineExceeded where it was our caller who had no more time
+            deadline.refuse_if_over(given=limit, usual=seconds)
             raise UpstreamUnavailable(f"users, token endpoint: {type(error).__name__}") from error
         if answer.status in AWAY:
             raise UpstreamUnavailable(f"users, token endpoint: {answer.status}")
