@@ -111,6 +111,12 @@ class HttpSettings(DrainSettings):
     read_timeout: int = Field(
         default=10, ge=1, le=600, description="seconds that a client may pause while it sends a request"
     )
+    request_timeout: int = Field(
+        default=20,
+        ge=1,
+        le=3600,
+        description="seconds in which a request must have arrived, from its first byte to the last of its body",
+    )
 
 
 class GrpcSettings(DrainSettings):
@@ -121,6 +127,12 @@ class GrpcSettings(DrainSettings):
     grpc_max_message_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="bytes of one message; larger ones get RESOURCE_EXHAUSTED"
     )
+
+
+def _token_types(value: str) -> str:
+    if not value or not set(value.split(",")) <= {"at+jwt", "jwt"}:
+        raise ValueError("must be at+jwt, jwt, or both with a comma")
+    return value
 
 
 class AuthSettings(BaseModel):
@@ -136,6 +148,10 @@ class AuthSettings(BaseModel):
         description="URL of the issuer's keys; default: AUTH_ISSUER/.well-known/jwks.json",
     )
     auth_leeway_seconds: float = Field(default=30, ge=0, le=300, description="allowed clock skew in seconds")
+    auth_token_types: Annotated[str, AfterValidator(_token_types)] = Field(
+        default="at+jwt,jwt",
+        description="accepted types (typ) of access tokens; at+jwt alone where the issuer follows RFC 9068",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

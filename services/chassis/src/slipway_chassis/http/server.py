@@ -48,7 +48,7 @@ def serve(
     """
 
     def start_admin(worker: Worker) -> None:
-        worker.closing = closing
+        worker.closing, worker.request_seconds = closing, settings.request_timeout
         server.health.drain_when(lambda: not worker.alive)
         port = serve_admin(settings.bind_host, settings.admin_port, server.health)
         # What is loaded by now stays: without this, each full collection walks all of it again.
@@ -62,8 +62,8 @@ def serve(
             request.force_close()
 
     def when_ready(arbiter: Arbiter) -> None:
-        # Inherited by accepted connections (Linux). gthread itself waits for ever for the rest of a
-        # request: as many slow clients as threads would stop the process while it looks healthy.
+        # Inherited by accepted connections (Linux). gthread itself waits for ever for the rest of a request: as many
+        # slow clients as threads would stop the process while it looks healthy. The worker bounds the whole.
         for listener in arbiter.LISTENERS:
             listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", settings.read_timeout, 0))
 

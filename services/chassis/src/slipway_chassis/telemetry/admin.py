@@ -5,10 +5,14 @@ A thread of its own on a port of its own, so that workers without HTTP have prob
 never served where users can reach them.
 """
 
+import contextlib
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -23,6 +27,42 @@ CONTRACTS = Path("/contracts")  # where the image has them
 
 
 JSON = "application/json"
+# A probe takes milliseconds. Who takes longer ends, and the oldest of so many connections.
+REQUEST_SECONDS = 15.0
+MOST_CONNECTIONS = 64
+
+
+class _Bounded(ThreadingWSGIServer):
+    """A thread for each connection, of which the oldest end when there are too many, and each after some seconds."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._ends: dict[Any, float] = {}
+        self._lock = threading.Lock()
+        super().__init__(*args, **kwargs)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._ends[request] = time.monotonic() + REQUEST_SECONDS
+        self._end_connections()
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._ends.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Called by ``serve_forever``, twice in a second."""
+        self._end_connections()
+
+    def _end_connections(self) -> None:
+        with self._lock:
+            now, many = time.monotonic(), len(self._ends) - MOST_CONNECTIONS
+            over = [request for place, (request, end) in enumerate(self._ends.items()) if end < now or place < many]
+            for request in over:
+                del self._ends[request]
+                with contextlib.suppress(OSError):
+                    request.shutdown(socket.SHUT_RDWR)  # its thread reads the end, and closes it
 
 
 class _Silent(WSGIRequestHandler):
@@ -67,7 +107,7 @@ def _answer(start_response: StartResponse, status: str, body: dict[str, object])
 def serve_admin(host: str, port: int, health: Health, contracts: Path = CONTRACTS) -> int:
     """Serves the admin port from a daemon thread; returns the port (useful when 0 was asked for)."""
     server = make_server(
-        host, port, admin_app(health, contracts=contracts_in(contracts)), ThreadingWSGIServer, handler_class=_Silent
+        host, port, admin_app(health, contracts=contracts_in(contracts)), _Bounded, handler_class=_Silent
     )
     threading.Thread(target=server.serve_forever, name="admin", daemon=True).start()
     return int(server.server_port)
