@@ -25,6 +25,7 @@ from slipway_chassis.config import GrpcSettings
 from slipway_chassis.contracts.bundle import PROTOBUF
 from slipway_chassis.errors import DatabaseUnavailable, DeadlineExceeded, UpstreamUnavailable
 from slipway_chassis.grpc.client import guarded_channel
+from slipway_chassis.grpc.places import Places, TooManyCalls
 from slipway_chassis.grpc.server import GrpcServer, GrpcService
 from slipway_chassis.resources import Resources
 from slipway_chassis.service import service
@@ -295,6 +296,36 @@ def test_a_drain_lets_the_call_in_flight_finish(declared, stubs):
         call.join(10)
 
     assert answers[0].count == 7
+
+
+def test_unfinished_calls_take_no_place(port, stub, stubs):
+    """A client that says it will send a message, and does not."""
+    never = threading.Event()
+
+    def nothing():
+        never.wait(60)
+        yield from ()
+
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = channel.stream_unary("/stock.v1.Stock/Query", lambda message: message, lambda answer: answer)
+        unfinished = [call.future(nothing()) for _ in range(70)]
+        for _ in range(5):
+            assert stub.Query(stubs[0].Item(name="tea"), timeout=30).count == 7
+        assert not any(one.done() for one in unfinished)
+        never.set()
+
+
+def test_of_whole_calls_some_wait_in_their_time_and_the_others_are_refused_at_once():
+    places = Places(working=1, waiting=1)
+
+    with places.taken(), deadline.until(time.time() + 0.05), pytest.raises(DeadlineExceeded), places.taken():
+        pass
+    full = Places(working=1, waiting=0)
+    with full.taken(), pytest.raises(TooManyCalls), full.taken():
+        pass
+    for free in (places, full):
+        with free.taken():
+            pass
 
 
 def test_the_descriptors_are_part_of_the_contract(declared):

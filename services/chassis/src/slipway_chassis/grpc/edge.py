@@ -16,6 +16,7 @@ from ..database import changed_meanwhile
 from ..errors import DeadlineExceeded, DependencyUnavailable, InvalidToken, ScopeMissing
 from ..telemetry.correlation import REQUEST_ID, TRACEPARENT, request_id_of, span
 from ..telemetry.logs import log_access
+from .places import Places, TooManyCalls
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,9 @@ CODES = {
 
 
 class GrpcEdge(grpc.ServerInterceptor):  # type: ignore[misc] # grpc has no types
-    """``scopes`` per full method path; paths without an entry ask for no token."""
+    """``scopes`` per full method path; paths without an entry ask for no token. A call takes one of ``places`` when its
+    first message is there.
+    """
 
     def __init__(
         self,
@@ -47,10 +50,13 @@ class GrpcEdge(grpc.ServerInterceptor):  # type: ignore[misc] # grpc has no type
         scopes: Mapping[str, frozenset[str]],
         verifier: Verifier | None,
         problems: Mapping[type[Exception], int],
+        places: Places,
     ) -> None:
         self._scopes = scopes
+        self._places = places
         self._verifier = verifier
         self._codes = [(InvalidToken, CODES[401]), (ScopeMissing, CODES[403]), (DependencyUnavailable, CODES[503])]
+        self._codes += [(TooManyCalls, CODES[429])]
         self._codes += [(DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED)]
         self._codes += [(error, CODES.get(status, grpc.StatusCode.UNKNOWN)) for error, status in problems.items()]
 
@@ -93,7 +99,7 @@ class GrpcEdge(grpc.ServerInterceptor):  # type: ignore[misc] # grpc has no type
             deadline.until(_deadline_of(context)),
         ):
             try:
-                with self._authenticated(method, metadata):
+                with self._authenticated(method, metadata), self._places.taken():
                     yield
             except GeneratorExit:  # the client went away in the middle of a stream
                 code = grpc.StatusCode.CANCELLED

@@ -23,6 +23,7 @@ from grpc_reflection.v1alpha import reflection
 from ..config import GrpcSettings
 from ..resources import Resources
 from .edge import GrpcEdge
+from .places import Places
 
 # A connection stays with one pod: without an end, other pods would get no calls from old clients, and a version that
 # took over none at all. The age can't be changed later, and a server that is stopped for the sake of its GOAWAY loses
@@ -30,6 +31,11 @@ from .edge import GrpcEdge
 CONNECTION_AGE_MS = 1_000
 # Streams go on after it; their handlers end them, and nothing else should.
 CONNECTION_GRACE_MS = 330_000
+# Of whole calls, for each that is answered: more would wait for a place while their deadlines pass.
+WAITING = 7
+# gRPC gives a thread to a call before its first message is there, and waits for that as long as its connection lives.
+# So there are threads for many that are unfinished; what is answered at a time is bounded by places.
+UNFINISHED = 32
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,11 +72,13 @@ class GrpcServer:
         problems: Mapping[type[Exception], int] = {},
     ) -> None:
         guarded = {path: scopes for one in services for path, scopes in one.scopes_by_path().items()}
+        places = Places(working=settings.grpc_threads, waiting=settings.grpc_threads * WAITING)
         self._server = grpc.server(
-            ThreadPoolExecutor(settings.grpc_threads, thread_name_prefix="grpc"),
-            interceptors=[GrpcEdge(scopes=guarded, verifier=resources.verifier, problems=problems)],
-            # More would queue for a thread while their deadlines pass.
-            maximum_concurrent_rpcs=settings.grpc_threads * 8,
+            ThreadPoolExecutor(settings.grpc_threads * UNFINISHED, thread_name_prefix="grpc"),
+            interceptors=[
+                GrpcEdge(scopes=guarded, verifier=resources.verifier, problems=problems, places=places),
+            ],
+            maximum_concurrent_rpcs=settings.grpc_threads * UNFINISHED,
             options=[
                 ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
                 ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
