@@ -91,6 +91,8 @@ BAD = {
     "no key id": (lambda i: with_kid(i, None), "malformed"),
     "a key id that is no text": (lambda i: with_kid(i, 7), "malformed"),
     "a strange critical header": (lambda i: with_header(i, crit=5), "signature"),
+    "a logout token": (lambda i: i.token(header={"typ": "logout+jwt"}), "type"),
+    "a type that is no text": (lambda i: i.token(header={"typ": 7}), "type"),
     "empty": (lambda _: "", "malformed"),
     "no token": (lambda _: "abc", "malformed"),
     "two dots": (lambda _: "..", "malformed"),
@@ -118,6 +120,24 @@ def test_any_text_is_a_token_or_an_invalid_one(text):
     issuer = FakeIssuer()
     with pytest.raises(InvalidToken):
         Verifier(Keys(issuer.fetch), issuer=issuer.url, audience="test").verify(text)
+
+
+@pytest.mark.parametrize("kind", ["at+jwt", "application/at+jwt", "AT+JWT", "JWT"])
+def test_both_kinds_of_access_tokens_are_taken_and_a_strict_verifier_takes_one(verifier, keys, issuer, kind):
+    token = issuer.token("ada", header={"typ": kind})
+    strict = Verifier(keys, issuer=issuer.url, audience="test", types=["at+jwt"])
+
+    assert verifier.verify(token).subject == "ada"
+    if kind != "JWT":
+        assert strict.verify(token).subject == "ada"
+        return
+    with pytest.raises(InvalidToken, match=r"none of the types at\+jwt"):
+        strict.verify(token)
+
+
+def test_an_access_token_is_no_identity_token(verifier, issuer):
+    with pytest.raises(InvalidToken):
+        verifier.for_audience("test").verify(issuer.token("ada", header={"typ": "at+jwt"}))
 
 
 def test_a_good_token_says_who_and_what(verifier, issuer):

@@ -17,7 +17,7 @@ import time
 import warnings
 from binascii import Error as BinasciiError
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,10 @@ warnings.filterwarnings("ignore", "EdDSA is deprecated", SecurityWarning)
 
 ALGORITHMS = ["ES256", "EdDSA", "Ed25519"]
 LONGEST_TOKEN = 8192
+# Access tokens of RFC 9068, and of issuers that do not know it. Whatever else is signed with the same keys (a logout
+# token, an event) is no access token.
+ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "jwt"})
+IDENTITY_TOKEN_TYPES = frozenset({"jwt"})
 REMEMBERED = 4096
 LATEST = 2**40
 
@@ -56,7 +60,9 @@ class _Remembered:
 
 
 class Verifier:
-    """Thread-safe. ``leeway`` is the difference of clocks that is forgiven, in seconds."""
+    """Thread-safe. ``leeway`` is the difference of clocks that is forgiven, in seconds; ``types`` are the values of
+    ``typ`` that are accepted, in lower case. A token without one counts as ``jwt``.
+    """
 
     def __init__(
         self,
@@ -65,9 +71,11 @@ class Verifier:
         issuer: str,
         audience: str,
         leeway: float = 30.0,
+        types: Collection[str] = ACCESS_TOKEN_TYPES,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
+        self._types = frozenset(types)
         self._issuer = issuer
         self._audience = audience
         self._leeway = leeway
@@ -76,8 +84,15 @@ class Verifier:
         self._lock = threading.Lock()
 
     def for_audience(self, audience: str) -> "Verifier":
-        """Another verifier by the same keys: for tokens that are meant for somebody else, an application's own."""
-        return Verifier(self._keys, issuer=self._issuer, audience=audience, leeway=self._leeway, clock=self._clock)
+        """Another verifier by the same keys: for identity tokens, which are meant for an application itself."""
+        return Verifier(
+            self._keys,
+            issuer=self._issuer,
+            audience=audience,
+            leeway=self._leeway,
+            types=IDENTITY_TOKEN_TYPES,
+            clock=self._clock,
+        )
 
     def verify(self, token: str) -> Principal:
         """The token's principal; InvalidToken, or KeysUnavailable while the issuer was never reached."""
@@ -99,11 +114,13 @@ class Verifier:
         try:
             signed = jws.extract_compact(token.encode())
             header = signed.headers()
-            algorithm, kid = header.get("alg"), header.get("kid")
+            algorithm, kid, kind = header.get("alg"), header.get("kid"), _media_type(header.get("typ", "jwt"))
         except (JoseError, ValueError, TypeError, BinasciiError, RecursionError):
             raise InvalidToken("the token is not a signed JSON Web Token", reason="malformed") from None
         if algorithm not in ALGORITHMS:
             raise InvalidToken("only ES256 and EdDSA signatures are accepted", reason="algorithm")
+        if kind not in self._types:
+            raise InvalidToken(f"the token is none of the types {', '.join(sorted(self._types))}", reason="type")
         if not isinstance(kid, str):
             raise InvalidToken("the token names no key (kid)", reason="malformed")
         key = self._keys.find(kid)
@@ -143,6 +160,11 @@ class Verifier:
             self._remembered[token] = remembered
             while len(self._remembered) > REMEMBERED:
                 self._remembered.popitem(last=False)
+
+
+def _media_type(value: object) -> str:
+    """RFC 7515, section 4.1.9: compared without regard to case, and application/ may be left out."""
+    return value.lower().removeprefix("application/") if isinstance(value, str) else ""
 
 
 def _seconds(value: object) -> float | None:

@@ -89,5 +89,6 @@ def verifier_of(settings: AuthSettings, fetch: Fetch | None = None) -> tuple[Key
         issuer=settings.auth_issuer,
         audience=settings.auth_audience,
         leeway=settings.auth_leeway_seconds,
+        types=settings.auth_token_types.split(","),
     )
     return keys, verifier
