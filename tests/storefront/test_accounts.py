@@ -45,8 +45,11 @@ def test_with_tls_the_cookie_is_for_this_host_and_tls_alone(app_of, settings, si
     answer = sign_in(browser)
 
     [cookie] = [one for one in answer.headers.getlist("Set-Cookie") if one.startswith("__Host-shop=")]
-    assert {"Secure", "Path=/"} <= set(cookie.split("; "))
-    assert "Domain" not in cookie
+    [begun] = app.test_client().get("/sign-in").headers.getlist("Set-Cookie")
+    assert begun.startswith("__Host-shop-sign-in=")
+    for one in (cookie, begun):
+        assert {"Secure", "Path=/"} <= set(one.split("; "))
+        assert "Domain" not in one
 
 
 def test_a_sign_in_that_leads_elsewhere_leads_home(browser, sign_in):
@@ -62,7 +65,7 @@ def test_a_sign_in_that_was_not_asked_for_is_refused(browser, back_ends, wrong):
     if wrong == "code":
         address = re.sub("code=[0-9a-f]+", "code=made-up", address)
     if wrong == "cookie":
-        browser.delete_cookie("shop-sign-in", path="/signed-in")
+        browser.delete_cookie("shop-sign-in")
     if wrong == "nonce":
         back_ends.users.nonce = "made-up"
     if wrong == "reused":

@@ -11,16 +11,16 @@ from ..domain.session import SignIn, challenge
 from ..errors import Refused
 from .parts import Parts
 from .shop import page, pages
-from .visit import check_form, current_visit, set_cookie, to
+from .visit import check_form, cookie_name, current_visit, set_cookie, to
 
 SCOPES = "openid profile email users:read orders:read orders:write inventory:read"
-COOKIE, COOKIE_PATH = "shop-sign-in", "/signed-in"
+COOKIE = "shop-sign-in"
 SECONDS = 600  # for typing a password
 
 
 @pages.get("/sign-in")
 def begin_sign_in() -> Response:
-    """Off to the issuer. What its answer must fit is kept in a cookie that only the answer's path gets."""
+    """Off to the issuer. What its answer must fit is kept in a cookie that no neighbouring host can plant."""
     known = current_parts(Parts)
     sign_in = use_cases.begin(request.args.get("next", "/"))
     wanted = {
@@ -34,14 +34,14 @@ def begin_sign_in() -> Response:
         "code_challenge_method": "S256",
     }
     response = to(f"{known.settings.public_url}/oauth/authorize?{urlencode(wanted)}")
-    set_cookie(response, COOKIE, known.seal.close(sign_in), path=COOKIE_PATH, seconds=SECONDS)
+    set_cookie(response, cookie_name(known, COOKIE), known.seal.close(sign_in), seconds=SECONDS)
     return response
 
 
 @pages.get("/signed-in")
 def signed_in() -> Response:
     known = current_parts(Parts)
-    sign_in = known.seal.open(SignIn, request.cookies.get(COOKIE, ""), seconds=SECONDS)
+    sign_in = known.seal.open(SignIn, request.cookies.get(cookie_name(known, COOKIE), ""), seconds=SECONDS)
     session = use_cases.finish(
         known.tokens,
         sign_in,
@@ -51,7 +51,8 @@ def signed_in() -> Response:
     )
     current_visit().keep(session)
     response = to(sign_in.back if sign_in else "/")
-    response.delete_cookie(COOKIE, path=COOKIE_PATH, secure=known.settings.secure, httponly=True, samesite="Lax")
+    name = cookie_name(known, COOKIE)
+    response.delete_cookie(name, path="/", secure=known.settings.secure, httponly=True, samesite="Lax")
     return response
 
 

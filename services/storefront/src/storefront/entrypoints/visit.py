@@ -90,14 +90,14 @@ def end_visit(response: Response) -> Response:
     return response
 
 
-def set_cookie(response: Response, name: str, value: str, *, path: str = "/", seconds: int | None = None) -> None:
+def set_cookie(response: Response, name: str, value: str, *, seconds: int | None = None) -> None:
     secure = current_parts(Parts).settings.secure
-    response.set_cookie(name, value, max_age=seconds, path=path, secure=secure, httponly=True, samesite="Lax")
+    response.set_cookie(name, value, max_age=seconds, path="/", secure=secure, httponly=True, samesite="Lax")
 
 
-def cookie_name(known: Parts) -> str:
+def cookie_name(known: Parts, name: str = "shop") -> str:
     """With TLS, browsers take a cookie of this prefix from this host alone, not from its neighbours."""
-    return "__Host-shop" if known.settings.secure else "shop"
+    return f"__Host-{name}" if known.settings.secure else name
 
 
 def check_form() -> None:
