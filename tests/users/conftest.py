@@ -28,7 +28,7 @@ def _users_settings(robot_key):
     return UsersSettings.model_validate(
         {
             "auth_issuer": SHOP,
-            "auth_audience": "shop",
+            "auth_audience": "api",
             "signing_keys_secret": Fernet.generate_key().decode(),
             "oauth_clients": json.dumps([shop, robot]),
         }

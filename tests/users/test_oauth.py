@@ -6,16 +6,19 @@ import json
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from sqlalchemy import update
+from sqlalchemy import delete, select, update
 
 from slipway_chassis.auth import Verifier
 from slipway_chassis.auth.keys import Keys
-from users.adapters.tables import authorization_codes, refresh_tokens, sign_in_failures
+from users.adapters.authorization import forget_expired
+from users.adapters.tables import authorization_codes, refresh_tokens, sign_in_failures, token_families
+from users.adapters.token_families import hashed
 from users.bootstrap import SERVICE
 from users.entrypoints.timers import TIMERS
 
@@ -87,7 +90,7 @@ def refresh(client, token, **changed):
 def verified(client, token):
     """The principal, as any service finds it by the published keys."""
     keys = Keys(lambda: (client.get("/.well-known/jwks.json").get_data(), 60))
-    return Verifier(keys, issuer=SHOP, audience="shop").verify(token)
+    return Verifier(keys, issuer=SHOP, audience="api", types=["at+jwt"]).verify(token)
 
 
 def test_a_code_becomes_a_token_that_services_accept(client, ada):
@@ -230,16 +233,66 @@ def test_parameters_of_odd_characters_are_400(client, ada, changed):
     assert authorize(client, **changed).status_code == 400
 
 
-def test_whoever_guesses_waits_and_the_owner_with_them(client, ada, database):
+def later(database):
+    with database.transaction() as session:
+        session.execute(update(sign_in_failures).values(last_at="2020-01-01"))
+
+
+def at(client, address):
+    """A client as the gateway tells it."""
+    elsewhere = client.application.test_client()
+    elsewhere.environ_base["HTTP_X_CLIENT_ADDRESS"] = address
+    return elsewhere
+
+
+def test_whoever_guesses_waits(client, ada, database):
     for _ in range(5):
         assert authorize(client, password="wrong").status_code == 401
     assert authorize(client).status_code == 401, "right, and too soon"
 
-    with database.transaction() as session:  # some time passes
-        session.execute(update(sign_in_failures).values(last_at="2020-01-01"))
+    later(database)
     assert authorize(client).status_code == 302
     assert authorize(client, password="wrong").status_code == 401
     assert authorize(client).status_code == 302, "the count began anew"
+
+
+def test_a_stranger_who_guesses_keeps_nobody_else_out(client, ada):
+    for _ in range(8):
+        assert authorize(at(client, "192.0.2.1"), password="wrong").status_code == 401
+    assert authorize(at(client, "192.0.2.1")).status_code == 401
+
+    assert authorize(at(client, "192.0.2.2")).status_code == 302
+
+
+def test_guesses_from_everywhere_stop_strangers_and_not_a_device_of_the_owner(client, ada, database):
+    home = at(client, "198.51.100.1")
+    assert authorize(home).status_code == 302
+    [device] = [value for name, value in authorize(home).headers.items() if name == "Set-Cookie"]
+    assert device.startswith("__Host-known-device=")
+    assert all(word in device for word in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"))
+    with database.transaction() as session:  # of many networks, a moment ago
+        session.execute(update(sign_in_failures).values(failed=60, last_at=datetime.now(UTC)))
+        narrow = hashlib.sha256(b"ada@example.org from 198.51.100.1").hexdigest()
+        session.execute(delete(sign_in_failures).where(sign_in_failures.c.hash == narrow))
+
+    assert authorize(at(client, "203.0.113.9")).status_code == 401, "another device"
+    home.set_cookie("__Host-known-device", device.partition("=")[2].partition(";")[0], domain="localhost")
+    assert authorize(home).status_code == 302
+
+
+def test_guesses_at_the_same_time_are_counted_one_by_one(client, ada, database):
+    for _ in range(5):
+        authorize(client, password="wrong")
+    later(database)
+
+    with ThreadPoolExecutor(4) as pool:
+        racing = [pool.submit(authorize, client.application.test_client(), password="wrong") for _ in range(4)]
+        assert {one.result().status_code for one in racing} == {401}
+
+    narrow = hashlib.sha256(b"ada@example.org from 127.0.0.1").hexdigest()
+    with database.transaction() as session:
+        failed = session.scalar(select(sign_in_failures.c.failed).where(sign_in_failures.c.hash == narrow))
+    assert failed == 6, "one of the four was looked at"
 
 
 def test_signing_out_revokes_what_came_of_the_sign_in(client, ada):
@@ -292,6 +345,64 @@ def test_refresh_tokens_rotate_and_a_stolen_one_ends_them_all(client, ada, datab
         )
     assert refresh(client, first).status_code == 400
     assert refresh(client, third["refresh_token"]).status_code == 400, "the thief's and the owner's alike"
+
+
+def a_day_and_a_minute_later(database):
+    with database.transaction() as session:
+        ago = datetime.now(UTC) - timedelta(days=1, minutes=1)
+        session.execute(update(refresh_tokens).where(refresh_tokens.c.used_at.is_not(None)).values(used_at=ago))
+        forget_expired(session)
+
+
+def test_a_stolen_token_ends_its_family_however_late_its_owner_comes(client, ada, database):
+    first = exchange(client, code_of(authorize(client))).get_json()["refresh_token"]
+    stolen = refresh(client, first).get_json()["refresh_token"]  # the thief comes first
+    a_day_and_a_minute_later(database)
+
+    assert refresh(client, first).status_code == 400
+    assert refresh(client, stolen).status_code == 400
+
+
+def test_of_two_lines_that_began_in_the_leeway_one_goes_on(client, ada):
+    first = exchange(client, code_of(authorize(client))).get_json()["refresh_token"]
+    one, other = (refresh(client, first).get_json()["refresh_token"] for _ in range(2))
+
+    going_on = refresh(client, one).get_json()["refresh_token"]
+    assert refresh(client, other).status_code == 400
+    assert refresh(client, going_on).status_code == 400, "and two that go on are a theft"
+
+
+def test_a_token_that_comes_back_after_its_successor_was_used_is_stolen(client, ada):
+    first = exchange(client, code_of(authorize(client))).get_json()["refresh_token"]
+    second = refresh(client, first).get_json()["refresh_token"]
+    third = refresh(client, second).get_json()["refresh_token"]
+
+    assert refresh(client, first).status_code == 400
+    assert refresh(client, third).status_code == 400
+
+
+def test_a_sign_in_has_a_latest_end_however_often_it_is_renewed(client, ada, database):
+    token = exchange(client, code_of(authorize(client))).get_json()["refresh_token"]
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    with database.transaction() as session:
+        session.execute(update(token_families).values(ends_at=soon))
+
+    renewed = refresh(client, token).get_json()["refresh_token"]
+    with database.transaction() as session:
+        ends = session.scalar(select(refresh_tokens.c.expires_at).where(refresh_tokens.c.hash == hashed(renewed)))
+    assert ends == soon
+
+
+def test_a_family_of_the_version_before_goes_on(client, ada, database):
+    """It has no row, and its tokens name no family."""
+    token = exchange(client, code_of(authorize(client))).get_json()["refresh_token"]
+    with database.transaction() as session:
+        session.execute(delete(token_families))
+        session.execute(update(refresh_tokens).values(hash=hashed("of-the-version-before")))
+
+    renewed = refresh(client, "of-the-version-before").get_json()["refresh_token"]
+    assert refresh(client, renewed).status_code == 200
+    assert refresh(client, token).status_code == 400
 
 
 def test_a_refresh_gives_no_more_than_was_granted(client, ada):

@@ -10,7 +10,7 @@ from .entrypoints.events import ORDERS
 from .entrypoints.http import v1, v2
 from .entrypoints.oauth import pages, parts
 from .entrypoints.timers import TIMERS
-from .errors import EmailTaken, NoSigningKey, NotYours, UserNotFound
+from .errors import EmailTaken, NoSigningKey, NotYours, UserNotFound, WeakPassword, WrongPassword
 from .settings import UsersSettings
 
 SERVICE = service(
@@ -20,7 +20,14 @@ SERVICE = service(
     publishes={User: USERS},
     consumes=[ORDERS],
     timers=TIMERS,
-    problems={UserNotFound: 404, EmailTaken: 409, NotYours: 403, NoSigningKey: 503},
+    problems={
+        UserNotFound: 404,
+        EmailTaken: 409,
+        NotYours: 403,
+        WrongPassword: 403,
+        WeakPassword: 422,
+        NoSigningKey: 503,
+    },
     package=__package__,
     prepare=map_domain,
     settings=UsersSettings,

@@ -5,6 +5,7 @@ UsersError
 ├── EmailTaken
 ├── NotYours            what was asked for belongs to somebody else
 ├── WrongPassword       or an unknown email: which of them is not told
+├── WeakPassword        a new one that would be guessed first
 ├── OrderNotListed      an event came before the one it follows
 ├── NoSigningKey        tokens can't be signed yet
 └── UnknownKey          no signing key has this id
@@ -28,6 +29,10 @@ class NotYours(UsersError):
 
 
 class WrongPassword(UsersError):
+    pass
+
+
+class WeakPassword(UsersError):
     pass
 
 

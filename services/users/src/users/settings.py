@@ -65,10 +65,20 @@ class UsersSettings(AuthSettings):
     oauth_clients: Json[list[Client]] = Field(default=[], description="applications that may ask for tokens, as JSON")
     access_token_seconds: int = Field(default=300, ge=30, le=3600)
     refresh_token_days: int = Field(default=14, ge=1, le=90)
+    session_days: int = Field(
+        default=90, ge=1, le=3650, description="days after a sign-in when its refresh tokens end, however often renewed"
+    )
     signing_key_days: float = Field(default=30, gt=0, le=365, description="how long one key signs")
     signing_key_ahead_seconds: int = Field(
         default=180, ge=1, le=86_400, description="a key is published so long before it signs; verifiers fetch sooner"
     )
+
+    @model_validator(mode="after")
+    def _clients_apart(self) -> Self:
+        """Its identity tokens, which are for it alone, would be good for the services."""
+        if any(client.id == self.auth_audience for client in self.oauth_clients):
+            raise ValueError(f"a client has the id {self.auth_audience}, which is AUTH_AUDIENCE: give it another id")
+        return self
 
     @property
     def key_set_max_age(self) -> float:

@@ -2,17 +2,14 @@
 client credentials by signed assertion (private_key_jwt), so that no client has a password.
 
 Every request is one transaction, kept in ``flask.g``. Codes and refresh tokens are one-time: whoever brings
-one a second time may be a thief, so all tokens of its family are revoked (RFC 9700). A refresh token is forgiven
-for a while, since answers get lost and pages are opened twice; who steals one may use that time as well.
+one a second time may be a thief, so all tokens of its family are revoked (``token_families``).
 """
 
-import hashlib
-import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, cast
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.integrations.flask_oauth2.requests import FlaskOAuth2Payload, FlaskOAuth2Request
@@ -25,7 +22,7 @@ from authlib.oidc.core.grants import OpenIDCode
 from flask import Flask, Request, g
 from flask import request as current_flask_request
 from joserfc.jwk import ECKey, KeySet
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -33,17 +30,12 @@ from ..domain.model import User
 from ..settings import UsersSettings
 from .oauth_clients import PRIVATE_KEY_JWT, OAuthClient
 from .signing_keys import ALGORITHM, Signer
-from .tables import authorization_codes, refresh_tokens, sign_in_failures, used_assertions
+from .tables import authorization_codes, refresh_tokens, sign_in_failures, token_families, used_assertions
+from .token_families import SqlTokenFamilies, hashed, new_refresh_token
 
 CODE_LIFETIME = timedelta(seconds=60)
-# An answer can be lost, and a page open twice asks twice at once: for so long the same token is no theft.
-REUSE_LEEWAY = timedelta(seconds=60)
 LONGEST_ASSERTION_SECONDS = 3600  # until it expires: for so long at least it is remembered that it was used
 AT_ONCE = 1000
-
-
-def hashed(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _now() -> datetime:
@@ -93,13 +85,8 @@ class _RefreshToken:
         return str(self.row.scope)
 
 
-def _lock_family(family: UUID) -> None:
-    """Until the transaction ends: a token must not be made while all of its family are being revoked."""
-    _session().execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"tokens {family}", 0))))
-
-
-def _revoke_family(family: UUID) -> None:
-    _session().execute(delete(refresh_tokens).where(refresh_tokens.c.family == family))
+def _families() -> SqlTokenFamilies:
+    return SqlTokenFamilies(_session())
 
 
 class _AuthorizationCodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc] # Authlib has no types
@@ -128,9 +115,9 @@ class _AuthorizationCodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[mi
         row = _session().execute(found.with_for_update()).one_or_none()
         if row is None:
             return None
-        _lock_family(row.family)
+        _families().lock(row.family)
         if row.used_at is not None:
-            _revoke_family(row.family)
+            _families().revoke(row.family)
             return None
         return _Code(row) if row.expires_at > _now() else None
 
@@ -140,7 +127,7 @@ class _AuthorizationCodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[mi
         _session().execute(used)
 
     def authenticate_user(self, authorization_code: _Code) -> User | None:
-        g.family = authorization_code.row.family
+        g.family, g.signed_in_at = authorization_code.row.family, authorization_code.row.signed_in_at
         return _session().get(User, authorization_code.row.user_id)
 
 
@@ -149,28 +136,15 @@ class _RefreshTokenGrant(grants.RefreshTokenGrant):  # type: ignore[misc]
     INCLUDE_NEW_REFRESH_TOKEN = True
 
     def authenticate_refresh_token(self, refresh_token: str) -> _RefreshToken | None:
-        table = refresh_tokens
-        found = select(table).where(table.c.hash == hashed(refresh_token))
-        row = _session().execute(found).one_or_none()
-        if row is None:
-            return None
-        _lock_family(row.family)
-        row = _session().execute(found.with_for_update()).one_or_none()  # as it is now that nobody else works on it
-        if row is None or row.expires_at <= _now():
-            return None
-        if row.used_at is not None and row.used_at + REUSE_LEEWAY <= _now():
-            _revoke_family(row.family)
-            return None
-        return _RefreshToken(row)
+        row = _families().usable(refresh_token, now=_now())
+        return _RefreshToken(row) if row else None
 
     def authenticate_user(self, refresh_token: _RefreshToken) -> User | None:
-        g.family, g.granted = refresh_token.row.family, refresh_token.row.scope
+        g.family, g.granted, g.parent = refresh_token.row.family, refresh_token.row.scope, refresh_token.row.hash
         return _session().get(User, refresh_token.row.user_id)
 
     def revoke_old_credential(self, refresh_token: _RefreshToken) -> None:
-        table = refresh_tokens
-        this = (table.c.hash == refresh_token.row.hash) & table.c.used_at.is_(None)
-        _session().execute(update(table).where(this).values(used_at=_now()))
+        _families().note_use(refresh_token.row, now=_now())
 
 
 class _ClientCredentialsGrant(grants.ClientCredentialsGrant):  # type: ignore[misc]
@@ -262,6 +236,15 @@ class _OpenIdCode(OpenIDCode):  # type: ignore[misc]
 def _save_token(settings: UsersSettings) -> Callable[[dict[str, Any], Any], None]:
     def save(token: dict[str, Any], request: Any) -> None:
         if "refresh_token" in token:
+            now = _now()
+            signed_in_at = g.get("signed_in_at") or now
+            ends_at = _families().begin(
+                g.family,
+                user_id=request.user.id,
+                client_id=request.client.client_id,
+                signed_in_at=signed_in_at,
+                ends_at=signed_in_at + timedelta(days=settings.session_days),
+            )
             _session().execute(
                 insert(refresh_tokens).values(
                     hash=hashed(token["refresh_token"]),
@@ -269,7 +252,8 @@ def _save_token(settings: UsersSettings) -> Callable[[dict[str, Any], Any], None
                     client_id=request.client.client_id,
                     user_id=request.user.id,
                     scope=g.get("granted") or token.get("scope", ""),  # a smaller one is for this access token alone
-                    expires_at=_now() + timedelta(days=settings.refresh_token_days),
+                    expires_at=min(now + timedelta(days=settings.refresh_token_days), ends_at),
+                    parent=g.get("parent"),
                 )
             )
 
@@ -307,7 +291,7 @@ def _make_token(settings: UsersSettings, signer: Signer) -> Callable[..., dict[s
             "scope": granted,
         }
         if include_refresh_token and user and client.check_grant_type("refresh_token"):
-            token["refresh_token"] = secrets.token_urlsafe(32)
+            token["refresh_token"] = new_refresh_token(g.family)
         return token
 
     return make
@@ -323,8 +307,8 @@ class _Revocation(RevocationEndpoint):  # type: ignore[misc]
         return _RefreshToken(row) if row else None
 
     def revoke_token(self, token: _RefreshToken, _request: Any) -> None:
-        _lock_family(token.row.family)
-        _revoke_family(token.row.family)
+        _families().lock(token.row.family)
+        _families().revoke(token.row.family)
 
 
 class _Request(FlaskOAuth2Request):  # type: ignore[misc]
@@ -360,8 +344,8 @@ def authorization_server(settings: UsersSettings, signer: Signer) -> Authorizati
 
 
 def forget_expired(session: Session) -> None:
-    """Removes what can't be used any more, some of it at a time. A refresh token that was used is remembered for a
-    day: who brings it later is refused, and revokes nothing.
+    """Removes what can't be used any more, some of it at a time. Of a refresh token that was used a day ago its family
+    is enough: who brings it later still ends that.
     """
     yesterday = _now() - timedelta(days=1)
     ended = {table: table.c.expires_at < yesterday for table in (authorization_codes, refresh_tokens, used_assertions)}
@@ -369,3 +353,6 @@ def forget_expired(session: Session) -> None:
     ended[sign_in_failures] = sign_in_failures.c.last_at < yesterday
     for table, over in ended.items():
         session.execute(delete(table).where(table.c.hash.in_(select(table.c.hash).where(over).limit(AT_ONCE))))
+    families = token_families.c
+    ended_ones = select(families.id).where(families.ends_at < yesterday).limit(AT_ONCE)
+    session.execute(delete(token_families).where(families.id.in_(ended_ones)))

@@ -1,22 +1,24 @@
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ..application.ports import OrderLists, SignInFailures, Users
+from slipway_chassis.database import Database
+
+from ..application.ports import OrderLists, SignIns, Users
 from ..domain.model import ListedOrder, User
+from ..domain.sign_in_limits import FIRST_PAUSE, LONGEST_PAUSE, Limit
 from ..errors import EmailTaken
 from .tables import listed_orders
 from .tables import sign_in_failures as failures
 from .tables import users as users_table
-
-FREE_ATTEMPTS = 5  # people mistype
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(minutes=15)
+from .token_families import SqlTokenFamilies
 
 
 class SqlUsers:
@@ -74,39 +76,68 @@ class SqlOrderLists:
         return [ListedOrder(**row) for row in self._session.execute(statement).mappings()]
 
 
-class SqlSignInFailures:
-    """By a hash of the address, whether there is such a user or not: so it tells nobody who has an account."""
+class _MustWait(Exception):
+    """An attempt came too soon: the transaction in which it was counted ends."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
-    def blocked(self, email: str, *, now: datetime) -> bool:
-        row = self._session.execute(select(failures).where(failures.c.hash == _hash(email))).one_or_none()
-        if row is None or row.failed < FREE_ATTEMPTS:
+class SqlPasswordAttempts:
+    """By hashes of what they are counted for, whether there is such a user or not: nobody is told who has an account.
+    Each attempt is counted in a transaction of its own, which holds no lock while the password is checked.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin(self, limits: Sequence[Limit], *, now: datetime) -> bool:
+        try:
+            with self._database.transaction() as session:
+                for limit in _ordered(limits):
+                    _count(session, limit, now)
+        except _MustWait:
             return False
-        pause = min(FIRST_PAUSE * 2 ** min(row.failed - FREE_ATTEMPTS, 20), LONGEST_PAUSE)
-        return bool(now < row.last_at + pause)
+        return True
 
-    def note(self, email: str, *, now: datetime) -> None:
-        first = insert(failures).values(hash=_hash(email), failed=1, last_at=now)
-        again = {"failed": failures.c.failed + 1, "last_at": now}
-        self._session.execute(first.on_conflict_do_update(index_elements=["hash"], set_=again))
+    def succeeded(self, limits: Sequence[Limit]) -> None:
+        with self._database.transaction() as session:
+            for limit in _ordered(limits):
+                this = failures.c.hash == _hash(limit.subject)
+                if limit.of_one_owner:
+                    session.execute(delete(failures).where(this))
+                else:
+                    session.execute(update(failures).where(this).values(failed=failures.c.failed // 2))
 
-    def forget(self, email: str) -> None:
-        self._session.execute(delete(failures).where(failures.c.hash == _hash(email)))
+
+def _ordered(limits: Sequence[Limit]) -> list[Limit]:
+    """In one order everywhere: no two wait for each other."""
+    return sorted(limits, key=lambda one: one.subject)
 
 
-def _hash(email: str) -> str:
-    return hashlib.sha256(email.encode()).hexdigest()
+def _count(session: Session, limit: Limit, now: datetime) -> None:
+    """One more, or _MustWait. The pause doubles, as ``sign_in_limits.pause`` says."""
+    beyond = func.least(failures.c.failed - limit.free_attempts, 20)
+    seconds = func.least(FIRST_PAUSE.total_seconds() * func.power(2, beyond), LONGEST_PAUSE.total_seconds())
+    waited = failures.c.last_at + func.make_interval(0, 0, 0, 0, 0, 0, seconds) <= now
+    first = insert(failures).values(hash=_hash(limit.subject), failed=1, last_at=now)
+    again = first.on_conflict_do_update(
+        index_elements=["hash"],
+        set_={"failed": failures.c.failed + 1, "last_at": now},
+        where=or_(failures.c.failed < limit.free_attempts, waited),
+    )
+    if session.execute(again.returning(failures.c.hash)).one_or_none() is None:
+        raise _MustWait
+
+
+def _hash(subject: str) -> str:
+    return hashlib.sha256(subject.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Repositories:
     users: Users
     order_lists: OrderLists
-    sign_in_failures: SignInFailures
+    sign_ins: SignIns
 
 
 def repositories(session: Session) -> Repositories:
     """Everything this service stores, in one transaction."""
-    return Repositories(SqlUsers(session), SqlOrderLists(session), SqlSignInFailures(session))
+    return Repositories(SqlUsers(session), SqlOrderLists(session), SqlTokenFamilies(session))

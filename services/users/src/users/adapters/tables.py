@@ -68,8 +68,22 @@ refresh_tokens = Table(
     Column("scope", Text, nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("used_at", DateTime(timezone=True)),
+    Column("parent", Text),  # the hash of the token that this one was given for
     Index("refresh_tokens_of_family", "family"),
     Index("refresh_tokens_until", "expires_at"),
+)
+
+# What came of one sign-in, until its latest end.
+token_families = Table(
+    "token_families",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Uuid, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("signed_in_at", DateTime(timezone=True), nullable=False),
+    Column("ends_at", DateTime(timezone=True), nullable=False),
+    Index("token_families_of_user", "user_id"),
+    Index("token_families_until", "ends_at"),
 )
 
 # What clients proved themselves with (private_key_jwt), until it expires: each is good for one request.

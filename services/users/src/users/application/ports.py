@@ -1,8 +1,10 @@
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from ..domain.model import ListedOrder, User
+from ..domain.model import ListedOrder, SignIn, User
+from ..domain.sign_in_limits import Limit
 from ..domain.signing import SigningKey
 
 
@@ -42,14 +44,24 @@ class Passwords(Protocol):
         ...
 
 
-class SignInFailures(Protocol):
-    def blocked(self, email: str, *, now: datetime) -> bool:
-        """Whether too many attempts failed a moment ago."""
+class PasswordAttempts(Protocol):
+    def begin(self, limits: Sequence[Limit], *, now: datetime) -> bool:
+        """Counts one more under each limit, for good and before anything is checked: many at the same time are not one.
+        False, and nothing is counted, where one of them has to wait.
+        """
         ...
 
-    def note(self, email: str, *, now: datetime) -> None: ...
+    def succeeded(self, limits: Sequence[Limit]) -> None:
+        """The attempt that was begun was none of a guesser."""
+        ...
 
-    def forget(self, email: str) -> None: ...
+
+class SignIns(Protocol):
+    def of_user(self, user_id: UUID, *, now: datetime) -> list[SignIn]: ...
+
+    def end_all(self, user_id: UUID) -> None:
+        """Everywhere: nothing is renewed any more."""
+        ...
 
 
 class SigningKeys(Protocol):

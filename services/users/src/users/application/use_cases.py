@@ -1,15 +1,24 @@
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from ..domain.model import ListedOrder, User, same_case
-from ..errors import OrderNotListed, UserNotFound, WrongPassword
+from ..domain.password_rules import is_guessable
+from ..domain.sign_in_limits import Limit
+from ..errors import OrderNotListed, UserNotFound, WeakPassword, WrongPassword
 from .consumed_events import OrderChanged, OrderPlaced
-from .ports import OrderLists, Passwords, SignInFailures, Users
+from .ports import OrderLists, PasswordAttempts, Passwords, SignIns, Users
+
+WRONG = "Email or password is wrong, or it was wrong too often: then wait some minutes."
+WEAK = "This password is among the first that are guessed. Choose another one, for example four words of your own."
 
 
 def register_user(
     users: Users, passwords: Passwords, *, user_id: UUID, name: str, email: str, password: str | None, now: datetime
 ) -> User:
+    """Raises WeakPassword, and EmailTaken."""
+    if password is not None and is_guessable(password, own_words=[name, email]):
+        raise WeakPassword(WEAK)
     hashed = passwords.hash(password) if password is not None else None
     user = User.register(user_id=user_id, name=name, email=email, password_hash=hashed, now=now)
     users.add(user)
@@ -17,21 +26,50 @@ def register_user(
 
 
 def sign_in(
-    users: Users, passwords: Passwords, failures: SignInFailures, *, email: str, password: str, now: datetime
+    users: Users,
+    passwords: Passwords,
+    attempts: PasswordAttempts,
+    *,
+    email: str,
+    password: str,
+    limits: Sequence[Limit],
+    now: datetime,
 ) -> User:
     """Raises WrongPassword, also where there is no such user, or where too many attempts failed a moment ago: the
-    answer tells nobody which of them it was.
+    answer tells nobody which of them it was. The attempt counts under ``limits`` before it is looked at.
     """
-    email = same_case(email)
-    user = users.with_email(email)
-    right = passwords.matches(password, user.password_hash if user else None)
-    if failures.blocked(email, now=now):
-        raise WrongPassword("Email or password is wrong, or it was wrong too often: then wait some minutes.")
-    if user is None or not right:
-        failures.note(email, now=now)
-        raise WrongPassword("Email or password is wrong, or it was wrong too often: then wait some minutes.")
-    failures.forget(email)
+    if not attempts.begin(limits, now=now):
+        raise WrongPassword(WRONG)
+    user = users.with_email(same_case(email))
+    if not passwords.matches(password, user.password_hash if user else None) or user is None:
+        raise WrongPassword(WRONG)
+    attempts.succeeded(limits)
     return user
+
+
+def change_password(
+    users: Users,
+    passwords: Passwords,
+    attempts: PasswordAttempts,
+    sign_ins: SignIns,
+    user_id: UUID,
+    *,
+    current: str,
+    new: str,
+    now: datetime,
+) -> None:
+    """Ends all sign-ins, this one included: whoever knew the former password is out. Raises WrongPassword and
+    WeakPassword.
+    """
+    user = find_user(users, user_id)
+    limits = [Limit(f"password of {user_id}", 5, of_one_owner=True)]
+    if not attempts.begin(limits, now=now) or not passwords.matches(current, user.password_hash):
+        raise WrongPassword("The current password is wrong, or it was wrong too often: then wait some minutes.")
+    attempts.succeeded(limits)
+    if is_guessable(new, own_words=[user.name, user.email]):
+        raise WeakPassword(WEAK)
+    user.change_password(passwords.hash(new))
+    sign_ins.end_all(user_id)
 
 
 def find_user(users: Users, user_id: UUID) -> User:

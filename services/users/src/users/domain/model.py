@@ -26,6 +26,19 @@ class User:
         user.events.append(UserRegistered(user_id=user_id, name=name, registered_at=now))
         return user
 
+    def change_password(self, password_hash: str) -> None:
+        self.password_hash = password_hash
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Where a user is signed in: an application, since when, and until when at most."""
+
+    id: UUID
+    client_id: str
+    signed_in_at: datetime
+    ends_at: datetime
+
 
 def same_case(email: str) -> str:
     """Emails are compared without regard to case: people type them both ways."""

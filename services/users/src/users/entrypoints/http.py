@@ -24,6 +24,7 @@ v1 = Api("v1", deprecated=date(2026, 11, 1), sunset=date(2027, 11, 1), successor
 v2 = Api("v2")
 
 READ = "users:read"
+WRITE = "users:write"
 OF_ANYBODY = "users:any"  # for the shop's own staff and services
 
 EMAIL_PATTERN = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"  # one @ with something on both sides: only a mail to it proves more
@@ -35,9 +36,18 @@ class NewUser(Input):
     email: str = Field(max_length=254, pattern=EMAIL_PATTERN)
 
 
+# Spaces are part of it: stripped here, it could never be typed again.
+KNOWN_PASSWORD = Annotated[str, StringConstraints(strip_whitespace=False, min_length=1, max_length=200)]
+NEW_PASSWORD = Annotated[str, StringConstraints(strip_whitespace=False, min_length=10, max_length=200)]
+
+
 class NewAccount(NewUser):
-    # Spaces are part of it: stripped here, it could never be typed again.
-    password: Annotated[str, StringConstraints(strip_whitespace=False, min_length=10, max_length=200)]
+    password: NEW_PASSWORD
+
+
+class ChangedPassword(Input):
+    current: KNOWN_PASSWORD
+    new: NEW_PASSWORD
 
 
 class Page(Input):
@@ -66,6 +76,16 @@ class Profile(Output):
 
     id: UUID
     name: str
+
+
+class SignInView(Output):
+    client_id: str = Field(description="the application")
+    signed_in_at: datetime
+    ends_at: datetime = Field(description="when it ends at the latest")
+
+
+class SignInList(Output):
+    sign_ins: list[SignInView]
 
 
 class ListedOrderView(Output):
@@ -159,6 +179,40 @@ def open_account(body: NewAccount, session: Session) -> UserView:
 def show_me(session: Session) -> UserView:
     """Show who asks, with the email."""
     return UserView.model_validate(use_cases.find_user(repositories(session).users, _myself()))
+
+
+@v2.post(
+    "/v2/users/me/password",
+    status=204,
+    scopes=[WRITE],
+    errors={403: "The current password is wrong, or was too often", 404: "The account is gone"},
+)
+def change_password(body: ChangedPassword, session: Session) -> None:
+    """Change the password of who asks, and sign out everywhere. Access tokens go on until they expire."""
+    known, stored = current_parts(Parts), repositories(session)
+    use_cases.change_password(
+        stored.users,
+        known.passwords,
+        known.attempts,
+        stored.sign_ins,
+        _myself(),
+        current=body.current,
+        new=body.new,
+        now=datetime.now(UTC),
+    )
+
+
+@v2.get("/v2/users/me/sign-ins", scopes=[READ])
+def my_sign_ins(session: Session) -> SignInList:
+    """List where who asks is signed in, the newest first."""
+    found = repositories(session).sign_ins.of_user(_myself(), now=datetime.now(UTC))
+    return SignInList(sign_ins=[SignInView.model_validate(one) for one in found])
+
+
+@v2.delete("/v2/users/me/sign-ins", scopes=[WRITE])
+def sign_out_everywhere(session: Session) -> None:
+    """Sign out everywhere. Access tokens go on until they expire."""
+    repositories(session).sign_ins.end_all(_myself())
 
 
 @v2.get("/v2/users/me/orders", scopes=[READ], errors={404: "The account is gone"})

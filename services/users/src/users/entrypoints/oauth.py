@@ -16,12 +16,14 @@ from slipway_chassis.errors import ConfigurationError
 from slipway_chassis.http import Problem, Resources, current_parts
 
 from ..adapters.authorization import authorization_server
+from ..adapters.devices import COOKIE, KnownDevices
 from ..adapters.passwords import Argon2Passwords
-from ..adapters.repositories import repositories
+from ..adapters.repositories import SqlPasswordAttempts, repositories
 from ..adapters.signing_keys import ALGORITHM, Signer, SqlSigningKeys
 from ..application import use_cases
-from ..application.ports import Passwords
-from ..domain.model import User
+from ..application.ports import PasswordAttempts, Passwords
+from ..domain.model import User, same_case
+from ..domain.sign_in_limits import limits
 from ..errors import WrongPassword
 from ..settings import UsersSettings
 
@@ -44,6 +46,8 @@ class Parts:
     settings: UsersSettings
     database: Database
     passwords: Passwords
+    attempts: PasswordAttempts
+    devices: KnownDevices
     authorization: AuthorizationServer
 
 
@@ -51,7 +55,14 @@ def parts(resources: Resources) -> Parts:
     settings, database = resources.settings, resources.database
     if not isinstance(settings, UsersSettings) or database is None:
         raise ConfigurationError("the users service needs its settings and its database")
-    return Parts(settings, database, Argon2Passwords(), authorization_server(settings, Signer.of(settings)))
+    return Parts(
+        settings,
+        database,
+        Argon2Passwords(),
+        SqlPasswordAttempts(database),
+        KnownDevices(settings.signing_keys_secret),
+        authorization_server(settings, Signer.of(settings)),
+    )
 
 
 @contextmanager
@@ -96,6 +107,7 @@ def sign_in() -> tuple[Response, int] | Response:
             return _sign_in_page(str(error)), 401
         answer: Response = known.authorization.create_authorization_response(grant_user=user, grant=grant)
         answer.headers.update(SIGN_IN_HEADERS)
+        known.devices.remember(answer, user.email)
         return answer
 
 
@@ -103,10 +115,22 @@ def _signed_in(known: Parts) -> User:
     email, password = request.form.get("email", ""), request.form.get("password", "")
     if "\x00" in email + password or len(password) > LONGEST_PASSWORD:
         raise WrongPassword("Email or password is wrong.")
-    stored = repositories(g.session)
+    address = same_case(email)
+    known_device = known.devices.knows(request.cookies.get(COOKIE, ""), address)
     return use_cases.sign_in(
-        stored.users, known.passwords, stored.sign_in_failures, email=email, password=password, now=datetime.now(UTC)
+        repositories(g.session).users,
+        known.passwords,
+        known.attempts,
+        email=email,
+        password=password,
+        limits=limits(address, _client(), known_device=known_device),
+        now=datetime.now(UTC),
     )
+
+
+def _client() -> str:
+    """Who asks, as the gateway tells; it lets nobody else say so."""
+    return request.headers.get("X-Client-Address", request.remote_addr or "")[:100]
 
 
 def _sign_in_page(wrong: str = "") -> Response:
