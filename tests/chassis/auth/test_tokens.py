@@ -92,7 +92,7 @@ BAD = {
     "a key id that is no text": (lambda i: with_kid(i, 7), "malformed"),
     "a strange critical header": (lambda i: with_header(i, crit=5), "signature"),
     "a logout token": (lambda i: i.token(header={"typ": "logout+jwt"}), "type"),
-    "a type that is no text": (lambda i: i.token(header={"typ": 7}), "type"),
+    "a type that is no text": (lambda i: with_header(i, typ=7), "type"),
     "empty": (lambda _: "", "malformed"),
     "no token": (lambda _: "abc", "malformed"),
     "two dots": (lambda _: "..", "malformed"),
