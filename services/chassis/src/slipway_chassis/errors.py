@@ -5,6 +5,7 @@ ChassisError
 ├── DependencyUnavailable   wait and try again (retriable)
 │   ├── DatabaseUnavailable
 │   ├── BrokerUnavailable
+│   │   └── SubscriptionOutdated  only a new subscription mends it
 │   ├── UpstreamUnavailable another service did not answer, or answered that it can't
 │   ├── KeysUnavailable     the issuer's signing keys could never be fetched
 │   └── NotTried            refused on this side, before the call
@@ -50,6 +51,10 @@ class DatabaseUnavailable(DependencyUnavailable):
 
 class BrokerUnavailable(DependencyUnavailable):
     """No broker answers, a topic is missing, or what a broker answers leaves open what was asked."""
+
+
+class SubscriptionOutdated(BrokerUnavailable):
+    """A topic of this subscription is gone or was made anew: waiting mends nothing, subscribing again does."""
 
 
 class UpstreamUnavailable(DependencyUnavailable):

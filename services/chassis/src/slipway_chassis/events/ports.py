@@ -47,7 +47,9 @@ class Subscription(Protocol):
     """A member of a consumer group. Offsets are committed only by ``commit``."""
 
     def poll(self, *, timeout: float, limit: int) -> list[Record]:
-        """Records of the assigned partitions, each partition's in order; empty after ``timeout`` seconds."""
+        """Records of the assigned partitions, each partition's in order; empty after ``timeout`` seconds. At most
+        ``limit`` of them, and some megabytes at a time however large they are; 0 takes part in the group alone.
+        """
         ...
 
     def assigned(self) -> set[Partition]:

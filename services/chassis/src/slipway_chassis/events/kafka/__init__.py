@@ -11,15 +11,18 @@ from ...config import KafkaSettings
 from ...errors import ConfigurationError
 from ..ports import Publisher, Subscription
 from .groups import Group, Groups, Member, consumer_id
-from .topics import ensure_topics, list_topics, ping, purge_topic, read_topic
+from .topic_watch import TopicWatch
+from .topics import ensure_topics, list_topics, longest_life, ping, purge_topic, read_topic
 
 __all__ = [
     "Group",
     "Groups",
     "Member",
+    "TopicWatch",
     "consumer_id",
     "ensure_topics",
     "list_topics",
+    "longest_life",
     "ping",
     "publisher",
     "purge_topic",

@@ -13,18 +13,20 @@ import kafka.record.util
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.partitioner import DefaultPartitioner
 from kafka.structs import OffsetAndMetadata
 
 from ...config import KafkaSettings
 from ...errors import ConfigurationError, PublishFailed
 from ..ports import Partition, Record
-from .topics import ping, record_of, wrapped
+from .topics import FETCH_BYTES, ping, record_of, topic_ids, wrapped
 
 log = logging.getLogger(__name__)
 
 # A member that was killed is noticed after this long; kafka-python's IO thread beats every 3 s.
 SESSION_TIMEOUT_MS = 10_000
 DELIVERY_TIMEOUT_MS = 30_000
+IN_VAIN = 3
 PRODUCER = {
     "linger_ms": 5,
     "batch_size": 131_072,
@@ -35,6 +37,7 @@ PRODUCER = {
     "reconnect_backoff_max_ms": 2_000,
     "bootstrap_timeout_ms": 10_000,
     "allow_auto_create_topics": False,
+    "partitioner": DefaultPartitioner(),  # murmur2, as Java's clients do it; confluent_client says the same
 }
 
 
@@ -51,6 +54,7 @@ class PythonPublisher:
         require_fast_checksums()
         self._settings = settings
         self._client_id = client_id
+        self._in_vain = 0  # calls in a row of which no record was acknowledged
         self._producer: KafkaProducer | None = self._connect()
 
     def _connect(self) -> KafkaProducer:
@@ -71,9 +75,12 @@ class PythonPublisher:
         except KafkaError as error:
             log.warning("flushing took too long: %s", error)
         outcomes = [one if isinstance(one, PublishFailed) else _outcome(one) for one in sent]
-        if any(outcomes) and any(o and not o.retriable and o is not s for s, o in zip(sent, outcomes, strict=True)):
-            # A broker's refusal (no right to write, too large for the topic) ends an idempotent producer
-            # for good: the next call connects a new one.
+        self._in_vain = self._in_vain + 1 if outcomes and all(outcomes) else 0
+        is_ended = any(o and not o.retriable and o is not s for s, o in zip(sent, outcomes, strict=True))
+        if is_ended or self._in_vain >= IN_VAIN:
+            # A broker's refusal (no right to write, too large for the topic) ends an idempotent producer for good, and
+            # what it knows of a broker that lost its data may do so too: the next call connects a new one.
+            self._in_vain = 0
             producer.close(timeout=0)
             self._producer = None
         return outcomes
@@ -110,6 +117,8 @@ class PythonSubscription:
         require_fast_checksums()
         ping(settings)
         self._next: dict[TopicPartition, int] = {}
+        self._ids = topic_ids(settings, topics)
+        self._checked: set[TopicPartition] = set()  # partitions whose committed offset is of the topic that is there
         with wrapped("connecting the consumer"):
             self._consumer = KafkaConsumer(
                 *topics,
@@ -123,6 +132,7 @@ class PythonSubscription:
                 session_timeout_ms=SESSION_TIMEOUT_MS,
                 heartbeat_interval_ms=3_000,
                 max_poll_interval_ms=300_000,
+                fetch_max_bytes=FETCH_BYTES,
                 reconnect_backoff_max_ms=2_000,
                 bootstrap_timeout_ms=10_000,
                 allow_auto_create_topics=False,
@@ -130,11 +140,40 @@ class PythonSubscription:
 
     def poll(self, *, timeout: float, limit: int) -> list[Record]:
         self._conclude_joining()
+        if not limit:
+            self._take_part(timeout)
+            return []
         with wrapped("polling"):
             polled = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=limit)
+            for partition in self._rewound():
+                polled.pop(partition, None)
         for partition, received in polled.items():
             self._next[partition] = received[-1].offset + 1
         return [record_of(one) for received in polled.values() for one in received]
+
+    def _rewound(self) -> list[TopicPartition]:
+        """New partitions whose committed offset is of a former topic of that name: they begin at the beginning."""
+        assigned = set(self._consumer.assignment())
+        rewound = []
+        for partition in assigned - self._checked:
+            committed = self._consumer.committed(partition, metadata=True, timeout_ms=10_000)
+            if committed and committed.metadata not in {"", self._ids.get(partition.topic, "")}:
+                self._consumer.seek_to_beginning(partition)
+                rewound.append(partition)
+        self._checked = assigned
+        return rewound
+
+    def _take_part(self, timeout: float) -> None:
+        """A poll that brings nothing: what it would have brought comes with a later one."""
+        paused = self._consumer.assignment()
+        self._consumer.pause(*paused)
+        try:
+            with wrapped("polling"):
+                polled = self._consumer.poll(timeout_ms=int(timeout * 1000))
+            for partition, received in polled.items():  # of partitions that were assigned meanwhile
+                self._consumer.seek(partition, received[0].offset)
+        finally:
+            self._consumer.resume(*(paused & self._consumer.assignment()))
 
     def _conclude_joining(self) -> None:
         """kafka-python 3.0.12 forgets a joining that ends between two polls, if new partitions were its cause: its
@@ -151,7 +190,10 @@ class PythonSubscription:
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         with wrapped("committing offsets"):
             self._consumer.commit(
-                {TopicPartition(*one): OffsetAndMetadata(offset, "", -1) for one, offset in offsets.items()},
+                {
+                    TopicPartition(*one): OffsetAndMetadata(offset, self._ids.get(one[0], ""), -1)
+                    for one, offset in offsets.items()
+                },
                 timeout_ms=10_000,
             )
 

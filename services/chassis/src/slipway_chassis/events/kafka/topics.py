@@ -4,9 +4,11 @@ import logging
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import ConfigResource
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from ...config import KafkaSettings
@@ -15,6 +17,13 @@ from ..dead_letters import DLQ
 from ..ports import Partition, Record
 
 log = logging.getLogger(__name__)
+
+# What a broker answers at once, and so what a consumer holds in memory, however large its records are. A single
+# record that is larger comes all the same.
+FETCH_BYTES = 8 * 1024 * 1024
+SEGMENT_MS = str(12 * 60 * 60 * 1000)
+CLEANED_WITHIN = timedelta(hours=12)  # after which Kafka has surely deleted what it may delete
+LONGEST_MS = 100 * 365 * 24 * 60 * 60 * 1000
 
 
 @contextmanager
@@ -56,11 +65,51 @@ def _admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
 def ensure_topics(settings: KafkaSettings, topics: Sequence[str]) -> None:
     """Creates missing topics; where others own them (``KAFKA_CREATE_TOPICS=false``) requires that they exist."""
     with _admin(settings) as admin:
-        missing = sorted(set(topics) - set(admin.list_topics()))
-        if missing and not settings.kafka_create_topics:
-            raise BrokerUnavailable(f"Kafka: topics are missing: {', '.join(missing)}")
-        for topic in missing:
-            _create_topic(admin, topic, settings.kafka_topic_partitions)
+        create_missing(admin, settings, topics)
+
+
+def create_missing(admin: KafkaAdminClient, settings: KafkaSettings, topics: Sequence[str]) -> None:
+    """``ensure_topics`` on a connection that is there."""
+    missing = sorted(set(topics) - ids_of(admin, topics).keys())
+    if missing and not settings.kafka_create_topics:
+        raise BrokerUnavailable(f"Kafka: topics are missing: {', '.join(missing)}")
+    for topic in missing:
+        _create_topic(admin, topic, settings.kafka_topic_partitions)
+
+
+def ids_of(admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str, str]:
+    """The topics that exist, and their ids: a topic that is made anew has another one."""
+    described = admin.describe_topics(list(dict.fromkeys(topics))) if topics else []
+    return {one["name"]: str(one["topic_id"]) for one in described if not one["error_code"]}
+
+
+def topic_ids(settings: KafkaSettings, topics: Sequence[str]) -> dict[str, str]:
+    """``ids_of`` on a connection of its own. An offset is committed with its topic's id: it says nothing of another
+    topic that later has the same name.
+    """
+    with _admin(settings) as admin:
+        return ids_of(admin, topics)
+
+
+def longest_life(settings: KafkaSettings, topics: Sequence[str]) -> timedelta | None:
+    """How long a record of these topics may be readable at most; None: for ever. Kafka deletes whole segments, so the
+    time that one is written to comes on top of the retention.
+    """
+    with _admin(settings) as admin:
+        resources = [ConfigResource("TOPIC", topic) for topic in topics]
+        described = admin.describe_configs(resources, config_filter="all")
+    lives = [_life(configs) for by_name in described.values() for configs in by_name.values()]
+    known = [life for life in lives if life is not None]
+    return max(known) if known and len(known) == len(lives) else None
+
+
+def _life(configs: Mapping[str, Any]) -> timedelta | None:
+    retention = int(configs["retention.ms"]["value"])
+    if retention < 0 or "delete" not in configs["cleanup.policy"]["value"]:
+        return None
+    # Dates are the end of what datetime can say.
+    milliseconds = min(retention + int(configs["segment.ms"]["value"]), LONGEST_MS)
+    return timedelta(milliseconds=milliseconds) + CLEANED_WITHIN
 
 
 def list_topics(settings: KafkaSettings) -> list[str]:
@@ -72,9 +121,9 @@ def _create_topic(admin: KafkaAdminClient, topic: str, partitions: int) -> None:
     try:
         # replication_factor -1: the brokers' default, 1 on a laptop and 3 in earnest
         options: dict[str, object] = {"num_partitions": partitions, "replication_factor": -1}
-        if topic.endswith(f".{DLQ}"):
-            # A letter waits for a person: one that expired could never be replayed.
-            options["configs"] = {"retention.ms": "-1"}
+        # A letter waits for a person: one that expired could never be replayed. Other records must not outlive what
+        # the inbox remembers by the week in which Kafka fills a segment.
+        options["configs"] = {"retention.ms": "-1"} if topic.endswith(f".{DLQ}") else {"segment.ms": SEGMENT_MS}
         admin.create_topics({topic: options}, wait_for_metadata=True)
         log.info("created the topic %s with %d partitions", topic, partitions)
     except TopicAlreadyExistsError:
@@ -90,6 +139,7 @@ def read_topic(settings: KafkaSettings, topic: str) -> Iterator[Record]:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             allow_auto_create_topics=False,
+            fetch_max_bytes=FETCH_BYTES,
         )
         try:
             partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
