@@ -1,70 +1,68 @@
 """The consumer: Kafka records to handlers, each event applied once per group.
 
-A batch is one database transaction: inbox rows, the handlers' effects, commit; then the offsets. When it
-fails it is halved until the bad record is alone, and that one waits for its next try with the later
-records of its key behind it, while all other keys go on:
+A batch is one database transaction: inbox rows, the handlers' effects, commit; then the offsets. It ends after about
+a second of handlers' time (``batch``); what was polled beyond it is polled again, so that the group hears of this
+member between two batches, and a stop is heard between two events. When a batch fails, those before the bad record
+are applied, then that one alone; it waits for its next try with the later records of its key behind it, while all
+other keys go on:
 
-- transient (``retriable``: database or broker away): wait and try again, for ever, never a dead letter
+- PostgreSQL takes no writes: wait and try again, for ever, never a dead letter
 - permanent (``InvalidEvent``: undecodable, invalid, unknown version): dead letter at once
-- anything else: five tries with growing pauses, then dead letter
+- anything else: five tries with growing pauses, then dead letter. An error that time can mend (``retriable``) has
+  half a minute besides, and counts only where others pass: if none does, something is away, and it is waited for
 
-On strict topics the key of a dead letter is parked. A stop leaves what waits uncommitted; it is never
-counted as a failed try.
+On strict topics the key of a dead letter is parked (``strict_keys``). A stop leaves what waits uncommitted; it is
+never counted as a failed try.
 """
 
 import logging
 import random
 import time
-from collections import Counter as Counted
+from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
-from prometheus_client import Counter, Gauge
-from sqlalchemy.orm import Session
+from prometheus_client import Gauge
 
 from ..database import Database
-from ..errors import DependencyUnavailable, InvalidEvent
+from ..errors import DatabaseUnavailable, DependencyUnavailable, InvalidEvent, SubscriptionOutdated
 from ..lifecycle import Stop
-from ..telemetry.correlation import OpenSpan
-from . import parking
-from .dead_letters import (
-    BEGIN,
-    CONTROL,
-    Failure,
-    publish_dead_letters,
-    retry_topic,
-    sequence_of,
-)
+from .batch import ApplyFailed, Batches, Work
+from .dead_letters import Failure, failure_of, publish_dead_letters, retry_topic, words_of
 from .deferral import Deferrals, Deferred, Positions
-from .inbox import claim, forget
+from .inbox import RETENTION, forget
 from .ports import Publisher, Record, Subscription
 from .retention import FORGET_AT_ONCE, FORGET_EVERY_SECONDS
-from .sources import Reaction, Source
-from .stream import Envelope, decode
+from .sources import Source
+from .stream import ACCOMPANIES, Envelope, decode
+from .strict_keys import StrictKeys
 
 log = logging.getLogger(__name__)
 
-CONSUMED = Counter("events_consumed_total", "Events applied", ["type"])
-DUPLICATES = Counter("inbox_duplicates_total", "Duplicate events skipped by the inbox")
 DEFERRED = Gauge("consumer_deferred_records", "Records waiting for a retry, and those queued behind them")
 LAG_RECORDS = Gauge("consumer_lag_records", "Records waiting in the assigned partitions")
-LAG_SECONDS = Gauge("consumer_lag_seconds", "Age of the last applied record when it was applied, in seconds")
 
 BATCH = 1_000
+ROUND_SECONDS = 1.0  # then the group hears of this member again, and a stop is heard
 TRIES = 5
+PATIENCE_SECONDS = 30.0  # that an error which time can mend goes on before its record becomes a dead letter
 PAUSE_SECONDS = 0.1  # before the second try; doubled each time, with full jitter
+LONGEST_PAUSE_SECONDS = 5.0
 BACKOFF_MAX = 30.0
 POLL_SECONDS = 0.5
 COMMIT_SECONDS = 0.2
 MAX_DEFERRED = 2_000  # then nothing new is polled until some of it is settled
+MAX_DEFERRED_BYTES = 16 * 1024 * 1024
 UPKEEP_SECONDS = 10.0
 
 
-class _Work(NamedTuple):
+class _Item(NamedTuple):
+    """A record that a handler asked for, or that can't be read; neither where its key is parked."""
+
     record: Record
-    envelope: Envelope
-    event: object
-    reaction: Reaction
+    work: Work | None = None
+    fault: InvalidEvent | None = None
 
 
 class Consumer:
@@ -80,55 +78,89 @@ class Consumer:
         sources: Sequence[Source],
         chance: random.Random | None = None,
         clock: Callable[[], float] = time.monotonic,
+        retention: Callable[[], timedelta | None] = lambda: RETENTION,
+        is_outdated: Callable[[], bool] = lambda: False,
     ) -> None:
+        """``retention``: how long records of the sources may stay readable, None for ever; the inbox remembers as long.
+        ``is_outdated``: whether the subscription has to be made anew; then ``run`` ends with SubscriptionOutdated.
+        """
         self._group = group
         self._database = database
         self._subscription = subscription
         self._publisher = publisher
-        self._retries = {retry_topic(source.topic, group): source.topic for source in sources}
         self._sources = {s.topic: s for s in sources}
-        self._sources |= {retry: self._sources[origin] for retry, origin in self._retries.items()}
+        self._sources |= {retry_topic(s.topic, group): s for s in sources}
         self._chance = chance or random.Random()  # noqa: S311 # jitter, not a secret
         self._clock = clock
+        self._retention = retention
+        self._is_outdated = is_outdated
         self._upkeep_at = self._forget_at = clock()
         self._commit_at = 0.0
         self._failures = 0
+        self._limit = BATCH  # records that one poll brings: as many as a round gets done
+        self._round_ends = 0.0
+        self._stop = Stop()
         self._deferrals = Deferrals()
         self._positions = Positions()
-        self._parked: set[parking.Key] = set()  # of the records in hand
+        self._batches = Batches(group, database, lambda: self._clock())  # noqa: PLW0108 # tests set another clock
+        self._keys = StrictKeys(group, database, self._sources, self._bury)
+        self._passed_at: dict[str, float] = {}  # type → when an event of it was applied last
+        self._in_trouble = 0  # records in a row whose first try met an error that time can mend
 
     def run(self, stop: Stop) -> None:
-        """Consumes until stopped; finishes and commits the batch in hand, then returns."""
+        """Consumes until stopped; finishes the event in hand, commits what was applied, then returns."""
         while not stop.requested:
+            in_trouble = self._in_trouble
             try:
                 self._round(stop)
                 self._failures = 0
+            except SubscriptionOutdated:
+                raise
             except DependencyUnavailable as error:
                 log.warning("the consumer waits: %s", error)
                 self._start_over()
                 self._failures = min(self._failures + 1, 10)  # the pause is at its largest long before
                 stop.wait(self._chance.uniform(0.1, min(BACKOFF_MAX, 0.5 * 2**self._failures)))
+            if self._in_trouble > max(1, in_trouble):  # one after the other fails by what time can mend
+                stop.wait(self._pause(self._in_trouble))
         self._commit(at_once=True)
 
     def _round(self, stop: Stop) -> None:
-        records = self._poll(stop)
+        self._stop = stop
+        if self._is_outdated():
+            raise SubscriptionOutdated("Kafka: a topic was made anew")
+        records = self._poll()
         self._keep_assigned()
         self._positions.polled(records)
-        for deferred in self._deferrals.due(self._clock()):
+        self._round_ends = self._clock() + ROUND_SECONDS
+        for number, deferred in enumerate(self._deferrals.due(self._clock())):
+            if self._is_over(begun=number > 0):
+                break
             self._try_again(deferred)
         if self._deferrals.waiting:
             records = [record for record in records if not self._deferrals.takes(record)]
-        self._process(records)
+        self._round_ends = max(self._round_ends, self._clock() + ROUND_SECONDS / 2)
+        self._give_back(self._process(records), polled=len(records))
         self._commit(at_once=len(records) >= BATCH)
         self._upkeep()
 
-    def _poll(self, stop: Stop) -> list[Record]:
+    def _poll(self) -> list[Record]:
         now = self._clock()
         wait = min(POLL_SECONDS, max(0.0, self._deferrals.next_due(now + POLL_SECONDS) - now))
-        if len(self._deferrals) >= MAX_DEFERRED:
-            stop.wait(wait)
-            return []
-        return self._subscription.poll(timeout=wait, limit=BATCH)
+        is_full = len(self._deferrals) >= MAX_DEFERRED or self._deferrals.size() >= MAX_DEFERRED_BYTES
+        return self._subscription.poll(timeout=wait, limit=0 if is_full else self._limit)
+
+    def _is_over(self, *, begun: bool = True) -> bool:
+        """Whether the rest is for another round; each round does something, if it is not asked to stop."""
+        return self._stop.requested or (begun and self._clock() >= self._round_ends)
+
+    def _give_back(self, left: Sequence[Record], *, polled: int) -> None:
+        """What the round did not come to is polled again, and polls become as small as rounds are slow."""
+        if left:
+            self._limit = max(1, polled - len(left))
+            self._subscription.seek(self._positions.give_back(left))
+        elif self._limit < BATCH and self._clock() < self._round_ends - ROUND_SECONDS / 2:
+            self._limit = min(BATCH, self._limit * 2)
 
     def _keep_assigned(self) -> None:
         assigned = self._subscription.assigned()
@@ -159,74 +191,109 @@ class Consumer:
 
     # --- many records at once
 
-    def _process(self, records: Sequence[Record]) -> None:
-        fresh = []
-        for record in records:
-            if not self._is_retried(record):
-                fresh.append(record)
-            elif not self._deferrals.takes(record):
+    def _process(self, records: Sequence[Record]) -> list[Record]:
+        """Returns the records for which no time was left."""
+        retried = [record for record in records if self._keys.is_retried(record)]
+        fresh = [record for record in records if not self._keys.is_retried(record)]
+        left: list[Record] = []
+        for number, record in enumerate(retried):
+            if self._is_over(begun=number > 0):
+                left = retried[number:]
+                break
+            if not self._deferrals.takes(record):
                 self._process_alone(record)
-        self._parked = self._parked_among(fresh)
-        works, letters = [], []
-        for record in fresh:
-            if self._follows(record):
-                continue
-            try:
-                if work := self._read(record):
-                    works.append(work)
-            except InvalidEvent as error:
-                if self._sources[record.topic].strict:
-                    # Those before it come first: one of them may wait, and then this one waits behind it.
-                    self._apply_or_halve(works)
-                    works = []
-                    if not self._deferrals.takes(record):
-                        self._failed(record, error, attempts=1)
-                else:
-                    letters.append(_failure(record, error, attempts=1))
-        self._apply_or_halve(works)
-        self._publish_dead_letters(letters)
+        self._keys.look_up(fresh)
+        items = [item for record in fresh if (item := self._item(record))]
+        settled = self._settle(items)
+        if settled < len(items):
+            first = items[settled].record
+            left += fresh[next(number for number, record in enumerate(fresh) if record is first) :]
+        return left
 
-    def _apply_or_halve(self, works: Sequence[_Work]) -> None:
-        if self._deferrals.waiting or self._parked:
-            works = [one for one in works if not self._deferrals.takes(one.record) and not self._follows(one.record)]
-        if not works:
-            return
+    def _item(self, record: Record) -> _Item | None:
+        if self._keys.holds(record):
+            return _Item(record)
         try:
-            self._apply(works)
-        except Exception as error:  # noqa: BLE001 # a handler may raise anything
-            _wait_if_retriable(error)
-            if len(works) == 1:
-                self._failed(works[0].record, error, attempts=1)
-                return
-            half = len(works) // 2
-            self._apply_or_halve(works[:half])
-            self._apply_or_halve(works[half:])
+            work = self._read(record)
+        except InvalidEvent as error:
+            return _Item(record, fault=error)
+        return _Item(record, work) if work else None
 
-    def _read(self, record: Record) -> _Work | None:
+    def _settle(self, items: Sequence[_Item]) -> int:
+        """Applies them in pieces, each a transaction; a bad one is found and set apart. Returns how many are settled:
+        applied, waiting for another try, or dead letters.
+        """
+        position, suspect, size = 0, -1, len(items)
+        while position < len(items) and not self._is_over(begun=position > 0):
+            end = self._end_of_piece(items, position, suspect, size)
+            piece = [n for n in range(position, end) if items[n].work and not self._waits(items[n].record)]
+            try:
+                done = self._apply([work for n in piece if (work := items[n].work)])
+            except ApplyFailed as failed:
+                self._wait_if_nothing_works(failed.error)
+                if len(piece) > 1:
+                    if failed.position is None:
+                        size = len(piece) // 2
+                    else:
+                        suspect = piece[failed.position]
+                    continue
+                self._failed(items[piece[0]].record, failed.error)
+                done, size = 1, len(items)
+            else:
+                size = min(len(items), size * 2)
+            reached = end if done == len(piece) else piece[done]
+            tried = set(piece)
+            self._pass_over([items[n] for n in range(position, reached) if n not in tried])
+            position = reached
+            if self._in_trouble > 1:
+                break
+        return position
+
+    def _end_of_piece(self, items: Sequence[_Item], position: int, suspect: int, size: int) -> int:
+        """A suspect is tried alone, and so is what can't be read on a strict topic: it parks its key."""
+        end = position + 1 if position == suspect else min(position + size, len(items))
+        if position < suspect:
+            end = min(end, suspect)
+        for number in range(position, end):
+            if items[number].fault and self._keys.is_strict(items[number].record):
+                return max(number, position + 1)
+        return end
+
+    def _waits(self, record: Record) -> bool:
+        return self._deferrals.holds(record) or self._keys.holds(record)
+
+    def _pass_over(self, items: Sequence[_Item]) -> None:
+        """Records whose key waits or is parked, and those that can't be read."""
+        letters = []
+        for record, _, fault in items:
+            if self._deferrals.takes(record):
+                continue
+            if self._keys.holds(record):
+                if not self._keys.follow(record):
+                    self._process_alone(record)
+            elif fault:
+                letters.append(failure_of(record, fault, attempts=1))
+        if letters:
+            self._keys.bury(letters)
+
+    def _read(self, record: Record) -> Work | None:
         """The record as work for a handler, or None when nobody here asked for its type."""
         kind = record.header("ce_type")
-        reaction = self._sources[record.topic].reaction_to(kind)
+        reaction = self._sources[record.topic].reaction_to(kind, record.header(ACCOMPANIES))
         if reaction is None and kind:
             return None
         envelope = Envelope.of(record)
         if reaction is None:
             raise InvalidEvent("the record has no type")
-        return _Work(record, envelope, decode(reaction.event, record.value), reaction)
+        return Work(record, envelope, decode(reaction.event, record.value), reaction)
 
-    def _apply(self, works: Sequence[_Work]) -> None:
-        applied: list[str] = []
-        with self._database.transaction() as session:
-            unseen = claim(session, self._group, [work.envelope.id for work in works])
-            for work in works:
-                if work.envelope.id in unseen:
-                    unseen.discard(work.envelope.id)  # the same event may stand twice in one batch
-                    _handle(session, work)
-                    applied.append(work.envelope.type)
-        if len(applied) < len(works):
-            DUPLICATES.inc(len(works) - len(applied))
-        for kind, count in Counted(applied).items():
-            CONSUMED.labels(kind).inc(count)
-        LAG_SECONDS.set(max(0.0, time.time() - works[-1].record.timestamp_ms / 1000))
+    def _apply(self, works: Sequence[Work]) -> int:
+        if not works:
+            return 0
+        done = self._batches.apply(works, self._stop)
+        self._in_trouble = 0
+        self._passed_at |= dict.fromkeys({work.envelope.type for work in works[:done]}, self._clock())
+        return done
 
     # --- one record
 
@@ -234,151 +301,89 @@ class Consumer:
         """The head once more; when it is settled, those behind it, as long as they do not fail."""
         self._deferrals.remove(deferred)
         records = deferred.records
-        self._process_alone(records.popleft(), attempts=deferred.attempts + 1)
+        self._process_alone(records.popleft(), deferred)
         while records:
             record = records.popleft()
-            if not self._deferrals.takes(record):
-                self._process_alone(record)
+            if self._deferrals.takes(record):
+                continue
+            if self._is_over():
+                records.appendleft(record)
+                self._deferrals.put_back(records, due=self._clock())
+                return
+            self._process_alone(record)
 
-    def _process_alone(self, record: Record, *, attempts: int = 1) -> None:
+    def _process_alone(self, record: Record, earlier: Deferred | None = None) -> None:
         """Applies the record, buries it, or lets it wait for its next try."""
         try:
-            if self._is_control(record) or self._is_behind_a_parked_one(record):
+            if self._keys.takes(record):
                 return
             if work := self._read(record):
                 self._apply([work])
-        except Exception as error:  # noqa: BLE001 # a handler may raise anything
-            _wait_if_retriable(error)
-            self._failed(record, error, attempts=attempts)
+        except InvalidEvent as error:
+            self._failed(record, error, earlier)
+        except ApplyFailed as failed:
+            self._wait_if_nothing_works(failed.error)
+            self._failed(record, failed.error, earlier)
 
-    def _failed(self, record: Record, error: Exception, *, attempts: int) -> None:
-        if isinstance(error, InvalidEvent) or attempts >= TRIES:
-            self._publish_dead_letters([_failure(record, error, attempts=attempts)])
+    def _failed(self, record: Record, error: Exception, earlier: Deferred | None = None) -> None:
+        now = self._clock()
+        before = earlier if earlier and earlier.attempts else Deferred(deque(), 0, now, 0, now, now)
+        attempts, blamed = before.attempts + 1, before.blamed + self._is_to_blame(record, error, before.last)
+        is_patient = not _is_retriable(error) or now - before.since >= PATIENCE_SECONDS
+        if isinstance(error, InvalidEvent) or (blamed >= TRIES and is_patient):
+            self._keys.bury([failure_of(record, error, attempts=attempts)])
             return
-        log.warning("try %d of %d failed: %s", attempts, TRIES, _words(error))
-        pause = self._chance.uniform(0, PAUSE_SECONDS * 2**attempts)
-        self._deferrals.defer(record, attempts=attempts, due=self._clock() + pause)
+        self._in_trouble += attempts == 1 and _is_retriable(error)
+        log.warning("try %d of %d failed: %s", attempts, TRIES, words_of(error))
+        due = now + self._pause(attempts)
+        self._deferrals.defer(record, attempts=attempts, due=due, blamed=blamed, since=before.since, last=now)
 
-    # --- parked keys and dead letters
+    def _is_to_blame(self, record: Record, error: Exception, last_try: float) -> bool:
+        """Whether the error is the record's own, whatever its class says of it: PostgreSQL takes writes, which is known
+        when this is asked, and what is not about PostgreSQL goes well for others of its type since its last try.
+        """
+        if not _is_retriable(error) or isinstance(error, DatabaseUnavailable):
+            return True
+        return self._passed_at.get(record.header("ce_type"), -1.0) >= last_try
 
-    def _key(self, record: Record) -> parking.Key:
-        return self._retries.get(record.topic, record.topic), record.key or b""
+    def _pause(self, attempts: int) -> float:
+        return min(LONGEST_PAUSE_SECONDS, self._chance.uniform(0, PAUSE_SECONDS * 2 ** min(attempts, 10)))
 
-    def _is_retried(self, record: Record) -> bool:
-        return record.topic in self._retries
+    def _wait_if_nothing_works(self, error: Exception) -> None:
+        """Where PostgreSQL takes no writes no record is to blame: then the whole consumer waits."""
+        if _is_retriable(error):
+            self._batches.require_writable()
 
-    def _parked_among(self, records: Sequence[Record]) -> set[parking.Key]:
-        keys = {self._key(record) for record in records if self._sources[record.topic].strict}
-        if not keys:
-            return set()
-        with self._database.transaction() as session:
-            return parking.parked_among(session, self._group, keys)
-
-    def _is_behind_a_parked_one(self, record: Record) -> bool:
-        """Whether it was sent behind the dead letters of its key, where it belongs."""
-        if not self._sources[record.topic].strict:
-            return False
-        key = self._key(record)
-        retried = self._is_retried(record)
-        with self._database.transaction() as session:
-            parked = parking.state_of(session, self._group, key)
-        if parked is None:
-            return False
-        if retried and 0 < sequence_of(record) <= parked.settled:
-            return True  # an earlier replay settled it
-        if not parked.waiting or (retried and parked.replaying):
-            return False
-        return self._follow(record)
-
-    def _follows(self, record: Record) -> bool:
-        """Whether its key is parked, also since a moment ago: then it went where the earlier ones are."""
-        if not self._parked or self._key(record) not in self._parked:
-            return False
-        if not self._follow(record):
-            self._process_alone(record)
-        return True
-
-    def _follow(self, record: Record) -> bool:
-        """False when the key was released meanwhile: then it is the record's turn."""
-        with self._database.transaction() as session:
-            sequence = parking.follow(session, self._group, self._key(record))
-        if sequence is None:
-            return False
-        failure = Failure(record=record, reason="parked", error="an earlier event of its key failed", attempts=0)
-        publish_dead_letters(self._publisher, [failure], [sequence], group=self._group)
-        return True
-
-    def _is_control(self, record: Record) -> bool:
-        mark = record.header(CONTROL)
-        if not mark or not self._is_retried(record):
-            return False
-        key = self._key(record)
-        with self._database.transaction() as session:
-            if mark == BEGIN:
-                parking.begin_replay(session, self._group, key)
-            elif parking.end_replay(session, self._group, key, sequence_of(record)):
-                log.info("the key %r of %s goes on: its dead letters were replayed", key[1], key[0])
-        return True
-
-    def _publish_dead_letters(self, failures: Sequence[Failure]) -> None:
-        if not failures:
-            return
-        strict = [self._sources[failure.record.topic].strict for failure in failures]
-        keys = [self._key(failure.record) for failure, parks in zip(failures, strict, strict=True) if parks]
-        numbers: list[int] = []
-        if keys:
-            self._parked.update(keys)
-            with self._database.transaction() as session:
-                numbers = parking.park(session, self._group, keys)
-        numbered = iter(numbers)
-        publish_dead_letters(
-            self._publisher, failures, [next(numbered) if parks else 0 for parks in strict], group=self._group
-        )
+    def _bury(self, failures: Sequence[Failure], sequences: Sequence[int]) -> None:
+        publish_dead_letters(self._publisher, failures, sequences, group=self._group)
 
     # --- now and then
 
     def _upkeep(self) -> None:
-        LAG_RECORDS.set(self._subscription.lag())
+        """Measures and cleans up. Neither stops the work: what failed is done the next time."""
+        now = self._clock()
         DEFERRED.set(len(self._deferrals))
-        if self._clock() >= self._upkeep_at:
-            self._upkeep_at = self._clock() + UPKEEP_SECONDS
-            with self._database.transaction() as session:
-                parking.PARKED.labels(self._group).set(parking.count_parked(session, self._group))
-        if self._clock() >= self._forget_at:
-            self._forget()
+        try:
+            LAG_RECORDS.set(self._subscription.lag())
+            if now >= self._upkeep_at:
+                self._upkeep_at = now + UPKEEP_SECONDS
+                self._keys.measure()
+            if now >= self._forget_at:
+                self._forget_at = now + FORGET_EVERY_SECONDS
+                self._forget(now)
+        except DependencyUnavailable as error:
+            log.warning("measuring and forgetting wait: %s", error)
 
-    def _forget(self) -> None:
+    def _forget(self, now: float) -> None:
         """Keeps the inbox small: old rows guard against records that Kafka dropped long ago."""
+        retention = self._retention()
+        if retention is None:
+            return
         with self._database.transaction() as session:
-            removed = forget(session, self._group)
-        if removed < FORGET_AT_ONCE:
-            self._forget_at = self._clock() + FORGET_EVERY_SECONDS
+            removed = forget(session, self._group, older_than=retention)
+        if removed >= FORGET_AT_ONCE:
+            self._forget_at = now
 
 
-def _handle(session: Session, work: _Work) -> None:
-    # Without a block: a generator for each event would cost as much as reading it.
-    opened = OpenSpan(f"process {work.envelope.type}", kind="consumer", parent=work.envelope.traceparent)
-    try:
-        work.reaction.handler(session, work.event, work.envelope)
-        session.flush()  # here, so that what it writes and what fails belongs to this event
-    except BaseException as error:
-        opened.close(error)
-        raise
-    opened.close()
-
-
-def _wait_if_retriable(error: Exception) -> None:
-    """Time can mend it: then the whole consumer waits, and nothing counts as a failed try."""
-    if getattr(error, "retriable", False):
-        raise DependencyUnavailable(str(error)) from error
-
-
-def _failure(record: Record, error: Exception, *, attempts: int) -> Failure:
-    reason = error.reason if isinstance(error, InvalidEvent) else "failed"
-    return Failure(record=record, reason=reason, error=_words(error), attempts=attempts)
-
-
-def _words(error: Exception) -> str:
-    said = str(error)
-    # PostgreSQL's DETAIL quotes the row it refused: values have no place in logs and headers.
-    return f"{type(error).__name__}: {said.partition('DETAIL:')[0].strip()}"
+def _is_retriable(error: Exception) -> bool:
+    return bool(getattr(error, "retriable", False))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from prometheus_client import Counter
 
-from ..errors import DependencyUnavailable
+from ..errors import DependencyUnavailable, InvalidEvent
 from .ports import Publisher, Record
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,18 @@ class Failure:
     reason: str
     error: str
     attempts: int
+
+
+def failure_of(record: Record, error: Exception, *, attempts: int) -> Failure:
+    reason = error.reason if isinstance(error, InvalidEvent) else "failed"
+    return Failure(record=record, reason=reason, error=words_of(error), attempts=attempts)
+
+
+def words_of(error: Exception) -> str:
+    """The error's class and text, without values of rows."""
+    said = str(error)
+    # PostgreSQL's DETAIL quotes the row it refused: values have no place in logs and headers.
+    return f"{type(error).__name__}: {said.partition('DETAIL:')[0].strip()}"
 
 
 def dead_letter(failure: Failure, group: str, *, sequence: int, now: datetime) -> Record:

@@ -6,7 +6,7 @@ the inbox knows it.
 """
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .ports import Partition, Record
@@ -16,11 +16,16 @@ DeferralKey = tuple[str, bytes | int, int]
 
 @dataclass(slots=True)
 class Deferred:
-    """The head failed ``attempts`` times and is due at ``due``."""
+    """The head failed ``attempts`` times, first at ``since`` and last at ``last``, and is due at ``due``. ``blamed``:
+    how many of these are its own fault, as far as can be told.
+    """
 
     records: deque[Record]
     attempts: int
     due: float
+    blamed: int = 0
+    since: float = 0.0
+    last: float = 0.0
 
 
 @dataclass(slots=True)
@@ -30,9 +35,24 @@ class Deferrals:
     def __len__(self) -> int:
         return sum(len(one.records) for one in self.waiting.values())
 
-    def defer(self, record: Record, *, attempts: int, due: float) -> None:
-        """The first failure of a record whose key does not wait yet."""
-        self.waiting[_key(record)] = Deferred(deque([record]), attempts, due)
+    def size(self) -> int:
+        """Bytes of keys and values."""
+        records = (record for one in self.waiting.values() for record in one.records)
+        return sum(len(record.key or b"") + len(record.value or b"") for record in records)
+
+    def defer(
+        self, record: Record, *, attempts: int, due: float, blamed: int = 0, since: float = 0.0, last: float = 0.0
+    ) -> None:
+        """A failure of a record whose key does not wait yet."""
+        self.waiting[_key(record)] = Deferred(deque([record]), attempts, due, blamed, since, last)
+
+    def put_back(self, records: deque[Record], *, due: float) -> None:
+        """Records of one key whose turn has come, and for which no time was left."""
+        self.waiting[_key(records[0])] = Deferred(records, 0, due)
+
+    def holds(self, record: Record) -> bool:
+        """Whether the record's key waits."""
+        return _key(record) in self.waiting
 
     def takes(self, record: Record) -> bool:
         """Whether the record's key waits; then the record waits behind it."""
@@ -83,6 +103,14 @@ class Positions:
             if partition not in self.committed:
                 self.committed[partition] = record.offset
             self.next[partition] = record.offset + 1
+
+    def give_back(self, records: Iterable[Record]) -> dict[Partition, int]:
+        """Records that are polled again, each partition's in order: where each partition goes on."""
+        first: dict[Partition, int] = {}
+        for record in records:
+            first.setdefault(_partition(record), record.offset)
+        self.next |= first
+        return first
 
     def keep(self, assigned: Collection[Partition]) -> None:
         for known in (self.next, self.committed):

@@ -17,7 +17,15 @@ _CLAIM = text(
     " ON CONFLICT DO NOTHING RETURNING event_id"
 )
 
+_KNOWN = text("SELECT event_id FROM inbox WHERE consumer_group = :group AND event_id = ANY(CAST(:ids AS uuid[]))")
+
 _number = attrgetter("int")  # sorts UUIDs without a call in Python for each comparison
+
+
+def known_among(session: Session, group: str, event_ids: Sequence[UUID]) -> set[UUID]:
+    """Which of the events were applied already. It locks nothing: who applies one claims it as well."""
+    values = {"group": group, "ids": list(event_ids)}
+    return {row[0] for row in session.connection().execute(_KNOWN, values).all()}
 
 
 def claim(session: Session, group: str, event_ids: Sequence[UUID]) -> set[UUID]:
@@ -33,7 +41,8 @@ def claim(session: Session, group: str, event_ids: Sequence[UUID]) -> set[UUID]:
     return {row[0] for row in session.connection().execute(_CLAIM, values).all()}
 
 
-# Longer than Kafka keeps records by default (7 days): what can still come again must be remembered.
+# As long as a record may stay in topics that the chassis makes: 7 days, half a day until its segment is full, and time
+# for Kafka to delete it. What can still come again must be remembered; other topics are asked (kafka.longest_life).
 RETENTION = timedelta(days=8)
 
 

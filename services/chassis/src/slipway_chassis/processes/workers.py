@@ -60,6 +60,7 @@ class _Work:
     declared: Service
     settings: WorkerSettings
     database: Database
+    topics: kafka.TopicWatch
 
     def consume(self, stop: Stop, closing: ExitStack) -> None:
         settings, group = self.settings, self.declared.name
@@ -67,6 +68,7 @@ class _Work:
         publisher = kafka.publisher(settings, client_id=client)
         closing.callback(publisher.close)
         topics = _consumed(self.declared)
+        is_outdated = self.topics.changed()  # before subscribing: what changes from now on is noticed
         subscription = kafka.subscription(settings, group=group, topics=topics, client_id=client)
         closing.callback(subscription.close)
         consumer = Consumer(
@@ -75,6 +77,8 @@ class _Work:
             subscription=subscription,
             publisher=publisher,
             sources=self.declared.consumes,
+            retention=partial(kafka.longest_life, settings, topics),
+            is_outdated=is_outdated,
         )
         consumer.run(stop)
 
@@ -82,7 +86,10 @@ class _Work:
         client = f"{self.declared.name}-relay-{socket.gethostname()}"
         publisher = kafka.publisher(self.settings, client_id=client)
         closing.callback(publisher.close)
-        Relay(self.database, publisher, sends_the_rest=sends_the_rest).run(stop)
+        companions: dict[str, str] = {}
+        for stream in self.declared.publishes.values():
+            companions |= stream.companions()
+        Relay(self.database, publisher, sends_the_rest=sends_the_rest, companions=companions).run(stop)
 
 
 def _loops(work: _Work, *, relays: bool, consumes: bool) -> list[Loop]:
@@ -119,19 +126,22 @@ def _run(declared: Service, process: str, *, relays: bool = False, consumes: boo
         pool_size=POOL + relays + consumes + len(timers),
     )
     schema = declared.schema(database)
-    health = Health({"postgresql": schema.usable, "kafka": lambda: kafka.ping(settings)})
+    names: Sequence[str] = _topics(declared, relays=relays, consumes=consumes)
+    topics = kafka.TopicWatch(settings, names)
+    health = Health({"postgresql": schema.usable, "kafka": topics.usable})
     health.drain_when(lambda: stop.requested)
     serve_admin(settings.bind_host, settings.admin_port, health)
-    topics: Sequence[str] = _topics(declared, relays=relays, consumes=consumes)
     try:
         if wait_for("PostgreSQL", schema.check, stop) and wait_for(
-            "Kafka", lambda: kafka.ensure_topics(settings, topics), stop
+            "Kafka", lambda: kafka.ensure_topics(settings, names), stop
         ):
             log.info("%s started", process)
             if consumes and declared.publishes:
                 WakeupSender(database).start()
             start_timers(timers, database, own_settings, stop)
-            work = _Work(declared, settings, database)
+            topics.look()
+            topics.start(stop)
+            work = _Work(declared, settings, database, topics)
             run_together(_loops(work, relays=relays, consumes=consumes), stop)
     finally:
         database.close()
