@@ -13,7 +13,7 @@ from slipway_chassis.events.ports import Record
 from slipway_chassis.testing.broker import MemoryBroker
 from slipway_chassis.testing.plugin import eventually
 
-HEADERS = (("n", b"\x00\xff"), ("empty", None))
+HEADERS = (("n", b"\x00\xff"), ("empty", b""))
 CLIENTS = ["kafka-python", "confluent-kafka"]
 
 
@@ -141,6 +141,13 @@ def test_a_record_too_large_fails_alone_and_for_good(publisher, topic):
     assert ok is None
     assert refused is not None
     assert refused.retriable is False
+
+
+def test_a_header_without_a_value_is_no_obstacle(publisher, subscribe, topic):
+    assert publisher.publish([_records(topic, 1)[0]._replace(headers=(("none", None),))]) == [None]
+
+    [received] = _poll(subscribe(_group()), 1)
+    assert received.header("none") == ""
 
 
 def test_a_poll_of_nothing_keeps_the_member_and_brings_what_comes_later(publisher, subscribe, topic):

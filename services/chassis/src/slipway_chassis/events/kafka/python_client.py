@@ -93,6 +93,12 @@ class PythonPublisher:
 def _send(producer: KafkaProducer, record: Record, unknown: dict[str, PublishFailed]) -> Any:
     try:
         return producer.send(record.topic, key=record.key, value=record.value, headers=list(record.headers))
+    except TypeError:
+        # A header may be null in Kafka, and kafka-python can read such a one, not send it.
+        headers = tuple((name, b"" if value is None else value) for name, value in record.headers)
+        if headers == record.headers:
+            raise
+        return _send(producer, record._replace(headers=headers), unknown)
     except KafkaError as error:  # too large, or no metadata within max_block_ms
         failure = PublishFailed(f"{type(error).__name__}: {error}", retriable=error.retriable)
         if isinstance(error, KafkaTimeoutError):

@@ -14,7 +14,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from ...config import KafkaSettings
-from ...errors import BrokerUnavailable, DependencyUnavailable
+from ...errors import BrokerUnavailable
 from ...lifecycle import Stop
 from .topics import create_missing, ids_of, ping, wrapped
 
@@ -49,11 +49,11 @@ class TopicWatch:
         """One look. Raises nothing: what is wrong, ``usable`` says."""
         try:
             self._look()
-        except DependencyUnavailable as error:
+        except Exception as error:  # noqa: BLE001 # whatever one look meets, the next may not
             self._close()
             if not self._why_not:
                 log.warning("topics: %s", error)
-            self._why_not = str(error)
+            self._why_not = str(error) or type(error).__name__
         else:
             if self._why_not:
                 log.info("topics: all are there again")
