@@ -59,12 +59,15 @@ def change_nature(world, chance):
 
 
 def promote(world, chance):
-    world.desired = replace(world.desired, promote=world.desired.version)
+    promoted_as = chance.choice(["", f"word{chance.random()}"])
+    world.desired = replace(world.desired, promote=world.desired.version, promoted_as=promoted_as)
 
 
 def roll_back(world, chance):
     if world.versions:
-        world.desired = replace(world.desired, pinned=chance.choice([*world.versions, "gone"]))
+        pinned = chance.choice([*world.versions, "gone"])
+        unreleased = pinned if chance.random() < 0.3 else None
+        world.desired = replace(world.desired, pinned=pinned, unreleased=unreleased)
 
 
 def unpin(world, chance):

@@ -8,12 +8,15 @@ def check(world, made):
     if world.longest_wait and made.requeue_after and made.requeue_after > world.longest_wait:
         world.fail(f"it waits for {made.requeue_after}")
     check_watch(world, made.facts)
+    note(world, made.facts)
 
 
 def check_watch(world, facts):
     """A version is accepted when each gate of the watch has passed after the watch was over."""
     before, after = world.facts.release, facts.release
-    if not (before and after and after.accepted_at and after.careful) or before.accepted_at:
+    if not (before and after and after.accepted_at and after.careful and before.careful) or before.accepted_at:
+        return
+    if before.version != after.version:
         return
     ends = after.promoted_at + world.desired.watch
     for gate in world.desired.gates:
@@ -21,3 +24,39 @@ def check_watch(world, facts):
         passed = view and view.state is GateState.PASSED and ends <= view.started <= world.now
         if gate.after_promotion and not gate.dry_run and not passed:
             world.fail(f"{after.version} is accepted before gate {gate.name} was asked at the end: {view}")
+
+
+def note(world, facts):
+    """What later promises rest on: who was good, who has failed, and who waits for a plan."""
+    desired, release = world.desired, facts.release
+    world.good.add(facts.stable)
+    if not reference(desired):
+        world.spent = None
+    if facts.held and facts.held != world.facts.held:
+        world.spent = (facts.held.version, reference(desired))
+        world.allowed.discard(facts.held.version)
+    waits = desired.directive and desired.directive.order in {"Hold", "Wait"} and not desired.paused
+    if waits and release and release.careful and release.version == desired.version:
+        world.planned = (desired.version, desired.fingerprint)
+    elif desired.directive:
+        world.planned = None
+
+
+def reference(desired):
+    return desired.promoted_as or desired.promote
+
+
+def promoted(world):
+    """Whether the spec's version may have requests, without a plan."""
+    desired = world.desired
+    by_person = desired.promote == desired.version and world.spent != (desired.version, reference(desired))
+    waits = world.planned == (desired.version, desired.fingerprint)
+    return by_person or (desired.auto_promote and not waits)
+
+
+def check_rollback(world, version):
+    """Nobody goes back to what was never good, unless a person said so in words."""
+    release, desired = world.facts.release, world.desired
+    back = release and release.kind == "Rollback" and desired.pinned == version == release.version
+    if back and version not in world.good and desired.unreleased != version:
+        world.fail(f"{version} becomes active without gates, and was never good")

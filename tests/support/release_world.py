@@ -120,6 +120,9 @@ class World:
     gates: dict = field(default_factory=dict)
     members: dict = field(default_factory=dict)
     longest_wait: timedelta | None = None
+    good: set = field(default_factory=set)  # versions that were released with success
+    spent: tuple | None = None  # a promotion, and the version of which an attempt has failed with it
+    planned: tuple | None = None  # what waits for the word of a plan: version and spec
     broker: bool = True
     settled: bool = True
     status_view: object = None
@@ -145,8 +148,7 @@ class World:
         view = self.versions.get(version)
         return min((pods.endpoints for pods in view.serving.values()), default=0) if view else 0
 
-    def reachable(self):
-        """Ready pods that requests reach."""
+    def reachable(self):  # ready pods that requests reach
         if self.active == ANY:
             return sum(self.endpoints(version) for version in self.versions)
         return self.endpoints(self.active)
@@ -200,8 +202,7 @@ class World:
         """
         made = self.plan()
         desired = self.desired
-        promoted = desired.auto_promote or desired.promote == desired.version
-        if desired.directive.order == "Go" if desired.directive else promoted:
+        if desired.directive.order == "Go" if desired.directive else release_promises.promoted(self):
             self.allowed.add(desired.version)
         self.allowed.add(desired.back_to)  # a person named it, or the plan that it belongs to
         if desired.paused and desired.suspend != "All":
@@ -237,6 +238,7 @@ class World:
     def check_permission(self, version):
         """What was never active needs its gates and, where people decide, a person."""
         release = self.facts.release
+        release_promises.check_rollback(self, version)
         if version in {ANY, self.facts.stable} or release is None or release.kind in {"Rollback", "Undo"}:
             return
         gate = self.gates.get((version, "smoke"))
@@ -396,9 +398,8 @@ class World:
                 self.gates[name, gate] = replace(view, state=result, finished=finished)
         return moved or before != (self.active_endpoints, self.members, self.selected)
 
-    # --- until nothing happens any more
+    # --- until nothing happens any more and no timer is set; returned is how many looks it took
     def settle(self, limit=120):
-        """Looks and ticks until nothing changes and no timer is set; how many looks it took."""
         for count in range(limit):
             facts = self.facts
             made = self.round()
@@ -417,7 +418,7 @@ class World:
             self.natures[name] = nature
         if name != self.desired.version:
             self.allowed.discard(name)
-        changes = {"fingerprint": name, "promote": None, "pinned": None, **changes}
+        changes = {"fingerprint": name, "promote": None, "promoted_as": "", "pinned": None, **changes}
         self.desired = replace(self.desired, version=name, **changes)
         self.story.append(f"--- {name} is wanted: {changes} {self.nature(name)}")
 

@@ -64,7 +64,7 @@ class TestNotes:
         assert new.active_until is None
         assert old.active_from < old.active_until == new.active_from
         assert old.because == "v2 (v2) took over"
-        assert len(told(world, NoteActivity)) == 3  # one for the first version, two for a release
+        assert len(told(world, NoteActivity)) == 5  # two for the first version, three for a release
 
     def test_they_tell_why_a_version_failed_that_was_never_active(self):
         world = running()

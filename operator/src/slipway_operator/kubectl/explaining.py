@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from ..planning.deadlines import deadline_of, return_ends
 from ..planning.facts import OpenRelease, Stage
 from ..planning.observed import GateState, GateView, JobState
+from ..planning.permissions import promoted
 from ..planning.promotion_window import closed_because
 from ..planning.scaling import drain_end
 from ..planning.stage_status import StageStatus
@@ -156,7 +157,9 @@ def condition(snapshot: Snapshot, release: OpenRelease, stage: Stage) -> str:
 
 def _permission(snapshot: Snapshot, release: OpenRelease) -> str:
     window = " in the promotion window" if snapshot.desired.window else ""
-    if snapshot.desired.auto_promote or release.version in {snapshot.desired.promote, snapshot.desired.pinned}:
+    if release.plan:
+        return f"plan {release.plan} lets it go on, or a person promotes it once the plan is gone{window}"
+    if snapshot.desired.auto_promote or promoted(snapshot.desired, snapshot.facts, release):
         return f"the time of the promotion is{window or ' now'}"
     return f"a person promotes it{window}, since strategy.autoPromote is false"
 
@@ -351,8 +354,8 @@ def _next_in_release(snapshot: Snapshot, release: OpenRelease) -> Iterator[tuple
     status, desired, name = snapshot.status, snapshot.desired, snapshot.name
     stage = Stage.of(status.step)
     stable = status.stable_version
-    person = not desired.auto_promote and release.version not in {desired.promote, desired.pinned}
-    if stage is Stage.PROMOTING and person:
+    person = (release.plan or not desired.auto_promote) and not promoted(desired, snapshot.facts, release)
+    if person and (stage is Stage.PROMOTING or (release.plan and stage is Stage.RECORDING)):
         yield snapshot.command(f"promote {name}"), f"let {snapshot.title(release.version)} take over"
     yield from _commands_of_children(snapshot, release, stage)
     if release.kind != "Undo" and not release.accepted_at and stable and stable != release.version:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ..planning.facts import OpenRelease, Stage
+from ..planning.permissions import promoted, unreleased_because, was_released
 from ..planning.promotion_window import closed_because
 from ..spec.hashing import version_name
 from .errors import NotPossible
@@ -48,17 +49,21 @@ def promote(snapshot: Snapshot, wanted: str = "") -> ReleasePatch:
         raise NotPossible(f"{snapshot.name} is paused: first {snapshot.command(f'resume {snapshot.name}')}")
     if release.kind == "Rollback":
         raise NotPossible(f"a rollback to {title} is going on, which nobody has to promote")
-    if snapshot.desired.auto_promote and stage is not Stage.PROMOTING:
+    if snapshot.desired.auto_promote and not release.plan and stage is not Stage.PROMOTING:
         raise NotPossible(f"{title} is promoted by itself, since strategy.autoPromote is true; it is at {stage.title}")
     if release.reached > Stage.PROMOTING:
         raise NotPossible(f"{title} was promoted already; it is at {stage.title}")
     closed = closed_because(snapshot.desired.window, snapshot.now)
-    named = release.version in {snapshot.desired.promote, snapshot.desired.pinned} or snapshot.desired.auto_promote
-    if named:
+    said = promoted(snapshot.desired, snapshot.facts, release)
+    if said or (snapshot.desired.auto_promote and not release.plan):
         raise NotPossible(f"{title} may be promoted already" + (f": {closed}" if closed else ""))
     notes = [f"{title} is at {stage.title} and takes over when that and its gates are done"] * (stage < Stage.PROMOTING)
     notes += [f"promotion is allowed, and {closed}"] * bool(closed)
-    return _decided(snapshot, {"promote": release.version}, f"{title} may take over", release.version, notes=notes)
+    notes += [f"plan {release.plan} decides, as long as it is there"] * bool(release.plan)
+    # Each promotion counts for one attempt: another one is told from it by how it is written.
+    again = snapshot.desired.promoted_as == release.version
+    named = version_name(snapshot.name, release.version) if again else release.version
+    return _decided(snapshot, {"promote": named}, f"{title} may take over", release.version, notes=notes)
 
 
 def abort(snapshot: Snapshot) -> ReleasePatch:
@@ -73,7 +78,8 @@ def abort(snapshot: Snapshot) -> ReleasePatch:
     return _back(snapshot, stable, said)
 
 
-def rollback(snapshot: Snapshot, wanted: str = "") -> ReleasePatch:
+def rollback(snapshot: Snapshot, wanted: str = "", *, unreleased: bool = False) -> ReleasePatch:
+    """``unreleased``: a person said that no release of the version need have succeeded."""
     _must_be_seen(snapshot)
     status = snapshot.status
     target = _named(snapshot, wanted) if wanted else _former(snapshot)
@@ -91,13 +97,21 @@ def rollback(snapshot: Snapshot, wanted: str = "") -> ReleasePatch:
         raise NotPossible(f"{title} is active already. {_choices(snapshot)}")
     if target.version == status.stable_version and busy:
         raise NotPossible(f"{title} is what a release goes back to: {snapshot.command(f'abort {snapshot.name}')}")
-    return _back(snapshot, target.version, f"{title} becomes active again, until release.activeVersion is removed")
+    good = _was_good(snapshot, target)
+    if not good and not unreleased:
+        why = unreleased_because(target.noted)
+        cure = "to activate it without its gates, add --allow-unreleased"
+        raise NotPossible(f"no release of {title} has succeeded ({why}): {cure}. {_choices(snapshot)}")
+    said = f"{title} becomes active again, until release.activeVersion is removed"
+    return _back(snapshot, target.version, said, unreleased=not good)
 
 
-def _back(snapshot: Snapshot, version: str, said: str) -> ReleasePatch:
+def _back(snapshot: Snapshot, version: str, said: str, *, unreleased: bool = False) -> ReleasePatch:
     """One write: in an emergency nobody lifts a pause first, and lets the release go on by that."""
     desired = snapshot.desired
     change: dict[str, Any] = {"activeVersion": version}
+    if unreleased or desired.unreleased:
+        change["allowUnreleased"] = version if unreleased else None
     change |= {"paused": None} if desired.paused else {}
     # Left standing, a promotion would let the next try of the same version through without a person.
     change |= {"promote": None} if desired.promote else {}
@@ -135,6 +149,8 @@ def retry(snapshot: Snapshot, now: datetime) -> ReleasePatch:
         raise NotPossible(
             f"nothing is held or pinned: {snapshot.command(f'explain {snapshot.name}')} says where it stands"
         )
+    # A promotion counts for one attempt: a person is asked again.
+    change |= {"promote": None} if desired.promote else {}
     return _decided(snapshot, change, f"{title} is released again", desired.version)
 
 
@@ -200,8 +216,13 @@ def _possible(snapshot: Snapshot) -> Iterator[Kept]:
     held = snapshot.status.held_version
     for kept in sorted(snapshot.kept.values(), key=lambda each: -each.revision):
         gone = kept.retired or kept.version == snapshot.status.active_version
-        if not gone and not (held and held.version == kept.version):
+        if not gone and not (held and held.version == kept.version) and _was_good(snapshot, kept):
             yield kept
+
+
+def _was_good(snapshot: Snapshot, kept: Kept) -> bool:
+    facts = snapshot.facts
+    return was_released(kept.version, facts.stable, facts.history, kept.noted)
 
 
 def possible(snapshot: Snapshot) -> list[Kept]:

@@ -9,7 +9,7 @@ from typing import Any
 from ..planning.decisions import resumed
 from ..planning.desired import Desired, desired_of
 from ..planning.facts import Facts
-from ..planning.observed import Observed
+from ..planning.observed import Noted, Observed
 from ..planning.situation import Situation
 from ..planning.status import facts_of
 from ..runtimes.kubernetes.api.kinds import LENT_AS
@@ -31,6 +31,7 @@ class Kept:
     label: str
     revision: int
     retired: str = ""
+    noted: Noted = field(default_factory=Noted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,8 @@ def kept_of(records: Iterable[Manifest]) -> list[Kept]:
     for each in records:
         spec = ServiceVersionSpec.model_validate(each["spec"])
         status = ServiceVersionStatus.model_validate(each.get("status") or {})
-        made.append(Kept(spec.hash, spec.label, spec.revision, status.retired))
+        noted = Noted(status.active_from, status.active_until, status.ended_because, status.released)
+        made.append(Kept(spec.hash, spec.label, spec.revision, status.retired, noted))
     return sorted(made, key=lambda kept: kept.revision)
 
 

@@ -71,10 +71,15 @@ def abort(context: click.Context, name: str, timeout: timedelta, *, wait: bool) 
 @click.command(short_help="Roll back to a former version.")
 @service_argument
 @click.option("--to", type=Version(), help="Hash or label of the target version. Default: the previous one.")
+@click.option(
+    "--allow-unreleased", is_flag=True, help="Activate a version of which no release has succeeded, without its gates."
+)
 @_wait_options
 @cluster_options
 @click.pass_context
-def rollback(context: click.Context, name: str, to: str | None, timeout: timedelta, *, wait: bool) -> None:
+def rollback(
+    context: click.Context, name: str, to: str | None, timeout: timedelta, *, wait: bool, allow_unreleased: bool
+) -> None:
     """Roll back to a former version (spec.release.activeVersion).
 
     \b
@@ -82,7 +87,11 @@ def rollback(context: click.Context, name: str, to: str | None, timeout: timedel
       kubectl slipway rollback orders --wait
       kubectl slipway rollback orders --to 1.4.2
     """  # noqa: D301
-    _decide(context, name, lambda snapshot: release_patches.rollback(snapshot, to or ""), timeout if wait else None)
+
+    def decide(snapshot: Snapshot) -> ReleasePatch:
+        return release_patches.rollback(snapshot, to or "", unreleased=allow_unreleased)
+
+    _decide(context, name, decide, timeout if wait else None)
 
 
 @click.command(short_help="Pause a release.")

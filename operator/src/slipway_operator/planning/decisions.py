@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from . import deadlines, health
+from . import deadlines, health, permissions
 from .desired import PLAN_FAILED, Desired
 from .facts import HISTORY, Ended, Facts, Held, KeptSize, Kind, OpenRelease, Result, Stage, Unaccepted
 from .handover import CONSUMERS
@@ -35,7 +35,18 @@ def target_version(observed: Observed, desired: Desired, stable: str | None) -> 
         return TargetVersion(stable, f"{who} names {back_to}, which is not kept; kept: {kept}")
     if view.retired and back_to != stable:
         return TargetVersion(stable, f"{who} names {back_to}, which can't come back: {view.retired}")
+    if desired.pinned and back_to != desired.version and not _may_come_back(observed, desired, back_to):
+        why = permissions.unreleased_because(view.noted)
+        cure = f"name another version, or set release.allowUnreleased to {back_to} as well"
+        return TargetVersion(stable, f"{who} names {back_to}, of which no release has succeeded ({why}): {cure}")
     return TargetVersion(back_to)
+
+
+def _may_come_back(observed: Observed, desired: Desired, version: str) -> bool:
+    """Without its gates: it was good once, or a person said in words that it need not have been."""
+    view, facts = observed.versions.get(version), observed.facts
+    released = view and permissions.was_released(version, facts.stable, facts.history, view.noted)
+    return bool(released) or desired.unreleased == version
 
 
 def remembered(observed: Observed, desired: Desired, now: datetime) -> Facts:
@@ -105,7 +116,7 @@ def decide(
             events.append(Emit("ReleaseStarted", f"{kind} of {target} begins"))
     elif facts.release and facts.release.careful and facts.release.fingerprint != desired.fingerprint:
         facts = _tried_again(observed, desired, facts, now)
-    return facts, target, events
+    return permissions.with_promotion(desired, facts), target, events
 
 
 def _target(observed: Observed, facts: Facts, wanted: TargetVersion) -> str | None:
@@ -126,7 +137,8 @@ def _kind(observed: Observed, desired: Desired, facts: Facts, target: str | None
     if facts.stable is None:
         return "Install"
     if target != facts.stable:
-        return "Rollback" if desired.back_to == target else "Release"
+        back = desired.back_to == target and (not desired.pinned or _may_come_back(observed, desired, target))
+        return "Rollback" if back else "Release"
     if observed.active != target or observed.active_split:
         return "Undo"
     return "Release" if _contract_is_unfinished(observed, desired, facts, target) else None
@@ -176,7 +188,18 @@ def _tried_again(observed: Observed, desired: Desired, facts: Facts, now: dateti
     attempt = _next_attempt(observed, facts, release.version)
     if release.reached <= Stage.PROMOTING:
         release = replace(release, reached=Stage.RECORDING, since=now)
-    release = replace(release, attempt=attempt, fingerprint=desired.fingerprint)
+    release = replace(release, attempt=attempt, fingerprint=desired.fingerprint, plan="")
+    return replace(facts, release=release, attempts=attempt)
+
+
+def _asked_anew(situation: Situation, release: OpenRelease) -> Facts:
+    """Its promotion goes with it, since it was given for the results that are asked now."""
+    facts = situation.facts
+    attempt = _next_attempt(situation.observed, facts, release.version)
+    said = facts.promotion
+    if said and said.attempt == release.attempt:
+        facts = replace(facts, promotion=replace(said, attempt=attempt))
+    release = replace(release, attempt=attempt, reached=Stage.CHECKING, since=situation.now)
     return replace(facts, release=release, attempts=attempt)
 
 
@@ -243,7 +266,9 @@ def progressed(situation: Situation, found: StageStatus) -> tuple[Facts, list[Em
     """The facts after this look: how far the release is, and what it has reached for good."""
     facts, release, now = situation.facts, situation.facts.release, situation.now
     assert release  # noqa: S101 # the caller has seen it
-    release, told = _handed_over(situation, release, found)
+    release, told = _handed_over(situation, permissions.with_plan(situation, release), found)
+    if found.anew:
+        return _asked_anew(situation, release), told
     if release != facts.release:
         facts = replace(facts, release=release)
         situation = replace(situation, facts=facts)

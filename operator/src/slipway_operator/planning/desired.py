@@ -61,7 +61,9 @@ class Desired:
     migration_deadline: timedelta = timedelta(seconds=1800)
     history: int = 5
     promote: str | None = None
+    promoted_as: str = ""  # release.promote, as it was written
     pinned: str | None = None  # release.activeVersion
+    unreleased: str | None = None  # release.allowUnreleased
     paused: bool = False
     suspend: Suspend = "None"
     directive: PlanDirective | None = None
@@ -100,6 +102,8 @@ def desired_of(spec: MicroserviceSpec, generation: int, directive: PlanDirective
         migration_deadline=timedelta(seconds=spec.migrations.deadline_seconds),
         history=spec.history,
         promote=hash_of(release.promote) if release.promote else None,
+        promoted_as=release.promote or "",
+        unreleased=hash_of(release.allow_unreleased) if release.allow_unreleased else None,
         pinned=hash_of(release.active_version) if release.active_version else None,
         paused=release.paused,
         suspend=spec.suspend,

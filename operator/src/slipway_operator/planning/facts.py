@@ -56,6 +56,7 @@ class OpenRelease:
     workers_lost_since: datetime | None = None  # while it was watched, nobody was ready any more of some worker
     handover_started: datetime | None = None
     handover_ended: datetime | None = None
+    plan: str = ""  # the ReleasePlan whose word it waits for
     promoted_at: datetime | None = None  # only the new version got requests
     accepted_at: datetime | None = None  # its watch ended well: it is the stable version
 
@@ -81,6 +82,14 @@ class Unaccepted:
     release: OpenRelease
     failed: str = ""
     failed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """A person's word counts for one attempt: for the one that is open when it is seen, or the next."""
+
+    reference: str  # release.promote, as it was written
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +133,7 @@ class Facts:
     paused: bool = False
     suspended: Suspend = "None"
     stopped_version: str | None = None  # it was active when all was stopped, and another one is wanted since
+    promotion: Promotion | None = None
     contract_pending: str | None = None  # a stable version whose contract migration another release cut short
     history: tuple[Ended, ...] = ()
 

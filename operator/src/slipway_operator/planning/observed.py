@@ -47,6 +47,7 @@ class Noted:
     active_from: datetime | None = None
     active_until: datetime | None = None
     because: str = ""
+    released: bool | None = None  # with success, ever; None: written before that was kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,4 +37,5 @@ class StageStatus:
     over: bool = False  # nothing is left to do
     moving: str = ""  # what is handed over: consumers or relays
     by_person: bool = False  # it waits for a person or a window
+    anew: bool = False  # its results are too old: another attempt asks its gates
     contract_failed: str = ""

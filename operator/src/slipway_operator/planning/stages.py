@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from . import deadlines, gating, handover, health, promotion_window
+from . import deadlines, gating, handover, health, permissions, promotion_window
 from .facts import OpenRelease, Stage
 from .observed import ANY, REFUSED, JobState, JobView, MigrationKind, VersionView
 from .situation import Situation
@@ -85,7 +85,12 @@ def _held_back(situation: Situation, release: OpenRelease, _: VersionView) -> St
     """A plan begins it when the services are released without which it can't even be checked."""
     directive = situation.desired.directive
     begun = release.reached > Stage.RECORDING or _has_traffic(situation, release)
-    if release.kind == "Install" or begun or not directive or directive.order != "Hold":
+    if release.kind == "Install" or begun:
+        return None
+    lost = permissions.lost_plan(situation, release)
+    if lost:
+        return StageStatus(Stage.RECORDING, lost, by_person=True)
+    if not directive or directive.order != "Hold":
         return None
     return StageStatus(Stage.RECORDING, f"plan {directive.plan} begins it later: {directive.because}", by_person=True)
 
@@ -173,15 +178,24 @@ def _promoting(situation: Situation, release: OpenRelease, view: VersionView) ->
         return StageStatus(
             Stage.PROMOTING, f"plan {directive.plan} promotes it later: {directive.because}", by_person=True
         )
-    if not (desired.auto_promote or directive) and view.version not in {desired.promote, desired.pinned}:
-        return StageStatus(
-            Stage.PROMOTING, f"it waits for release.promote to name {view.version}", by_person=True
-        )  # fmt: skip
+    lost = permissions.lost_plan(situation, release)
+    if not (desired.auto_promote or directive) and not permissions.promoted(desired, situation.facts, release):
+        lost = lost or _unpromoted(situation, view.version)
+    if lost:
+        return StageStatus(Stage.PROMOTING, lost, by_person=True)
     closed = promotion_window.closed_because(desired.window, situation.now)
     if closed:
         again = situation.now + timedelta(seconds=60)
         return StageStatus(Stage.PROMOTING, closed, again_at=again, by_person=True)
+    if release.reached is Stage.PROMOTING and permissions.results_are_old(situation, release):
+        return StageStatus(Stage.CHECKING, "its gates are asked anew, since it waited long", anew=True)
     return None
+
+
+def _unpromoted(situation: Situation, version: str) -> str:
+    if situation.desired.promote == version:
+        return f"release.promote counted for an earlier attempt: promote {version} anew (kubectl slipway promote)"
+    return f"it waits for release.promote to name {version}"
 
 
 def _handing_over(situation: Situation, release: OpenRelease, view: VersionView) -> StageStatus | None:

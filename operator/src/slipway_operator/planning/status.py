@@ -9,6 +9,7 @@ from ..spec.status import (
     KeptSize,
     MicroserviceStatus,
     OpenRelease,
+    Promotion,
     ReleaseRecord,
     UnacceptedVersion,
 )
@@ -43,6 +44,9 @@ def status_of(
         suspended=facts.suspended,
         stopped_version=facts.stopped_version or "",
         contract_pending=facts.contract_pending or "",
+        promotion=Promotion(reference=facts.promotion.reference, attempt=facts.promotion.attempt)
+        if facts.promotion
+        else None,
         release=_release(facts.release),
         unaccepted=_unaccepted(facts.unaccepted),
         draining=tuple(Draining(version=name, since=since) for name, since in facts.draining),
@@ -72,7 +76,7 @@ def stalled(
 
 
 def facts_of(status: MicroserviceStatus) -> f.Facts:
-    held, release, kept = status.held_version, status.release, status.kept_size
+    held, release, kept, said = status.held_version, status.release, status.kept_size, status.promotion
     return f.Facts(
         stable=status.stable_version or None,
         release=_open(release) if release else None,
@@ -84,6 +88,7 @@ def facts_of(status: MicroserviceStatus) -> f.Facts:
         paused=status.paused,
         suspended=status.suspended,
         stopped_version=status.stopped_version or None,
+        promotion=f.Promotion(said.reference, said.attempt) if said else None,
         contract_pending=status.contract_pending or None,
         history=tuple(_ended(each) for each in status.history),
     )
@@ -147,6 +152,7 @@ def _release(release: f.OpenRelease | None) -> OpenRelease | None:
         workers_lost_since=release.workers_lost_since,
         handover_started=release.handover_started,
         handover_ended=release.handover_ended,
+        plan=release.plan,
         promoted_at=release.promoted_at,
         accepted_at=release.accepted_at,
     )
@@ -176,6 +182,7 @@ def _open(release: OpenRelease) -> f.OpenRelease:
         workers_lost_since=release.workers_lost_since,
         handover_started=release.handover_started,
         handover_ended=release.handover_ended,
+        plan=release.plan,
         promoted_at=release.promoted_at,
         accepted_at=release.accepted_at,
     )

@@ -66,6 +66,11 @@ class Release(Model):
         description="Recorded version (hash or name) to activate instead of the one in this spec: a "
         "rollback. Remove it to resume releases.",
     )
+    allow_unreleased: VersionReference | None = Field(
+        None,
+        description="Version (hash or name) that activeVersion may name although no release of it ever succeeded. "
+        "It gets all traffic without its gates.",
+    )
     paused: bool = Field(False, description="Whether the release is paused. Running pods are not affected.")
     retry: str | None = Field(
         None, max_length=64, description="Any new value retries a version that is held after a failure."

@@ -45,6 +45,7 @@ class ServiceVersionSpec(Model):
 class ServiceVersionStatus(Model):
     active_from: datetime | None = Field(None, description="Last time the version became active.")
     active_until: datetime | None = Field(None, description="Last time the version ceased to be active.")
+    released: bool | None = Field(None, description="Whether a release of the version has ever succeeded.")
     ended_because: Sentence = Field("", description="Why the version ceased to be active.")
     contracts: Mapping[str, str] = Field(
         {}, max_length=100, description="SHA-256 digest of each contract that the version served to its gate."

@@ -67,6 +67,7 @@ class OpenRelease(Model):
     )
     handover_started: datetime | None = Field(None, description="Time at which the old consumers were asked to stop.")
     handover_ended: datetime | None = Field(None, description="Time at which the new consumers had joined the group.")
+    plan: Word = Field("", description="The ReleasePlan that the release waits for.")
     promoted_at: datetime | None = Field(None, description="Time from which only the new version received traffic.")
     accepted_at: datetime | None = Field(None, description="Time at which its observation period succeeded.")
 
@@ -75,6 +76,11 @@ class UnacceptedVersion(Model):
     release: OpenRelease = Field(description="The release of the version that has all traffic.")
     failed: Sentence = Field("", description="Why traffic goes back to the stable version.")
     failed_at: datetime | None = Field(None, description="Time of that failure.")
+
+
+class Promotion(Model):
+    reference: Word = Field(description="Value of release.promote.")
+    attempt: Count = Field(description="Number of the attempt that it counts for.")
 
 
 class Draining(Model):
@@ -112,6 +118,7 @@ class MicroserviceStatus(Model):
         max_length=8,
         description="The version that was active when all was stopped. Another one is wanted since: it stays down.",
     )
+    promotion: Promotion | None = Field(None, description="The promotion by a person, which counts for one attempt.")
     release: OpenRelease | None = Field(None, description="The release in progress.")
     draining: tuple[Draining, ...] = Field(
         (), max_length=20, description="Former versions that are still running.", json_schema_extra=keyed_by("version")

@@ -44,7 +44,9 @@ class Controls:
         with self._desired_release() as desired_release:
             # The same release again asks for another try.
             again = desired_release.retry + 1 if version.hash == desired_release.version else desired_release.retry
-            made = desired_release.model_copy(update={"version": version.hash, "pinned": None, "retry": again})
+            made = desired_release.model_copy(
+                update={"version": version.hash, "pinned": None, "promote": None, "retry": again}
+            )
             return self._write(made)
 
     def rollback(self, reference: str | None) -> DesiredRelease:

@@ -280,6 +280,7 @@ def _shown(noted: Noted) -> Manifest:
         "activeFrom": noted.active_from.isoformat() if noted.active_from else None,
         "activeUntil": noted.active_until.isoformat() if noted.active_until else None,
         "endedBecause": noted.because,
+        "released": noted.released,
     }
 
 

@@ -169,7 +169,7 @@ def _recorded(
         configured=not to_copy,
         lost=None in to_copy.values(),
         forgotten=_is_forgotten(seen, record.hash),
-        noted=Noted(status.active_from, status.active_until, status.ended_because),
+        noted=Noted(status.active_from, status.active_until, status.ended_because, status.released),
     )
 
 
