@@ -228,11 +228,11 @@ class World:
         if self.desired.exclusive and len(self.consuming()) > 1:
             self.fail(f"{step}: consumers of {self.consuming()} run at once")
 
-    def check_pause(self, steps):
-        """The active version follows its size, and what was stopped halfway starts again. Nothing else."""
+    def check_pause(self, steps):  # nothing else goes on
         for step in steps:
             sizes = isinstance(step, s.ScaleServing) and step.version == self.active and step.replicas
-            if not sizes and not isinstance(step, (s.ScaleWorkers, s.Emit)):
+            again = isinstance(step, s.SwitchActive) and self.active is None
+            if not (sizes or again or isinstance(step, (s.ScaleWorkers, s.Emit))):
                 self.fail(f"{step} while paused")
 
     def check_permission(self, version):
@@ -242,7 +242,8 @@ class World:
         if version in {ANY, self.facts.stable} or release is None or release.kind in {"Rollback", "Undo"}:
             return
         gate = self.gates.get((version, "smoke"))
-        if any(each.dry_run for each in self.desired.gates):
+        again = self.desired.paused and release.promoted_at  # its Service was deleted
+        if again or any(each.dry_run for each in self.desired.gates):
             return
         # A spec that is edited while pods are replaced one by one asks no gate again: requests are there already.
         stale = gate and gate.attempt != release.attempt and self.active != ANY
@@ -413,7 +414,6 @@ class World:
         return limit
 
     def release(self, name, nature=None, **changes):
-        """A new spec, as people push one."""
         if nature:
             self.natures[name] = nature
         if name != self.desired.version:

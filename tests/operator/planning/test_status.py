@@ -3,11 +3,13 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from slipway_operator.planning.observed import GateState, Noted
+import pytest
+
+from slipway_operator.planning.observed import ANY, GateState, Noted
 from slipway_operator.planning.status import facts_of, status_of
 from slipway_operator.planning.steps import NoteActivity
 from slipway_operator.spec.status import MicroserviceStatus
-from support.release_world import START, Nature, World, running, told, version_desired
+from support.release_world import START, Nature, World, condition, running, told, until, version_desired
 
 
 class TestStatus:
@@ -93,3 +95,35 @@ class TestNotes:
 
         assert world.versions["v1"].noted.active_from > before.active_until
         assert world.versions["v1"].noted.active_until is None
+
+
+class TestPausedOrRolling:
+    @pytest.mark.parametrize("step", ["at rest", "Starting", "Watching"])
+    def test_an_active_service_that_is_deleted_in_a_pause_is_made_again(self, step):
+        world = running()
+        world.release("v2", watch=timedelta(minutes=10))
+        until(world, lambda: world.status_view.step == ("Starting" if step == "at rest" else step))
+        world.round()
+        if step == "at rest":
+            world.settle()
+        before = world.active
+        world.desired = replace(world.desired, paused=True)
+        world.round()
+        world.active, world.selected, world.active_endpoints = None, None, {}
+        world.settle()
+
+        assert world.active == before
+
+    def test_pods_that_answer_while_they_are_replaced_one_by_one_are_counted(self):
+        world = running("aaaaaaaa", rolling=True, replicas=4)
+        world.release("bbbbbbbb", rolling=True, replicas=4)
+        until(world, lambda: world.active == ANY)
+        world.tick()
+        made = world.round()
+        status = status_of(made, MicroserviceStatus(), selector="pods", generation=1, now=world.now)
+
+        ready, wanted = status.readiness.split("/")
+        assert int(ready) >= int(wanted) == 4
+        assert status.replicas >= 4
+        assert status.active_version == "aaaaaaaa"
+        assert condition(world, "Ready") == "Unknown"

@@ -72,10 +72,18 @@ def _at_rest(snapshot: Snapshot) -> str:
         return f"{name} can't do what release.activeVersion says"
     if not status.active_version:
         return f"{name} has no active version"
+    if _is_held_back(snapshot):
+        spec = snapshot.title(snapshot.desired.version)
+        return f"{name} stays with {snapshot.title(status.active_version)}: release.activeVersion holds {spec} back"
     ready = next((each for each in status.conditions if each.type == "Ready"), None)
     if ready and ready.status == "False":
         return f"{name} is not healthy: {snapshot.title(status.active_version)} is active, {ready.message}"
     return f"{name} waits for nothing: {snapshot.title(status.active_version)} is active"
+
+
+def _is_held_back(snapshot: Snapshot) -> bool:
+    pinned = snapshot.desired.pinned
+    return bool(pinned) and pinned != snapshot.desired.version and pinned == snapshot.status.active_version
 
 
 # --- what is so, and what is not

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..planning.facts import OpenRelease, Stage
+from ..planning.desired import PLAN_FAILED
+from ..planning.facts import RETIRED, OpenRelease, Stage
 from ..planning.permissions import promoted, unreleased_because, was_released
 from ..planning.promotion_window import closed_because
 from ..spec.hashing import version_name
@@ -141,7 +142,12 @@ def retry(snapshot: Snapshot, now: datetime) -> ReleasePatch:
     desired, held = snapshot.desired, snapshot.status.held_version
     title = snapshot.title(desired.version)
     change: dict[str, Any] = {}
+    notes = []
     if held and held.version == desired.version:
+        if held.reason == RETIRED:
+            raise NotPossible(f"{title} can't come back: {held.message}. Release another version")
+        notes = ["as long as the plan that sent it back is there, it stays back: delete the plan"]
+        notes *= held.reason == PLAN_FAILED
         change["retry"] = f"{now:%Y-%m-%dT%H:%M:%SZ}"
     if desired.pinned and (desired.pinned != desired.version or snapshot.status.phase == "Blocked"):
         change["activeVersion"] = None
@@ -151,7 +157,7 @@ def retry(snapshot: Snapshot, now: datetime) -> ReleasePatch:
         )
     # A promotion counts for one attempt: a person is asked again.
     change |= {"promote": None} if desired.promote else {}
-    return _decided(snapshot, change, f"{title} is released again", desired.version)
+    return _decided(snapshot, change, f"{title} is released again", desired.version, notes=notes)
 
 
 # --- which version is meant

@@ -6,12 +6,15 @@ from typing import Literal
 from ..spec.microservice import Phase
 from . import health, suspension, unaccepted
 from .deadlines import stage_ends
-from .facts import Stage
+from .desired import PLAN_FAILED, Desired
+from .facts import RETIRED, Held, Stage
 from .handover import Handover
+from .observed import VersionView
 from .situation import Situation
 from .stage_status import StageStatus
 
 WORKERS_NOT_READY = "WorkersNotReady"
+HELD_BACK = "HeldBack"
 Truth = Literal["True", "False", "Unknown"]
 
 
@@ -39,7 +42,6 @@ class StatusView:
 
 def status_view(situation: Situation, found: StageStatus | None, moved: Handover, refused: str) -> StatusView:
     phase, blocked = _phase(situation, found, moved, refused)
-    view = situation.view(situation.current)
     release = situation.release
     return StatusView(
         phase=phase,
@@ -48,9 +50,9 @@ def status_view(situation: Situation, found: StageStatus | None, moved: Handover
         active=situation.observed.active or "",
         candidate=release.version if release and release.kind != "Undo" and not release.accepted_at else "",
         preview=situation.observed.preview or "",
-        readiness=f"{view.endpoints}/{view.wanted}" if view else "0/0",
+        readiness="{}/{}".format(*_ready(situation)),
         consumers=_consumers(situation),
-        replicas=max([each.pods for each in view.serving.values()], default=0) if view else 0,
+        replicas=sum(max([each.pods for each in view.serving.values()], default=0) for view in _answering(situation)),
         conditions=_conditions(situation, found, moved, phase, blocked[:1024]),
     )
 
@@ -71,12 +73,30 @@ def _phase_at_rest(situation: Situation, moved: Handover, refused: str) -> tuple
     desired = situation.desired
     if facts.held and facts.held.version in {desired.pinned or desired.version, desired.back_to}:
         held = facts.held
-        return "Failed", f"{held.version} is held: {held.message}. Change the spec, or set release.retry to a new value"
+        return "Failed", f"{held.version} is held: {held.message}. {_cure(desired, held)}"
     if refused:
         return "Blocked", refused
     if situation.target is None:
         return "Pending", ""
-    return "Released", moved.waiting
+    return "Released", moved.waiting or held_back(situation)
+
+
+def _cure(desired: Desired, held: Held) -> str:
+    """What a person can do about it, and what works."""
+    if held.reason == RETIRED:
+        return "Release another version: change what the spec runs"
+    directive = desired.directive
+    if held.reason == PLAN_FAILED and directive and not directive.open:
+        return f"Release it by another plan, or delete plan {directive.plan} and set release.retry to a new value"
+    return "Change the spec, or set release.retry to a new value"
+
+
+def held_back(situation: Situation) -> str:
+    """Why the spec's version is not released, where a rollback stands; empty: none does."""
+    pinned, version = situation.desired.pinned, situation.desired.version
+    if not pinned or pinned == version or situation.target != pinned:
+        return ""
+    return f"release.activeVersion holds {version} of the spec back: remove it (kubectl slipway retry) to release that"
 
 
 def _phase_of_release(situation: Situation, found: StageStatus) -> tuple[Phase, str]:
@@ -111,7 +131,8 @@ def _conditions(
     release = situation.release
     if situation.target is not None:
         done = situation.facts.stable == situation.desired.version and not (release and not release.accepted_at)
-        made.append(Condition("Released", "True" if done else "False", phase))
+        reason = HELD_BACK if phase == "Released" and held_back(situation) else phase
+        made.append(Condition("Released", "True" if done else "False", reason, "" if done else blocked))
     if release and release.careful and release.reached > Stage.MIGRATING:
         checked = release.reached > Stage.CHECKING
         made.append(Condition("ChecksPassed", "True" if checked else "False", "Checked" if checked else "Checking"))
@@ -159,12 +180,29 @@ def _kstatus(
         reason = WORKERS_NOT_READY if healthy else "NotReady"
         message = (moved.waiting or blocked) if healthy else _unready(situation)
         return [Condition("Ready", "False", reason, message), Condition("Reconciling", "True", reason, message)]
+    if phase == "Released" and held_back(situation):  # whoever waits for the spec waits for nothing
+        return [Condition("Ready", "False", HELD_BACK, blocked), Condition("Stalled", "True", HELD_BACK, blocked)]
     return [Condition("Ready", "True", phase, blocked)]
 
 
 def _healthy(situation: Situation) -> bool:
+    ready, wanted = _ready(situation)
+    return ready > 0 and ready >= wanted
+
+
+def _answering(situation: Situation) -> list[VersionView]:
+    """Those behind the active Service: one, or all of them while pods are replaced one by one (Rolling)."""
+    if situation.rolling:
+        return list(situation.observed.versions.values())
     view = situation.view(situation.current)
-    return view is not None and view.endpoints > 0 and view.endpoints >= view.wanted
+    return [view] if view else []
+
+
+def _ready(situation: Situation) -> tuple[int, int]:
+    """Pods that answer, and how many there shall be."""
+    answering = _answering(situation)
+    wanted = situation.active_size if situation.rolling else sum(view.wanted for view in answering)
+    return sum(view.endpoints for view in answering), wanted
 
 
 def _not_accepted(situation: Situation, watched: str, *, healthy: bool) -> list[Condition]:

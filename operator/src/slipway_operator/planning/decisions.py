@@ -5,7 +5,7 @@ from datetime import datetime
 
 from . import deadlines, health, permissions
 from .desired import PLAN_FAILED, Desired
-from .facts import HISTORY, Ended, Facts, Held, KeptSize, Kind, OpenRelease, Result, Stage, Unaccepted
+from .facts import HISTORY, RETIRED, Ended, Facts, Held, KeptSize, Kind, OpenRelease, Result, Stage, Unaccepted
 from .handover import CONSUMERS
 from .observed import ANY, JobState, Observed
 from .situation import Situation
@@ -158,7 +158,7 @@ def _refuse_retired(observed: Observed, desired: Desired, facts: Facts, wanted: 
         return facts
     if facts.held and facts.held.version == view.version:
         return facts
-    return replace(facts, held=Held(view.version, "Retired", view.retired, desired.fingerprint, now))
+    return replace(facts, held=Held(view.version, RETIRED, view.retired, desired.fingerprint, now))
 
 
 def opened(observed: Observed, desired: Desired, facts: Facts, now: datetime, *, target: str, kind: Kind) -> Facts:

@@ -10,6 +10,7 @@ from ..spec.microservice import Suspend
 Kind = Literal["Install", "Release", "Rollback", "Undo"]
 Result = Literal["Succeeded", "Failed", "Superseded", "ContractFailed"]
 HISTORY = 10
+RETIRED = "Retired"  # why a version is held that can't become active again
 
 
 class Stage(IntEnum):

@@ -99,8 +99,18 @@ def _paused(observed: Observed, desired: Desired, now: datetime, told: Sequence[
     if desired.suspend == "Workers":
         moved = suspension.workers_down(situation)
     more, fewer = scaling.active_steps(situation)
-    steps = (*told, *more, *moved.steps, *fewer)
+    steps = (*told, *_served_again(situation), *more, *moved.steps, *fewer)
     return Decision(steps, facts, status_view(situation, None, moved, ""))
+
+
+def _served_again(situation: Situation) -> list[SwitchActive]:
+    """Somebody deleted the active Service: who had its requests gets them again."""
+    release, stable = situation.release, situation.facts.stable
+    if situation.observed.active is not None:
+        return []
+    promoted = release.version if release and release.careful and release.promoted_at else None
+    served = next((each for each in (promoted, stable) if each and situation.endpoints(each)), None)
+    return [SwitchActive(served)] if served else []
 
 
 def _still_draining(situation: Situation) -> Facts:

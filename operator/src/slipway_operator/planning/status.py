@@ -34,7 +34,7 @@ def status_of(
         phase=status_view.phase,
         step=status_view.step,
         blocked_by=status_view.blocked_by,
-        active_version=status_view.active if status_view.active not in {ANY, FOREIGN} else "",
+        active_version=(facts.stable or "") if status_view.active == ANY else status_view.active.strip(FOREIGN),
         stable_version=facts.stable or "",
         candidate_version=status_view.candidate,
         preview_version=status_view.preview,
