@@ -180,6 +180,10 @@ def _kstatus(
         reason = WORKERS_NOT_READY if healthy else "NotReady"
         message = (moved.waiting or blocked) if healthy else _unready(situation)
         return [Condition("Ready", "False", reason, message), Condition("Reconciling", "True", reason, message)]
+    return _at_rest(situation, phase, blocked)
+
+
+def _at_rest(situation: Situation, phase: Phase, blocked: str) -> list[Condition]:
     if phase == "Released" and held_back(situation):  # whoever waits for the spec waits for nothing
         return [Condition("Ready", "False", HELD_BACK, blocked), Condition("Stalled", "True", HELD_BACK, blocked)]
     return [Condition("Ready", "True", phase, blocked)]
