@@ -14,6 +14,7 @@ from sqlalchemy.orm import registry
 
 from slipway_chassis.errors import ConfigurationError, TransactionRefused
 from slipway_chassis.events import tables
+from slipway_chassis.events.notes import Notes
 from slipway_chassis.events.outbox import write_events_of
 from slipway_chassis.events.stream import Stream
 
@@ -214,6 +215,14 @@ class TestWaysToSave:
         with pytest.raises(TransactionRefused, match="not written"), database.transaction() as session:
             letter = session.get(Letter, made.id)
             letter.events = [Moved(note="unseen")]
+
+
+def test_an_event_of_an_aggregate_that_nobody_holds_is_refused():
+    """SQLAlchemy lets go of an unchanged object as soon as the caller does."""
+    events = Notes(of=Letter())
+
+    with pytest.raises(TransactionRefused, match="keep the object in a variable"):
+        events.append(Moved(note="lost"))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from typing import Any, Self, SupportsIndex
 
 from sqlalchemy.orm import attributes
 
+from ..errors import TransactionRefused
+
 
 class Notes(list[Any]):
     """A list; whatever is put into it marks its aggregate as changed."""
@@ -19,9 +21,15 @@ class Notes(list[Any]):
         self._aggregate = None if of is None else weakref.ref(of)
 
     def _noted(self) -> None:
-        aggregate = self._aggregate and self._aggregate()
-        if aggregate is not None:
-            attributes.flag_dirty(aggregate)
+        if self._aggregate is None:
+            return
+        aggregate = self._aggregate()
+        if aggregate is None:
+            raise TransactionRefused(
+                "an event is noted on an aggregate that nobody holds any more, and would be lost: keep the object in a "
+                "variable while it changes"
+            )
+        attributes.flag_dirty(aggregate)
 
     def append(self, event: Any) -> None:
         super().append(event)
