@@ -120,7 +120,9 @@ def lose_broker(world, chance):
 
 
 def lose_status(world, chance):
+    """Who waited for a plan, and which word is spent, is kept nowhere else."""
     world.facts = type(world.facts)()
+    world.planned = world.spent = None
 
 
 def lose_record(world, chance):
@@ -209,7 +211,8 @@ def at_rest(world):
     release = facts.release
     if release is None and active != wanted:
         reason = world.status_view.blocked_by
-        if active not in {facts.stable, facts.stopped_version} or not reason:
+        gone = active not in world.versions  # its record was deleted while all of it was stopped
+        if not (gone or active in {facts.stable, facts.stopped_version}) or not reason:
             world.fail(f"neither {wanted} nor the former version with a reason: {world.status_view}")
     if release and release.accepted_at is None and release.kind != "Undo" and not world.status_view.blocked_by:
         world.fail(f"it stands still without a reason: {world.status_view}")
@@ -232,6 +235,8 @@ def watched(world):
     others = {facts.stable, facts.release.version if facts.release else None}
     if facts.release is None or facts.stable is None or active not in world.versions or active in others:
         return
+    if facts.release.kind == "Undo":  # it goes back, as soon as a pod of the stable version is ready
+        return
     if not (facts.unaccepted and facts.unaccepted.failed):
         world.fail(f"{active} has all requests, and nobody watches it: {world.status_view}")
 
@@ -243,8 +248,8 @@ def nothing_left(world):
     may.add(world.desired.directive.came_from if world.desired.directive else None)
     owner = world.active or world.facts.stable or (release.version if release else None)
     its_workers = world.versions[owner].workers if owner in world.versions else {}
-    # Relays overlap: the former one sends on until its successor is ready, which may be a worker that never is.
-    overlaps = release or not its_workers.get("worker", READY).ready
+    # Relays overlap: the former one sends on until its successor is ready, which it may never be.
+    overlaps = release or not all(its_workers.get(name, READY).ready for name in ("worker", "relay"))
     for name, view in world.versions.items():
         if name not in may and any(pods.wanted or pods.alive for pods in view.serving.values()):
             world.fail(f"{name} was left running")
@@ -252,7 +257,7 @@ def nothing_left(world):
         workers = [pods for component, pods in view.workers.items() if not (overlaps and component == "relay")]
         if name != owner and not moving and any(pods.wanted for pods in workers):
             world.fail(f"workers of {name} were left running beside {owner}")
-    stopped = world.desired.suspend != "None" or owner in world.left_behind
+    stopped = world.desired.suspend != "None" or owner in world.left_behind or owner == world.facts.stopped_version
     if release is None and not stopped and not all(pods.wanted for pods in its_workers.values()):
         world.fail(f"{owner} is active, and its workers were never started")
     if any(job.state is JobState.RUNNING for job in world.jobs.values()):

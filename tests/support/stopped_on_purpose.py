@@ -1,5 +1,6 @@
 """Promises about what is stopped on purpose (spec.suspend), for release_world."""
 
+from slipway_operator.planning.decisions import remembered, target_version
 from slipway_operator.planning.steps import ScaleServing, ScaleWorkers
 
 
@@ -13,7 +14,8 @@ def check(world, steps):
     wanted, suspend = _wanted(world), world.desired.suspend
     release = world.facts.release
     goes_on = release and release.version == wanted  # it was open before, and is when everything is started again
-    if suspend == "All" and world.active in world.versions and world.active != wanted and not goes_on:
+    stopped = world.facts.suspended == "All"  # the operator knows of it; else nothing was stopped
+    if stopped and world.active in world.versions and world.active != wanted and not goes_on:
         world.left_behind.add(world.active)
     world.left_behind.discard(wanted)
     for step in steps:
@@ -34,8 +36,8 @@ def at_rest(world):
 
 def _wanted(world):
     """The version that shall be active. One that is held or refused is not; then it is the stable one."""
-    desired, facts = world.desired, world.facts
-    version = desired.back_to or desired.version
-    refused = desired.back_to and (version not in world.versions or world.versions[version].retired)
-    held = facts.held and facts.held.version == version and facts.held.fingerprint == desired.fingerprint
-    return facts.stable if refused or held else version
+    desired = world.desired
+    facts = remembered(world.observe(), desired, world.now)
+    wanted = target_version(world.observe(), desired, facts.stable)
+    held = facts.held and facts.held.version == wanted.version and facts.held.fingerprint == desired.fingerprint
+    return facts.stable if wanted.refused or held else wanted.version

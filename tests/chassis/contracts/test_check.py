@@ -110,6 +110,23 @@ def test_a_field_that_somebody_reads_can_not_go(tree):
     assert {"event-required-widened", "consumer-field-unknown"} <= rules
 
 
+def test_a_merge_request_shows_what_breaks(tree):
+    """As GitLab reads it: no member may be missing, and a finding keeps its fingerprint from run to run."""
+    change(tree, "orders", "openapi.v1.json", lambda document: document["paths"].pop("/v1/orders/{order_id}/cancel"))
+    reports = [tree / "first.json", tree / "second.json"]
+
+    for report in reports:
+        arguments = ("check", "--against", "HEAD", "--root", str(tree), "--code-quality", str(report))
+        assert slipway(*arguments).exit_code == 1
+
+    first, second = (json.loads(report.read_text()) for report in reports)
+    assert first == second
+    assert len({one["fingerprint"] for one in first}) == len(first) >= 2
+    gone = next(one for one in first if "cancel is gone" in one["description"])
+    assert (gone["severity"], gone["location"]["lines"]) == ("critical", {"begin": 1})
+    assert (tree / gone["location"]["path"]).is_file()
+
+
 def test_an_addition_passes_and_is_shown_when_asked_for(tree):
     def with_note(schema):
         schema["properties"]["note"] = {"type": "string"}

@@ -143,7 +143,7 @@ def test_the_stories_notice_a_careless_planner(monkeypatch, where):
         instead = tuple(check for check in stages._FORWARD if check is not stages._starting)
     if name == "_paused":
         original = planner.plan
-        instead = lambda observed, desired, now: original(observed, replace(desired, paused=False), now)  # noqa: E731
+        instead = lambda seen, desired, now, _: original(seen, replace(desired, paused=False), now)  # noqa: E731
     monkeypatch.setattr(module, name, instead)
 
     with pytest.raises(Broken):

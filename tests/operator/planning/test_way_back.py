@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from slipway_operator.planning import plan
 from slipway_operator.planning.facts import Facts, Held, OpenRelease, Stage
-from slipway_operator.planning.observed import ANY, Observed, Problem, VersionView, Workload
+from slipway_operator.planning.observed import ANY, Noted, Observed, Problem, VersionView, Workload
 from slipway_operator.planning.steps import ScaleServing, SwitchActive
 from support.release_world import START, Nature, running, told, until, version_desired
 
@@ -25,7 +25,7 @@ def looked(size, good, bad, *, kind="Undo", after=timedelta(), pods=None, proble
     facts = Facts(stable="v1" if kind == "Undo" else "v2", release=release, held=held)
     serving = {"http": Workload(size, size if pods is None else pods, good, good)}
     versions = {
-        "v1": VersionView("v1", 1, "v1", serving, problems=problems),
+        "v1": VersionView("v1", 1, "v1", serving, problems=problems, noted=Noted(released=True)),
         "v2": VersionView("v2", 2, "v2", {"http": Workload(size, size, bad, bad)}),
     }
     saw = Observed(facts, versions, active=active, active_endpoints={"v2": bad} if active == "v2" else {})

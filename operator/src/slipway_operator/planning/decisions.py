@@ -54,11 +54,14 @@ def remembered(observed: Observed, desired: Desired, now: datetime) -> Facts:
     facts = observed.facts.until(now)
     if facts.stable is not None and facts.stable not in observed.versions:
         facts = replace(facts, stable=None)
-    if facts.stable is None and facts.release is None:
-        found = _found(observed, desired)
-        if found and found != (desired.back_to or desired.version) and observed.versions[found].stopped:
-            facts = replace(facts, stopped_version=found)  # and its status was lost: drift has a version to go back to
-        facts = replace(facts, stable=found if found != facts.stopped_version else None)
+    facts = with_hold(desired, with_stable(observed, desired, facts), now)
+    if facts.kept_size and facts.kept_size.replicas != desired.replicas:
+        facts = replace(facts, kept_size=None)
+    return resumed(facts, now)
+
+
+def with_hold(desired: Desired, facts: Facts, now: datetime) -> Facts:
+    """The version that is held, by the spec and the plan of now."""
     if facts.held and facts.held.fingerprint != desired.fingerprint:
         facts = replace(facts, held=None)
     directive = desired.directive
@@ -68,9 +71,17 @@ def remembered(observed: Observed, desired: Desired, now: datetime) -> Facts:
         # It stays back when the plan is deleted, until its spec changes.
         message = f"plan {directive.plan} sent it back: {directive.because}"
         facts = replace(facts, held=Held(desired.version, PLAN_FAILED, message, desired.fingerprint, now))
-    if facts.kept_size and facts.kept_size.replicas != desired.replicas:
-        facts = replace(facts, kept_size=None)
-    return resumed(facts, now)
+    return facts
+
+
+def with_stable(observed: Observed, desired: Desired, facts: Facts) -> Facts:
+    """The version to go back to, where nothing is remembered; one whose processes are all stopped stays down."""
+    if facts.stable is not None or facts.release is not None:
+        return facts
+    found = _found(observed, desired)
+    if found and found != (desired.back_to or desired.version) and observed.versions[found].stopped:
+        facts = replace(facts, stopped_version=found)  # and its status was lost: drift has a version to go back to
+    return replace(facts, stable=found if found != facts.stopped_version else None)
 
 
 def resumed(facts: Facts, now: datetime) -> Facts:
@@ -105,7 +116,7 @@ def decide(
     target = _target(observed, facts, wanted)
     kind = _kind(observed, desired, facts, target)
     if facts.release and facts.release.version != target:
-        facts, events = _superseded(observed, facts, now, target)
+        facts, events = _superseded(Situation(observed, desired, facts, now, target))
         kind = "Undo" if target is not None and target == facts.stable else _kind(observed, desired, facts, target)
     kept = facts.unaccepted
     if facts.release is None and kept and kept.release.version == target and not kept.failed:
@@ -203,7 +214,8 @@ def _asked_anew(situation: Situation, release: OpenRelease) -> Facts:
     return replace(facts, release=release, attempts=attempt)
 
 
-def _superseded(observed: Observed, facts: Facts, now: datetime, target: str | None) -> tuple[Facts, list[Emit]]:
+def _superseded(situation: Situation) -> tuple[Facts, list[Emit]]:
+    observed, facts, now, target = situation.observed, situation.facts, situation.now, situation.target
     release = facts.release
     assert release  # noqa: S101 # the caller has seen it
     if release.kind == "Undo":
@@ -211,18 +223,21 @@ def _superseded(observed: Observed, facts: Facts, now: datetime, target: str | N
     if release.accepted_at:
         unfinished = release.version if release.careful else facts.contract_pending
         return replace(closed(observed, facts, now, "Succeeded"), contract_pending=unfinished), []
-    if _stays_watched(observed, facts, target):
+    has_requests = target not in {None, facts.stable} and observed.active == release.version
+    if has_requests and release.kind == "Rollback":
+        # What a person went back to is what a version that is pushed since goes back to.
+        facts, told = accepted(situation)
+        return closed(observed, facts, now, "Succeeded"), told
+    if has_requests and _stays_watched(release):
         message = f"{release.version} is not accepted, and {target} is wanted: it is watched while it has all requests"
         return replace(facts, release=None, unaccepted=Unaccepted(release)), [Emit("ReleaseSuperseded", message)]
     message = f"{release.version} is given up: another version is wanted"
     return closed(observed, facts, now, "Superseded", message), [Emit("ReleaseSuperseded", message)]
 
 
-def _stays_watched(observed: Observed, facts: Facts, target: str | None) -> bool:
-    """It has all requests, and the version that is wanted now may be long in coming."""
-    release = facts.release
-    forward = target is not None and target != facts.stable
-    return forward and release is not None and release.careful and observed.active == release.version
+def _stays_watched(release: OpenRelease) -> bool:
+    """It has all requests and no verdict yet, and the version that is wanted now may be long in coming."""
+    return release.careful
 
 
 def closed(observed: Observed, facts: Facts, now: datetime, result: Result, reason: str = "") -> Facts:

@@ -33,6 +33,9 @@ class Decision:
 
 def plan(observed: Observed, desired: Desired, now: datetime) -> Decision:
     facts, told = suspension.noted(observed.facts, desired, now)
+    if observed.facts.suspended == "All" != desired.suspend:
+        facts, followed = suspension.followed_unseen(replace(observed, facts=facts), desired, now)
+        told += followed
     observed = replace(observed, facts=facts)
     if desired.suspend == "All":
         return _suspended(observed, desired, now, told)
@@ -91,7 +94,7 @@ def _suspended(observed: Observed, desired: Desired, now: datetime, told: Sequen
 
 def _paused(observed: Observed, desired: Desired, now: datetime, told: Sequence[Step]) -> Decision:
     """What runs goes on running, at the size that is wanted; nothing else is touched."""
-    facts = observed.facts if observed.facts.paused else replace(observed.facts, paused=True)
+    facts = replace(decisions.with_stable(observed, desired, observed.facts), paused=True)
     situation = Situation(observed, desired, facts, now, None)
     situation = replace(situation, target=situation.current)
     owner = handover.consumer_owner(situation) or situation.current

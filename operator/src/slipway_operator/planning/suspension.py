@@ -67,6 +67,12 @@ def followed(
     return after, [Emit("ReleaseStarted", f"{version} is started when spec.suspend is None{down}")]
 
 
+def followed_unseen(observed: Observed, desired: Desired, now: datetime) -> tuple[Facts, list[Emit]]:
+    """The same in the first look after a stop: a version may have been pushed while no operator was there to see it."""
+    facts = decisions.with_hold(desired, observed.facts, now)
+    return followed(observed, desired, facts, decisions.target_version(observed, desired, facts.stable), now)
+
+
 def _given_up(facts: Facts) -> str:
     return f"{facts.release.version} is given up: another version is wanted" if facts.release else ""
 

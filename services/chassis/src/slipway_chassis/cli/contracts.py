@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..contracts.checking import Report, check
+from ..contracts.code_quality import code_quality as code_quality_of
 from ..contracts.consumes import consumes_of
 from ..contracts.findings import Severity
 from ..contracts.tree import at_commit, in_folder, without_contracts
@@ -59,8 +60,15 @@ def export(module: str, to: Path, project: Path | None, output: str, *, only_che
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False, exists=True), default=".", show_default=True)
 @click.option("--services", default="services", show_default=True, help="Directory of the services, below the root.")
 @click.option("--all", "everything", is_flag=True, help="Show compatible changes as well.")
+@click.option(
+    "--code-quality",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    help="File for a Code Quality report as well, which GitLab shows in merge requests.",
+)
 @output_option
-def check_command(against: str, root: Path, services: str, output: str, *, everything: bool) -> None:
+def check_command(
+    against: str, root: Path, services: str, output: str, *, everything: bool, code_quality: Path | None
+) -> None:
     """Compare the contracts of all services with earlier ones, and with what each service declares to rely on.
 
     Reads the committed files in SERVICES/*/contracts; nothing of the earlier tree is run. Exit code 1: something
@@ -70,12 +78,15 @@ def check_command(against: str, root: Path, services: str, output: str, *, every
     Examples:
       slipway contracts check --against main
       slipway contracts check --against ../release-1.4 --output json
+      slipway contracts check --against main --code-quality gl-code-quality.json
     """  # noqa: D301
     new = in_folder(root, services)
     old = in_folder(Path(against), services) if Path(against).is_dir() else at_commit(root, against, services)
     if not new and not old:
         raise click.UsageError(f"there are no contracts in {root / services}/*/contracts: nothing was compared")
     report = check(old, new)
+    if code_quality:
+        code_quality.write_text(json.dumps(code_quality_of(report, services), indent=2, ensure_ascii=False))
     if output == "json":
         click.echo(json.dumps(report.data(), indent=2, ensure_ascii=False))
     else:
