@@ -207,7 +207,7 @@ class World:
         self.allowed.add(desired.back_to)  # a person named it, or the plan that it belongs to
         if desired.paused and desired.suspend != "All":
             self.check_pause(made.steps)
-        stopped_on_purpose.check(self, made.steps)
+        stopped_on_purpose.check(self, made.steps, written=killed_after != 0)
         if killed_after == 0:
             return made
         release_promises.check(self, made)

@@ -9,12 +9,13 @@ def so(world):
     return world.desired.suspend == "All" or world.active in world.left_behind
 
 
-def check(world, steps):
+def check(world, steps, *, written):
     """It stays down; and so does a version that was active then, until it is wanted again."""
     wanted, suspend = _wanted(world), world.desired.suspend
     release = world.facts.release
     goes_on = release and release.version == wanted  # it was open before, and is when everything is started again
-    stopped = world.facts.suspended == "All"  # the operator knows of it; else nothing was stopped
+    # The operator knows of it, or does after this look; else nothing was stopped.
+    stopped = world.facts.suspended == "All" or (suspend == "All" and written)
     if stopped and world.active in world.versions and world.active != wanted and not goes_on:
         world.left_behind.add(world.active)
     world.left_behind.discard(wanted)

@@ -109,6 +109,7 @@ def test_a_person_goes_back_by_naming_a_kept_version(cluster):
             assert await world.selected() == old
             assert operator.switches == [old, new, old]
             assert (await world.status())["history"][-1]["kind"] == "Rollback"
+            await world.event("RolledBack")
             assert (await world.events())["RolledBack"] == 1
 
     asyncio.run(story())

@@ -26,11 +26,12 @@ from slipway_operator.planning import (
     stages,
     suspension,
 )
+from slipway_operator.planning.desired import PlanDirective
 from slipway_operator.planning.facts import Facts
-from slipway_operator.planning.situation import Situation
+from slipway_operator.planning.observed import GateState
 from slipway_operator.planning.steps import NoteActivity
-from support.random_stories import stories, story
-from support.release_world import Broken, World, random_nature, version_desired
+from support.random_stories import GATES, at_rest, stories, story
+from support.release_world import Broken, Nature, World, random_nature, running, until, version_desired
 
 STORIES_OF_A_WORLD = 100  # one after the other
 PROCESSES = 2
@@ -109,7 +110,7 @@ CARELESS = {
     "a worker does not wait for the old consumers": (handover, "_still_there", waits_but_for_a_worker),
     "an old worker is not taken for a consumer": (observed, "CONSUMING", ("consumer",)),
     "a worker is stopped before the other relay is ready": (handover, "_own_relays", lambda *_: handover.Handover()),
-    "one ready pod is enough, and none as well": (Situation, "enough", lambda *_: True),
+    "no ready pod is enough for a way back": (stages, "_enough_to_return", lambda *_: True),
     "former versions are stopped while requests reach them": (scaling, "_may_stop", lambda *_: True),
     "gates are not asked": (gating, "before_promotion", lambda *_: gating.GateStatus()),
     "people are not asked": (stages, "_FORWARD", tuple(c for c in stages._FORWARD if c is not stages._promoting)),
@@ -120,11 +121,8 @@ CARELESS = {
     "no gate is asked at the end of the watch": (gating, "_asked_at_the_end", lambda *_: True),
     "times that lie ahead are waited for": (Facts, "until", lambda facts, _: facts),
     "what was never good is gone back to": (permissions, "was_released", lambda *_: True),
-    "a promotion counts for every attempt": (permissions, "with_promotion", lambda _, facts: facts),
-    "a plan that is gone holds nobody": (permissions, "lost_plan", lambda *_: ""),
     "a pause is not seen": (planner, "_paused", None),
     "workers are not looked at": (conditions, "_kstatus", ready_by_what_serves),
-    "a version is not watched any more when another is pushed": (decisions, "_stays_watched", lambda *_: False),
     "what is stopped on purpose is taken for drift": (planner, "_suspended", planner._paused),
     "only what serves is stopped on purpose": (suspension, "workers_down", lambda _: handover.Handover()),
     "what was stopped comes back although another is wanted": (
@@ -149,3 +147,50 @@ def test_the_stories_notice_a_careless_planner(monkeypatch, where):
     with pytest.raises(Broken):
         for seed in range(300):
             stories(seed, 20)
+
+
+# These need several rare things after each other, so that random stories come to them too seldom.
+def promoted_once_and_tried_twice(world):
+    world.release("v2", Nature(watched=GateState.FAILED), auto_promote=False, promote="v2")
+    world.settle()
+    world.desired = replace(world.desired, fingerprint="retry")
+
+
+def waiting_for_a_plan_that_goes(world):
+    world.release("v2", directive=PlanDirective("shop", "Wait", "v1", "a test"))
+    world.settle()
+    world.desired = replace(world.desired, directive=None)
+
+
+def superseded_while_it_is_watched(world):
+    world.release("v2", watch=timedelta(minutes=10))
+    until(world, lambda: world.facts.release and world.facts.release.promoted_at)
+    world.natures["v2"] = Nature(watched=GateState.FAILED)
+    world.release("v3", auto_promote=False)
+
+
+RARE = {
+    "a promotion counts for every attempt": (
+        promoted_once_and_tried_twice, permissions, "with_promotion", lambda _, facts: facts,
+    ),
+    "a plan that is gone holds nobody": (waiting_for_a_plan_that_goes, permissions, "lost_plan", lambda *_: ""),
+    "a version is not watched any more when another is pushed": (
+        superseded_while_it_is_watched, decisions, "_stays_watched", lambda *_: False,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rare", RARE.values(), ids=RARE)
+def test_the_promises_notice_a_careless_planner_in_a_rare_story(monkeypatch, rare):
+    happens, module, name, instead = rare
+
+    def told():
+        world = running(gates=GATES)
+        happens(world)
+        world.settle()
+        at_rest(world)
+
+    told()
+    monkeypatch.setattr(module, name, instead)
+    with pytest.raises(Broken):
+        told()
