@@ -11,14 +11,11 @@ def so(world):
 
 def check(world, steps, *, written):
     """It stays down; and so does a version that was active then, until it is wanted again."""
-    wanted, suspend = _wanted(world), world.desired.suspend
-    release = world.facts.release
-    goes_on = release and release.version == wanted  # it was open before, and is when everything is started again
+    suspend = world.desired.suspend
     # The operator knows of it, or does after this look; else nothing was stopped.
     stopped = world.facts.suspended == "All" or (suspend == "All" and written)
-    if stopped and world.active in world.versions and world.active != wanted and not goes_on:
-        world.left_behind.add(world.active)
-    world.left_behind.discard(wanted)
+    if stopped or world.left_behind:
+        _follow(world, stopped=stopped)
     for step in steps:
         if not isinstance(step, (ScaleServing, ScaleWorkers)) or not step.replicas:
             continue
@@ -26,6 +23,14 @@ def check(world, steps, *, written):
             world.fail(f"{step}, and {suspend} is stopped on purpose")
         if step.version in world.left_behind:
             world.fail(f"{step}: it was stopped on purpose, and another version is wanted")
+
+
+def _follow(world, *, stopped):
+    wanted, release = _wanted(world), world.facts.release
+    goes_on = release and release.version == wanted  # it was open before, and is when everything is started again
+    if stopped and world.active in world.versions and world.active != wanted and not goes_on:
+        world.left_behind.add(world.active)
+    world.left_behind.discard(wanted)
 
 
 def at_rest(world):
@@ -37,8 +42,8 @@ def at_rest(world):
 
 def _wanted(world):
     """The version that shall be active. One that is held or refused is not; then it is the stable one."""
-    desired = world.desired
-    facts = remembered(world.observe(), desired, world.now)
-    wanted = target_version(world.observe(), desired, facts.stable)
+    desired, saw = world.desired, world.observe()
+    facts = remembered(saw, desired, world.now)
+    wanted = target_version(saw, desired, facts.stable)
     held = facts.held and facts.held.version == wanted.version and facts.held.fingerprint == desired.fingerprint
     return facts.stable if wanted.refused or held else wanted.version
