@@ -23,7 +23,7 @@ from slipway_operator.runtimes.kubernetes.api.kinds import (
     VERSION_LABEL,
 )
 from support.cluster.control_plane import NEEDS, Cluster
-from support.cluster.namespace import hash_of, pod, shop, spec
+from support.cluster.namespace import beside, hash_of, pod, shop, spec
 from support.tools import TOOLS
 
 pytestmark = [
@@ -110,12 +110,8 @@ async def watched(world):
             ending += await slow_ones(world, let_go=ending > 20)
             await asyncio.sleep(0.05)
 
-    task = asyncio.create_task(look())
-    try:
+    async with beside(look()):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
     assert len(seen) > 5
     assert min(count for count, _ in seen) > 0
     assert all(len(kinds) <= 1 for _, kinds in seen), seen

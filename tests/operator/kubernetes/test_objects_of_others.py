@@ -7,7 +7,7 @@ import pytest
 
 from slipway_operator.runtimes.kubernetes.api.kinds import DEPLOYMENT, ENDPOINT_SLICE, MICROSERVICE, POD, SERVICE
 from support.cluster.control_plane import NEEDS, Cluster
-from support.cluster.namespace import pod, shop, spec
+from support.cluster.namespace import beside, pod, shop, spec
 
 pytestmark = [
     pytest.mark.integration,
@@ -65,12 +65,8 @@ async def always_answered(world):
             counts.append(len(await answering(world)))
             await asyncio.sleep(0.02)
 
-    task = asyncio.create_task(look())
-    try:
+    async with beside(look()):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
     assert len(counts) > 5
     assert min(counts) > 0
 

@@ -175,7 +175,7 @@ RARE = {
     ),
     "a plan that is gone holds nobody": (waiting_for_a_plan_that_goes, permissions, "lost_plan", lambda *_: ""),
     "a version is not watched any more when another is pushed": (
-        superseded_while_it_is_watched, decisions, "_stays_watched", lambda *_: False,
+        superseded_while_it_is_watched, decisions, "_goes_on_beside", lambda *_: False,
     ),
 }  # fmt: skip
 

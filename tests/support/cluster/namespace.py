@@ -187,6 +187,17 @@ class Shop:
 
 
 @asynccontextmanager
+async def beside(looks):
+    """A coroutine that looks for ever, while something goes on."""
+    task = asyncio.create_task(looks)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
 async def shop(cluster, namespace, kubelet=Kubelet, *, keeps=False):
     async with Client(cluster.access, NoFence(), manager="person") as client:
         await client.create(NAMESPACE, None, {"metadata": {"name": namespace}})

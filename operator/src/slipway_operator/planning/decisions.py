@@ -223,21 +223,21 @@ def _superseded(situation: Situation) -> tuple[Facts, list[Emit]]:
     if release.accepted_at:
         unfinished = release.version if release.careful else facts.contract_pending
         return replace(closed(observed, facts, now, "Succeeded"), contract_pending=unfinished), []
-    has_requests = target not in {None, facts.stable} and observed.active == release.version
-    if has_requests and release.kind == "Rollback":
-        # What a person went back to is what a version that is pushed since goes back to.
-        facts, told = accepted(situation)
-        return closed(observed, facts, now, "Succeeded"), told
-    if has_requests and _stays_watched(release):
+    if _goes_on_beside(situation, release):
+        if release.kind == "Rollback":
+            # What a person went back to is what a version that is pushed since goes back to.
+            facts, told = accepted(situation)
+            return closed(observed, facts, now, "Succeeded"), told
         message = f"{release.version} is not accepted, and {target} is wanted: it is watched while it has all requests"
         return replace(facts, release=None, unaccepted=Unaccepted(release)), [Emit("ReleaseSuperseded", message)]
     message = f"{release.version} is given up: another version is wanted"
     return closed(observed, facts, now, "Superseded", message), [Emit("ReleaseSuperseded", message)]
 
 
-def _stays_watched(release: OpenRelease) -> bool:
-    """It has all requests and no verdict yet, and the version that is wanted now may be long in coming."""
-    return release.careful
+def _goes_on_beside(situation: Situation, release: OpenRelease) -> bool:
+    """Its version has all requests, and the one that is wanted now may be long in coming."""
+    forward = situation.target not in {None, situation.facts.stable}
+    return forward and situation.observed.active == release.version
 
 
 def closed(observed: Observed, facts: Facts, now: datetime, result: Result, reason: str = "") -> Facts:

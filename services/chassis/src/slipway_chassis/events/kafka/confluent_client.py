@@ -10,11 +10,11 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from ...config import KafkaSettings
 from ...errors import BrokerUnavailable, PublishFailed, SubscriptionOutdated
 from ..ports import Partition, Record
+from .calls_in_vain import CallsInVain
 from .topics import FETCH_BYTES, ping, topic_ids
 
 log = logging.getLogger(__name__)
 DELIVERY_TIMEOUT_MS = 30_000
-IN_VAIN = 3
 # What no later try can mend. librdkafka's own retriable() means its retries, which are over by then.
 PERMANENT = {
     KafkaError.MSG_SIZE_TOO_LARGE,
@@ -31,7 +31,7 @@ class ConfluentPublisher:
     def __init__(self, settings: KafkaSettings, *, client_id: str) -> None:
         self._settings = settings
         self._client_id = client_id
-        self._in_vain = 0  # calls in a row of which no record was acknowledged
+        self._in_vain = CallsInVain()
         self._producer: Producer | None = self._connect()
 
     def _connect(self) -> Producer:
@@ -78,11 +78,9 @@ class ConfluentPublisher:
             except BufferError:
                 outcomes[number] = PublishFailed("the producer's buffer is full", retriable=True)
         producer.flush(DELIVERY_TIMEOUT_MS / 1000 + 5)
-        self._in_vain = self._in_vain + 1 if outcomes and all(outcomes) else 0
-        if is_ended or self._in_vain >= IN_VAIN:
-            # A fatal error ends an idempotent producer for good, and what it knows of a broker that lost its data may
-            # do so too: the next call connects a new one.
-            self._in_vain = 0
+        if self._in_vain.too_many(outcomes) or is_ended:
+            # A fatal error ends an idempotent producer for good: the next call connects a new one.
+            self._in_vain = CallsInVain()
             producer.purge()
             self._producer = None
         return outcomes

@@ -19,6 +19,7 @@ from kafka.structs import OffsetAndMetadata
 from ...config import KafkaSettings
 from ...errors import ConfigurationError, PublishFailed
 from ..ports import Partition, Record
+from .calls_in_vain import CallsInVain
 from .topics import FETCH_BYTES, ping, record_of, topic_ids, wrapped
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 # A member that was killed is noticed after this long; kafka-python's IO thread beats every 3 s.
 SESSION_TIMEOUT_MS = 10_000
 DELIVERY_TIMEOUT_MS = 30_000
-IN_VAIN = 3
 PRODUCER = {
     "linger_ms": 5,
     "batch_size": 131_072,
@@ -54,7 +54,7 @@ class PythonPublisher:
         require_fast_checksums()
         self._settings = settings
         self._client_id = client_id
-        self._in_vain = 0  # calls in a row of which no record was acknowledged
+        self._in_vain = CallsInVain()
         self._producer: KafkaProducer | None = self._connect()
 
     def _connect(self) -> KafkaProducer:
@@ -75,12 +75,11 @@ class PythonPublisher:
         except KafkaError as error:
             log.warning("flushing took too long: %s", error)
         outcomes = [one if isinstance(one, PublishFailed) else _outcome(one) for one in sent]
-        self._in_vain = self._in_vain + 1 if outcomes and all(outcomes) else 0
         is_ended = any(o and not o.retriable and o is not s for s, o in zip(sent, outcomes, strict=True))
-        if is_ended or self._in_vain >= IN_VAIN:
-            # A broker's refusal (no right to write, too large for the topic) ends an idempotent producer for good, and
-            # what it knows of a broker that lost its data may do so too: the next call connects a new one.
-            self._in_vain = 0
+        if self._in_vain.too_many(outcomes) or is_ended:
+            # A broker's refusal (no right to write, too large for the topic) ends an idempotent producer for good: the
+            # next call connects a new one.
+            self._in_vain = CallsInVain()
             producer.close(timeout=0)
             self._producer = None
         return outcomes
