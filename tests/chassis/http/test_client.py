@@ -14,25 +14,30 @@ from slipway_chassis.resilience import Guard, Retry, RetryBudget, State
 from slipway_chassis.telemetry.correlation import current_traceparent, request_id_of, span
 
 
-class Upstream(BaseHTTPRequestHandler):
+class Upstream(ThreadingHTTPServer):
+    """What it is to answer and what it was asked belong to one test: a late handler of another one changes nothing."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.statuses, self.asked, self.trickle = [], [], False
+
+
+class Answer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    statuses = []
-    asked = []
-    trickle = False
 
     def do_GET(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        type(self).asked.append((self.command, self.path, dict(self.headers)))
+        self.server.asked.append((self.command, self.path, dict(self.headers)))
         if self.path == "/slow":
             time.sleep(0.5)
         body = b"x" * 5000 if self.path == "/large" else json.dumps({"path": self.path}).encode()
-        status = type(self).statuses.pop(0) if type(self).statuses else 200
+        status = self.server.statuses.pop(0) if self.server.statuses else 200
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         if status == 409:
             self.send_header("Retry-After", "1")
         self.end_headers()
-        if not type(self).trickle:
+        if not self.server.trickle:
             self.wfile.write(body)
             return
         for number in range(len(body)):  # a byte now and then, each within the time limit of a piece
@@ -47,11 +52,11 @@ class Upstream(BaseHTTPRequestHandler):
 
 @pytest.fixture(name="upstream")
 def _upstream():
-    Upstream.statuses, Upstream.asked = [], []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    server = Upstream()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(name="client")
@@ -63,37 +68,37 @@ def _client(upstream):
     return HttpClient("stock", f"http://127.0.0.1:{upstream.server_port}", guard=guard, largest_body=4096)
 
 
-def test_trace_request_id_and_deadline_go_along(client):
+def test_trace_request_id_and_deadline_go_along(client, upstream):
     with request_id_of("mine"), span("x"), deadline.until(time.time() + 1):
         answer = client.get("/items")
         trace = current_traceparent()
 
     assert (answer.status, answer.json()) == (200, {"path": "/items"})
-    headers = {name.lower(): value for name, value in Upstream.asked[0][2].items()}
+    headers = {name.lower(): value for name, value in upstream.asked[0][2].items()}
     assert headers["x-request-id"] == "mine"
     assert headers["traceparent"] == trace
     assert float(headers["x-request-deadline"]) <= time.time() + 1
 
 
-def test_a_safe_call_is_tried_again(client):
-    Upstream.statuses = [503, 502]
+def test_a_safe_call_is_tried_again(client, upstream):
+    upstream.statuses = [503, 502]
 
     assert client.get("/items").status == 200
-    assert len(Upstream.asked) == 3
+    assert len(upstream.asked) == 3
 
 
-def test_a_post_is_tried_once_unless_it_carries_an_idempotency_key(client):
-    Upstream.statuses = [503]
+def test_a_post_is_tried_once_unless_it_carries_an_idempotency_key(client, upstream):
+    upstream.statuses = [503]
     with pytest.raises(UpstreamUnavailable, match="stock answered 503"):
         client.post("/orders", {})
-    assert len(Upstream.asked) == 1
+    assert len(upstream.asked) == 1
 
-    Upstream.statuses = [503]
+    upstream.statuses = [503]
     assert client.post("/orders", {}, headers={"Idempotency-Key": "k"}).status == 200
 
 
-def test_an_error_status_is_an_answer(client):
-    Upstream.statuses = [404, 500]
+def test_an_error_status_is_an_answer(client, upstream):
+    upstream.statuses = [404, 500]
 
     assert client.get("/items").status == 404
     assert client.get("/items").status == 500
@@ -117,12 +122,12 @@ def test_too_large_an_answer_is_refused_and_the_next_one_fits(client):
     assert client.get("/items").status == 200
 
 
-def test_the_callers_deadline_bounds_the_call(client):
+def test_the_callers_deadline_bounds_the_call(client, upstream):
     with deadline.until(time.time() + 0.1), pytest.raises((UpstreamUnavailable, DeadlineExceeded)):
         client.get("/slow")
     with deadline.until(time.time() - 1), pytest.raises(DeadlineExceeded):
         client.get("/items")
-    assert [path for _, path, _ in Upstream.asked].count("/items") == 0
+    assert [path for _, path, _ in upstream.asked].count("/items") == 0
 
 
 def test_impatient_callers_do_not_open_the_circuit_for_others(client):
@@ -152,7 +157,7 @@ def waiting(upstream):
 
 def test_a_first_try_that_is_being_worked_on_is_waited_for(upstream):
     client, pauses = waiting(upstream)
-    Upstream.statuses = [409, 409, 201]
+    upstream.statuses = [409, 409, 201]
 
     assert client.post("/items", {}, headers={"Idempotency-Key": "k"}).status == 201
     assert pauses == [1.0, 1.0]
@@ -160,7 +165,7 @@ def test_a_first_try_that_is_being_worked_on_is_waited_for(upstream):
 
 def test_a_first_try_that_does_not_end_leaves_the_effect_unknown(upstream):
     client, pauses = waiting(upstream)
-    Upstream.statuses = [409] * 100
+    upstream.statuses = [409] * 100
 
     with pytest.raises(UpstreamUnavailable, match="whether it took effect is not known"):
         client.post("/items", {}, headers={"Idempotency-Key": "k"})
@@ -173,17 +178,17 @@ def test_a_first_try_that_does_not_end_leaves_the_effect_unknown(upstream):
 
 def test_a_conflict_without_a_key_is_an_answer(upstream):
     client, pauses = waiting(upstream)
-    Upstream.statuses = [409]
+    upstream.statuses = [409]
 
     assert client.post("/items", {}).status == 409
     assert pauses == []
 
 
 def test_an_answer_that_trickles_in_is_given_up_in_time(upstream):
-    Upstream.trickle = True
+    upstream.trickle = True
     try:
         client = HttpClient("trickle", f"http://127.0.0.1:{upstream.server_port}", timeout=0.5)
         with pytest.raises(UpstreamUnavailable):
             client.post("/items", {})
     finally:
-        Upstream.trickle = False
+        upstream.trickle = False
