@@ -288,7 +288,7 @@ class TestBack:
         assert "orders is at version v9" in fleet.settle().status.failure
 
     @given(st.randoms(use_true_random=False))
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=60, deadline=None)
     def test_all_or_none_however_often_the_operator_is_killed(self, chance):
         """Fleet.check_order asks for the order of waves at each switch, the worlds for all other promises."""
         names = ["users", "orders", "stock", "shop"]

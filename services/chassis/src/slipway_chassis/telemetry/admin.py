@@ -35,6 +35,8 @@ MOST_CONNECTIONS = 64
 class _Bounded(ThreadingWSGIServer):
     """A thread for each connection, of which the oldest end when there are too many, and each after some seconds."""
 
+    request_queue_size = 2 * MOST_CONNECTIONS  # the library's 5 make a probe beside others wait for a second SYN
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ends: dict[Any, float] = {}
         self._lock = threading.Lock()
