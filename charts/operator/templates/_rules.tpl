@@ -18,6 +18,10 @@
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, create] # each version keeps a copy of its configuration
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [slipway-operator-claim] # which operator acts in the namespace
+  verbs: [delete]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, delete]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from slipway_operator.errors import ClaimedByAnother, Refused
-from slipway_operator.runtimes.kubernetes.api.kinds import CONFIG_MAP
+from slipway_operator.runtimes.kubernetes.api.kinds import CONFIG_MAP, MICROSERVICE
 from slipway_operator.runtimes.kubernetes.process.claims import CLAIM, Claims
 from support.cluster.memory_api import MemoryApi
 
@@ -54,6 +54,45 @@ def test_who_is_told_its_namespaces_sees_at_its_start_that_one_is_another_s():
         await Claims(api, "slipway-system/slipway").holds("shop")
         with pytest.raises(ClaimedByAnother, match=f"then ConfigMap {CLAIM} of the namespace"):
             await Claims(api, "team/operator").check("shop")
+
+    asyncio.run(story())
+
+
+def test_a_claim_ends_with_the_last_microservice():
+    api = MemoryApi()
+    microservice = {"metadata": {"name": "orders"}, "spec": {}}
+
+    async def story():
+        first, second = Claims(api, "slipway-system/slipway"), Claims(api, "team/operator")
+        await first.holds("shop")
+        await api.create(MICROSERVICE, "shop", microservice)
+        await first.release("shop")
+        assert PATH in api.objects, "one is left"
+
+        await api.delete(MICROSERVICE, "shop", "orders")
+        await second.release("shop")
+        assert PATH in api.objects, "it is another's"
+        await first.release("shop")
+        assert PATH not in api.objects
+        assert await second.holds("shop")
+        assert not await first.holds("shop")
+
+    asyncio.run(story())
+
+
+def test_a_microservice_that_is_made_while_the_claim_ends_is_claimed_again():
+    class Racing(MemoryApi):
+        async def delete(self, kind, namespace, name, **options):
+            await self.create(MICROSERVICE, namespace, {"metadata": {"name": "new"}, "spec": {}})
+            await super().delete(kind, namespace, name, **options)
+
+    api = Racing()
+
+    async def story():
+        claims = Claims(api, "slipway-system/slipway")
+        await claims.holds("shop")
+        await claims.release("shop")
+        assert PATH in api.objects
 
     asyncio.run(story())
 

@@ -1,15 +1,16 @@
 """Which operator acts in a namespace: the one whose name stands in a ConfigMap there. Two never act on one service.
 
 A Lease says which replica of one installation acts. Two installations, each with a Lease of its own, would undo each
-other's work without end. The claim is written once and stays: at rest nothing is written, and an installation that was
-removed is told apart from one that is away for a moment by a person alone.
+other's work without end. The claim is written once and stays until the namespace's last Microservice is gone: at rest
+nothing is written, and an installation that was removed is told apart from one that is away for a moment by a person
+alone.
 """
 
 import logging
 
 from ....errors import ClaimedByAnother, NotLeading, Refused
 from ..api.client import Client
-from ..api.kinds import CONFIG_MAP, MANAGER
+from ..api.kinds import CONFIG_MAP, MANAGER, MICROSERVICE
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +32,8 @@ class Claims:
 
     async def check(self, namespace: str) -> None:
         """Raises ClaimedByAnother; claims nothing."""
-        claim = await self._client.get(CONFIG_MAP, namespace, CLAIM)
-        holder = self._installation if claim is None else str((claim.get("data") or {}).get(_OPERATOR, ""))
-        if holder != self._installation:
+        holder = await self._holder(namespace)
+        if holder not in (None, self._installation):
             raise ClaimedByAnother(
                 f"the operator {holder[:500]!r} acts in namespace {namespace}, not this one ({self._installation}): "
                 f"leave the namespace to it; or remove it, and then ConfigMap {CLAIM} of the namespace"
@@ -51,6 +51,23 @@ class Claims:
                 self._told.add(namespace)
             return False
         return True
+
+    async def release(self, namespace: str) -> None:
+        """Nothing of an installation stays where no Microservice is left. One that is made meanwhile claims it anew."""
+        if await self._holder(namespace) != self._installation or await self._client.list(MICROSERVICE, namespace):
+            return
+        try:
+            await self._client.delete(CONFIG_MAP, namespace, CLAIM)
+        except Refused as error:
+            log.warning("namespace %s stays claimed: %s", namespace, error)
+            return
+        self._mine.discard(namespace)
+        if await self._client.list(MICROSERVICE, namespace):
+            await self.holds(namespace)
+
+    async def _holder(self, namespace: str) -> str | None:
+        claim = await self._client.get(CONFIG_MAP, namespace, CLAIM)
+        return None if claim is None else str((claim.get("data") or {}).get(_OPERATOR, ""))
 
     async def _claim(self, namespace: str) -> None:
         labels = {"app.kubernetes.io/managed-by": MANAGER}

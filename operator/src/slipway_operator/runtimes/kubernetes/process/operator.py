@@ -49,6 +49,7 @@ class Operator:
         self._resync_now = asyncio.Event()
         self._queue: WorkQueue | None = None
         self._claims: Claims | None = None
+        self._deleted: set[Key] = set()  # and not looked at since
         self._freshness = Freshness()
         self.leadership = Leadership(
             namespace=settings.lease_namespace or namespace,
@@ -81,14 +82,20 @@ class Operator:
                 await claims.check(namespace)
 
         async def look(key: Key) -> timedelta | None:
-            return await reconciler.reconcile(key) if await claims.holds(key.namespace) else None
+            if not await claims.holds(key.namespace):
+                return None
+            pause = await reconciler.reconcile(key)
+            if pause is None and key in self._deleted:
+                self._deleted.discard(key)
+                await claims.release(key.namespace)
+            return pause
 
         self._queue = WorkQueue(look, max_concurrency=self._settings.max_concurrency)
         self._metrics.watch(self._queue.age_seconds, self._event_age, lambda: self.leadership.held)
         async with asyncio.TaskGroup() as parts:
             parts.create_task(self._queue.run(), name="queue")
             parts.create_task(self._resync(client), name="resync")
-            watches = watch(self._access, self._settings.namespaces, self._add, self._queue.forget, self._freshness.saw)
+            watches = watch(self._access, self._settings.namespaces, self._add, self._forget, self._freshness.saw)
             parts.create_task(watches, name="watches")
             parts.create_task(self._serve(), name="probes")
             parts.create_task(self.leadership.run(lease_client), name="lease")
@@ -105,6 +112,12 @@ class Operator:
         self._heard = time.monotonic()
         if self.leadership.held and self._queue and key.possible:
             self._queue.add(key)
+
+    def _forget(self, key: Key) -> None:
+        if self._queue:
+            self._queue.forget(key)
+        if self.leadership.held and key.possible:
+            self._deleted.add(key)
 
     def _event_age(self) -> float:
         return time.monotonic() - self._heard
