@@ -25,7 +25,7 @@ from support.tools import TOOLS
 
 NAMESPACE, PEER_NAMESPACE = "switch-bench", "argo-rollouts"
 ROUNDS = int(os.environ.get("ROUNDS", "10"))
-GOAL = 1.25
+GOAL = 1.0
 HASHES = ("slipway.dev/version", "rollouts-pod-template-hash")
 
 
