@@ -3,6 +3,8 @@
 import pytest
 import yaml
 
+from slipway_gateway.listeners import listeners
+from slipway_gateway.settings_file import checked
 from support.charts import CHARTS, SHOP, helm, of_kind, pods, render
 from support.repository import ROOT
 
@@ -102,6 +104,11 @@ def test_production_serves_what_certificates_are_for():
     settings = yaml.safe_load(gateway["data"]["gateway.yaml"])["gateway"]
     assert settings["auth"]["issuer"] == f"https://{host}"
     assert settings["tls"]["enabled"]
+    [plain] = [one for one in listeners(checked(settings), secret_file=None) if one["name"] == "http"]
+    [table] = [filter_["typed_config"]["route_config"] for filter_ in plain["filter_chains"][0]["filters"]]
+    assert [route["redirect"]["response_code"] for route in table["virtual_hosts"][0]["routes"]] == [
+        "PERMANENT_REDIRECT"
+    ]
     [face] = [item for item in of_kind(objects, "Service") if item["metadata"]["name"] == "r-gateway"]
     assert {port["port"] for port in face["spec"]["ports"]} == {80, 443}
     volumes = {

@@ -1,8 +1,9 @@
 import pytest
+from pydantic import BaseModel
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 from sqlalchemy.engine import make_url
 
-from slipway_chassis.config import DatabaseSettings, HttpSettings, KafkaSettings, ProcessSettings, load
+from slipway_chassis.config import AuthSettings, DatabaseSettings, HttpSettings, KafkaSettings, ProcessSettings, load
 from slipway_chassis.errors import ConfigurationError
 
 
@@ -50,3 +51,71 @@ def test_a_url_may_name_several_hosts_as_libpq_takes_them(hosts, hosts_and_ports
     assert connects_with.pop("sslmode") == "require"
     assert (connects_with.pop("host"), connects_with.pop("port")) == hosts_and_ports
     assert connects_with == {"user": "u", "password": "p@", "dbname": "d"}
+
+
+SAFE = {
+    "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+    "KAFKA_SASL_USERNAME": "shop",
+    "KAFKA_SASL_PASSWORD": "secret",
+}
+
+
+def test_a_password_of_kafka_is_taken_and_not_shown():
+    settings = load(KafkaSettings, GOOD | SAFE)
+
+    assert settings.kafka_sasl_password.get_secret_value() == "secret"
+    assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"KAFKA_SASL_USERNAME": "shop"}, "KAFKA_SASL_USERNAME is set, and KAFKA_SECURITY_PROTOCOL is PLAINTEXT"),
+        ({"KAFKA_SSL_CAFILE": "/ca.crt"}, "KAFKA_SSL_CAFILE is set, and KAFKA_SECURITY_PROTOCOL is PLAINTEXT"),
+        (SAFE | {"KAFKA_SASL_PASSWORD": ""}, "KAFKA_SASL_PASSWORD is not set"),
+        (SAFE | {"KAFKA_SSL_CAFILE": "/nowhere/ca.crt"}, "there is no file /nowhere/ca.crt"),
+        (SAFE | {"KAFKA_SSL_CERTFILE": __file__}, "belong together"),
+        (SAFE | {"KAFKA_SASL_MECHANISM": "GSSAPI"}, "KAFKA_SASL_MECHANISM is wrong"),
+        ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "KAFKA_SECURITY_PROTOCOL is wrong"),
+    ],
+)
+def test_half_of_what_makes_kafka_safe_is_refused(words, sentence):
+    with pytest.raises(ConfigurationError) as error:
+        load(KafkaSettings, GOOD | words)
+
+    assert sentence in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["KAFKA_SECURITY_PROTOCOLL", "KAFKA_SSL_CA_LOCATION", "KAFKA_USERNAME", "DATABASE_SSLMODE", "HTTP_TLS_CERT"],
+)
+def test_a_word_that_nothing_reads_is_not_taken_for_safety(word):
+    with pytest.raises(ConfigurationError, match=f"{word} is set, and nothing reads it"):
+        load(Everything, GOOD | {word: "x"})
+
+
+def test_a_word_of_the_issuer_that_nothing_reads_is_refused_where_there_is_an_issuer():
+    issuer = {"AUTH_ISSUER": "https://issuer", "AUTH_AUDIENCE": "shop"}
+
+    with pytest.raises(ConfigurationError, match="AUTH_ALGORITHMS is set, and nothing reads it"):
+        load(AuthSettings, issuer | {"AUTH_ALGORITHMS": "ES256"})
+    load(AuthSettings, {"AUTH_TOKEN": "another program's"})
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["KAFKA_PORT", "KAFKA_PORT_9092_TCP_ADDR", "KAFKA_SERVICE_HOST", "KAFKA_SERVICE_PORT_TCP_KAFKA", "KAFKA_HEAP_OPTS",
+     "SHOP_KAFKA_USERNAME", "DATABASE_PASSWORD", "HTTP_PROXY", "KAFKA_HOME"],
+)  # fmt: skip
+def test_words_of_kubernetes_and_of_other_programs_are_let_be(word):
+    load(Everything, GOOD | {word: "x"})
+
+
+def test_settings_of_the_service_itself_may_begin_like_ours():
+    class Own(BaseModel):
+        kafka_audit_topic: str
+
+    load(Everything, GOOD | {"KAFKA_AUDIT_TOPIC": "audit"}, beside=Own)

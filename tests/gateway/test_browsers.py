@@ -7,7 +7,7 @@ import pytest
 
 from slipway_chassis.testing.plugin import eventually
 from slipway_gateway.development_ca import ensure
-from support.gateway_edge import ORIGIN
+from support.gateway_edge import ORIGIN, running
 
 pytestmark = pytest.mark.integration
 
@@ -71,6 +71,29 @@ def test_https_with_the_development_ca(edge):
     ):
         assert secure.selected_alpn_protocol() == "h2"
         assert secure.version() in {"TLSv1.2", "TLSv1.3"}
+
+
+def test_plain_http_is_redirected_and_serves_nothing(tmp_path, services):
+    certificates = ensure(tmp_path / "certificates")
+    tls = {"enabled": True, "certificateFile": str(certificates.certificate), "keyFile": str(certificates.key)}
+    challenge = {"prefix": "/.well-known/acme-challenge", "upstream": "orders", "public": True}
+    with running(tmp_path, services, certificates, tls=tls | {"publicPort": 8443}) as edge:
+        for method, path in [
+            ("GET", "/items?a=b"),
+            ("POST", "/oauth/token"),
+            ("GET", "/v1/orders"),
+            ("GET", "/nowhere"),
+        ]:
+            answer = edge.ask(method, path, body=b"password=x" if method == "POST" else None)
+            assert (answer.status, answer.headers.get("location")) == (308, f"https://127.0.0.1:8443{path}")
+        assert edge.ask("GET", "/items", tls=True).status == 200
+        assert "strict-transport-security" in edge.ask("GET", "/items", tls=True).headers
+    folder = tmp_path / "acme"
+    folder.mkdir()
+    routes = [challenge, {"path": "/", "upstream": "orders", "public": True}]
+    with running(folder, services, certificates, tls=tls, routes=routes, transcode=None) as edge:
+        assert edge.ask("GET", "/.well-known/acme-challenge/abc").status == 200
+        assert edge.ask("GET", "/").status == 308
 
 
 def serial_number(edge):

@@ -196,6 +196,7 @@ def settings_for(listen, upstream, issuer, certificates, inventory, **changes):
                 "enabled": True,
                 "certificateFile": str(certificates.certificate),
                 "keyFile": str(certificates.key),
+                "redirect": False,
             },
             "upstreams": {
                 "orders": service,

@@ -30,11 +30,13 @@ spec:
 {{- end }}
 {{- end -}}
 
-{{/* Through HTTP, what values name. */}}
+{{/* Through HTTP, or HTTPS where that alone serves, what values name. */}}
 {{- define "base.tests.http" }}
 {{- $questions := list }}
 {{- range .Values.tests }}
 {{- $questions = append $questions (printf "%s %s %d" (.method | default "GET") .path (int .status)) }}
 {{- end }}
-{{- include "base.tests" (list . (printf "http://%s" (include "base.fullname" .)) $questions) }}
+{{- $tls := (.Values.gateway | default dict).tls | default dict }}
+{{- $scheme := ternary "https" "http" (and $tls.enabled $tls.redirect | default false) }}
+{{- include "base.tests" (list . (printf "%s://%s" $scheme (include "base.fullname" .)) $questions) }}
 {{- end -}}

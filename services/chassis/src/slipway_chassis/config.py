@@ -5,6 +5,7 @@ chassis that reads ``os.environ``.
 """
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,7 +78,7 @@ class DatabaseSettings(BaseModel):
 
 
 class KafkaSettings(BaseModel):
-    """Where the brokers are, by which client they are reached, and who creates topics."""
+    """Where the brokers are, how they are spoken to, by which client, and who creates topics."""
 
     kafka_bootstrap_servers: str = Field(
         pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="for example broker-1:9092,broker-2:9092"
@@ -90,6 +91,47 @@ class KafkaSettings(BaseModel):
         default="kafka-python",
         description="confluent-kafka is faster and requires the extra slipway-chassis[confluent]",
     )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="how the brokers are spoken to; SASL_SSL or SSL outside of a trusted network"
+    )
+    kafka_sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="", description="how the user is proved, with SASL_SSL and SASL_PLAINTEXT"
+    )
+    kafka_sasl_username: str = Field(default="", max_length=500, description="the user that brokers know")
+    kafka_sasl_password: SecretStr = Field(default=SecretStr(""), description="the user's password")
+    kafka_ssl_cafile: str = Field(
+        default="", description="file in PEM with the authority of the brokers' certificates; default: the system's"
+    )
+    kafka_ssl_certfile: str = Field(default="", description="file in PEM with a certificate that proves who connects")
+    kafka_ssl_keyfile: str = Field(default="", description="file in PEM with the key of KAFKA_SSL_CERTFILE")
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        protocol = self.kafka_security_protocol
+        proof = {
+            "KAFKA_SASL_MECHANISM": self.kafka_sasl_mechanism,
+            "KAFKA_SASL_USERNAME": self.kafka_sasl_username,
+            "KAFKA_SASL_PASSWORD": self.kafka_sasl_password.get_secret_value(),
+        }
+        files = {
+            "KAFKA_SSL_CAFILE": self.kafka_ssl_cafile,
+            "KAFKA_SSL_CERTFILE": self.kafka_ssl_certfile,
+            "KAFKA_SSL_KEYFILE": self.kafka_ssl_keyfile,
+        }
+        for words, is_used, needed in ((proof, "SASL" in protocol, "SASL_SSL"), (files, "SSL" in protocol, "SSL")):
+            if not is_used and (unused := [name for name, value in words.items() if value]):
+                raise ValueError(
+                    f"{unused[0]} is set, and KAFKA_SECURITY_PROTOCOL is {protocol}, which does not use it: "
+                    f"set KAFKA_SECURITY_PROTOCOL to {needed}, or remove {unused[0]}"
+                )
+        if "SASL" in protocol and (missing := [name for name, value in proof.items() if not value]):
+            raise ValueError(f"{missing[0]} is not set, and KAFKA_SECURITY_PROTOCOL is {protocol}, which needs it")
+        if bool(self.kafka_ssl_certfile) != bool(self.kafka_ssl_keyfile):
+            raise ValueError("KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE belong together: set both, or none")
+        for name, value in files.items():
+            if value and not Path(value).is_file():
+                raise ValueError(f"{name} is wrong: there is no file {value}")
+        return self
 
 
 class DrainSettings(BaseModel):
@@ -201,13 +243,31 @@ class MachineSettings(BaseModel):
         return Path(self.slipway_cache or Path(self.xdg_cache_home or Path(self.home) / ".cache") / "slipway")
 
 
+# Words that are ours by their beginning, or that somebody would set for safety's sake. A word that nothing reads would
+# be believed to be in force. Words of Kafka's own scripts, of gRPC's core and of proxies are not among them.
+_OURS: tuple[tuple[type[BaseModel], re.Pattern[str]], ...] = (
+    (KafkaSettings, re.compile(r"KAFKA_(?!(HOME|VERSION|IMAGE|DEBUG|OPTS|(HEAP|JMX|LOG4J|JVM|GC)_\w+|JMX_PORT)$)")),
+    (AuthSettings, re.compile(r"AUTH_")),
+    (DatabaseSettings, re.compile(r"DATABASE_(SSL|TLS|CA|CERT|KEY)")),
+    (HttpSettings, re.compile(r"HTTP_(SSL|TLS|CA|CERT|KEY)")),
+    (GrpcSettings, re.compile(r"GRPC_(SSL|TLS|CA|CERT|KEY)")),
+)
+# What Kubernetes says of a Service that is called kafka, auth or database.
+_SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$")
+
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 
-def load(settings: type[SettingsT], environ: Mapping[str, str] | None = None) -> SettingsT:
-    """Reads the settings, or raises ConfigurationError that names every wrong variable and its cure."""
+def load(
+    settings: type[SettingsT], environ: Mapping[str, str] | None = None, *, beside: type[BaseModel] | None = None
+) -> SettingsT:
+    """Reads the settings, or raises ConfigurationError that names every wrong variable and its cure: also one that
+    looks as if it were read, and is not. ``beside``: other settings that the same environment holds.
+    """
     environ = os.environ if environ is None else environ
     values = {name: environ[name.upper()] for name in settings.model_fields if name.upper() in environ}
+    if unread := _unread(settings, environ, beside):
+        raise ConfigurationError("; ".join(unread))
     try:
         return settings.model_validate(values)
     except ValidationError as error:
@@ -215,10 +275,26 @@ def load(settings: type[SettingsT], environ: Mapping[str, str] | None = None) ->
         raise ConfigurationError("; ".join(lines)) from None
 
 
-def load_or_exit(settings: type[SettingsT]) -> SettingsT:
+def _unread(settings: type[BaseModel], environ: Mapping[str, str], beside: type[BaseModel] | None) -> list[str]:
+    fields = [*settings.model_fields, *(beside.model_fields if beside else ())]
+    known = sorted(name.upper() for name in fields)
+    sentences = []
+    for owner, ours in _OURS:
+        if not issubclass(settings, owner) or (owner is AuthSettings and not environ.get("AUTH_ISSUER")):
+            continue
+        for name in sorted(environ):
+            if ours.match(name) and name not in known and not _SERVICE_LINK.search(name):
+                prefix = name.partition("_")[0]
+                others = ", ".join(word for word in known if word.startswith(f"{prefix}_"))
+                cure = "; TLS is set in DATABASE_URL (?sslmode=verify-full)" if owner is DatabaseSettings else ""
+                sentences.append(f"{name} is set, and nothing reads it{cure}: remove it, or use one of {others}")
+    return sentences
+
+
+def load_or_exit(settings: type[SettingsT], *, beside: type[BaseModel] | None = None) -> SettingsT:
     """For entry points: settings, or the end of the process with one sentence on standard error."""
     try:
-        return load(settings)
+        return load(settings, beside=beside)
     except ConfigurationError as error:
         sys.exit(f"error: {error}")
 

@@ -66,7 +66,7 @@ def _connections(settings: GatewaySettings, *, tls: bool) -> dict[str, Any]:
         "xff_num_trusted_hops": settings.listen.trusted_hops,
         # Made here for strangers, and told, so that a complaint can be found in the logs.
         "always_set_request_id_in_response": True,
-        "route_config": route_table(settings),
+        "route_config": route_table(settings, tls=tls),
         "http_filters": http_filters(settings, tls=tls),
         "local_reply_config": local_replies(),
         "access_log": [access_log(settings)],

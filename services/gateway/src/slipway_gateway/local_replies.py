@@ -13,6 +13,7 @@ KEYS_AWAY = "Jwks remote fetch is failed"
 PATH = "%PATH(NQ:ORIG_OR_PATH)%"
 # Of the errors Envoy answers with by itself; what each means for the client.
 DETAILS = {
+    HTTPStatus.PERMANENT_REDIRECT: "This is served by HTTPS alone.",
     HTTPStatus.BAD_REQUEST: "The request is not valid HTTP, or its path is written in a way that is not accepted.",
     HTTPStatus.UNAUTHORIZED: "Not authenticated: send the header Authorization: Bearer TOKEN with a valid token.",
     HTTPStatus.FORBIDDEN: "Not allowed: the token lacks a scope that this needs.",

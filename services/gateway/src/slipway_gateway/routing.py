@@ -32,15 +32,26 @@ HOST_DRAWS = 19
 # Safe for every method: nothing of the request has reached a service yet.
 NOTHING_SENT = "connect-failure,refused-stream,reset-before-request"
 SAFE_TO_REPEAT = f"{NOTHING_SENT},gateway-error,reset"
+_UNUSED = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
 _GRPC_PATH = re.compile(r"^/[A-Za-z_][\w.]*\.[\w.]+(/\w+)?$")
 
 
-def route_table(settings: GatewaySettings) -> dict[str, Any]:
+# Who issues certificates asks there, by HTTP.
+ACME = "/.well-known/acme-challenge"
+
+
+def route_table(settings: GatewaySettings, *, tls: bool) -> dict[str, Any]:
+    """Of the listener with or without ``tls``."""
+    if settings.tls.enabled and settings.tls.redirect and not tls:
+        challenges = [route for route in settings.routes if f"{route.where}/".startswith(f"{ACME}/")]
+        routes = [*[_route(settings, route) for route in challenges], _to_https(settings)]
+    else:
+        routes = [*_preflight(settings), *[_route(settings, route) for route in settings.routes]]
     host: dict[str, Any] = {
         "name": "gateway",
         "domains": ["*"],
         "request_body_buffer_limit": LARGEST_REPEATED_STREAM,
-        "routes": [*_preflight(settings), *[_route(settings, route) for route in settings.routes]],
+        "routes": routes,
         # What a route does not say otherwise needs a token.
         "typed_per_filter_config": {},
     }
@@ -49,6 +60,26 @@ def route_table(settings: GatewaySettings) -> dict[str, Any]:
     if settings.cors.origins:
         host["typed_per_filter_config"][CORS] = _cors(settings.cors.origins)
     return {"name": "gateway", "virtual_hosts": [host]}
+
+
+def _to_https(settings: GatewaySettings) -> dict[str, Any]:
+    redirect = {
+        "https_redirect": True,
+        "port_redirect": settings.tls.public_port,
+        "response_code": "PERMANENT_REDIRECT",
+    }
+    # Nothing of the request is read but its address.
+    config = {BUFFER: typed("filters.http.buffer.v3.BufferPerRoute", disabled=True)}
+    if settings.auth:
+        config[JWT] = typed("filters.http.jwt_authn.v3.PerRouteConfig", disabled=True)
+    if settings.transcode:
+        config[TRANSCODER] = _UNUSED
+    return {
+        "name": "to HTTPS",
+        "match": {"prefix": "/"},
+        "redirect": redirect,
+        "typed_per_filter_config": config,
+    }
 
 
 def _route(settings: GatewaySettings, route: Route) -> dict[str, Any]:
@@ -130,7 +161,7 @@ def _per_route(settings: GatewaySettings, route: Route) -> dict[str, Any]:
     if route.scopes:
         config[RBAC] = _needs(route.scopes)
     if settings.transcode and not _is_transcoded(settings.transcode.upstream, route):
-        config[TRANSCODER] = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+        config[TRANSCODER] = _UNUSED
     return config
 
 

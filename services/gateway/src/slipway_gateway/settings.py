@@ -120,6 +120,12 @@ class Tls(Model):
     enabled: bool = Field(False, description="Listen on listen.tlsPort as well.")
     certificate_file: str = Field("/tls/tls.crt", min_length=1, description="File with the certificate chain, in PEM.")
     key_file: str = Field("/tls/tls.key", min_length=1, description="File with the private key, in PEM.")
+    redirect: bool = Field(
+        True,
+        description="Whether HTTP is answered by a redirect (308) to HTTPS, but for routes below "
+        "/.well-known/acme-challenge. false: HTTP serves all routes as well, in plain text.",
+    )
+    public_port: Port = Field(443, description="Port of HTTPS as clients see it, to which HTTP is redirected.")
     hsts_seconds: int = Field(
         31536000, ge=0, description="max-age of Strict-Transport-Security in seconds. 0: the header is not sent."
     )
@@ -241,7 +247,7 @@ class GatewaySettings(Model):
     rate_limit: RateLimits = Field(default_factory=RateLimits, description="Rate limits per client address.")
     request_body: RequestBody = Field(default_factory=RequestBody, description="Limits of request bodies.")
     cors: Cors = Field(default_factory=Cors, description="Cross-origin requests (CORS).")
-    tls: Tls = Field(default_factory=Tls, description="HTTPS beside HTTP.")
+    tls: Tls = Field(default_factory=Tls, description="HTTPS.")
     telemetry: Telemetry = Field(default_factory=Telemetry, description="Traces.")
     upstreams: Mapping[Name, Upstream] = Field(min_length=1, description="The services behind the gateway, by name.")
     transcode: Transcode | None = Field(None, description="Transcoding of JSON to gRPC.")

@@ -285,6 +285,7 @@ class Platform:
                 enabled=True,
                 certificate_file=str(certificates.certificate),
                 key_file=str(certificates.key),
+                redirect=False,  # nothing of this machine leaves it, and no browser knows the authority
                 hsts_seconds=0,  # a browser would insist on HTTPS for everything on this machine
             ),
             descriptor_file=str(descriptor) if descriptor else None,

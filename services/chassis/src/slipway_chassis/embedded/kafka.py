@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,19 +35,30 @@ class Kafka:
         return port_open(self.port)
 
 
-def start(directory: Path, *, port: int, controller_port: int, machine: MachineSettings, wait: bool = True) -> Kafka:
-    """Starts a broker, formatting its storage the first time. Without ``wait`` it may not be ready yet."""
+def start(
+    directory: Path,
+    *,
+    port: int,
+    controller_port: int,
+    machine: MachineSettings,
+    wait: bool = True,
+    properties: Mapping[str, object] = {},
+) -> Kafka:
+    """Starts a broker, formatting its storage the first time. Without ``wait`` it may not be ready yet.
+    ``properties`` are Kafka's own, and take precedence.
+    """
     java, libs = find_java(machine), jars(machine)
     directory.mkdir(parents=True, exist_ok=True)
-    properties = directory / "server.properties"
-    properties.write_text(_properties(directory / "data", port, controller_port))
+    file = directory / "server.properties"
+    settings = {**_properties(directory / "data", port, controller_port), **properties}
+    file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
     command = [java, "-cp", f"{libs}/*", f"-Dlog4j2.configurationFile={LOGGING}"]
     if not (directory / "data" / "meta.properties").exists():
-        _format(command, properties, directory)
+        _format(command, file, directory)
     # A quarter of a gigabyte is plenty for one laptop; the serial collector and the quick compiler
     # start fastest on few cores.
     tuning = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
-    argv = [command[0], *tuning, *command[1:], "kafka.Kafka", str(properties)]
+    argv = [command[0], *tuning, *command[1:], "kafka.Kafka", str(file)]
     kafka = Kafka(Child("Kafka", argv, directory / "kafka.log"), port)
     if wait:
         kafka.start()
@@ -65,8 +77,8 @@ def _format(command: list[str], properties: Path, directory: Path) -> None:
         raise EmbeddedError(f"formatting Kafka's storage failed: {(done.stdout + done.stderr).strip()[-1500:]}")
 
 
-def _properties(data: Path, port: int, controller_port: int) -> str:
-    settings = {
+def _properties(data: Path, port: int, controller_port: int) -> dict[str, object]:
+    return {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
@@ -85,4 +97,3 @@ def _properties(data: Path, port: int, controller_port: int) -> str:
         "log.segment.bytes": 16 * 1024 * 1024,
         "log.cleaner.dedupe.buffer.size": 8 * 1024 * 1024,
     }
-    return "".join(f"{key}={value}\n" for key, value in settings.items())

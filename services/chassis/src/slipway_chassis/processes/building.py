@@ -25,10 +25,12 @@ class ResourceSettings:
     @staticmethod
     def of(declared: Service) -> "ResourceSettings":
         """Reads them from the environment, or raises ConfigurationError."""
-        auth = load(AuthSettings)
+        auth = load(AuthSettings, beside=declared.settings)
         declared.require_issuer(there=bool(auth.auth_issuer))
         return ResourceSettings(
-            database=load(DatabaseSettings) if declared.has_database else None, auth=auth, own=declared.own_settings()
+            database=load(DatabaseSettings, beside=declared.settings) if declared.has_database else None,
+            auth=auth,
+            own=declared.own_settings(),
         )
 
 

@@ -22,7 +22,7 @@ class GrpcProcessSettings(ProcessSettings, GrpcSettings, TraceSettings):
 
 def run_grpc(declared: Service) -> None:
     """Serves until SIGTERM: then not ready, no new calls, those in flight finish."""
-    settings = load_or_exit(GrpcProcessSettings)
+    settings = load_or_exit(GrpcProcessSettings, beside=declared.settings)
     resource_settings = ResourceSettings.of(declared)
     configure_logs(declared.name, process="grpc", version=settings.service_version, level=settings.log_level)
     recorder = traces.configure(declared.name, settings.service_version, settings)

@@ -19,7 +19,7 @@ class HttpProcessSettings(WebSettings, TraceSettings):
 
 def run_http(declared: Service) -> None:
     """Serves until SIGTERM."""
-    settings = load_or_exit(HttpProcessSettings)
+    settings = load_or_exit(HttpProcessSettings, beside=declared.settings)
     resource_settings = ResourceSettings.of(declared)
     configure_logs(declared.name, process="http", version=settings.service_version, level=settings.log_level)
 

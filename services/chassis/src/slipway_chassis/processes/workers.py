@@ -114,7 +114,7 @@ def _topics(declared: Service, *, relays: bool, consumes: bool) -> list[str]:
 
 
 def _run(declared: Service, process: str, *, relays: bool = False, consumes: bool = False) -> None:
-    settings = load_or_exit(WorkerSettings)
+    settings = load_or_exit(WorkerSettings, beside=declared.settings)
     own_settings = load_or_exit(declared.settings) if declared.settings and consumes else None
     configure_logs(declared.name, process=process, version=settings.service_version, level=settings.log_level)
     recorder = traces.configure(declared.name, settings.service_version, settings)
@@ -156,7 +156,7 @@ class MigrateSettings(ProcessSettings, DatabaseSettings):
 
 def run_migrate(declared: Service) -> None:
     """Brings the service's schema up to date, waiting for the database if need be, and ends."""
-    settings = load_or_exit(MigrateSettings)
+    settings = load_or_exit(MigrateSettings, beside=declared.settings)
     configure_logs(declared.name, process="migrate", version=settings.service_version, level=settings.log_level)
     stop = Stop().install()
     database = Database(settings.database_url, application_name=f"{declared.name}-migrate", pool_size=1)

@@ -5,6 +5,7 @@ Usage: python -m slipway_chassis.testing.ask URL 'GET /readyz 200' ['METHOD PATH
 """
 
 import http.client
+import ssl
 import sys
 import time
 from collections.abc import Sequence
@@ -20,12 +21,22 @@ def status_of(base_url: str, method: str, path: str) -> str:
     address = urlsplit(base_url)
     if address.scheme == "grpc":
         return health_of(address.netloc, path.removeprefix("/"))
-    connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=10)
+    connection = _connection(address.scheme, address.hostname or "", address.port)
     try:
         connection.request(method, path)
         return str(connection.getresponse().status)
     finally:
         connection.close()
+
+
+def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+    if scheme != "https":
+        return http.client.HTTPConnection(host, port or 80, timeout=10)
+    # Inside of the cluster the host has another name than in its certificate; nothing but a status is told here.
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return http.client.HTTPSConnection(host, port or 443, timeout=10, context=context)
 
 
 def health_of(address: str, service: str) -> str:

@@ -11,6 +11,7 @@ from ...config import KafkaSettings
 from ...errors import BrokerUnavailable, PublishFailed, SubscriptionOutdated
 from ..ports import Partition, Record
 from .calls_in_vain import CallsInVain
+from .connecting import librdkafka
 from .topics import FETCH_BYTES, ping, topic_ids
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class ConfluentPublisher:
         ping(self._settings)
         return Producer(
             {
-                "bootstrap.servers": self._settings.kafka_bootstrap_servers,
+                **librdkafka(self._settings),
                 "client.id": self._client_id,
                 "enable.idempotence": True,
                 "linger.ms": 1,
@@ -101,7 +102,7 @@ class ConfluentSubscription:
         ping(settings)
         self._consumer = Consumer(
             {
-                "bootstrap.servers": settings.kafka_bootstrap_servers,
+                **librdkafka(settings),
                 "client.id": client_id,
                 "group.id": group,
                 "enable.auto.commit": False,

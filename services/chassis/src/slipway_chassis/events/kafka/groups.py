@@ -11,6 +11,7 @@ from kafka.net.compat import KafkaNetClient
 
 from ...config import KafkaSettings
 from ...errors import BrokerUnavailable
+from .connecting import kafka_python
 from .topics import wrapped
 
 SETTLED = {"Stable", "Empty", "Dead"}  # states of a classic group; in the others members come or go
@@ -49,7 +50,7 @@ class Groups:
     """
 
     def __init__(self, settings: KafkaSettings, *, client_id: str = "slipway", timeout_ms: int = TIMEOUT_MS) -> None:
-        self._servers = settings.kafka_bootstrap_servers.split(",")
+        self._connecting = kafka_python(settings)
         self._client_id = client_id
         self._timeout_ms = timeout_ms
         self._admin: KafkaAdminClient | None = None
@@ -89,7 +90,7 @@ class Groups:
         try:
             with wrapped("connecting"):
                 return KafkaAdminClient(
-                    bootstrap_servers=self._servers,
+                    **self._connecting,
                     client_id=self._client_id,
                     request_timeout_ms=self._timeout_ms,
                     bootstrap_timeout_ms=self._timeout_ms,

@@ -20,6 +20,7 @@ from ...config import KafkaSettings
 from ...errors import ConfigurationError, PublishFailed
 from ..ports import Partition, Record
 from .calls_in_vain import CallsInVain
+from .connecting import kafka_python
 from .topics import FETCH_BYTES, ping, record_of, topic_ids, wrapped
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class PythonPublisher:
         ping(self._settings)
         with wrapped("connecting the producer"):
             return KafkaProducer(
-                bootstrap_servers=self._settings.kafka_bootstrap_servers.split(","),
+                **kafka_python(self._settings),
                 client_id=self._client_id,
                 **PRODUCER,
             )
@@ -127,7 +128,7 @@ class PythonSubscription:
         with wrapped("connecting the consumer"):
             self._consumer = KafkaConsumer(
                 *topics,
-                bootstrap_servers=settings.kafka_bootstrap_servers.split(","),
+                **kafka_python(settings),
                 client_id=client_id,
                 group_id=group,
                 enable_auto_commit=False,

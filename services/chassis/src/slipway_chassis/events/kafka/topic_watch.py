@@ -16,6 +16,7 @@ from kafka.errors import KafkaError
 from ...config import KafkaSettings
 from ...errors import BrokerUnavailable
 from ...lifecycle import Stop
+from .connecting import kafka_python
 from .topics import create_missing, ids_of, ping, wrapped
 
 log = logging.getLogger(__name__)
@@ -74,9 +75,7 @@ class TopicWatch:
         with wrapped("looking for topics"):
             if self._admin is None:
                 ping(self._settings)
-                self._admin = KafkaAdminClient(
-                    bootstrap_servers=self._settings.kafka_bootstrap_servers.split(","), bootstrap_timeout_ms=10_000
-                )
+                self._admin = KafkaAdminClient(**kafka_python(self._settings), bootstrap_timeout_ms=10_000)
             create_missing(self._admin, self._settings, self._topics)
             ids = ids_of(self._admin, self._topics)
         anew = sorted(topic for topic, number in ids.items() if self._ids.get(topic, number) != number)

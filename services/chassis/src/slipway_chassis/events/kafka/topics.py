@@ -15,6 +15,7 @@ from ...config import KafkaSettings
 from ...errors import BrokerUnavailable, ConfigurationError
 from ..dead_letters import DLQ
 from ..ports import Partition, Record
+from .connecting import kafka_python
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +54,7 @@ def ping(settings: KafkaSettings) -> None:
 def _admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
     ping(settings)
     with wrapped("asking the brokers"):
-        admin = KafkaAdminClient(
-            bootstrap_servers=settings.kafka_bootstrap_servers.split(","), bootstrap_timeout_ms=10_000
-        )
+        admin = KafkaAdminClient(**kafka_python(settings), bootstrap_timeout_ms=10_000)
         try:
             yield admin
         finally:
@@ -135,7 +134,7 @@ def read_topic(settings: KafkaSettings, topic: str) -> Iterator[Record]:
     ping(settings)
     with wrapped(f"reading {topic}"):
         consumer = KafkaConsumer(
-            bootstrap_servers=settings.kafka_bootstrap_servers.split(","),
+            **kafka_python(settings),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             allow_auto_create_topics=False,

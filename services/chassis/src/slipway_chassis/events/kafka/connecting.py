@@ -1,0 +1,42 @@
+"""How each client is told where the brokers are and how they are spoken to. Pure."""
+
+from typing import Any
+
+from ...config import KafkaSettings
+
+
+def kafka_python(settings: KafkaSettings) -> dict[str, Any]:
+    """Arguments of all of kafka-python's clients, the admin client's included."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
+        "security_protocol": settings.kafka_security_protocol,
+    }
+    if "SASL" in settings.kafka_security_protocol:
+        options |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_sasl_username,
+            "sasl_plain_password": settings.kafka_sasl_password.get_secret_value(),
+        }
+    files = {
+        "ssl_cafile": settings.kafka_ssl_cafile,
+        "ssl_certfile": settings.kafka_ssl_certfile,
+        "ssl_keyfile": settings.kafka_ssl_keyfile,
+    }
+    return options | {name: file for name, file in files.items() if file}
+
+
+def librdkafka(settings: KafkaSettings) -> dict[str, str]:
+    """The same in the words of confluent-kafka."""
+    options = {
+        "bootstrap.servers": settings.kafka_bootstrap_servers,
+        "security.protocol": settings.kafka_security_protocol,
+    }
+    words = {
+        "sasl.mechanism": settings.kafka_sasl_mechanism,
+        "sasl.username": settings.kafka_sasl_username,
+        "sasl.password": settings.kafka_sasl_password.get_secret_value(),
+        "ssl.ca.location": settings.kafka_ssl_cafile,
+        "ssl.certificate.location": settings.kafka_ssl_certfile,
+        "ssl.key.location": settings.kafka_ssl_keyfile,
+    }
+    return options | {name: value for name, value in words.items() if value}
