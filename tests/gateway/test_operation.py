@@ -5,9 +5,12 @@ import json
 import psutil
 import pytest
 
+from slipway_chassis.embedded.processes import free_port
+from slipway_chassis.testing.issuer import FakeIssuer
 from slipway_chassis.testing.plugin import eventually
 from slipway_gateway.development_ca import ensure
 from slipway_gateway.draining import asking, drain, in_flight
+from slipway_gateway.starting import await_keys
 from support.gateway_edge import TRACEPARENT, Upstream, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.core]
@@ -109,6 +112,27 @@ def test_traces_go_to_the_collector_and_into_the_log(tmp_path, services):
     assert sent[0][3:35] == TRACEPARENT[3:35]
     assert sent[0][36:52] != TRACEPARENT[36:52]  # a span of the gateway's own
     assert {line["trace.id"] for line in lines} == {TRACEPARENT[3:35]}
+
+
+def test_envoy_is_ready_without_the_keys_of_an_issuer_that_is_away_and_a_pod_is_not(tmp_path, services):
+    _, upstream, inventory = services
+    issuer = FakeIssuer(audience="shop").start()
+    issuer.away = True
+    try:
+        with running(tmp_path, (issuer, upstream, inventory), ensure(tmp_path / "certificates")) as edge:
+            ask = asking(edge.listen.admin_port)
+            assert edge.ask("GET", "/readyz", port=edge.listen.metrics_port).status == 200
+            assert not await_keys(ask, most=0)
+
+            issuer.away = False
+            assert await_keys(ask, most=60)
+            assert edge.ask("GET", "/v1/whoami", token=issuer.token()).status == 200
+    finally:
+        issuer.stop()
+
+
+def test_a_gateway_that_does_not_answer_yet_has_no_keys():
+    assert not await_keys(asking(free_port()), most=0)
 
 
 def test_draining_fails_readiness_and_ends_kept_alive_connections(edge):

@@ -11,6 +11,7 @@ from .draining import asking, drain
 from .envoy import envoy_config
 from .schema import chart_schema
 from .settings_file import read
+from .starting import await_keys
 
 
 @click.group()
@@ -47,6 +48,21 @@ def render(file: Path, output: Path | None, *, check: bool) -> None:
 def schema() -> None:
     """Print the schema of the chart's values (charts/gateway/values.schema.json)."""
     click.echo(json.dumps(chart_schema(), indent=2))
+
+
+@gateway.command("await-keys")
+@click.option("--admin-port", type=click.IntRange(1, 65535), default=9901, show_default=True)
+@click.option(
+    "--most", type=click.IntRange(0), default=60, show_default=True, help="Maximum seconds to wait for the issuer."
+)
+def await_keys_command(admin_port: int, most: int) -> None:
+    """Wait until a started gateway has the issuer's keys; called by a pod's postStart hook.
+
+    Envoy would be ready without them, and refuse every token. When the time is over the gateway gets requests
+    all the same: what needs no token is served.
+    """
+    there = await_keys(asking(admin_port), most=most)
+    click.echo("the issuer's keys are there" if there else f"no keys of the issuer after {most} s: tokens are refused")
 
 
 @gateway.command("drain")
