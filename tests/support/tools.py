@@ -16,9 +16,14 @@ TOOLS = subprocess.run(
 ).stdout.strip()
 
 
+def system_tool(command):
+    """Where it lies, also among those of the administrator, or None."""
+    return shutil.which(command, path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
+
+
 def needs(command, package):
     """Skips where this machine lacks it, as ci/prerequisites.sh says at the start; in CI nothing may be lacking."""
-    lacking = shutil.which(command) is None and not os.environ.get("CI")
+    lacking = system_tool(command) is None and not os.environ.get("CI")
     return pytest.mark.skipif(lacking, reason=f"{command} is missing: apt-get install {package}")
 
 

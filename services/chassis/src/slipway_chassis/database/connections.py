@@ -10,27 +10,16 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, ExceptionContext, PoolProxiedConnection, create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError
 
-# A request that waits longer than this for a statement has lost its caller anyway.
-STATEMENT_TIMEOUT_MS = 15_000
-LOCK_TIMEOUT_MS = 5_000
+from .sessions import Sessions
 
-_SESSION = {
-    "statement_timeout": STATEMENT_TIMEOUT_MS,
-    "lock_timeout": LOCK_TIMEOUT_MS,
-    "idle_in_transaction_session_timeout": 60_000,
-    # A host that lost power sends no farewell: without these the server keeps its locks for two hours.
-    "tcp_keepalives_idle": 10,
-    "tcp_keepalives_interval": 5,
-    "tcp_keepalives_count": 3,
-}
-# The same for our side: a server that vanished is noticed within half a minute.
+# A server that vanished is noticed within half a minute; the sessions have the same for the server's side.
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 
 
 def engine_of(url: SecretStr, *, application_name: str, pool_size: int) -> Engine:
     """The engine of a process: it connects when first used."""
     parsed = make_url(url.get_secret_value())
-    named = parsed.query.get("options")
+    options = str(parsed.query.get("options") or "")
     engine = create_engine(
         parsed.difference_update_query(["options"]),
         pool_size=pool_size,
@@ -40,18 +29,24 @@ def engine_of(url: SecretStr, *, application_name: str, pool_size: int) -> Engin
         connect_args={
             "connect_timeout": 5,
             "application_name": application_name,
-            "options": session_options(str(named or "")),
+            **({"options": options} if options else {}),
             **_KEEPALIVE,
         },
     )
+    begin_sessions(engine, options)
     check_at_checkout(engine)
     leave_readers(engine)
     return engine
 
 
-def session_options(named: str) -> str:
-    """Ours, and behind them those that the URL names (``?options=-csearch_path%3Dmine``): PostgreSQL takes the last."""
-    return " ".join([*(f"-c {name}={value}" for name, value in _SESSION.items()), *([named] if named else [])])
+def begin_sessions(engine: Engine, options: str) -> None:
+    """Connections of the engine begin as ``Sessions`` says."""
+    sessions = Sessions(options)
+
+    def do_connect(dialect: Any, _record: object, arguments: Any, named: dict[str, Any]) -> Any:
+        return sessions.begin(lambda: dialect.loaded_dbapi.connect(*arguments, **named))
+
+    event.listen(engine, "do_connect", do_connect)
 
 
 IDLE_SECONDS = 5.0  # after that a host may have vanished without a word

@@ -2,7 +2,7 @@
 
 Each relay holds one shared lock as its sign of life and an exclusive lock per shard it owns. All locks
 belong to one session, so a relay that dies loses them with its connection and others take over.
-Behind PgBouncer this one connection needs session mode.
+A pooler that would give its transactions different sessions is refused when connecting (``database.sessions``).
 """
 
 from sqlalchemy import Connection, text
