@@ -1,12 +1,15 @@
 """The name of a version, and what people write becoming what the planner reads."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
 
 from slipway_operator.planning.desired import desired_of
-from slipway_operator.spec.hashing import hash_of, spec_fingerprint, version_hash, version_name
+from slipway_operator.spec.gates import Gate
+from slipway_operator.spec.hashing import former_fingerprint, hash_of, spec_fingerprint, version_hash, version_name
 from slipway_operator.spec.microservice import MicroserviceSpec
+from slipway_operator.spec.strategy import Strategy
 
 
 def template(**changes):
@@ -138,3 +141,50 @@ def test_unknown_fields_of_pods_survive():
     given = template(tty=True)
 
     assert with_http(given).components["http"].template.as_given() == given
+
+
+class NewerStrategy(Strategy):
+    bake: bool = True
+    steps: tuple[int, ...] = (10, 50)
+
+
+class NewerGate(Gate):
+    weight: int = 1
+
+
+class Newer(MicroserviceSpec):
+    """As a later release may have it: more settings, each with a default that is no nothing."""
+
+    strategy: NewerStrategy = NewerStrategy()
+    gates: tuple[NewerGate, ...] = ()
+    limits: Mapping[str, int] = {"cpu": 2}
+    mirror: NewerStrategy = NewerStrategy()
+    flavour: str = "plain"
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"strategy": {"type": "Rolling"}}, {"gates": [{"name": "c", "type": "contracts"}]}]
+)
+def test_settings_that_a_later_release_adds_change_no_fingerprint(given):
+    """An upgrade of the operator would try each held version again."""
+    today = spec(**given)
+    given = today.model_dump(by_alias=True, exclude_unset=True)
+    later = Newer.model_validate(given)
+    # As the API server hands it out, once the new definitions are there: with every default.
+    written_out = Newer.model_validate(later.model_dump(by_alias=True, mode="json"))
+
+    assert spec_fingerprint(later) == spec_fingerprint(written_out) == spec_fingerprint(today)
+    assert spec_fingerprint(later.model_copy(update={"flavour": "hot"})) != spec_fingerprint(today)
+
+
+# As version hashes: another fingerprint for the same spec tries each held version again.
+FINGERPRINTS = {"3947906c": "2f189782", "c7aed5f2": "833fb642", "200f6f82": "35c51516"}
+FORMER = {"3947906c": "638bebcf", "c7aed5f2": "8986fb00", "200f6f82": "9b3ef322"}
+
+
+def test_fingerprints_stay_what_they_are():
+    assert {name: spec_fingerprint(each) for name, each in GOLDEN.items()} == FINGERPRINTS
+
+
+def test_the_former_fingerprint_is_the_one_that_was_stored():
+    assert {name: former_fingerprint(each) for name, each in GOLDEN.items()} == FORMER

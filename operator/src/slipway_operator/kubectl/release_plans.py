@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ..planning.waves import refusal
 from ..spec.releaseplan import ReleasePlanSpec, ReleasePlanStatus
+from ..spec.stored import read_stored
 from .errors import NotPossible
 from .text import span
 
@@ -36,7 +37,7 @@ def plan_snapshot(manifest: Mapping[str, Any], now: datetime) -> PlanSnapshot:
     metadata = manifest["metadata"]
     try:
         spec = ReleasePlanSpec.model_validate(manifest["spec"])
-        status = ReleasePlanStatus.model_validate(manifest.get("status") or {})
+        status = read_stored(ReleasePlanStatus, manifest.get("status"))
     except ValidationError:
         raise NotPossible(
             f"plan {metadata['name']} is of another release than this program: install both anew"

@@ -7,6 +7,7 @@ from typing import Any
 from ..planning.observed import VersionView, Workload
 from ..spec.microservice import MicroserviceSpec
 from ..spec.status import MicroserviceStatus, ReleaseRecord
+from ..spec.stored import read_stored
 from .explaining import Explanation
 from .snapshot import Snapshot
 from .text import span
@@ -38,7 +39,7 @@ def _labels(records: Iterable[Manifest]) -> dict[tuple[str, str, str], str]:
 
 def _service(manifest: Manifest, labels: Mapping[tuple[str, str, str], str], now: datetime) -> dict[str, Any]:
     namespace, name = _where(manifest)
-    status = MicroserviceStatus.model_validate(manifest.get("status") or {})
+    status = read_stored(MicroserviceStatus, manifest.get("status"))
     created = datetime.fromisoformat(manifest["metadata"]["creationTimestamp"])
     spec = MicroserviceSpec.model_validate(manifest["spec"])
 

@@ -17,6 +17,7 @@ from ..spec.fields import GROUP
 from ..spec.microservice import MicroserviceSpec
 from ..spec.serviceversion import ServiceVersionSpec, ServiceVersionStatus
 from ..spec.status import MicroserviceStatus
+from ..spec.stored import read_stored
 from .cluster import MANAGER, Read
 from .text import clean, plural
 
@@ -97,7 +98,7 @@ def snapshot_of(read: Read, now: datetime) -> Snapshot:
     """All of it, where all kinds may be listed; else what the Microservice and its records say."""
     metadata = read.microservice["metadata"]
     spec = MicroserviceSpec.model_validate(read.microservice["spec"])
-    status = MicroserviceStatus.model_validate(read.microservice.get("status") or {})
+    status = read_stored(MicroserviceStatus, read.microservice.get("status"))
     records = [each for each in read.parts if each["kind"] == "ServiceVersion"]
     return Snapshot(
         namespace=metadata["namespace"],
@@ -141,7 +142,7 @@ def kept_of(records: Iterable[Manifest]) -> list[Kept]:
     made = []
     for each in records:
         spec = ServiceVersionSpec.model_validate(each["spec"])
-        status = ServiceVersionStatus.model_validate(each.get("status") or {})
+        status = read_stored(ServiceVersionStatus, each.get("status"))
         noted = Noted(status.active_from, status.active_until, status.ended_because, status.released)
         made.append(Kept(spec.hash, spec.label, spec.revision, status.retired, noted))
     return sorted(made, key=lambda kept: kept.revision)

@@ -8,6 +8,7 @@ import click
 
 from ..errors import KubernetesError
 from ..spec.status import MicroserviceStatus
+from ..spec.stored import read_stored
 from . import release_patches
 from .arguments import Command, Duration, Version, cluster_options, service_argument, target_of
 from .cluster import MICROSERVICES, Cluster
@@ -193,7 +194,7 @@ def _until(
                 raise
             line = str(error)
         else:
-            status = MicroserviceStatus.model_validate(found.get("status") or {})
+            status = read_stored(MicroserviceStatus, found.get("status"))
             stands = outcome(status, wanted[0], wanted[1], forward=forward)
             if stands.done:
                 return utc_now() - began

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from ..spec.fields import SERVING
 from ..spec.gates import Gate
-from ..spec.hashing import hash_of, spec_fingerprint, version_hash
+from ..spec.hashing import former_fingerprint, hash_of, spec_fingerprint, version_hash
 from ..spec.microservice import MicroserviceSpec, Suspend
 from ..spec.releaseplan import Order
 from ..spec.strategy import PromotionWindow
@@ -43,6 +43,7 @@ class PlanDirective:
 class Desired:
     version: str  # the hash of what the spec describes
     fingerprint: str
+    former_fingerprint: str = ""  # of the same, as earlier releases of the operator stored it
     generation: int = 1
     replicas: int = 1
     workers: Mapping[str, int] = field(default_factory=dict)
@@ -80,6 +81,7 @@ def desired_of(spec: MicroserviceSpec, generation: int, directive: PlanDirective
     return Desired(
         version=version_hash(spec),
         fingerprint=spec_fingerprint(spec),
+        former_fingerprint=former_fingerprint(spec),
         generation=generation,
         replicas=spec.replicas,
         workers={

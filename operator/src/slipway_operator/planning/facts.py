@@ -1,5 +1,6 @@
 """What can't be observed again and therefore lives in the status: since when, which version to go back to."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
@@ -106,10 +107,10 @@ class Held:
 class Ended:
     version: str
     label: str
-    kind: Kind
+    kind: str  # of those here, and whatever another release of the operator wrote
     started: datetime
     ended: datetime
-    result: Result
+    result: str  # Succeeded, Failed, Superseded, ContractFailed, or what another release of the operator wrote
     reason: str = ""
     handover_pause_ms: int | None = None
 
@@ -137,6 +138,16 @@ class Facts:
     promotion: Promotion | None = None
     contract_pending: str | None = None  # a stable version whose contract migration another release cut short
     history: tuple[Ended, ...] = ()
+
+    def of_spec(self, fingerprint: str, others: Collection[str]) -> "Facts":
+        """Where what is stored has another digest of the same spec, it has that of now: no hold ends by an upgrade."""
+        held, release = self.held, self.release
+        if held and held.fingerprint in others:
+            held = replace(held, fingerprint=fingerprint)
+        if release and release.fingerprint in others:
+            release = replace(release, fingerprint=fingerprint)
+        same = (held, release) == (self.held, self.release)
+        return self if same else replace(self, held=held, release=release)
 
     def until(self, now: datetime) -> "Facts":
         """Without times that lie ahead, which a clock left that was set back: nothing waits until they have come."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from ..spec.hashing import UNKNOWN
 from . import activity, deadlines, decisions, handover, scaling, stages, suspension, unaccepted
 from .conditions import StatusView, status_view
 from .desired import Desired
@@ -32,7 +33,8 @@ class Decision:
 
 
 def plan(observed: Observed, desired: Desired, now: datetime) -> Decision:
-    facts, told = suspension.noted(observed.facts, desired, now)
+    facts = observed.facts.of_spec(desired.fingerprint, {desired.former_fingerprint, UNKNOWN})
+    facts, told = suspension.noted(facts, desired, now)
     if observed.facts.suspended == "All" != desired.suspend:
         facts, followed = suspension.followed_unseen(replace(observed, facts=facts), desired, now)
         told += followed

@@ -16,9 +16,12 @@ from ..spec.status import (
 from . import facts as f
 from .conditions import WORKERS_NOT_READY
 from .conditions import Condition as Said
+from .desired import Desired
 from .observed import ANY, FOREIGN
 from .planner import Decision
 from .steps import Emit
+
+UNREADABLE = "Unreadable"  # why a service stands still whose spec is none for this operator
 
 
 def status_of(
@@ -57,6 +60,7 @@ def status_of(
         selector=selector,
         conditions=conditions(status_view.conditions, former.conditions, generation, now),
         history=tuple(_record(each) for each in facts.history),
+        **(former.model_extra or {}),
     )
 
 
@@ -92,6 +96,18 @@ def facts_of(status: MicroserviceStatus) -> f.Facts:
         contract_pending=status.contract_pending or None,
         history=tuple(_ended(each) for each in status.history),
     )
+
+
+def facts_for(status: MicroserviceStatus, desired: Desired) -> f.Facts:
+    """The facts, where they were written for this very spec: with its digest of now, which was another one where
+    another release of the operator wrote it. Nothing was compared while it was paused, or could not be read.
+    """
+    facts = facts_of(status)
+    unread = any(each.type == "Stalled" and each.reason == UNREADABLE for each in status.conditions)
+    if status.observed_generation != desired.generation or status.paused or unread:
+        return facts
+    stored = [each.fingerprint for each in (facts.held, facts.release) if each]
+    return facts.of_spec(desired.fingerprint, stored)
 
 
 def newly_unready(former: MicroserviceStatus, after: MicroserviceStatus) -> Emit | None:

@@ -12,6 +12,7 @@ from typing import Any
 from .microservice import MicroserviceSpec
 
 HASH_LENGTH = 8
+UNKNOWN = "00000000"  # of a spec that nobody knows any more
 # Written anew by each tool at each run, without a change of what runs.
 _VOLATILE = ("helm.sh/", "meta.helm.sh/", "skaffold.dev/", "argocd.argoproj.io/", "app.kubernetes.io/managed-by")
 
@@ -32,15 +33,24 @@ def version_hash(spec: MicroserviceSpec) -> str:
 def spec_fingerprint(spec: MicroserviceSpec) -> str:
     """Of all that can make a failed version worth another try: the spec without sizes and without decisions.
 
-    Autoscalers write sizes, so the object's generation would not do.
+    Autoscalers write sizes, so the object's generation would not do. What has its default is left out: a field that a
+    later release adds changes no fingerprint.
     """
-    wanted = spec.model_dump(by_alias=True, mode="json", exclude_none=True)
+    return _fingerprint(spec, spec.model_dump(by_alias=True, mode="json", exclude_none=True, exclude_defaults=True))
+
+
+def former_fingerprint(spec: MicroserviceSpec) -> str:
+    """As it was stored until defaults were left out of it."""
+    return _fingerprint(spec, spec.model_dump(by_alias=True, mode="json", exclude_none=True))
+
+
+def _fingerprint(spec: MicroserviceSpec, wanted: dict[str, Any]) -> str:
     wanted.pop("replicas", None)
     wanted.pop("suspend", None)
+    wanted.pop("release", None)
     for component in wanted["components"].values():
         component.pop("replicas", None)
-    retry = wanted.pop("release", {}).get("retry")
-    return digest({"spec": stable(wanted), "retry": retry})
+    return digest({"spec": stable(wanted), "retry": spec.release.retry})
 
 
 def version_name(service: str, version: str) -> str:

@@ -3,16 +3,16 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from .fields import Hash, Model, Sentence, cut, keyed_by
-from .microservice import Phase, Suspend
+from .hashing import UNKNOWN
+from .microservice import Suspend
 
 Generation = Annotated[int, Field(ge=-1, json_schema_extra={"format": "int64"})]
 Count = Annotated[int, Field(ge=0)]
 Word = Annotated[str, cut(64), Field(max_length=64)]
 Kind = Literal["Install", "Release", "Rollback", "Undo"]
-Result = Literal["Succeeded", "Failed", "Superseded", "ContractFailed"]
 
 
 class Condition(Model):
@@ -37,12 +37,15 @@ class HeldVersion(Model):
 class ReleaseRecord(Model):
     version: Hash = Field(description="The target version of the release.")
     label: Word = Field("", description="Human-readable label of the version.")
-    kind: Kind = Field(
+    # Words of the past are kept as they are written, also those of a newer operator that was taken back.
+    kind: Word = Field(
         description="Kind of the release: Install, Release, Rollback (by a person) or Undo (after a failure)."
     )
     started: datetime = Field(description="Time at which the release started.")
     ended: datetime = Field(description="Time at which the release ended.")
-    result: Result = Field(description="Result of the release.")
+    result: Word = Field(
+        description="Result of the release, for example Succeeded, Failed, Superseded or ContractFailed."
+    )
     reason: Sentence = Field("", description="Reason, if the release did not succeed.")
     handover_pause_milliseconds: Count | None = Field(
         None, description="Milliseconds during which no consumer of the group was running in the handover."
@@ -55,7 +58,7 @@ class OpenRelease(Model):
         description="Kind of the release: Install, Release, Rollback (by a person) or Undo (after a failure)."
     )
     attempt: Count = Field(description="Number of this attempt. Results of earlier attempts do not count.")
-    fingerprint: Hash = Field("00000000", description="Hash of the spec that is being released.")
+    fingerprint: Hash = Field(UNKNOWN, description="Hash of the spec that is being released.")
     started: datetime = Field(description="Time at which the release started.")
     reached: Word = Field("Recording", description="The furthest stage that the release reached.")
     since: datetime = Field(description="Time at which the release reached that stage. Deadlines count from here.")
@@ -94,8 +97,13 @@ class KeptSize(Model):
 
 
 class MicroserviceStatus(Model):
+    # What another release of the operator keeps there stays, so that it finds it again.
+    model_config = ConfigDict(extra="allow")
+
     observed_generation: Generation = Field(-1, description="Generation of the spec that was last reconciled.")
-    phase: Phase = Field("Pending", description="Phase of the service.")
+    phase: Word = Field(
+        "Pending", description="Phase of the service, for example Releasing, Waiting, Watching, Released or Failed."
+    )
     step: Word = Field("", description="Current stage of the release.")
     blocked_by: Sentence = Field("", description="What currently blocks the release.")
     active_version: str = Field("", max_length=8, description="The version that receives traffic.")

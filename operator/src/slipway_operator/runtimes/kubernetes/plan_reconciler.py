@@ -20,6 +20,7 @@ from ...spec.hashing import hash_of, version_hash
 from ...spec.microservice import MicroserviceSpec
 from ...spec.releaseplan import ReleasePlanSpec, ReleasePlanStatus
 from ...spec.status import MicroserviceStatus
+from ...spec.stored import read_stored
 from .api.client import Client
 from .api.event_recorder import post_event
 from .api.kinds import MICROSERVICE, RELEASE_PLAN, Key
@@ -124,10 +125,7 @@ def _view(microservice: Manifest, older: Sequence[Manifest]) -> ServiceView:
     name, spec = microservice["metadata"]["name"], MicroserviceSpec.model_validate(microservice["spec"])
     pinned = hash_of(spec.release.active_version) if spec.release.active_version else None
     taken = next((each["metadata"]["name"] for each in older if _names(each, name) and _open(each)), "")
-    try:
-        status = MicroserviceStatus.model_validate(microservice.get("status") or {})
-    except ValidationError:
-        status = MicroserviceStatus()
+    status = read_stored(MicroserviceStatus, microservice.get("status"))
     current = status.observed_generation == microservice["metadata"]["generation"]
     return view_of(spec.version, version_hash(spec), pinned, status, taken_by=taken, observed=current)
 
@@ -140,10 +138,7 @@ def _read(plan: Manifest) -> tuple[ReleasePlanSpec, ReleasePlanStatus] | None:
 
 
 def _status(plan: Manifest) -> ReleasePlanStatus:
-    try:
-        return ReleasePlanStatus.model_validate(plan.get("status") or {})
-    except ValidationError:
-        return ReleasePlanStatus()
+    return read_stored(ReleasePlanStatus, plan.get("status"))
 
 
 def _open(plan: Manifest) -> bool:

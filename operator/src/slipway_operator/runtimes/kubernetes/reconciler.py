@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic import ValidationError
-
 from ...errors import KubernetesError, NotLeading, Outdated, Refused, Unreadable
 from ...planning import Decision, plan
 from ...planning.desired import desired_of
 from ...planning.observed import FOREIGN, REFUSED, Observed, Problem
-from ...planning.status import facts_of, newly_unready, stalled, status_of
+from ...planning.status import UNREADABLE, facts_for, facts_of, newly_unready, stalled, status_of
 from ...planning.steps import Emit, RecordVersion, RunGate, SelectPreview, Step
 from ...spec.microservice import MicroserviceSpec
 from ...spec.status import MicroserviceStatus
+from ...spec.stored import read_stored
 from .act.adopter import Adopter
 from .act.borrowing import Borrower
 from .act.drift import DriftCorrector
@@ -133,10 +132,12 @@ class Reconciler:
         known = status.observed_generation == metadata["generation"]
         plans = await plans_of(self._client, key.namespace, key.name, recent=known)
         asked = None if refusal else brokers
-        saw = await self._with_group(observed(seen, facts_of(status), None), spec, seen, brokers=asked)
+        desired = desired_of(spec, metadata["generation"], directive_from(plans, key.name, spec))
+        saw = observed(seen, facts_for(status, desired), None)
+        saw = await self._with_group(saw, spec, seen, brokers=asked)
         saw = replace(saw, group=await self._adopter.among(saw.group, key, seen))
         saw = with_problems(saw, refusals, now)
-        made = plan(saw, desired_of(spec, metadata["generation"], directive_from(plans, key.name, spec)), now)
+        made = plan(saw, desired, now)
         context = ReconcileContext(key, owner, spec, seen, saw, made.facts.attempts)
         acted = await self._remember(key, seen, status, made, now)
         acted = await self._mend(context) or acted
@@ -174,13 +175,13 @@ class Reconciler:
             return
         metadata, before = microservice["metadata"], _status(microservice)
         after = stalled(
-            before, reason="Unreadable", message=why, generation=metadata["generation"], now=self._clock()
+            before, reason=UNREADABLE, message=why, generation=metadata["generation"], now=self._clock()
         )  # fmt: skip
         if after == before:
             return
         log.warning("%s: %s", key, why)
         await self._write_status(key, metadata["resourceVersion"], after)
-        await self._executor.tell(Emit("Unreadable", why, "Warning"), microservice, before.attempts)
+        await self._executor.tell(Emit(UNREADABLE, why, "Warning"), microservice, before.attempts)
 
     async def _with_group(
         self, saw: Observed, spec: MicroserviceSpec, seen: ClusterSnapshot, *, brokers: str | None
@@ -276,11 +277,8 @@ def with_problems(saw: Observed, refusals: Mapping[str, Refusal], now: datetime)
 
 
 def _status(microservice: Mapping[str, Any]) -> MicroserviceStatus:
-    """One that can't be read (written by hand, or by a newer release) counts as none."""
-    try:
-        return MicroserviceStatus.model_validate(microservice.get("status") or {})
-    except ValidationError:
-        return MicroserviceStatus()
+    """What can be read of it: it may be written by hand, or by a newer release."""
+    return read_stored(MicroserviceStatus, microservice.get("status"))
 
 
 def _autoscaled(service: str, made: Decision) -> str:

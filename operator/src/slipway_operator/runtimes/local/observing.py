@@ -190,11 +190,12 @@ def member_of(group: str, client: str, versions: Mapping[str, Version]) -> str:
 def desired(service: Service, desired_release: DesiredRelease, version: Version, *, first: bool) -> Desired:
     """``first``: nothing was released before, so that there is nothing to watch it against."""
     how = service.release
+    wanted = {"version": desired_release.version, "retry": desired_release.retry}
     return Desired(
         version=desired_release.version,
-        fingerprint=digest(
-            {"version": desired_release.version, "retry": desired_release.retry, "how": how.model_dump(mode="json")}
-        ),
+        # A setting that a later release adds is no reason for another try.
+        fingerprint=digest(wanted | {"how": how.model_dump(mode="json", exclude_defaults=True)}),
+        former_fingerprint=digest(wanted | {"how": how.model_dump(mode="json")}),
         generation=desired_release.generation,
         workers=dict.fromkeys(version.workers, 1),
         auto_promote=how.auto_promote,

@@ -3,6 +3,7 @@
 Steps change it, and the processes, endpoints and marks follow. It is written before anything follows, as a whole.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...planning.observed import GateState, JobState, MigrationKind, Noted
 from ...spec.status import MicroserviceStatus
+from ...spec.stored import read_stored
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -86,10 +88,10 @@ class Files:
         return _read(self.folder / "wish.json", DesiredRelease)
 
     def state(self) -> ServiceState:
-        return _read(self.folder / "state.json", ServiceState) or ServiceState()
+        return _read_stored(self.folder / "state.json", ServiceState)
 
     def status(self) -> MicroserviceStatus:
-        return _read(self.folder / "status.json", MicroserviceStatus) or MicroserviceStatus()
+        return _read_stored(self.folder / "status.json", MicroserviceStatus)
 
     def write_desired_release(self, desired_release: DesiredRelease) -> None:
         replace_file(self.folder / "wish.json", desired_release.model_dump_json(indent=1))
@@ -107,6 +109,14 @@ def _read(file: Path, model: type[ModelT]) -> ModelT | None:
         return model.model_validate_json(file.read_text())
     except (FileNotFoundError, ValidationError):
         return None
+
+
+def _read_stored(file: Path, model: type[ModelT]) -> ModelT:
+    """What can be read of it, which an older or a newer program may have written."""
+    try:
+        return read_stored(model, json.loads(file.read_text()))
+    except (FileNotFoundError, ValueError):
+        return model()
 
 
 def replace_file(file: Path, text: str, mode: int = 0o600) -> None:

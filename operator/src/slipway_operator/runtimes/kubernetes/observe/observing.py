@@ -20,6 +20,7 @@ from ....planning.observed import (
 from ....spec.fields import SERVING
 from ....spec.hashing import version_name
 from ....spec.serviceversion import ServiceVersionSpec, ServiceVersionStatus
+from ....spec.stored import read_stored
 from ..api.kinds import (
     ADOPTED_LABEL,
     COMPONENT_LABEL,
@@ -158,7 +159,7 @@ def _unrecorded(seen: ClusterSnapshot) -> dict[str, list[str]]:
 def _recorded(
     seen: ClusterSnapshot, service: str, record: ServiceVersionSpec, *, active: str | None, asked: bool
 ) -> VersionView:
-    status = ServiceVersionStatus.model_validate(seen.versions[record.hash].get("status") or {})
+    status = read_stored(ServiceVersionStatus, seen.versions[record.hash].get("status"))
     to_copy = configuration.to_copy(record, seen.config_maps)
     return replace(
         _running(seen, service, record.hash, list(record.components), active=active, asked=asked),
