@@ -144,13 +144,29 @@ class Reconciler:
         acted = await self._adopter.take_over(context, made) or acted
         for each in plans:
             self._add(Key(key.namespace, each["metadata"]["name"], RELEASE_PLAN))
-        refused = [(step, error) for step in made.steps if (error := await self._execute(step, context))]
+        refused = await self._carry_out(made.steps, context)
         noted = noted_refusals(refused, refusals, spec, now)
         if noted:
             self._refused[key] = noted
         for _, error in refused:
             raise error
         return next_look(made, acted=acted or bool(made.steps), asks=saw.group is not None)
+
+    async def _carry_out(self, steps: Sequence[Step], context: ReconcileContext) -> list[tuple[Step, Refused]]:
+        """In their order, and gates at the end: whoever asks waits for an answer, and nothing else waits for that.
+
+        Gates are asked side by side, so that one that is slow takes no time from the others, nor from the next look.
+        """
+        gates = [step for step in steps if isinstance(step, RunGate)]
+        others = [step for step in steps if not isinstance(step, RunGate)]
+        errors: list[Refused | BaseException | None] = [await self._execute(step, context) for step in others]
+        asked = (self._execute(step, context) for step in gates)
+        errors += await asyncio.gather(*asked, return_exceptions=True)
+        for error in errors:
+            if error and not isinstance(error, Refused):
+                raise error
+        pairs = zip((*others, *gates), errors, strict=True)
+        return [(step, error) for step, error in pairs if isinstance(error, Refused)]
 
     async def _execute(self, step: Step, context: ReconcileContext) -> Refused | None:
         """What the API server refuses (a template that is no pod) is told where people look, as it was said.

@@ -15,6 +15,7 @@ from .state import GateRun
 
 ASK_SECONDS = 5
 LONGEST_BODY = 1024 * 1024
+MOST_GATES = 16  # of a service; each has a thread, so that none waits for an answer to another
 
 Result = tuple[GateState, str]
 Key = tuple[str, str, int, int]
@@ -26,7 +27,7 @@ class Checks:
     """The gates that are being asked now, and results that have come in."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="gate")
+        self._pool = ThreadPoolExecutor(max_workers=MOST_GATES, thread_name_prefix="gate")
         self._asked: dict[Key, tuple[GateRun, Future[Result]]] = {}
 
     def ask(self, run: GateRun, gate: Gate, ports: Mapping[str, int], promises: Promises) -> None:

@@ -40,11 +40,15 @@ class _NoDataError(Exception):
 async def analysed(gate: AnalysisGate, fetcher: Fetcher, key: Key, which: Compared) -> Result:
     prometheus = _Prometheus(gate, fetcher, key)
     try:
-        if not await prometheus.reads(which.candidate):
+        # At once: the limit of time is that of one question.
+        reads, candidate, baseline = await asyncio.gather(
+            prometheus.reads(which.candidate),
+            prometheus.traffic(which.candidate),
+            prometheus.traffic(which.baseline, which.baseline_until),
+        )
+        if not reads:
             said = "Prometheus reads no pod of it: do its targets have the label slipway.dev/version?"
             return GateState.INCONCLUSIVE, said
-        candidate = await prometheus.traffic(which.candidate)
-        baseline = await prometheus.traffic(which.baseline, which.baseline_until) if which.baseline else Traffic()
     except _NoDataError as error:
         return GateState.INCONCLUSIVE, str(error)
     found = worse(candidate, baseline, Limits(gate.max_error_increase, gate.max_latency_factor))
@@ -68,7 +72,9 @@ class _Prometheus:
     async def reads(self, version: str) -> bool:
         return bool(await self._counts(f"up{_pods(self._key, version)}", "slipway_dev_version"))
 
-    async def traffic(self, version: str, until: datetime | None = None) -> Traffic:
+    async def traffic(self, version: str | None, until: datetime | None = None) -> Traffic:
+        if version is None:
+            return Traffic()
         requests, durations = queries(self._key, version, self._gate.window_seconds)
         by_status, within = await asyncio.gather(
             self._counts(requests, "status", until), self._counts(durations, "le", until)
