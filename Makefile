@@ -230,8 +230,12 @@ soak: setup kind-up charts ## What takes long, each night: kills at every write,
 	@ci/prerequisites.sh
 	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold helm4
 	@ci/images.sh load
-	@KILLS_EACH=$(or $(KILLS_EACH),4) $(PYTEST) -s -m "(soak or load) and not e2e" $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
+	@KILLS_EACH=$(or $(KILLS_EACH),4) MINUTES=$${MINUTES:-30} $(PYTEST) -s -m "(soak or load) and not e2e" $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
 	@UPGRADES=$(or $(UPGRADES),20) RELEASES_EACH=$(or $(RELEASES_EACH),5) $(PYTEST) -s -m "(soak or load) and e2e" $(or $(T),tests/e2e) || [ $$? = 5 -a -n "$(T)" ]
+
+.PHONY: chaos
+chaos: setup ## Let faults befall the shop that SEED draws, for MINUTES (default: any, 2), and check that nothing is lost
+	@$(PYTEST) -s tests/chaos/test_checker.py tests/chaos/test_random_faults.py
 
 .PHONY: compose
 compose: ## Run the shop with docker compose (ci/compose.sh down: stop it and remove its data)
