@@ -62,9 +62,21 @@ def test_a_member_is_known_by_its_name_rather_than_by_an_address_that_others_may
     )  # fmt: skip
     labels = {"slipway.dev/component": "consumer", "slipway.dev/version": NEW}
     pod = {"metadata": {"labels": labels}, "status": {"podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}]}}
-    seen = SimpleNamespace(microservice={"metadata": {"name": "orders"}}, records={OLD: None, NEW: None}, pods=[pod])
+    pod["metadata"]["name"] = f"orders-{NEW}-consumer-6d4f-x2"
+    ended = pod | {"metadata": pod["metadata"] | {"name": "orders-ended"}, "status": {"phase": "Failed"}}
+    seen = SimpleNamespace(
+        microservice={"metadata": {"name": "orders"}}, records={OLD: None, NEW: None}, pods=[pod, ended],
+        pods_are_new=True,
+    )  # fmt: skip
+    views = {OLD: VersionView(OLD, 1, "", {}, {"consumer": Workload()}),
+             NEW: VersionView(NEW, 2, "", {}, {"consumer": Workload(1, 1)})}  # fmt: skip
 
-    asked = membership(seen, Observed(Facts()), spec, "kafka:9092")
+    asked = membership(seen, Observed(Facts(), views), spec, "kafka:9092")
+
+    assert asked.pods == {f"orders-{NEW}-consumer-6d4f-x2"}
+    assert asked.stopped == {f"orders-{OLD}-consumer"}
+    seen.pods_are_new = False
+    assert membership(seen, Observed(Facts(), views), spec, "kafka:9092").pods is None
 
     assert (asked.brokers, asked.group) == ("kafka:9092", "orders")
     assert asked.version_of(f"orders-consumer-orders-{OLD}-consumer-6d4f-x1", "/10.0.0.1") == OLD

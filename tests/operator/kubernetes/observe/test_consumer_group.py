@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 from contextlib import asynccontextmanager, closing
+from functools import partial
 
 import pytest
 from confluent_kafka import Consumer
@@ -28,8 +29,10 @@ PROCESS = """
 import signal, sys, threading
 from slipway_chassis.config import KafkaSettings
 from slipway_chassis.events import kafka
+from slipway_chassis.events.kafka import python_client
 
-servers, group, topic, client = sys.argv[1:]
+servers, group, topic, client, session = sys.argv[1:]
+python_client.SESSION_TIMEOUT_MS = int(session)
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 settings = KafkaSettings(kafka_bootstrap_servers=servers)
@@ -42,9 +45,12 @@ subscription.close()
 """
 
 
-def consumer(settings, folder, topic, pod_name):
+SESSION_MS, LONG_SESSION_MS = 10_000, 300_000  # the chassis'; and one that no test would see the end of
+
+
+def consumer(settings, folder, topic, pod_name, session_ms):
     """As the chassis runs one in a pod: group and topic are the test's, the client is named after the pod."""
-    arguments = [settings.kafka_bootstrap_servers, topic, topic, f"orders-consumer-{pod_name}"]
+    arguments = [settings.kafka_bootstrap_servers, topic, topic, f"orders-consumer-{pod_name}", str(session_ms)]
     return Child(pod_name, [sys.executable, "-c", PROCESS, *arguments], folder / f"{pod_name}.log")
 
 
@@ -53,8 +59,8 @@ def _start(kafka_settings, topic, tmp_path):
     chassis_kafka.ensure_topics(kafka_settings, [topic])
     started = []
 
-    def start(pod_name):
-        started.append(consumer(kafka_settings, tmp_path, topic, pod_name))
+    def start(pod_name, session_ms=SESSION_MS):
+        started.append(consumer(kafka_settings, tmp_path, topic, pod_name, session_ms))
         started[-1].start()
         return started[-1]
 
@@ -67,8 +73,8 @@ def _start(kafka_settings, topic, tmp_path):
 def _ask(kafka_settings, topic):
     with closing(BrokerInspector()) as inspector:
 
-        def ask(group=topic, addresses=None):
-            membership = Membership(kafka_settings.kafka_bootstrap_servers, group, NAMES, addresses or {})
+        def ask(group=topic, addresses=None, pods=None):
+            membership = Membership(kafka_settings.kafka_bootstrap_servers, group, NAMES, addresses or {}, pods)
             return asyncio.run(inspector.inspect(membership))
 
         yield ask
@@ -111,6 +117,24 @@ def test_one_that_stops_is_gone_at_once_and_one_that_is_killed_when_its_session_
     send(kafka_settings, topic, ["4"])
     eventually(lambda: third.log.read_text().split())
     assert third.log.read_text().split() == ["4"]  # it goes on where the others ended
+
+
+def test_a_member_whose_pod_has_ended_leaves_long_before_its_session_does(start, ask, kafka_settings, topic):
+    """And nobody else does: neither who lives, nor who was never seen as a pod."""
+    lives, killed = "orders-aaaaaaaa-consumer-6d4f-liv", "orders-aaaaaaaa-consumer-6d4f-dead"
+    other = start("orders-bbbbbbbb-consumer-77aa-y1", LONG_SESSION_MS)
+    started = {pod: start(pod, LONG_SESSION_MS) for pod in (lives, killed)}
+    eventually(lambda: ask(pods=frozenset({lives, killed})) == GroupView(members={OLD: 2, NEW: 1}))
+    started[killed].stop_signal = signal.SIGKILL
+    started[killed].stop()
+    assert ask().members == {OLD: 2, NEW: 1}  # nobody said which pods there are
+    assert ask(pods=frozenset({lives})).members == {OLD: 2, NEW: 1}  # as it was when it was asked
+
+    eventually(lambda: ask(pods=frozenset({lives})) == GroupView(members={OLD: 1, NEW: 1}))
+    # Its share of the events is another one's by now.
+    send(kafka_settings, topic, ["1", "2", "3"])
+    alive = (started[lives], other)
+    eventually(lambda: sum(len(each.log.read_text().split()) for each in alive) == 3)
 
 
 def test_brokers_that_are_away_say_nothing_and_are_asked_again_when_they_are_back(tmp_path, machine):
@@ -225,7 +249,7 @@ def with_consumer(version, settings, topic, **changes):
 def test_a_release_waits_until_the_real_group_is_empty(cluster, start, ask, kafka_settings, topic, lost):
     first, second = (with_consumer(version, kafka_settings, topic) for version in ("1.0", "2.0"))
     old, new = hash_of(first), hash_of(second)
-    seen, blocked = [], []
+    seen = []
 
     def members():
         names = {f"orders-{version}-consumer": version for version in (old, new)}
@@ -236,11 +260,11 @@ def test_a_release_waits_until_the_real_group_is_empty(cluster, start, ask, kafk
             view = await world.inspector.inspect(members())
             wanted = await world.client.get(DEPLOYMENT, world.namespace, f"orders-{new}-consumer")
             seen.append((set(view.members), view.known, wanted["spec"]["replicas"] if wanted else 0))
-            blocked.append((await world.status()).get("blockedBy", ""))
             await asyncio.sleep(0.05)
 
     async def story():
-        async with consuming_shop(cluster, f"group-{lost}".lower(), start) as (world, nodes), world.operator():
+        begin = partial(start, session_ms=LONG_SESSION_MS)
+        async with consuming_shop(cluster, f"group-{lost}".lower(), begin) as (world, nodes), world.operator():
             await world.released(first)
             nodes.lost = lost
             watching = asyncio.create_task(watch(world))
@@ -257,5 +281,3 @@ def test_a_release_waits_until_the_real_group_is_empty(cluster, start, ask, kafk
     assert seen[-1] == ({new}, True, 1)
     assert events["ConsumersHandedOver"] == 1
     assert status["history"][-1]["handoverPauseMilliseconds"] > 0
-    if lost:  # the pod was gone long before its session ended
-        assert any(f"the consumer group has 1 members of {old}" in each for each in blocked)

@@ -1,8 +1,10 @@
 """From what is wanted and what runs to what the planner sees. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from slipway_chassis.events.kafka.groups import Member
 
 from ...planning.desired import Desired, GateSpec
 from ...planning.facts import Facts
@@ -175,6 +177,12 @@ def _group(service: Service, versions: Mapping[str, Version], seen: Seen) -> Gro
         version = member_of(service.name, client, versions)
         members[version] = members.get(version, 0) + 1
     return GroupView(known=seen.broker, members=members, settled=seen.group_settled)
+
+
+def members_of(
+    group: str, members: Iterable[Member], versions: Mapping[str, Version], whose: Collection[str]
+) -> list[Member]:
+    return [each for each in members if member_of(group, each.client_id, versions) in whose]
 
 
 def member_of(group: str, client: str, versions: Mapping[str, Version]) -> str:

@@ -12,12 +12,13 @@ from slipway_chassis.events.kafka import Groups
 from ...errors import LocalRuntimeError
 from ...planning import Decision, plan
 from ...planning.status import facts_of, status_of
+from ...spec.fields import CONSUMING
 from ...spec.gates import Gate
 from .contract_gate import Exports, compared, wanted
 from .executing import applied, resumed
 from .gate_checks import Checks, Promises
 from .gateway import Endpoints
-from .observing import Process, Seen, absorbed, desired, observed, wanted_endpoints
+from .observing import Process, Seen, absorbed, desired, members_of, observed, wanted_endpoints
 from .processes import Processes, utc_now
 from .progress import Teller
 from .state import DesiredRelease, Files, Migration, ServiceState
@@ -57,6 +58,7 @@ class Reconciler:
         self._teller = teller
         self._checks = Checks()
         self._exports = Exports()
+        self._consuming: set[str] = set()  # versions of which a consumer was alive at the last look
         self._begin()
 
     def _begin(self) -> None:
@@ -155,12 +157,17 @@ class Reconciler:
         hosts = self._hosts() if releasing or self.status.draining else None
         clients: Sequence[str] | None = None
         settled = broker = True
-        if releasing and self._groups and any(version.consumes for version in self._known.values()):
+        alive = {each.version for each in processes if each.alive and each.component in CONSUMING}
+        ended, self._consuming = self._consuming - alive, alive
+        if (releasing or ended) and self._groups and any(version.consumes for version in self._known.values()):
             try:
                 group = self._groups.describe(self.service.name)
-                clients, settled = [member.client_id for member in group.members], group.settled
+                # One that was killed could not say so, and would keep its share of the events until its session ends.
+                self._groups.remove(self.service.name, members_of(self.service.name, group.members, self._known, ended))
+                if releasing:
+                    clients, settled = [member.client_id for member in group.members], group.settled
             except BrokerUnavailable:
-                broker = False
+                broker = not releasing
         self._ready_versions = _ready_versions(self.state, processes)
         self._complete = all(version in self._ready_versions for version in self.state.versions)
         return Seen(

@@ -21,6 +21,7 @@ class ClusterSnapshot:
     pods: list[Manifest]
     slices: list[Manifest]
     jobs: list[Manifest]
+    pods_are_new: bool = False  # as the storage had them after the look began; else as far as anybody told of them
     config_maps: dict[str, Manifest | None] = field(default_factory=dict)  # that were asked for; None: there is none
     not_ours: str = ""  # whose an object is that a new version needs by its name
     missing: str = ""  # what the spec's version can't be recorded without

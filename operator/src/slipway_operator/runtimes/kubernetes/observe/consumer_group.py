@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -25,10 +25,10 @@ from ..api.addresses import Addresses
 from ..api.kinds import VERSION_LABEL
 from ..objects.manifests import deployment_name
 from .cluster_snapshot import ClusterSnapshot
-from .observing import of_component
+from .observing import of_component, runs
 
 if TYPE_CHECKING:
-    from slipway_chassis.events.kafka.groups import Group
+    from slipway_chassis.events.kafka.groups import Group, Member
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,8 @@ class Membership:
     group: str
     names: Mapping[str, str] = field(default_factory=dict)  # to versions
     addresses: Mapping[str, str] = field(default_factory=dict)  # to versions
+    pods: frozenset[str] | None = None  # all that run now, by name; None: not known for sure
+    stopped: frozenset[str] = frozenset()  # those of ``names`` of which there is no pod, and of which none is wanted
 
     def version_of(self, client_id: str, host: str) -> str:
         """By name first: it outlives its pod, and addresses are given to others."""
@@ -56,6 +58,24 @@ class Membership:
             if name in client_id:
                 return version
         return self.addresses.get(host.removeprefix("/"), "")
+
+    def ended(self, members: "Iterable[Member]", known: Collection[str]) -> "list[Member]":
+        """Those whose client is named after a pod that was there (``known``) and is no more, or after one of a
+        Deployment that has none. Any other may be of a pod that has only begun.
+        """
+        if self.pods is None:
+            return []
+        gone = set(known) - self.pods
+        return [
+            each
+            for each in members
+            if not _names_one_of(each, self.pods)
+            and (_names_one_of(each, gone) or any(f"-{name}-" in each.client_id for name in self.stopped))
+        ]
+
+
+def _names_one_of(member: "Member", pods: Collection[str]) -> bool:
+    return any(member.client_id.endswith(f"-{pod}") for pod in pods)
 
 
 def handing_over(saw: Observed) -> bool:
@@ -78,7 +98,10 @@ def _group_of(seen: ClusterSnapshot, saw: Observed) -> str:
 
 
 def membership(seen: ClusterSnapshot, saw: Observed, spec: MicroserviceSpec, brokers: str) -> Membership:
-    """How members are told apart. The chassis puts the pod's name into the client's."""
+    """How members are told apart. The chassis puts the pod's name into the client's.
+
+    Pods are read from the storage itself while a release is open, and from what somebody remembers else.
+    """
     service = seen.microservice["metadata"]["name"]
     return Membership(
         brokers=brokers,
@@ -91,6 +114,12 @@ def membership(seen: ClusterSnapshot, saw: Observed, spec: MicroserviceSpec, bro
             if VERSION_LABEL in pod["metadata"]["labels"]
             for address in pod.get("status", {}).get("podIPs") or []
         },
+        pods=frozenset(each["metadata"]["name"] for each in seen.pods if runs(each)) if seen.pods_are_new else None,
+        stopped=frozenset(
+            deployment_name(service, version, view.consumer)
+            for version, view in saw.versions.items()
+            if view.consumer and not view.consumers.wanted and not view.consumers.pods
+        ),
     )
 
 
@@ -104,6 +133,9 @@ class Connection(Protocol):
 
     def describe(self, group: str) -> "Group":
         """Raises BrokerUnavailable when the group can't be described for sure."""
+
+    def remove(self, group: str, members: "Sequence[Member]") -> None:
+        """Raises BrokerUnavailable when nobody does."""
 
     def close(self) -> None: ...
 
@@ -135,7 +167,7 @@ class BrokerInspector:
         brokers = self._brokers.setdefault(membership.brokers, _Brokers(membership.brokers, self._connect))
         if self._clock() < brokers.silent_until:
             return UNKNOWN
-        asked = asyncio.get_running_loop().run_in_executor(self._threads, brokers.describe, membership.group)
+        asked = asyncio.get_running_loop().run_in_executor(self._threads, brokers.describe, membership)
         try:
             # Shielded: a thread can't be ended, and what it throws later must be heard by somebody.
             described = await asyncio.wait_for(asyncio.shield(asked), self._answer_seconds)
@@ -163,11 +195,32 @@ class _Brokers:
         self._connect = connect
         self._connection: Connection | None = None
         self._lock = threading.Lock()
+        self._pods: dict[str, frozenset[str]] = {}  # by group: those of the last look
+        self._removed: dict[str, set[str]] = {}  # by group: clients; who lives nevertheless joins again, and may stay
 
-    def describe(self, group: str) -> "Group":
+    def describe(self, membership: Membership) -> "Group":
+        """The group as it was. Members whose pods have ended since the last look are removed from it, for the next."""
+        group = membership.group
         with self._lock:
             self._connection = self._connection or self._connect(self._address)
-            return self._connection.describe(group)
+            described = self._connection.describe(group)
+            ended = membership.ended(described.members, self._pods.get(group, frozenset()))
+            before = self._removed.get(group, set())
+            leaving = [each for each in ended if each.client_id not in before]
+            if leaving:
+                self._remove(self._connection, group, leaving)
+            there = {each.client_id for each in described.members}
+            self._removed[group] = (before & there) | {each.client_id for each in leaving}
+            if membership.pods is not None:
+                self._pods[group] = membership.pods
+            return described
+
+    def _remove(self, connection: Connection, group: str, ended: "Sequence[Member]") -> None:
+        log.info("the consumer group %s: %d members of pods that have ended are removed", group, len(ended))
+        try:
+            connection.remove(group, ended)
+        except BrokerUnavailable as error:  # without that right, they leave when their sessions end
+            log.warning("the consumer group %s keeps members of pods that have ended: %s", group, error)
 
     def close(self) -> None:
         if self._lock.acquire(timeout=0.1):

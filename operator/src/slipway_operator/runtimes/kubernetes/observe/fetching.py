@@ -50,7 +50,8 @@ async def look(client: Client, key: Key) -> ClusterSnapshot | None:
     versions, deployments, services, budgets, pods, slices, jobs = await asyncio.gather(
         *map(children, (SERVICE_VERSION, DEPLOYMENT, SERVICE, DISRUPTION_BUDGET, POD, ENDPOINT_SLICE, JOB))
     )
-    if _workers_may_move(microservice, deployments):
+    pods_are_new = _workers_may_move(microservice, deployments)
+    if pods_are_new:
         pods = await children(POD, recent=False)
     records = [readable(ServiceVersionSpec, SERVICE_VERSION, each) for each in versions]
     return ClusterSnapshot(
@@ -61,6 +62,7 @@ async def look(client: Client, key: Key) -> ClusterSnapshot | None:
         services=_by_name(services),
         budgets=_by_name(budgets),
         pods=pods,
+        pods_are_new=pods_are_new,
         slices=slices,
         jobs=jobs,
     )

@@ -210,12 +210,16 @@ def _running(
     )
 
 
+def runs(pod: Manifest) -> bool:
+    return pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}
+
+
 def of_component(pods: Iterable[Manifest], component: str) -> list[Manifest]:
     return [pod for pod in pods if pod["metadata"]["labels"].get(COMPONENT_LABEL) == component]
 
 
 def _workload(deployment: Manifest | None, pods: list[Manifest], endpoints: int) -> Workload:
-    alive = [pod for pod in pods if pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}]
+    alive = [pod for pod in pods if runs(pod)]
     return Workload(
         wanted=deployment["spec"].get("replicas", 1) if deployment else 0,
         pods=len(alive),

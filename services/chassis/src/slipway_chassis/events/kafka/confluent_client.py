@@ -12,7 +12,7 @@ from ...errors import BrokerUnavailable, PublishFailed, SubscriptionOutdated
 from ..ports import Partition, Record
 from .calls_in_vain import CallsInVain
 from .connecting import librdkafka
-from .topics import FETCH_BYTES, ping, topic_ids
+from .topics import FETCH_BYTES, HEARTBEAT_MS, SESSION_TIMEOUT_MS, ping, topic_ids
 
 log = logging.getLogger(__name__)
 DELIVERY_TIMEOUT_MS = 30_000
@@ -110,8 +110,8 @@ class ConfluentSubscription:
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
                 "partition.assignment.strategy": "cooperative-sticky",
-                "session.timeout.ms": 10_000,
-                "heartbeat.interval.ms": 3_000,
+                "session.timeout.ms": SESSION_TIMEOUT_MS,
+                "heartbeat.interval.ms": HEARTBEAT_MS,
                 "max.poll.interval.ms": 300_000,
                 "fetch.max.bytes": FETCH_BYTES,
                 "queued.max.messages.kbytes": FETCH_BYTES // 1024,

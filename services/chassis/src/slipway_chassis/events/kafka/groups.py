@@ -1,11 +1,12 @@
 """Who is in a consumer group, and whether it has committed: what a release asks before it hands consumers over."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient
+from kafka.admin import MemberToRemove
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
@@ -21,10 +22,11 @@ TIMEOUT_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """``host``: its address as the broker sees it, such as ``/10.0.0.1``."""
+    """``host``: its address as the broker sees it, such as ``/10.0.0.1``. ``member_id``: what the broker calls it."""
 
     client_id: str
     host: str
+    member_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,15 @@ class Groups:
         """
         with self._connected() as admin, wrapped(f"asking for the group {group}"):
             return _describe(admin, group)
+
+    def remove(self, group: str, members: Sequence[Member]) -> None:
+        """Members whose processes have ended, and that could not say so, leave the group now and not when their session
+        ends. One that lives nevertheless joins again. BrokerUnavailable when no broker answers.
+        """
+        leaving = [MemberToRemove(each.member_id, reason="its process has ended") for each in members if each.member_id]
+        if leaving:
+            with self._connected() as admin, wrapped(f"removing members of the group {group}"):
+                admin.remove_group_members(group, leaving)
 
     def close(self) -> None:
         """Ends the connection; the next question opens another."""
@@ -114,7 +125,9 @@ def _describe(admin: KafkaAdminClient, group: str) -> Group:
         raise BrokerUnavailable(f"Kafka: the group {group}: {description['error']}")
     if state == "Empty":
         admin.list_group_offsets([group])  # raises where the coordinator does not have them yet
-    members = tuple(Member(member["client_id"], member["client_host"]) for member in description["members"])
+    members = tuple(
+        Member(member["client_id"], member["client_host"], member["member_id"]) for member in description["members"]
+    )
     return Group(state or "Dead", members)
 
 

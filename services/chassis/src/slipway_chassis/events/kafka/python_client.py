@@ -21,12 +21,10 @@ from ...errors import ConfigurationError, PublishFailed
 from ..ports import Partition, Record
 from .calls_in_vain import CallsInVain
 from .connecting import kafka_python
-from .topics import FETCH_BYTES, ping, record_of, topic_ids, wrapped
+from .topics import FETCH_BYTES, HEARTBEAT_MS, SESSION_TIMEOUT_MS, ping, record_of, topic_ids, wrapped
 
 log = logging.getLogger(__name__)
 
-# A member that was killed is noticed after this long; kafka-python's IO thread beats every 3 s.
-SESSION_TIMEOUT_MS = 10_000
 DELIVERY_TIMEOUT_MS = 30_000
 PRODUCER = {
     "linger_ms": 5,
@@ -136,7 +134,7 @@ class PythonSubscription:
                 isolation_level="read_committed",
                 partition_assignment_strategy=[CooperativeStickyAssignor],
                 session_timeout_ms=SESSION_TIMEOUT_MS,
-                heartbeat_interval_ms=3_000,
+                heartbeat_interval_ms=HEARTBEAT_MS,
                 max_poll_interval_ms=300_000,
                 fetch_max_bytes=FETCH_BYTES,
                 reconnect_backoff_max_ms=2_000,

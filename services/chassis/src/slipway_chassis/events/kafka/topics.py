@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 # What a broker answers at once, and so what a consumer holds in memory, however large its records are. A single
 # record that is larger comes all the same.
 FETCH_BYTES = 8 * 1024 * 1024
+# A member that was killed is noticed after this long, where nobody knows before that its process has ended.
+SESSION_TIMEOUT_MS = 10_000
+# A member hears of a rebalance in the answer to its heartbeat: everybody waits for the one that hears of it last.
+HEARTBEAT_MS = 500
 SEGMENT_MS = str(12 * 60 * 60 * 1000)
 CLEANED_WITHIN = timedelta(hours=12)  # after which Kafka has surely deleted what it may delete
 LONGEST_MS = 100 * 365 * 24 * 60 * 60 * 1000
