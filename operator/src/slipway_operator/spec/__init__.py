@@ -3,5 +3,5 @@
 ``fields`` (what all models share) · ``templates`` · ``strategy`` · ``gates`` · ``microservice`` · ``status`` ·
 ``serviceversion`` · ``releaseplan`` (the models; rules that need two fields stand beside them as CEL) · ``schema``
 (a model to the structural schema the API server wants) · ``crds`` (the definitions, printed) · ``hashing`` (the name
-of a version). All of it is pure: the API server checks, this says what.
+of a version) · ``stored`` (what another release wrote). All of it is pure: the API server checks, this says what.
 """
