@@ -301,7 +301,7 @@ def test_a_finding_says_where_what_and_how_to_mend_it():
     assert finding.place == f"{place}/properties/sku/maxLength"
     assert (finding.before, finding.after) == (64, 32)
     assert finding.sentence == (
-        "POST /v1/things, request body: items[].sku has a narrower length: 64 became 32. "
+        "POST /v1/things, request body: items[].sku may have 32 characters at most (was: 64 characters). "
         "Keep the former length, or publish the change as a new major version."
     )
 

@@ -9,9 +9,9 @@ from .canonical import canonical
 from .events import LENIENT, compare_schemas
 from .findings import Finding, Mode, Severity, pointer
 from .openapi.media_types import normal
+from .phrases import phrase
 from .schema import Undecided
 from .schema.reading import Document
-from .wording import shortened
 
 MAX_HOPS = 10
 CURE = "Keep it, or publish the change under a new topic or event type."
@@ -162,7 +162,7 @@ def _channel(
         for what, rule in (("key", "message-key-changed"), ("contentType", "message-content-type-changed")):
             before, after = _aspect(old, what), _aspect(new, what)
             if canonical(before) != canonical(after):
-                said = f"{name} in {topic}: {what} was {shortened(before)} and is {shortened(after)}."
+                said = f"{name} in {topic}: {what} was {phrase(before, 'not said')} and is {phrase(after, 'not said')}."
                 yield _breaking(rule, (topic, name), before, after, said)
         if payloads:
             yield from _payload(("channels", topic, name), old, new, sides, mode)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ..errors import UnreadableContracts
+from ..errors import ChassisError, UnreadableContracts
 from .canonical import canonical, digest
 from .consumes import Declared, declared_of
 from .wellformed import parsed
@@ -32,32 +32,44 @@ MAX_FILE_BYTES = 2 * 1024 * 1024
 MAX_BYTES = 8 * 1024 * 1024
 
 
+class _UnreadableFile(UnreadableContracts):
+    """Its text begins with the file's path."""
+
+
 @dataclass(frozen=True)
 class Contracts:
-    """``files``: content by path, without the index."""
+    """``files``: content by path, without the index. ``where`` begins what is said of a file, as "services/a/"."""
 
     service: str
     files: Mapping[str, bytes] = field(default_factory=dict)
+    where: str = field(default="", compare=False)
 
     @classmethod
-    def read(cls, fetch: Callable[[str], bytes]) -> "Contracts":
+    def read(cls, fetch: Callable[[str], bytes], where: str = "") -> "Contracts":
         """``fetch`` gives the content of a path below /contracts. Raises UnreadableContracts for what is missing,
-        too large, or not what its digest says; errors of ``fetch`` pass.
+        too large, or not what its digest says; errors of ``fetch`` pass. ``where`` begins what is said of a file.
         """
+        try:
+            return cls._read(fetch, where)
+        except _UnreadableFile as error:
+            raise UnreadableContracts(f"{where}{error}") from None
+
+    @classmethod
+    def _read(cls, fetch: Callable[[str], bytes], where: str) -> "Contracts":
         index = _parsed(INDEX, fetch(INDEX))
         listed = index.get("files") if isinstance(index, Mapping) else None
         if not isinstance(listed, Mapping) or len(listed) > MAX_FILES or not isinstance(index.get("service"), str):
-            raise UnreadableContracts(f"{INDEX} is no index of at most {MAX_FILES} contracts")
+            raise _UnreadableFile(f"{INDEX} is no index of at most {MAX_FILES} contracts")
         files: dict[str, bytes] = {}
         for path, entry in sorted(listed.items()):
             if not PATH.fullmatch(path) or not isinstance(entry, Mapping):
-                raise UnreadableContracts(f"{INDEX} names a file that is no contract: {path[:100]!r}")
+                raise _UnreadableFile(f"{INDEX} names a file that is no contract: {path[:100]!r}")
             files[path] = fetch(path)
             if len(files[path]) > MAX_FILE_BYTES or sum(map(len, files.values())) > MAX_BYTES:
-                raise UnreadableContracts(f"{path} is too large: {MAX_FILE_BYTES} bytes each, {MAX_BYTES} together")
+                raise _UnreadableFile(f"{path} is too large: {MAX_FILE_BYTES} bytes each, {MAX_BYTES} together")
             if digest_of(path, files[path]) != entry.get("digest"):
-                raise UnreadableContracts(f"{path} is not what {INDEX} says: its digest differs. Export them again")
-        return cls(index["service"], files)
+                raise _UnreadableFile(f"{path} is not what {INDEX} says: its digest differs. Export them again")
+        return cls(index["service"], files, where)
 
     def index(self) -> bytes:
         files = {
@@ -77,6 +89,12 @@ class Contracts:
 
     def parse(self) -> None:
         """All documents, now. Raises UnreadableContracts or ConfigurationError, which name the file or the entry."""
+        try:
+            self._parse()
+        except ChassisError as error:
+            raise UnreadableContracts(f"{self.where}{error}") from None
+
+    def _parse(self) -> None:
         _ = self.openapis, self.events, self.asyncapi, self.consumes
         if self.descriptors:
             from .protobuf import require_descriptors  # noqa: PLC0415 # most services have none
@@ -133,15 +151,15 @@ def digest_of(path: str, content: bytes) -> str:
 
 def _parsed(path: str, content: bytes) -> Any:
     if len(content) > MAX_FILE_BYTES:
-        raise UnreadableContracts(f"{path} is too large: more than {MAX_FILE_BYTES} bytes")
+        raise _UnreadableFile(f"{path} is too large: more than {MAX_FILE_BYTES} bytes")
     try:
         return parsed(content)
     except ValueError as error:
-        raise UnreadableContracts(f"{path}{error}") from None
+        raise _UnreadableFile(f"{path}{error}") from None
 
 
 def _object(path: str, content: bytes) -> Mapping[str, Any]:
     found = _parsed(path, content)
     if not isinstance(found, Mapping):
-        raise UnreadableContracts(f"{path} is not a JSON object")
+        raise _UnreadableFile(f"{path} is not a JSON object")
     return found

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from .asyncapi import compare_asyncapi
 from .bundle import Contracts
+from .canonical import canonical
 from .consumes import Declared, ReadsEvent
 from .event_versions import unmarked_versions
 from .events import LENIENT, compare_schemas
@@ -13,13 +14,22 @@ from .findings import Finding, Mode, Severity
 from .openapi import compare_openapi
 from .reliance import unmet
 
+VERSION_DROPPED = "version-dropped"
 MAJOR = re.compile(r"^(?P<name>.*?)\.?v(?P<number>[0-9]+)$")
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """``calls``: in the last window by major version, as far as they are known. ``counted``: what that rests on."""
+
+    calls: Mapping[str, float] = field(default_factory=dict)
+    counted: str = ""
+
+
 def changed(
-    active: Contracts | None, candidate: Contracts, consumers: Iterable[Declared], usage: Mapping[str, float] | None
+    active: Contracts | None, candidate: Contracts, consumers: Iterable[Declared], usage: Usage
 ) -> Iterator[Finding]:
-    """Declarations about other services are passed over. ``usage``: as in ``judge``."""
+    """Declarations about other services are passed over."""
     concerned = [one for one in consumers if one.service == candidate.service]
     if active is not None:
         yield from _apis(active, candidate, usage)
@@ -28,26 +38,37 @@ def changed(
     yield from _consumers(active, candidate, concerned)
 
 
-def _apis(active: Contracts, candidate: Contracts, usage: Mapping[str, float] | None) -> Iterator[Finding]:
+def _apis(active: Contracts, candidate: Contracts, usage: Usage) -> Iterator[Finding]:
     for version, old in active.openapis.items():
-        if version in candidate.openapis:
-            yield from compare_openapi(old, candidate.openapis[version])
+        new = candidate.openapis.get(version)
+        if new is not None:
+            yield from compare_openapi(old, new) if _differ(old, new) else ()
         else:
             yield _dropped(version, f"openapi.{version}.json", sorted(candidate.openapis), usage)
+
+
+def _differ(old: object, new: object) -> bool:
+    """Equal documents take nothing away, whatever they say. One beside itself is asked whether it can be judged."""
+    return old is new or canonical(old) != canonical(new)
 
 
 def _events(active: Contracts, candidate: Contracts, consumers: Sequence[Declared]) -> Iterator[Finding]:
     """New data must suit those who read with the old schema, and retained data those who read with the new one."""
     gone = active.events.keys() - candidate.events.keys()
     for kind, old in active.events.items():
-        if kind in candidate.events:
-            yield from compare_schemas(
-                old, candidate.events[kind], Mode.FULL, reading=LENIENT, where=kind, place=("events", kind)
+        new = candidate.events.get(kind)
+        if new is not None:
+            place = "events", kind
+            yield from (
+                compare_schemas(old, new, Mode.FULL, reading=LENIENT, where=kind, place=place)
+                if _differ(old, new)
+                else ()
             )
         else:
             yield _event_gone(kind, candidate, consumers)
     yield from unmarked_versions(active, candidate, consumers)
-    for one in compare_asyncapi(active.asyncapi, candidate.asyncapi, payloads=False):
+    changed_topics = _differ(active.asyncapi, candidate.asyncapi)
+    for one in compare_asyncapi(active.asyncapi, candidate.asyncapi, payloads=False) if changed_topics else ():
         message = one.place.rpartition("/")[2]
         renewed = one.rule == "channel-removed" and successors(str(one.before), _topics(candidate))
         if not renewed and not (one.rule == "message-removed" and message in gone):
@@ -89,7 +110,7 @@ def successors(name: str, others: Iterable[str]) -> list[str]:
     )
 
 
-def _descriptors(active: Contracts, candidate: Contracts, usage: Mapping[str, float] | None) -> Iterator[Finding]:
+def _descriptors(active: Contracts, candidate: Contracts, usage: Usage) -> Iterator[Finding]:
     if not active.descriptors:
         return
     from .protobuf import compare_descriptors, packages  # noqa: PLC0415 # most services have none
@@ -104,21 +125,22 @@ def _descriptors(active: Contracts, candidate: Contracts, usage: Mapping[str, fl
             yield one
 
 
-def _dropped(version: str, place: str, kept: list[str], usage: Mapping[str, float] | None) -> Finding:
+def _dropped(version: str, place: str, kept: list[str], usage: Usage) -> Finding:
     """A whole major is gone: right if there is another one and nobody calls this one any more."""
-    calls = usage.get(version) if usage is not None else None
+    calls = usage.calls.get(version)
+    told = f" ({usage.counted})" if usage.counted else ""
     newer = successors(version, kept)
     undecided = bool(newer) and calls is None
     if not newer:
         severity, why = Severity.BREAKING, "and no newer one takes its place. Keep it"
     elif calls is None:
-        severity, why = Severity.WARNING, "and nobody knows whether it is still called. Look before it goes"
+        severity, why = Severity.WARNING, f"and nobody knows whether it is still called{told}. Look before it goes"
     elif calls > 0:
-        severity, why = Severity.BREAKING, f"and was called {calls:g} times lately. Keep it until nobody calls it"
+        severity, why = Severity.BREAKING, f"and was called {calls:g} times lately{told}. Keep it until nobody calls it"
     else:
-        severity, why = Severity.SAFE, f"{newer[-1]} takes its place, and nobody called it lately"
+        severity, why = Severity.SAFE, f"{newer[-1]} takes its place, and nobody called it lately{told}"
     return Finding(
-        rule="version-dropped", place=place, before=version, after=newer[-1] if newer else None, severity=severity,
+        rule=VERSION_DROPPED, place=place, before=version, after=newer[-1] if newer else None, severity=severity,
         sentence=f"{version} is gone, {why}.", undecided=undecided,
     )  # fmt: skip
 

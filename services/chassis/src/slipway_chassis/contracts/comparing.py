@@ -8,6 +8,7 @@
 from typing import Any
 
 from .asyncapi import compare_asyncapi
+from .canonical import canonical
 from .events import STRICT, compare_schemas
 from .findings import Finding, Kind, Mode, Severity
 from .openapi import compare_openapi
@@ -23,6 +24,8 @@ def compare(old: Any, new: Any, kind: Kind, mode: Mode = Mode.FULL, *, reading: 
         flaw = flaw_of(old) or flaw_of(new)
         if flaw:
             return [_unread(kind, flaw)]
+        if canonical(old) == canonical(new):
+            return []
     if kind is Kind.OPENAPI:
         return compare_openapi(old, new)
     if kind is Kind.EVENT:

@@ -9,6 +9,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .findings import Finding, Mode, listed
@@ -17,7 +18,7 @@ from .wording import Direction, findings_of
 
 # Confluent's two policies. Events of the chassis hold what their class declares and nothing else, so it asks LENIENT.
 STRICT = Reading(undeclared=True, defaults=True)
-LENIENT = Reading(undeclared=False, defaults=True)
+LENIENT = Reading(undeclared=False, defaults=True, always_sent=True)
 
 
 def compare_schemas(
@@ -36,7 +37,7 @@ def compare_schemas(
     old_root, new_root = roots or (old, new)
     found: list[Finding] = []
     if mode is not Mode.FORWARD:
-        narrowed = gaps(old, new, old_root, new_root, reading)
+        narrowed = gaps(old, new, old_root, new_root, replace(reading, always_sent=False))
         found += findings_of(narrowed, scope="event", direction=Direction.NARROWED, where=where, place=tuple(place))
     if mode is not Mode.BACKWARD:
         widened = gaps(new, old, new_root, old_root, reading)

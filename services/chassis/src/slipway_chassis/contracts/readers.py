@@ -6,9 +6,9 @@ from .asyncapi import messages_of, payload_of, root_of
 from .bundle import Contracts
 from .events import LENIENT
 from .findings import Finding, Severity, pointer
-from .schema import Code, gaps
-from .schema.gaps import NOTICES
-from .wording import for_people, shortened
+from .phrases import for_people, phrase
+from .schema import gaps
+from .schema.gaps import NOTICES, OPEN
 
 EVENT_UNREADABLE = "consumer-event-unreadable"
 
@@ -20,12 +20,13 @@ def unreadable_events(reader: Contracts, writers: Iterable[Contracts]) -> Iterat
         for kind in messages.keys() & events.keys():
             wanted = payload_of(messages[kind])
             for gap in gaps(events[kind], wanted, events[kind], root_of(reader.asyncapi, messages[kind]), LENIENT):
-                if gap.code not in NOTICES and gap.code is not Code.UNDECIDED:
+                if gap.code not in NOTICES | OPEN:
                     yield Finding(
                         rule=EVENT_UNREADABLE, place=pointer("channels", topic, kind, *gap.path),
                         before=gap.narrow, after=gap.wide, severity=Severity.BREAKING,
                         sentence=f"{reader.service} reads {kind}: {for_people(gap.path).removeprefix(': ') or 'it'} is "
-                        f"written as {shortened(gap.wide)} and read as {shortened(gap.narrow)}. Read what is written.",
+                        f"written as {phrase(gap.wide, 'anything')} and read as {phrase(gap.narrow, 'anything')}. "
+                        "Read what is written.",
                     )  # fmt: skip
 
 

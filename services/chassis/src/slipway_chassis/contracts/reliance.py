@@ -76,7 +76,8 @@ def _answer(declared: Calls, operation: Operation) -> Iterator[Finding]:
 def _bodies(described: Description, answer: Any) -> list[Any]:
     """Their schemas; of an answer that can't be followed its reference, which can't be opened either."""
     try:
-        return [body.get("schema", True) for body in media_types(described.resolve(answer)).values()]
+        bodies = media_types(described.resolve(answer)).values()
+        return [body.get("schema", body.get("itemSchema", True)) for body in bodies]
     except Undecided:
         return [answer]
 

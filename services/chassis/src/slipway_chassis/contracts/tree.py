@@ -14,7 +14,10 @@ FOLDER = "contracts"  # beside a service's pyproject.toml
 def in_folder(root: Path, services: str = "services") -> dict[str, Shown]:
     """By the name of the service's folder; the error of those that can't be read."""
     indexes = sorted((root / services).glob(f"*/{FOLDER}/{INDEX}"))
-    return {index.parent.parent.name: shown(_reading(index.parent)) for index in indexes}
+    return {
+        index.parent.parent.name: shown(_reading(index.parent), str(index.parent.relative_to(root)))
+        for index in indexes
+    }
 
 
 def at_commit(root: Path, commit: str, services: str = "services") -> dict[str, Shown]:
@@ -26,7 +29,8 @@ def at_commit(root: Path, commit: str, services: str = "services") -> dict[str, 
         for path in listed.split("\0")
         if path.startswith(prefix) and path.endswith(f"/{FOLDER}/{INDEX}")
     }
-    return {name: shown(_showing(root, commit, f"{services}/{name}/{FOLDER}")) for name in sorted(names)}
+    folders = {name: f"{services}/{name}/{FOLDER}" for name in sorted(names)}
+    return {name: shown(_showing(root, commit, folder), f"{commit}:{folder}") for name, folder in folders.items()}
 
 
 def without_contracts(root: Path, services: str, known: Collection[str]) -> list[str]:
@@ -35,10 +39,10 @@ def without_contracts(root: Path, services: str, known: Collection[str]) -> list
     return sorted(name for name in there if name not in known and (root / services / name / "src" / name).is_dir())
 
 
-def shown(fetch: Callable[[str], bytes]) -> Shown:
-    """What ``Contracts.read`` gives, or why it can't be read."""
+def shown(fetch: Callable[[str], bytes], folder: str) -> Shown:
+    """What ``Contracts.read`` gives, or why it can't be read. ``folder``: where its files lie."""
     try:
-        return Contracts.read(fetch)
+        return Contracts.read(fetch, where=f"{folder}/")
     except UnreadableContracts as error:
         return error
 

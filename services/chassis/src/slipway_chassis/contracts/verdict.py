@@ -10,7 +10,7 @@ from functools import partial
 
 from ..errors import ChassisError, UnreadableContracts
 from .bundle import Contracts
-from .changes import changed, so_before
+from .changes import VERSION_DROPPED, Usage, changed, so_before
 from .consumes import Declared
 from .findings import Finding, Severity, breaking
 from .readers import unreadable_events
@@ -51,6 +51,7 @@ def judge(
     others: Mapping[str, Shown],
     usage: Mapping[str, float] | None,
     *,
+    counted: str = "",
     allow_breaking: bool = False,
     all_known: bool = False,
 ) -> Verdict:
@@ -62,6 +63,7 @@ def judge(
         others: the active versions of the other services, by the name that people know them by.
         usage: requests in the last window by major version (``v1``; for gRPC the package, ``inventory.v1``).
             None, or a version without a number: nobody knows whether it is used.
+        counted: what ``usage`` rests on, such as "3 pods have counted for 26 h".
         allow_breaking: what breaks or can't be decided is told, and passes.
         all_known: ``others`` are all that there are, so that a provider that is not among them does not exist.
     """
@@ -72,7 +74,7 @@ def judge(
     read = {name: _read(one) for name, one in others.items()}
     known = [one for one in read.values() if isinstance(one, Contracts)]
     try:
-        changes, former = _changes(former, new, [*known, new], usage)
+        changes, former = _changes(former, new, [*known, new], Usage(usage or {}, counted))
     except UnreadableContracts as error:
         return verdict_of([_unreadable(error)])
     found = [*changes, *_needs(former, new, read, all_known=all_known)]
@@ -96,7 +98,7 @@ def _read(shown: Shown) -> Shown:
 
 
 def _changes(
-    active: Shown | None, candidate: Contracts, readers: Sequence[Contracts], usage: Mapping[str, float] | None
+    active: Shown | None, candidate: Contracts, readers: Sequence[Contracts], usage: Usage
 ) -> tuple[list[Finding], Shown | None]:
     """What breaks those who rely on the candidate, and what it was compared with. Documents come from versions that
     nobody trusts yet: one that upsets the rules is unreadable, and the candidate's if it upsets them alone as well.
@@ -111,7 +113,7 @@ def _changes(
     except Exception as error:  # noqa: BLE001
         upset = _upset(error)
     try:
-        list(changed(candidate, candidate, [], None))
+        list(changed(candidate, candidate, [], Usage()))
         return list(changed(None, candidate, consumers, usage)), upset
     except Exception:  # noqa: BLE001
         raise upset from None
@@ -185,7 +187,8 @@ def verdict_of(
         message = _sentences(f"{len(undecided)} questions are open.", undecided)
     else:
         result, message = Result.PASSED, _compatible(len(findings), compared=compared, unchanged=unchanged)
-        message = _sentences("", nothing) if nothing else message
+        told = nothing or [one for one in findings if one.rule == VERSION_DROPPED]
+        message = _sentences("", told) if told else message
     return Verdict(result=result, findings=findings, message=message)
 
 

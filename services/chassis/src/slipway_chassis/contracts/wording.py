@@ -1,12 +1,12 @@
-"""Gaps as findings: the rule's name, how bad it is, and a sentence with the cure."""
+"""Gaps as findings: the rule's name, how bad it is, and a sentence with place, before, after and the cure."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any
 
-from .canonical import canonical
 from .findings import Finding, Severity, pointer
+from .phrases import for_people, kinds, limit, phrase, reason, shortened
 from .schema import Code, Gap
+from .schema.gaps import OPEN
 
 
 class Direction(StrEnum):
@@ -16,105 +16,145 @@ class Direction(StrEnum):
     WIDENED = "widened"
 
 
+Said = Callable[[Gap], str]
+
+
+def _fixed(text: str) -> Said:
+    """``wide`` and ``narrow`` stand for the gap's two values."""
+    return lambda gap: text.format(wide=shortened(gap.wide), narrow=shortened(gap.narrow))
+
+
+def _with(absent: str, text: str) -> Said:
+    """``absent`` is said where a value is not given."""
+    return lambda gap: text.format(wide=phrase(gap.wide, absent), narrow=phrase(gap.narrow, absent))
+
+
+def _types_lost(gap: Gap) -> str:
+    return f"no longer accepts {kinds(gap.wide, besides=gap.narrow)}, only {kinds(gap.narrow)}"
+
+
+def _types_new(gap: Gap) -> str:
+    return f"may now be {kinds(gap.wide, besides=gap.narrow)} (was: {kinds(gap.narrow)})"
+
+
+def _values_lost(gap: Gap) -> str:
+    if gap.wide is None:
+        return f"accepts only {shortened(gap.narrow)} now; before any value"
+    return f"no longer accepts {shortened(gap.wide)}, only {shortened(gap.narrow)}"
+
+
+def _values_new(gap: Gap) -> str:
+    if gap.wide is None:
+        return f"may now be any value (was: {shortened(gap.narrow)})"
+    return f"may now be {shortened(gap.wide)} (was: {shortened(gap.narrow)})"
+
+
+def _required(gap: Gap) -> str:
+    return "is new and required" if gap.wide is None else f"is now required and was {gap.wide}"
+
+
+def _missing(gap: Gap) -> str:
+    return "is gone" if gap.wide is None else f"is no longer always there (it is {gap.wide})"
+
+
+def _closed(gap: Gap) -> str:
+    undeclared = gap.path[-1:] == ("additionalProperties",)
+    return "no longer accepts undeclared properties" if undeclared else "is no longer accepted"
+
+
+def _undecided(gap: Gap) -> str:
+    return f"can't be judged: {reason(gap)}"
+
+
+_KEEP_VALUE = "Send the new value under a new property or version"
 # Of each code: what is said of a narrowed schema and its cure, then of a widened one.
-WORDS: dict[Code, tuple[str, str, str, str]] = {
-    Code.TYPE: (
-        "was {before} and is now only {after}", "Keep accepting the former type",
-        "may now be {after} and was only {before}", "Keep sending the former type",
-    ),
-    Code.ENUM: (
-        "no longer accepts {before}, only {after}", "Keep the value",
-        "may now be {after}; known were only {before}", "Send the new value under a new property or version",
-    ),
-    Code.BOUND: (
-        "has a narrower bound: {before} became {after}", "Keep the former bound",
-        "has a wider bound: {before} became {after}", "Keep the former bound",
-    ),
+WORDS: dict[Code, tuple[Said, str, Said, str]] = {
+    Code.TYPE: (_types_lost, "Keep accepting the former type", _types_new, "Keep sending the former type"),
+    Code.ENUM: (_values_lost, "Keep the value", _values_new, _KEEP_VALUE),
+    **{
+        code: (
+            lambda gap: limit(gap.path, before=gap.wide, after=gap.narrow), f"Keep the former {what}",
+            lambda gap: limit(gap.path, before=gap.narrow, after=gap.wide), f"Keep the former {what}",
+        )
+        for code, what in {
+            Code.BOUND: "bound", Code.LENGTH: "length", Code.ITEM_COUNT: "number of items",
+            Code.PROPERTY_COUNT: "number of properties",
+        }.items()
+    },
     Code.MULTIPLE: (
-        "must now be a multiple of {after} (before: {before})", "Keep the former step",
-        "need no longer be a multiple of {before} (now: {after})", "Keep the former step",
-    ),
-    Code.LENGTH: (
-        "has a narrower length: {before} became {after}", "Keep the former length",
-        "has a wider length: {before} became {after}", "Keep the former length",
+        _with("any number", "must now be a multiple of {narrow}; before {wide}"), "Keep the former step",
+        _with("any number", "need no longer be a multiple of {narrow}, but {wide}"), "Keep the former step",
     ),
     Code.PATTERN: (
-        "must match {after}, which can't be shown to accept all that {before} did", "Keep the former pattern",
-        "need no longer match {before} (now: {after})", "Keep the former pattern",
+        _with("any text", "must now match {narrow}; before {wide}"), "Keep the former pattern",
+        _with("any text", "need no longer match {narrow}, but {wide}"), "Keep the former pattern",
+    ),
+    Code.PATTERN_UNDECIDED: (
+        _with("any text", "must now match {narrow}; before {wide}. Whether both accept the same can't be told"),
+        "Keep the former pattern, or compare the two by hand",
+        _with("any text", "matches {wide}; before {narrow}. Whether both accept the same can't be told"),
+        "Keep the former pattern, or compare the two by hand",
     ),
     Code.FORMAT: (
-        "must have the format {after} (before: {before})", "Keep the former format",
-        "need no longer have the format {before} (now: {after})", "Keep the former format",
+        _with("any", "must now have the format {narrow}; before {wide}"), "Keep the former format",
+        _with("any", "need no longer have the format {narrow}, but {wide}"), "Keep the former format",
     ),
-    Code.REQUIRED: (
-        "is now required and was {before}", "Make it optional, with a default",
-        "is no longer always there (it is {after})", "Keep sending it always",
-    ),
+    Code.REQUIRED: (_required, "Make it optional, with a default", _missing, "Keep sending it always"),
     Code.CLOSED: (
-        "is no longer accepted", "Keep accepting it",
-        "is new where nothing further was allowed", "Allow further properties one version earlier",
+        _closed, "Keep accepting it",
+        _fixed("is new where no further properties were allowed"), "Allow further properties one version earlier",
     ),
     Code.UNDECLARED: (
-        "is declared where anything was accepted before: older data may hold something else under this name",
-        "Choose a name that was never used, or read the schema as LENIENT",
-        "is no longer declared and may now hold anything", "Keep it declared",
+        _fixed("is declared where anything was accepted before: older data may hold something else under this name"),
+        "Choose a name that was never used",
+        _fixed("is no longer declared and may now hold anything"), "Keep it declared",
     ),
     Code.SILENT: (
-        "refuses undeclared properties, which nobody should have sent", "Tell those who call, or keep it open",
-        "may now come with undeclared properties", "Close it again: additionalProperties false",
+        _fixed("refuses undeclared properties, which nobody should have sent"),
+        "Tell those who call, or keep it open",
+        _fixed("may now come with undeclared properties"), "Close it again: additionalProperties false",
     ),
     Code.DROPPED: (
-        "is no longer declared: what is sent there has no effect", "Keep it until nobody sends it",
-        "is new", "Nothing needs to be done",
+        _fixed("is no longer declared: what is sent there has no effect"), "Keep it until nobody sends it",
+        _fixed("is new"), "No cure is needed",
     ),
     Code.ADDED: (
-        "is new and optional", "Nothing needs to be done",
-        "is no longer declared: those who read it find nothing", "Keep sending it until nobody reads it",
-    ),
-    Code.PROPERTY_COUNT: (
-        "has a narrower number of properties: {before} became {after}", "Keep the former number",
-        "has a wider number of properties: {before} became {after}", "Keep the former number",
+        _fixed("is new and optional"), "No cure is needed",
+        _fixed("is no longer declared: those who read it find no value"), "Keep sending it until nobody reads it",
     ),
     Code.PROPERTY_NAMES: (
-        "accepts fewer names of properties: {after}", "Keep the former names",
-        "may now have other names of properties: {after}", "Keep the former names",
+        _with("any", "accepts fewer names of properties: {narrow}; before {wide}"), "Keep the former names",
+        _with("any", "may now have other names of properties: {wide} (was: {narrow})"), "Keep the former names",
     ),
     Code.DEPENDENT: (
-        "now requires {after} beside it (before: {before})", "Keep them optional",
-        "no longer comes together with {before} (now: {after})", "Keep sending them together",
-    ),
-    Code.ITEM_COUNT: (
-        "has a narrower number of items: {before} became {after}", "Keep the former number",
-        "has a wider number of items: {before} became {after}", "Keep the former number",
+        _with("no others", "now requires {narrow} beside it; before {wide}"), "Keep them optional",
+        _with("no others", "comes together with {wide}; before {narrow}"), "Keep sending them together",
     ),
     Code.UNIQUE: (
-        "refuses items that are equal", "Accept equal items",
-        "may now hold equal items", "Keep the items unique",
+        _fixed("refuses items that are equal"), "Accept equal items",
+        _fixed("may now hold equal items"), "Keep the items unique",
     ),
     Code.CONTAINS: (
-        "must now contain {after}", "Drop the condition",
-        "need no longer contain {before}", "Keep the condition",
+        _fixed("must now contain {narrow}"), "Drop the condition",
+        _fixed("need no longer contain {narrow}"), "Keep the condition",
     ),
     Code.UNION: (
-        "no longer accepts {before}, only one of {after}", "Keep the alternative",
-        "may now be {after}; known were only {before}", "Send the new alternative under a new version",
+        _fixed("no longer accepts {wide}, only one of {narrow}"), "Keep the alternative",
+        _fixed("may now be {wide} (was one of: {narrow})"), "Send the new alternative under a new version",
     ),
     Code.NOT: (
-        "refuses {after}", "Keep accepting it",
-        "may now be {before}, which was excluded", "Keep it excluded",
+        _fixed("refuses {narrow}"), "Keep accepting it",
+        _fixed("may now be {narrow}, which was excluded"), "Keep it excluded",
     ),
     Code.CONDITION: (
-        "has a new condition: {after}", "Drop the condition",
-        "no longer keeps the condition {before}", "Keep the condition",
+        _fixed("has a new condition: {narrow}"), "Drop the condition",
+        _fixed("no longer keeps the condition {narrow}"), "Keep the condition",
     ),
     Code.FALSE: (
-        "accepts nothing any more", "Keep accepting it",
-        "may now be there, and never was", "Keep it out",
+        _fixed("accepts no value any more"), "Keep accepting it",
+        _fixed("may now be there, and never was"), "Keep it out",
     ),
-    Code.UNDECIDED: (
-        "changed in a way that these rules can't judge: {before}", "Compare the two by hand",
-        "changed in a way that these rules can't judge: {after}", "Compare the two by hand",
-    ),
+    Code.UNDECIDED: (_undecided, "Compare the two by hand", _undecided, "Compare the two by hand"),
 }  # fmt: skip
 
 _MAJOR = " or publish the change as a new major version."
@@ -125,12 +165,11 @@ _SEVERITIES = {
     (Code.ADDED, Direction.WIDENED): Severity.WARNING,
     (Code.SILENT, Direction.NARROWED): Severity.WARNING,
     (Code.SILENT, Direction.WIDENED): Severity.WARNING,
-    (Code.UNDECIDED, Direction.NARROWED): Severity.WARNING,
-    (Code.UNDECIDED, Direction.WIDENED): Severity.WARNING,
+    **{(code, direction): Severity.WARNING for code in OPEN for direction in Direction},
 }
 # Nobody who reads an answer depends on its pattern; a registry of events does (Confluent: PATTERN_CHANGED).
-_MILD = {("response", Code.PATTERN), ("header", Code.PATTERN)}
-_WITHOUT_DIRECTION = {Code.SILENT, Code.DROPPED, Code.ADDED, Code.UNDECIDED}
+_MILD = {(scope, code) for scope in ("response", "header") for code in (Code.PATTERN, Code.PATTERN_UNDECIDED)}
+_WITHOUT_DIRECTION = {Code.SILENT, Code.DROPPED, Code.ADDED, Code.UNDECIDED, Code.PATTERN_UNDECIDED}
 
 
 def rule_of(scope: str, code: Code, direction: Direction) -> str:
@@ -155,47 +194,15 @@ def findings_of(
 def _finding(gap: Gap, scope: str, direction: Direction, where: str, place: tuple[str | int, ...]) -> Finding:
     before, after = (gap.wide, gap.narrow) if direction is Direction.NARROWED else (gap.narrow, gap.wide)
     words = WORDS[gap.code]
-    what, cure = words[:2] if direction is Direction.NARROWED else words[2:]
+    say, cure = words[:2] if direction is Direction.NARROWED else words[2:]
     severity = severity_of(scope, gap.code, direction)
     end = _MAJOR if severity is Severity.BREAKING else "."
-    text = what.format(before=shortened(before), after=shortened(after))
     return Finding(
         rule=rule_of(scope, gap.code, direction),
         place=pointer(*place, *gap.path),
         before=before,
         after=after,
         severity=severity,
-        sentence=f"{where}{for_people(gap.path)} {text}. {cure}{',' if end == _MAJOR else ''}{end}",
-        undecided=gap.code is Code.UNDECIDED,
+        sentence=f"{where}{for_people(gap.path)} {say(gap)}. {cure}{',' if end == _MAJOR else ''}{end}",
+        undecided=gap.code in OPEN and (scope, gap.code) not in _MILD,
     )
-
-
-def shortened(value: Any) -> str:
-    """A value in a sentence."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, str):
-        return value if len(value) <= 100 else value[:97] + "..."  # noqa: PLR2004
-    text = canonical(value)
-    return text if len(text) <= 100 else text[:97] + "..."  # noqa: PLR2004
-
-
-def for_people(path: tuple[str | int, ...]) -> str:
-    """A path into a schema as one into its data.
-
-    >>> for_people(("properties", "items", "items", "properties", "sku", "maxLength"))
-    ': items[].sku'
-    """
-    text, tokens = "", list(path)
-    while tokens:
-        token = tokens.pop(0)
-        if token in {"properties", "dependentRequired"} and tokens:
-            text += f".{tokens.pop(0)}"
-        elif token == "prefixItems" and tokens:  # noqa: S105 # no password
-            text += f"[{tokens.pop(0)}]"
-        elif token == "items":  # noqa: S105
-            text += "[]"
-        elif token in {"additionalProperties", "patternProperties"}:
-            text += ".*"
-            tokens = tokens[1:] if token == "patternProperties" else tokens  # noqa: S105
-    return f": {text.removeprefix('.')}" if text else ""

@@ -6,7 +6,7 @@ from typing import Any
 from ..findings import Finding, Severity
 from ..schema import Undecided
 from .description import Pair
-from .media_types import covering, media_types
+from .media_types import covering, media_types, schemas_of
 from .references import same_reference
 
 
@@ -89,9 +89,8 @@ def _answer(pair: Pair, status: str, old: Mapping[str, Any], new: Mapping[str, A
                 at=at, before=name, after=sorted(news),
             )  # fmt: skip
         else:
-            yield from pair.given(
-                before.get("schema", True), after.get("schema", True), "response", where, (*at, "schema")
-            )
+            for keyword, was, becomes in schemas_of(before, after):
+                yield from pair.given(was, becomes, "response", where, (*at, keyword))
     yield from _headers(pair, status, _header_map(old), _header_map(new))
 
 

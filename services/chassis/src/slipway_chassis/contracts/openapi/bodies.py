@@ -7,7 +7,7 @@ from ..canonical import canonical
 from ..findings import Finding, Severity
 from ..schema import Undecided
 from .description import Description, Pair
-from .media_types import covering, media_types
+from .media_types import covering, media_types, schemas_of
 from .references import same_reference
 
 MAX_DEPTH = 8
@@ -74,9 +74,9 @@ def _media_types(pair: Pair, olds: dict[str, Any], news: dict[str, Any]) -> Iter
                 at=at, before=name, after=sorted(news),
             )  # fmt: skip
         else:
-            before, after = old.get("schema", True), new.get("schema", True)
-            yield from pair.taken(before, after, "request", "request body", (*at, "schema"))
-            yield from _defaults(pair, before, after, (*at, "schema"))
+            for keyword, before, after in schemas_of(old, new):
+                yield from pair.taken(before, after, "request", "request body", (*at, keyword))
+                yield from _defaults(pair, before, after, (*at, keyword))
     for name in news.keys() - olds.keys():
         yield pair.say(
             "request-media-type-added", Severity.SAFE, f", request body: {name} is accepted as well.",

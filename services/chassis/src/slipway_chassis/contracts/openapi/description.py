@@ -47,9 +47,8 @@ class Description:
                 item = self.resolve(part)
             except Undecided:
                 continue
-            for method in METHODS:
-                if isinstance(item.get(method), Mapping):
-                    yield Operation(self, str(path), method, item, item[method])
+            for method, own in _methods(item):
+                yield Operation(self, str(path), method, item, own)
 
     def unfollowed(self) -> dict[str, str]:
         """Paths whose reference can't be followed, and the reference."""
@@ -60,6 +59,14 @@ class Description:
             except Undecided:
                 found[str(path)] = str(part.get("$ref"))
         return found
+
+
+def _methods(item: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Those of OpenAPI, and from 3.2 on those of one's own."""
+    further = item.get("additionalOperations")
+    known = [(method, item.get(method)) for method in METHODS]
+    own = [(str(method), one) for method, one in further.items()] if isinstance(further, Mapping) else []
+    yield from ((method, one) for method, one in [*known, *own] if isinstance(one, Mapping))
 
 
 @dataclass(frozen=True, slots=True)

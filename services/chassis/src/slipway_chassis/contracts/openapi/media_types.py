@@ -1,7 +1,9 @@
 """Media types of bodies and answers: names with parameters, and ranges."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+SCHEMAS = ("schema", "itemSchema")
 
 
 def media_types(part: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -9,7 +11,20 @@ def media_types(part: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     content = part.get("content")
     if not isinstance(content, Mapping):
         return {}
-    return {normal(str(name)): one for name, one in content.items() if isinstance(one, Mapping)}
+    return {normal(str(name)): _opened(one) for name, one in content.items() if isinstance(one, Mapping)}
+
+
+def _opened(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """From 3.2 on it may be a reference to a component, and so are its schemas then."""
+    reference = entry.get("$ref")
+    if not isinstance(reference, str):
+        return entry
+    return {key: {"$ref": f"{reference}/{key}"} for key in SCHEMAS}
+
+
+def schemas_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Of one media type in two documents: the keyword, and both schemas. Parts of a stream (3.2) have one as well."""
+    yield from ((key, old.get(key, True), new.get(key, True)) for key in SCHEMAS if key in old or key in new)
 
 
 def normal(name: str) -> str:

@@ -172,12 +172,18 @@ def _style(operation: Operation, parameter: Mapping[str, Any], schema: Any) -> l
         return kinds
     if _single(operation, schema):
         return [style if style in {"label", "matrix"} else "plain"]
+    if style == "simple" and not _has(operation, schema, {"object"}):
+        return [style]  # a list has commas, exploded or not (RFC 6570, 3.2.2)
     return [style, parameter.get("explode", style == "form")]
 
 
 def _single(operation: Operation, schema: Any) -> bool:
     """Never a list or an object."""
-    return not any({"array", "object"} & one.types for one in _alternatives(operation, schema))
+    return not _has(operation, schema, {"array", "object"})
+
+
+def _has(operation: Operation, schema: Any, types: set[str]) -> bool:
+    return any(types & one.types for one in _alternatives(operation, schema))
 
 
 def _alternatives(operation: Operation, schema: Any) -> tuple[Flat, ...]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..canonical import canonical
 from ..schema import Undecided
+from ..schema.likeness import written_alike
 from .description import Description, Pair
 
 # Words for people. Below these keys there are names, and any of them may be one of these words.
@@ -14,12 +15,11 @@ MAX_DEPTH = 60
 
 
 def same_reference(pair: Pair, old: Any, new: Any) -> bool:
-    """Both refer to the same place outside of their documents: nothing but its name is known of it."""
+    """Both refer to what says the same, or to the same place that can't be followed: nothing is known but its name."""
     references = [part.get("$ref") if isinstance(part, Mapping) else None for part in (old, new)]
-    sides = pair.old.description.schemas, pair.new.description.schemas
     if not all(isinstance(one, str) for one in references) or references[0] != references[1]:
         return False
-    return all(side.leads_outside(one) for side, one in zip(sides, references, strict=True))
+    return written_alike(pair.old.description.schemas, old, pair.new.description.schemas, new)
 
 
 class Sameness:

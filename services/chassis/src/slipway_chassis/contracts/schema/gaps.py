@@ -14,6 +14,7 @@ class Code(StrEnum):
     MULTIPLE = "multiple-of"
     LENGTH = "length"
     PATTERN = "pattern"
+    PATTERN_UNDECIDED = "pattern-undecided"
     FORMAT = "format"
     REQUIRED = "required"
     CLOSED = "closed"
@@ -41,13 +42,13 @@ def most_telling(found: "list[Gap]") -> "list[Gap]":
     """At most MAX_GAPS: those that decide before those that can't, and notices last."""
     if len(found) <= MAX_GAPS:
         return found
-    return sorted(found, key=lambda gap: (gap.code in NOTICES, gap.code is Code.UNDECIDED, gap.code is Code.PATTERN))[
-        :MAX_GAPS
-    ]
+    return sorted(found, key=lambda gap: (gap.code in NOTICES, gap.code in OPEN, gap.code is Code.PATTERN))[:MAX_GAPS]
 
 
 # Said without a value at hand that is refused: they decide nothing.
 NOTICES = frozenset({Code.SILENT, Code.DROPPED, Code.ADDED})
+# Where these rules can't tell.
+OPEN = frozenset({Code.UNDECIDED, Code.PATTERN_UNDECIDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Reading:
         undeclared: True: where additionalProperties says nothing, any further property may come (JSON Schema,
             Confluent's STRICT); False: nobody sends what is not declared (OpenAPI's practice, Confluent's LENIENT).
         defaults: a property that is required and has a default may be missing in older data.
+        always_sent: what is required was in all data of before, whatever default it has: that it is no longer declared
+            is missed by who reads it. (Of newer data: older data may lack what it never had.)
         exclusive: False: that a value fits two alternatives of a oneOf is nobody's concern, as in answers.
         texts: all values are written as texts, as in an address: a number is one, and null is not sent.
         ignore: properties with this mark are not there: ``readOnly`` in requests, ``writeOnly`` in responses.
@@ -78,6 +81,7 @@ class Reading:
 
     undeclared: bool = True
     defaults: bool = False
+    always_sent: bool = False
     exclusive: bool = True
     texts: bool = False
     ignore: str = ""

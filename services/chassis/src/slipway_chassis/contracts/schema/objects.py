@@ -25,13 +25,17 @@ def gaps(comparison: Comparison, source: Flat, target: Flat, shared: frozenset[s
 
 def _required(comparison: Comparison, source: Flat, target: Flat) -> Iterator[Gap]:
     for name in sorted(target.required - source.required):
-        if comparison.reading.defaults and _has_default(comparison, target.properties.get(name)):
+        if _may_be_missing(comparison, source, target, name):
             continue
         yield Gap(Code.REQUIRED, ("properties", name), "optional" if name in source.properties else None, "required")
 
 
-def _has_default(comparison: Comparison, schema: Schema) -> bool:
-    return comparison.target.has(schema, "default")
+def _may_be_missing(comparison: Comparison, source: Flat, target: Flat, name: str) -> bool:
+    """Who reads it has the default; but not what was sent each time and is gone for good."""
+    reading = comparison.reading
+    if not reading.defaults or (reading.always_sent and not source.of(name)):
+        return False
+    return comparison.target.has(target.properties.get(name), "default")
 
 
 def _property(comparison: Comparison, source: Flat, target: Flat, name: str) -> list[Gap]:

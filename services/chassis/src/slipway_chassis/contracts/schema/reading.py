@@ -166,9 +166,10 @@ class Document:
                 return schema[key]
             parts = schema.get("allOf")
             if isinstance(schema.get("$ref"), str):
-                if self.leads_outside(schema["$ref"]):
+                try:
+                    schema = self.resolve(schema["$ref"])
+                except Undecided:  # said where the schemas are compared
                     return missing
-                schema = self.resolve(schema["$ref"])
             elif isinstance(parts, list) and len(parts) == 1:
                 schema = parts[0]
             else:

@@ -12,7 +12,8 @@ from typing import Any
 
 from . import objects, values
 from .flattening import tidy, type_of
-from .gaps import NOTICES, Code, Gap, Reading, Undecided, most_telling
+from .gaps import NOTICES, OPEN, Code, Gap, Reading, Undecided, most_telling
+from .likeness import written_alike
 from .opening import disjoint, opened, values_of
 from .reading import ANYTHING, FINITE, Document, Flat, Opened, Schema
 from .sameness import Sameness
@@ -74,10 +75,11 @@ class Comparison:
             return []
         try:
             return self._gaps(self.source.plain(source), self.target.plain(target))
-        except Undecided as why:
-            return [Gap(Code.UNDECIDED, (), str(why), None)]
-        except RecursionError:
-            return [Gap(Code.UNDECIDED, (), "schemas nested too deep", None)]
+        except (Undecided, RecursionError) as why:
+            if written_alike(self.source, source, self.target, target):
+                return []
+            reason = str(why) if isinstance(why, Undecided) else "schemas nested too deep"
+            return [Gap(Code.UNDECIDED, (), reason, None)]
 
     def _gaps(self, source: Schema, target: Schema) -> list[Gap]:
         pair = id(source), id(target)
@@ -214,7 +216,7 @@ class Comparison:
         if any(not decisive(found) for found in tried):
             return []
         for found, one in zip(tried, alternatives, strict=True):
-            if one == piece and all(gap.code is Code.UNDECIDED for gap in decisive(found)):
+            if one == piece and all(gap.code in OPEN for gap in decisive(found)):
                 return found  # it is still there, so no other was meant, however near
         related = [
             found for found, one in zip(tried, alternatives, strict=True) if not disjoint(self.source, piece, one)
@@ -272,11 +274,17 @@ class Comparison:
         ]
         for name, schema in target.conditions.items():
             if name not in source.conditions:
-                found.append(Gap(Code.CONDITION, (name,), None, schema))
+                closed = name == "unevaluatedProperties" and schema is False and self._declares_all(source, target)
+                found.append(Gap(Code.SILENT if closed else Code.CONDITION, (name,), None, schema))
             # What counts as evaluated depends on the rest of the schema, so the same text may mean something else.
             elif name.startswith("unevaluated") or not self._same_condition(name, source.conditions[name], schema):
                 found.append(Gap(Code.UNDECIDED, (name,), source.conditions[name], schema))
         return found
+
+    def _declares_all(self, source: Flat, target: Flat) -> bool:
+        """Nothing is refused but what nobody should have sent."""
+        quiet = source.additional is False or (source.silent and not self.reading.undeclared)
+        return quiet and not source.pattern_properties and source.properties.keys() <= target.properties.keys()
 
     def _same_condition(self, name: str, source: Schema, target: Schema) -> bool:
         if name in {"$dynamicRef", "$recursiveRef"}:

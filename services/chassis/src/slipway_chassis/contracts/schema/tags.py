@@ -23,9 +23,8 @@ def tags_of(document: Document, schema: Mapping[str, Any]) -> dict[str, Schema]:
     if not name:
         return {}
     said = schema["discriminator"].get("mapping")
-    mapping = (
-        {str(value): _reference(str(target)) for value, target in said.items()} if isinstance(said, Mapping) else {}
-    )
+    listed_values = said.items() if isinstance(said, Mapping) else ()
+    mapping = {str(value): component_reference(str(target)) for value, target in listed_values}
     groups = (schema.get(key) for key in ("oneOf", "anyOf"))
     listed = [one for group in groups if isinstance(group, list) for one in group]
     references = [str(one["$ref"]) for one in listed if isinstance(one, Mapping) and "$ref" in one]
@@ -34,7 +33,8 @@ def tags_of(document: Document, schema: Mapping[str, Any]) -> dict[str, Schema]:
     return {value: {"$ref": one} for value, one in mapping.items() if not _pinned(document, one, name)}
 
 
-def _reference(target: str) -> str:
+def component_reference(target: str) -> str:
+    """A value of a discriminator's mapping, as a reference."""
     return target if "/" in target or "#" in target else f"#/components/schemas/{target}"
 
 

@@ -9,6 +9,7 @@ from .flattening import item
 from .gaps import Code, Gap, Undecided
 from .patterns import matches
 from .reading import Flat
+from .witnesses import refused
 
 NUMBERS = frozenset({"integer", "fraction"})
 EVERY_TEXT = {"", ".*", "^.*$", "^", "$"}
@@ -29,9 +30,7 @@ def gaps(comparison: Comparison, source: Flat, target: Flat, shared: frozenset[s
         found += _number_gaps(source, target, whole="fraction" not in shared)
     if "string" in shared:
         found += _counted(source, target, "Length", Code.LENGTH)
-        found += [
-            Gap(Code.PATTERN, ("pattern",), _one(source.patterns), pattern) for pattern in _new_patterns(source, target)
-        ]
+        found += [_pattern_gap(source, pattern) for pattern in _new_patterns(source, target)]
     if shared & (NUMBERS | {"string"}):
         found += _format_gaps(source, target)
     if "array" in shared:
@@ -83,6 +82,17 @@ def _counted(source: Flat, target: Flat, noun: str, code: Code, *, least: int = 
 
 def _new_patterns(source: Flat, target: Flat) -> list[str]:
     return sorted(target.patterns - source.patterns - EVERY_TEXT)
+
+
+def _pattern_gap(source: Flat, pattern: str) -> Gap:
+    """A break where a text shows it; else nobody can tell."""
+    before = _one(source.patterns)
+    further = source.formats or source.nots or source.conditions  # then a text may be none that was accepted
+    try:
+        shown = None if further else refused(pattern, source.patterns, source.counts)
+    except Undecided:
+        shown = None
+    return Gap(Code.PATTERN_UNDECIDED if shown is None else Code.PATTERN, ("pattern",), before, pattern)
 
 
 def _format_gaps(source: Flat, target: Flat) -> list[Gap]:
