@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from ..serialization import SentSchema
 from .sources import Source
 from .stream import Stream
 
@@ -23,7 +24,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 def event_schema(kind: str, event: type[Any], *, mode: JsonSchemaMode) -> dict[str, Any]:
     """The JSON Schema of an event's value. ``mode``: "serialization" as sent, "validation" as read."""
-    return {"$schema": DRAFT, "$id": kind} | TypeAdapter(event).json_schema(mode=mode)
+    return {"$schema": DRAFT, "$id": kind} | TypeAdapter(event).json_schema(mode=mode, schema_generator=SentSchema)
 
 
 def asyncapi(service: str, version: str, *, publishes: Iterable[Stream], consumes: Iterable[Source]) -> dict[str, Any]:

@@ -170,8 +170,8 @@ def _missing(header: str) -> str:
 
 
 def encode(event: Any) -> bytes:
-    """The event as JSON; keys as the class declares them."""
-    return _adapter(type(event)).dump_json(event)
+    """The event as JSON; keys are the fields' names, or their aliases where the class gives them some."""
+    return _adapter(type(event)).dump_json(event, by_alias=True)
 
 
 def decode(event_class: type[Any], value: bytes | None) -> Any:

@@ -34,6 +34,7 @@ from ..auth.scopes import authenticate
 from ..database import Database
 from ..errors import ConfigurationError
 from ..resources import Resources
+from ..serialization import sent_json
 from .body import Input, json_body, query_string
 from .edge import current_request
 from .idempotency import IdempotencyKey
@@ -227,7 +228,7 @@ def _response(operation: Operation, result: object) -> Response:
         return Response(status=204)
     if not isinstance(result, BaseModel):
         raise TypeError(f"{operation.handler.__name__} returned {type(result).__name__}, not a model")
-    response = Response(result.model_dump_json(), operation.status, content_type="application/json")
+    response = Response(sent_json(result), operation.status, content_type="application/json")
     if operation.location:
         response.headers["Location"] = operation.location.format_map(_Fields(result))
     return response

@@ -2,18 +2,29 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, Response, jsonify
+from pydantic import TypeAdapter
 from spectree import Response as Responses
 from spectree import SecurityScheme, SpecTree
+from spectree.model_adapter.protocol import SchemaMode
+from spectree.model_adapter.pydantic_adapter import PydanticModelAdapter
 from spectree.models import SecureType, SecuritySchemeData
 
 from ..resources import Resources
+from ..serialization import SentSchema
 from .api import Api, Operation
 from .problems import ProblemDetails
 
 BEARER = "bearer"
+
+
+class _AsSent(PydanticModelAdapter):
+    """Schemas of answers tell what is always there."""
+
+    def json_schema(self, model: type[Any], *, ref_template: str, mode: SchemaMode = "validation") -> dict[str, Any]:
+        return TypeAdapter(model).json_schema(ref_template=ref_template, mode=mode, schema_generator=SentSchema)
 
 
 class OpenApi:
@@ -26,6 +37,7 @@ class OpenApi:
             title=service,
             version=version,
             openapi_version="3.1.0",
+            model_adapter=cast("Any", _AsSent()),  # spectree's own adapter does not fit its own protocol
             annotations=False,
             naming_strategy=lambda model: model.__name__,
             nested_naming_strategy=lambda _parent, child: child,

@@ -34,7 +34,7 @@ class ProblemDetails(BaseModel):
     detail: str = ""
     instance: str = ""
     request_id: str | None = None
-    errors: list[Fault] = Field(default_factory=list)
+    errors: list[Fault] = Field(default_factory=list, exclude_if=lambda errors: not errors)
 
 
 class Problem(Exception):  # RFC 9457's word
