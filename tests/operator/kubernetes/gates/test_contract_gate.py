@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from wsgiref.simple_server import make_server
 
 import pytest
@@ -58,6 +59,10 @@ def without(path, *place):
     return change
 
 
+def hours_ago(hours):
+    return (datetime.now(UTC) - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class Namespace:
     """Pods with admin ports on this machine; the API server's part is to list them."""
 
@@ -70,7 +75,8 @@ class Namespace:
     def microservice(self, name, active):
         self.services.append({"metadata": {"name": name}, "status": {"activeVersion": active}})
 
-    def pod(self, service, version, files, *, ready=True, calls=None):
+    def pod(self, service, version, files, *, ready=True, calls=None, hours=26):
+        """``hours``: how long ago its containers began."""
         registry = CollectorRegistry()
         if calls is not None:
             used = Counter("http_api_requests_total", "", ["version", "deprecated"], registry=registry)
@@ -88,7 +94,11 @@ class Namespace:
             {
                 "metadata": {"name": f"{service}-{version}", "labels": labels},
                 "spec": {"containers": [{"ports": [port]}]},
-                "status": {"podIP": "127.0.0.1", "conditions": [{"type": "Ready", "status": str(ready)}]},
+                "status": {
+                    "podIP": "127.0.0.1",
+                    "conditions": [{"type": "Ready", "status": str(ready)}],
+                    "containerStatuses": [{"state": {"running": {"startedAt": hours_ago(hours)}}}],
+                },
             }
         )
 
@@ -259,6 +269,28 @@ def test_a_major_goes_when_nobody_calls_it_any_more(calls, state):
         assert found.state is state, found.message
         if state is GateState.FAILED:
             assert "v1 is gone, and was called 3 times lately" in found.message
+
+
+@pytest.mark.parametrize(
+    ("pods", "state", "said"),
+    [
+        ([{"calls": 0}], GateState.PASSED, "v1 is gone, v2 takes its place, and nobody called it lately (1 pod has "),
+        ([{"calls": 0}, {"calls": 9, "ready": False}], GateState.INCONCLUSIVE, "1 of 2 pods could not be asked"),
+        ([{"calls": 9}, {"calls": 0, "ready": False}], GateState.FAILED, "was called 9 times lately"),
+        ([{"calls": 0, "hours": 0.4}], GateState.INCONCLUSIVE, "still called (1 pod has counted for 24 min)"),
+        ([{"calls": 1, "hours": 0.4}], GateState.FAILED, "was called 1 times lately (1 pod has counted for 24 min)"),
+        ([{"calls": 0, "hours": 0.4}, {"calls": 0}], GateState.PASSED, "(2 pods have counted for 26 h)"),
+    ],
+)
+def test_counters_prove_what_all_pods_have_counted_for_long(pods, state, said):
+    with _namespace() as shop:
+        shop.microservice("users", OLD)
+        for pod in pods:
+            shop.pod("users", OLD, contracts("users"), **{**pod, "calls": {"v1": pod["calls"]}})
+        shop.pod("users", NEW, contracts("users", dropped))
+        found = shop.judged("users")
+
+        assert (found.state, said in found.message) == (state, True), found.message
 
 
 @pytest.mark.parametrize("text", ['http_api_requests_total{version="v1"} +Inf', "no metrics at all {"])

@@ -7,6 +7,7 @@ asking, reading and judging is done in another process. The rules are the chassi
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ....planning.observed import GateState
@@ -50,17 +51,25 @@ async def compared(
 
 def _asked(pods: Iterable[Manifest], version: str) -> Asked:
     """Where the ready pods of a version that answer requests have their admin port."""
-    found = []
+    found, silent = [], []
     for pod in pods:
         labels = pod["metadata"].get("labels") or {}
-        ends = pod["metadata"].get("deletionTimestamp")
-        if labels.get(VERSION_LABEL) != version or labels.get(SERVING_LABEL) != "true" or ends or not _ready(pod):
+        if labels.get(VERSION_LABEL) != version or labels.get(SERVING_LABEL) != "true":
             continue
         address, port = pod["status"].get("podIP"), _admin_port(pod)
-        if address and port:
+        if address and port and _ready(pod) and not pod["metadata"].get("deletionTimestamp"):
             host = f"[{address}]" if ":" in address else address
-            found.append(AdminPort(pod["metadata"]["name"], f"http://{host}:{port}"))
-    return Asked(version, sorted(found, key=lambda each: each.address))
+            found.append(AdminPort(pod["metadata"]["name"], f"http://{host}:{port}", _counts_since(pod)))
+        else:
+            silent.append(pod["metadata"]["name"])
+    return Asked(version, sorted(found, key=lambda each: each.address), sorted(silent))
+
+
+def _counts_since(pod: Manifest) -> float | None:
+    """When its containers began: counters of before are lost."""
+    states = [each.get("state") or {} for each in pod["status"].get("containerStatuses") or []]
+    began = [state["running"]["startedAt"] for state in states if (state.get("running") or {}).get("startedAt")]
+    return max(datetime.fromisoformat(each).timestamp() for each in began) if began else None
 
 
 def _ready(pod: Manifest) -> bool:

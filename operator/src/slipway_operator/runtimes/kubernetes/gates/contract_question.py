@@ -10,6 +10,8 @@ from typing import Any, Literal
 # One budget for all that a question takes.
 PROCESSOR_SECONDS = 10
 MEMORY_BYTES = 256 * 1024 * 1024  # of addresses; what is used is less
+# Younger counters prove nothing: who calls once an hour was not seen yet.
+QUIET_SECONDS = 3600.0
 
 State = Literal["Passed", "Failed", "Inconclusive"]
 
@@ -20,18 +22,22 @@ class AdminPort:
 
     pod: str
     address: str  # http://10.0.0.1:9100
+    since: float | None = None  # when its counters began, in seconds since 1970; None: unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A version, and the pods that can tell what it promises; the first one that answers speaks for all."""
+    """A version, and the pods that can tell what it promises; the first one that answers speaks for all. ``silent``:
+    its other pods, which have counted calls as well and can't be asked.
+    """
 
     version: str
     ports: Sequence[AdminPort]
+    silent: Sequence[str] = ()
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "Asked":
-        return cls(given["version"], [AdminPort(**each) for each in given["ports"]])
+        return cls(given["version"], [AdminPort(**each) for each in given["ports"]], given["silent"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

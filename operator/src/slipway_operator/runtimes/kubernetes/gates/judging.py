@@ -22,7 +22,7 @@ from slipway_chassis.contracts.protobuf import packages
 from slipway_chassis.errors import UnreadableContracts
 
 from .api_usage import calls_of
-from .contract_question import MEMORY_BYTES, PROCESSOR_SECONDS, AdminPort, Answer, Asked, Question
+from .contract_question import MEMORY_BYTES, PROCESSOR_SECONDS, QUIET_SECONDS, AdminPort, Answer, Asked, Question
 from .pod_requests import content
 
 ASKING_SECONDS = 8.0  # all pods together
@@ -54,8 +54,10 @@ def answer(question: Question, *, ask: Content = content, count: Calls = calls_o
     except Unasked as error:
         return Answer("Inconclusive", str(error))
     others = {name: shown for name, each in with_others.items() if (shown := _other(pods, each)) is not None}
-    usage = _usage(question.active, old, count) if question.active and _drops(old, new) else None
-    verdict = judge(old, new, others, usage, allow_breaking=question.allow_breaking)
+    usage, counted = None, ""
+    if question.active and isinstance(old, Contracts) and _drops(old, new):
+        usage, counted = _usage(question.active, old, count, time.time())
+    verdict = judge(old, new, others, usage, counted=counted, allow_breaking=question.allow_breaking)
     return Answer(verdict.result.value, verdict.message, new.digests() if isinstance(new, Contracts) else {})
 
 
@@ -125,7 +127,7 @@ class _Pods:
             found[path] = said[1]
             if sum(map(len, found.values())) > MAX_BYTES:
                 raise UnreadableContracts(f"they are larger than {MAX_BYTES} bytes")
-        return Contracts.read(found.__getitem__)
+        return Contracts.read(found.__getitem__, where=f"{port.pod}: ")
 
 
 class _Begun:
@@ -167,18 +169,49 @@ def _drops(old: Shown | None, new: Shown) -> bool:
     return bool(old.api_versions - new.api_versions) or old.descriptors != new.descriptors
 
 
-def _usage(active: Asked, old: Shown | None, count: Calls) -> Mapping[str, float] | None:
-    """Calls by major version since the active pods started; None: a pod did not tell."""
-    if not isinstance(old, Contracts):
-        return None
+def _usage(active: Asked, old: Contracts, count: Calls, now: float) -> tuple[Mapping[str, float], str]:
+    """Calls by major version since the active pods started, and what that rests on. That one was called is known from
+    any pod; that it was not, only if all of them tell and have counted for QUIET_SECONDS.
+    """
     calls: Counter[str] = Counter()
+    silent = list(active.silent)
     for each in active.ports:
         counted = count(each.address)
         if counted is None:
-            return None
-        calls.update(counted)
-    # A version that was counted nowhere was not called.
-    return {name: calls[name] for name in [*old.api_versions, *(packages(old.descriptors) if old.descriptors else ())]}
+            silent.append(each.pod)
+        else:
+            calls.update(counted)
+    age = _age(active.ports, now)
+    proven = not silent and age is not None and age >= QUIET_SECONDS
+    majors = [*old.api_versions, *(packages(old.descriptors) if old.descriptors else ())]
+    usage = {name: calls[name] for name in majors if calls[name] or proven}
+    return usage, _rests_on(len(active.ports) + len(active.silent), silent, age)
+
+
+def _age(ports: Sequence[AdminPort], now: float) -> float | None:
+    """Of the pod that has counted longest; None: one is unknown."""
+    began = [each.since for each in ports]
+    return now - min(one for one in began if one is not None) if began and None not in began else None
+
+
+def _rests_on(pods: int, silent: Sequence[str], age: float | None) -> str:
+    if silent:
+        return f"{len(silent)} of {pods} pods could not be asked ({', '.join(silent[:3])})"
+    if age is None:
+        return f"how long {pods} pods have counted is unknown"
+    return f"{pods} {'pod has' if pods == 1 else 'pods have'} counted for {_words(age)}"
+
+
+def _words(seconds: float) -> str:
+    """A duration for people.
+
+    >>> _words(59), _words(7200), _words(200_000)
+    ('59 s', '2 h', '2 days')
+    """
+    for size, unit in ((86_400, " days"), (3600, " h"), (60, " min")):
+        if seconds >= size * (2 if unit == " days" else 1):
+            return f"{seconds // size:.0f}{unit}"
+    return f"{max(0.0, seconds):.0f} s"
 
 
 def _bound() -> None:
