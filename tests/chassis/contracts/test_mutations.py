@@ -63,7 +63,9 @@ def test_no_rule_can_be_switched_off(judged):
 
     unseen = {one for one in said_rules() if one not in known | BESIDE_OTHERS and not ELSEWHERE.fullmatch(one)}
     assert not unseen, "no case has these rules"
-    assert not {one for one in decides - without.keys() - BESIDE_OTHERS if not ELSEWHERE.fullmatch(one)}, "no case needs these rules"
+    assert not {one for one in decides - without.keys() - BESIDE_OTHERS if not ELSEWHERE.fullmatch(one)}, (
+        "no case needs these rules"
+    )
 
 
 def test_no_question_about_schemas_can_be_switched_off(judged):

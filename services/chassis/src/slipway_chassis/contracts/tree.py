@@ -39,10 +39,10 @@ def without_contracts(root: Path, services: str, known: Collection[str]) -> list
     return sorted(name for name in there if name not in known and (root / services / name / "src" / name).is_dir())
 
 
-def shown(fetch: Callable[[str], bytes], folder: str) -> Shown:
+def shown(fetch: Callable[[str], bytes], folder: str = "") -> Shown:
     """What ``Contracts.read`` gives, or why it can't be read. ``folder``: where its files lie."""
     try:
-        return Contracts.read(fetch, where=f"{folder}/")
+        return Contracts.read(fetch, where=f"{folder}/" if folder else "")
     except UnreadableContracts as error:
         return error
 

@@ -127,7 +127,7 @@ class _Pods:
             found[path] = said[1]
             if sum(map(len, found.values())) > MAX_BYTES:
                 raise UnreadableContracts(f"they are larger than {MAX_BYTES} bytes")
-        return Contracts.read(found.__getitem__, where=f"{port.pod}: ")
+        return Contracts.read(found.__getitem__)
 
 
 class _Begun:

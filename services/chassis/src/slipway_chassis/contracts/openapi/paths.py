@@ -107,7 +107,7 @@ def _itself(pair: Pair) -> Iterator[Finding]:
     old, new = pair.old.own, pair.new.own
     if pair.new.deprecated and not pair.old.deprecated:
         yield pair.say("operation-deprecated", Severity.SAFE, " is deprecated now.", before=False, after=True)
-    if old.get("operationId") not in {None, new.get("operationId")}:
+    if old.get("operationId") not in (None, new.get("operationId")):
         yield pair.say(
             "operation-id-changed", Severity.WARNING,
             " has another operationId: generated clients name their functions after it. Keep the former one.",
