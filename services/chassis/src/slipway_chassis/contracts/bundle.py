@@ -38,7 +38,7 @@ class _UnreadableFile(UnreadableContracts):
 
 @dataclass(frozen=True)
 class Contracts:
-    """``files``: content by path, without the index. ``where`` begins what is said of a file, as "services/a/"."""
+    """``files``: content by path, without the index. ``where`` begins what is said of a file: its folder and /."""
 
     service: str
     files: Mapping[str, bytes] = field(default_factory=dict)
