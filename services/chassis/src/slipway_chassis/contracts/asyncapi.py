@@ -207,7 +207,7 @@ def _aspect(message: Mapping[str, Any], what: str) -> Any:
 
 def payload_of(message: Mapping[str, Any]) -> Any:
     payload = message.get("payload", True)
-    return payload["schema"] if isinstance(payload, Mapping) and "schemaFormat" in payload else payload
+    return payload.get("schema", True) if isinstance(payload, Mapping) and "schemaFormat" in payload else payload
 
 
 def root_of(document: Mapping[str, Any], message: Mapping[str, Any]) -> Mapping[str, Any]:
