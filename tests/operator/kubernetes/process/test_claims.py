@@ -12,8 +12,16 @@ from support.cluster.memory_api import MemoryApi
 PATH = CONFIG_MAP.path("shop", CLAIM)
 
 
+def a_cluster(kind=MemoryApi):
+    """A Microservice orders in each of two namespaces."""
+    api = kind()
+    for namespace in ("shop", "elsewhere"):
+        asyncio.run(MemoryApi.create(api, MICROSERVICE, namespace, {"metadata": {"name": "orders"}, "spec": {}}))
+    return api
+
+
 def test_the_first_one_acts_and_the_other_one_never_does(caplog):
-    api = MemoryApi()
+    api = a_cluster()
 
     async def story():
         first, second = Claims(api, "slipway-system/slipway"), Claims(api, "team/operator")
@@ -33,7 +41,7 @@ def test_the_first_one_acts_and_the_other_one_never_does(caplog):
 
 
 def test_at_rest_nothing_is_asked_and_nothing_written():
-    api = MemoryApi()
+    api = a_cluster()
 
     async def story():
         claims = Claims(api, "slipway-system/slipway")
@@ -46,7 +54,7 @@ def test_at_rest_nothing_is_asked_and_nothing_written():
 
 
 def test_who_is_told_its_namespaces_sees_at_its_start_that_one_is_another_s():
-    api = MemoryApi()
+    api = a_cluster()
 
     async def story():
         await Claims(api, "team/operator").check("shop")
@@ -59,13 +67,11 @@ def test_who_is_told_its_namespaces_sees_at_its_start_that_one_is_another_s():
 
 
 def test_a_claim_ends_with_the_last_microservice():
-    api = MemoryApi()
-    microservice = {"metadata": {"name": "orders"}, "spec": {}}
+    api = a_cluster()
 
     async def story():
         first, second = Claims(api, "slipway-system/slipway"), Claims(api, "team/operator")
         await first.holds("shop")
-        await api.create(MICROSERVICE, "shop", microservice)
         await first.release("shop")
         assert PATH in api.objects, "one is left"
 
@@ -73,7 +79,9 @@ def test_a_claim_ends_with_the_last_microservice():
         await second.release("shop")
         assert PATH in api.objects, "it is another's"
         await first.release("shop")
+        assert await first.holds("shop"), "to look at what ends after it"
         assert PATH not in api.objects
+        await api.create(MICROSERVICE, "shop", {"metadata": {"name": "orders"}, "spec": {}})
         assert await second.holds("shop")
         assert not await first.holds("shop")
 
@@ -86,11 +94,12 @@ def test_a_microservice_that_is_made_while_the_claim_ends_is_claimed_again():
             await self.create(MICROSERVICE, namespace, {"metadata": {"name": "new"}, "spec": {}})
             await super().delete(kind, namespace, name, **options)
 
-    api = Racing()
+    api = a_cluster(Racing)
 
     async def story():
         claims = Claims(api, "slipway-system/slipway")
         await claims.holds("shop")
+        await MemoryApi.delete(api, MICROSERVICE, "shop", "orders")
         await claims.release("shop")
         assert PATH in api.objects
 
@@ -102,4 +111,4 @@ def test_what_can_not_be_claimed_is_not_left_alone():
         async def create(self, kind, namespace, manifest):
             raise Refused("exceeded quota")
 
-    assert asyncio.run(Claims(Full(), "slipway-system/slipway").holds("shop"))
+    assert asyncio.run(Claims(a_cluster(Full), "slipway-system/slipway").holds("shop"))
