@@ -1,7 +1,8 @@
 """The load of the tests: clients that do something at a fixed rate, and keep every failure.
 
 It needs the standard library alone, so that a pod can run it from its source, too:
-``python -c SOURCE URL PATH RATE CLIENTS FILE`` asks until the file is there, and prints answers and failures as JSON.
+``python -c SOURCE URL PATH RATE CLIENTS FILE`` asks until the file is there, and prints answers and failures as JSON;
+with ``tolerant`` as a sixth argument by clients that ask again as browsers do.
 """
 
 import http.client
@@ -15,6 +16,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+MOST_OF_A_TURN = 64  # bytes
 
 
 class Clients:
@@ -71,19 +74,27 @@ class Load(Clients):
     """Sends ``rate`` requests a second in all, for ``customer``: who has the address that is asked, and a token.
 
     Half of the clients keep their connection as long as the server does, the others open one for each request. With
-    ``pooled`` all keep it and look whether it was closed before they use it again, as connection pools do. ``answers``
-    counts by status; ``failures`` has one line for each request that failed, ``created`` the ids of what was created.
+    ``pooled`` all keep it and look whether it was closed before they use it again, as connection pools do. With
+    ``tolerant`` a GET on a kept connection that ended without an answer is asked once more on a new one (RFC 9110
+    9.2.2; browsers, Go and urllib3 do it): a process that knows nothing of its clients needs such ones when it ends.
+
+    ``answers`` counts by status; ``failures`` has one line for each request that failed, ``created`` the ids of what
+    was created, ``turns`` (time, client, text) where a client that asks one thing was told another short text.
     """
 
-    def __init__(self, customer, requests, *, rate=None, clients=10, pauses=None, pooled=False, seconds=300):
+    def __init__(
+        self, customer, requests, *, rate=None, clients=10, pauses=None, pooled=False, tolerant=False, seconds=300
+    ):
         super().__init__(self._send, pauses or [clients / rate] * clients, seconds=seconds)
-        self._customer, self._requests, self._pooled = customer, requests, pooled
+        self._customer, self._requests, self._pooled, self._tolerant = customer, requests, pooled, tolerant
         self._address = urlsplit(customer.url)
         self._connections = {}
         self._lock = threading.Lock()
         self.answers = Counter()
         self.failures = []
         self.created = []
+        self.turns = []
+        self._told = {}
 
     @property
     def sent(self):
@@ -108,10 +119,11 @@ class Load(Clients):
     def _send(self, number, count):
         method, path, body = self._requests[count % len(self._requests)]
         try:
-            answer, text = self._ask(self._connection(number), method, path, body)
+            answer, text = self._answer(number, method, path, body)
             with self._lock:
                 self.answers[answer.status] += 1
             self.note(answer, text)
+            self._turn(number, text)
             if answer.status not in (200, 201):
                 self._failed(f"{method} {path}: {answer.status} {text[:200]!r}")
             closed = answer.will_close
@@ -120,6 +132,21 @@ class Load(Clients):
             closed = True
         if closed or not (self._pooled or number % 2 == 0):
             self._close(number)
+
+    def _turn(self, number, text):
+        if len(self._requests) == 1 and len(text) <= MOST_OF_A_TURN and self._told.get(number) != text:
+            self._told[number] = text
+            self.turns.append((time.time(), number, text.decode()))
+
+    def _answer(self, number, method, path, body):
+        kept = number in self._connections
+        try:
+            return self._ask(self._connection(number), method, path, body)
+        except ConnectionError:  # which RemoteDisconnected is: not a byte came
+            if not (self._tolerant and kept and method == "GET"):
+                raise
+            self._close(number)
+            return self._ask(self._connection(number), method, path, body)
 
     def _ask(self, connection, method, path, body):
         headers = {"Content-Type": "application/json"}
@@ -150,11 +177,14 @@ def _was_closed(connection):
     return connection.sock is not None and bool(select.select([connection.sock], [], [], 0)[0])
 
 
-def main(url, path, rate, clients, file):
-    with Load(Anybody(url), [("GET", path, None)], rate=float(rate), clients=int(clients), seconds=3600) as load:
+def main(url, path, rate, clients, file, tolerant=""):
+    wanted = [("GET", path, None)]
+    with Load(
+        Anybody(url), wanted, rate=float(rate), clients=int(clients), tolerant=tolerant == "tolerant", seconds=3600
+    ) as load:
         while not Path(file).exists():
             time.sleep(0.1)
-    print(json.dumps({"answers": load.answers, "failures": load.failures}))
+    print(json.dumps({"answers": load.answers, "failures": load.failures, "turns": load.turns}))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 
+from click.testing import CliRunner
+
 from support.repository import ROOT
 from support.tools import TOOLS
 
@@ -34,6 +36,13 @@ def helm(*arguments, namespace=NAMESPACE, four=False, **options):
 
 def get(*arguments, **options):
     return json.loads(kubectl("get", *arguments, "-o", "json", **options))
+
+
+def slipway(command, *arguments, namespace=NAMESPACE):
+    """Output of a command of kubectl slipway; and whether it was refused."""
+    os.environ["PATH"] = f"{TOOLS}:{os.environ['PATH']}"
+    done = CliRunner().invoke(command, [*arguments, "--context", CONTEXT, "-n", namespace])
+    return done.output, done.exception
 
 
 def in_node(*command):

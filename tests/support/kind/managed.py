@@ -2,14 +2,12 @@
 
 import base64
 import json
-import os
 import secrets
 import subprocess
 import threading
 import time
 from functools import partial
 
-from click.testing import CliRunner
 from joserfc.jwk import ECKey
 
 from slipway_chassis.testing.plugin import eventually
@@ -40,6 +38,7 @@ STOP = "/tmp/stop"  # noqa: S108 # in the pod: the load ends when it is there
 kubectl = partial(commands.kubectl, namespace=NAMESPACE)
 get = partial(commands.get, namespace=NAMESPACE)
 helm = partial(commands.helm, namespace=NAMESPACE)
+slipway = partial(commands.slipway, namespace=NAMESPACE)
 
 
 def apply(*objects):
@@ -57,13 +56,6 @@ def upgrade(*options, four=False, install=False, **more):
     values.parent.mkdir(exist_ok=True)
     values.write_text(json.dumps(VALUES))
     return helm(*verb, ROOT / "charts" / "storefront", "-f", values, *options, four=four, **more)
-
-
-def slipway(command, *arguments):
-    """Output of a command of kubectl slipway; and whether it was refused."""
-    os.environ["PATH"] = f"{TOOLS}:{os.environ['PATH']}"
-    done = CliRunner().invoke(command, [*arguments, "--context", CONTEXT, "-n", NAMESPACE])
-    return done.output, done.exception
 
 
 def adopted():

@@ -228,10 +228,11 @@ def _remove(objects: Objects, name: str, *, keep: set[str]) -> None:
 def clean(objects: Objects, name: str, deployment: str = "") -> list[str]:
     """Removes what ``orphan`` left, once the pods of the chart, or of ``deployment``, can answer."""
     left = objects.select(DEPLOYMENT, f"{SERVICE_LABEL}={name},{ORPHANED_LABEL}")
+    if objects.get(MICROSERVICE, name):
+        more = "is managed again: the operator goes on with its version"
+        raise NotPossible(f"{name} {more}" if left else f"{name} is managed: first kubectl slipway orphan {name}")
     if not left:
         raise NotPossible(f"nothing of {name} is left to remove in namespace {objects.namespace}")
-    if objects.get(MICROSERVICE, name):
-        raise NotPossible(f"{name} is managed again: the operator goes on with its version")
     for own in [deployment] if deployment else [f"{name}-{_component(each)}" for each in left]:
         missing = _not_available(objects.get(DEPLOYMENT, own))
         if missing:
