@@ -56,6 +56,16 @@ def test_there_is_a_folder_for_each_concern():
     assert FOLDERS == ["cert-manager", "examples", "kafka", "monitoring", "namespaces", "policies", "postgresql"]
 
 
+def test_images_of_all_kinds_of_containers_need_a_version():
+    policy = next(yaml.safe_load_all((K8S / "policies" / "images.yaml").read_text()))
+    [rule] = policy["spec"]["matchConstraints"]["resourceRules"]
+    [images] = policy["spec"]["variables"]
+
+    assert rule["resources"] == ["pods", "pods/ephemeralcontainers"]
+    for kind in ("containers", "initContainers", "ephemeralContainers"):
+        assert f"object.spec.{kind}.map(c, c.image)" in images["expression"]
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_file_of_a_folder_is_applied(folder):
     text = (K8S / folder / "kustomization.yaml").read_text()
