@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,7 +11,8 @@ from ..contracts.checking import Report, check
 from ..contracts.code_quality import code_quality as code_quality_of
 from ..contracts.consumes import consumes_of
 from ..contracts.findings import Severity
-from ..contracts.tree import at_commit, in_folder, without_contracts
+from ..contracts.registry import others_of
+from ..contracts.tree import at_commit, folder_of, in_folder, without_contracts
 from ..errors import UnreadableContracts
 from .output import output_option, show
 
@@ -59,6 +61,13 @@ def export(module: str, to: Path, project: Path | None, output: str, *, only_che
 @click.option("--against", required=True, help="Commit or directory to compare with.")
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False, exists=True), default=".", show_default=True)
 @click.option("--services", default="services", show_default=True, help="Directory of the services, below the root.")
+@click.option(
+    "--registry",
+    "places",
+    multiple=True,
+    metavar="DIR|URL",
+    help="Contracts of services in other repositories: they consume and provide. May be given more than once.",
+)
 @click.option("--all", "everything", is_flag=True, help="Show compatible changes as well.")
 @click.option(
     "--code-quality",
@@ -67,26 +76,38 @@ def export(module: str, to: Path, project: Path | None, output: str, *, only_che
 )
 @output_option
 def check_command(
-    against: str, root: Path, services: str, output: str, *, everything: bool, code_quality: Path | None
+    against: str,
+    root: Path,
+    services: str,
+    places: tuple[str, ...],
+    output: str,
+    *,
+    everything: bool,
+    code_quality: Path | None,
 ) -> None:
     """Compare the contracts of all services with earlier ones, and with what each service declares to rely on.
 
-    Reads the committed files in SERVICES/*/contracts; nothing of the earlier tree is run. Exit code 1: something
-    breaks.
+    Reads the committed files in SERVICES/*/contracts, and in contracts of a service at the root; nothing of the
+    earlier tree is run. Exit code 1: something breaks.
 
     \b
     Examples:
       slipway contracts check --against main
       slipway contracts check --against ../release-1.4 --output json
       slipway contracts check --against main --code-quality gl-code-quality.json
+      slipway contracts check --against main --registry ../stock --registry https://shop.example/contracts/users
     """  # noqa: D301
     new = in_folder(root, services)
     old = in_folder(Path(against), services) if Path(against).is_dir() else at_commit(root, against, services)
     if not new and not old:
-        raise click.UsageError(f"there are no contracts in {root / services}/*/contracts: nothing was compared")
-    report = check(old, new)
+        raise click.UsageError(
+            f"there are no contracts in {root / 'contracts'} or {root / services}/*/contracts: nothing was compared"
+        )
+    report = check(old, new, others_of(places) if places else {})
     if code_quality:
-        code_quality.write_text(json.dumps(code_quality_of(report, services), indent=2, ensure_ascii=False))
+        code_quality.write_text(
+            json.dumps(code_quality_of(report, partial(folder_of, root, services)), indent=2, ensure_ascii=False)
+        )
     if output == "json":
         click.echo(json.dumps(report.data(), indent=2, ensure_ascii=False))
     else:

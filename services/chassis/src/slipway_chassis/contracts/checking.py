@@ -36,8 +36,10 @@ class Report:
         }
 
 
-def check(old: Mapping[str, Shown], new: Mapping[str, Shown]) -> Report:
+def check(old: Mapping[str, Shown], new: Mapping[str, Shown], others: Mapping[str, Shown] = {}) -> Report:
     """In CI nobody knows what is used: a dropped major with a successor is for the gate to decide.
+
+    ``others``: services of other repositories, as consumers and providers; they are not compared.
 
     Raises:
         UnreadableContracts: of the earlier tree, for what was not read can't be said to break nothing
@@ -45,15 +47,16 @@ def check(old: Mapping[str, Shown], new: Mapping[str, Shown]) -> Report:
     for name, contracts in old.items():
         if isinstance(contracts, UnreadableContracts):
             raise UnreadableContracts(f"the earlier contracts of {name} can't be read: {contracts}")
-    verdicts = {name: _judged(old.get(name), name, new) for name in new}
+    known = {**others, **new}
+    verdicts = {name: _judged(old.get(name), name, known) for name in new}
     verdicts |= {name: _gone(name) for name in old.keys() - new.keys()}
     return Report(dict(sorted(verdicts.items())))
 
 
-def _judged(active: Shown | None, name: str, new: Mapping[str, Shown]) -> Verdict:
+def _judged(active: Shown | None, name: str, known: Mapping[str, Shown]) -> Verdict:
     """As the gate does; and what a reader's class refuses is a break of this tree, however old it is."""
-    others = {other: one for other, one in new.items() if other != name}
-    verdict = judge(active, new[name], others, None, all_known=True)
+    others = {other: one for other, one in known.items() if other != name}
+    verdict = judge(active, known[name], others, None, all_known=True)
     unread = [one for one in verdict.findings if one.rule == EVENT_UNREADABLE]
     if not unread:
         return verdict

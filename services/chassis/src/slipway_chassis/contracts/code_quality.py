@@ -5,16 +5,17 @@ two documents and not about a line, so each is placed at the first line of the i
 """
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from .checking import Report
 from .findings import Finding, Severity
 
 
-def code_quality(report: Report, services: str) -> list[dict[str, Any]]:
-    """One entry for each finding that is not safe. ``services``: the directory of the services, as paths begin."""
+def code_quality(report: Report, folder_of: Callable[[str], str]) -> list[dict[str, Any]]:
+    """One entry for each finding that is not safe. ``folder_of``: a service's contracts, below the repository."""
     return [
-        _entry(name, finding, f"{services}/{name}/contracts/index.json")
+        _entry(name, finding, f"{folder_of(name)}/index.json")
         for name, verdict in report.verdicts.items()
         for finding in verdict.findings
         if finding.severity is not Severity.SAFE

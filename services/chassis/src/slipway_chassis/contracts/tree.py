@@ -1,8 +1,11 @@
-"""The contracts of all services of a repository: in its working tree, in a folder, or at a commit."""
+"""The contracts of all services of a repository: in its working tree, in a folder, or at a commit.
+
+Of services in a folder each, and of one at the root. The latter is called as its index says.
+"""
 
 import subprocess
 from collections.abc import Callable, Collection
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..errors import UnreadableContracts
 from .bundle import INDEX, Contracts
@@ -14,23 +17,36 @@ FOLDER = "contracts"  # beside a service's pyproject.toml
 def in_folder(root: Path, services: str = "services") -> dict[str, Shown]:
     """By the name of the service's folder; the error of those that can't be read."""
     indexes = sorted((root / services).glob(f"*/{FOLDER}/{INDEX}"))
-    return {
-        index.parent.parent.name: shown(_reading(index.parent), str(index.parent.relative_to(root)))
-        for index in indexes
+    found = {
+        index.parent.parent.name: shown(reading(index.parent), str(index.parent.relative_to(root))) for index in indexes
     }
+    own = root / FOLDER
+    return found | (_at_root(shown(reading(own), FOLDER)) if (own / INDEX).is_file() else {})
 
 
 def at_commit(root: Path, commit: str, services: str = "services") -> dict[str, Shown]:
     """As they are committed there: nothing of that commit is run."""
-    listed = _git(root, "ls-tree", "-r", "--name-only", "-z", "--full-tree", commit, "--", services).decode()
-    prefix = f"{services}/"
-    names = {
-        path.removeprefix(prefix).split("/")[0]
-        for path in listed.split("\0")
-        if path.startswith(prefix) and path.endswith(f"/{FOLDER}/{INDEX}")
+    top = PurePosixPath(_git(root, "rev-parse", "--show-prefix").decode().strip())
+    below = ["--", str(top)] if top.name else []
+    listed = _git(root, "ls-tree", "-r", "--name-only", "-z", "--full-tree", commit, *below).decode()
+    indexes = [PurePosixPath(path) for path in listed.split("\0") if path.endswith(f"{FOLDER}/{INDEX}")]
+    own, folders = top / FOLDER, {each.parent for each in indexes if each.parent.name == FOLDER}
+    of_services = {each.parent.name: each for each in folders - {own} if each.parent.parent == top / services}
+    found = {
+        name: shown(_showing(root, commit, folder), f"{commit}:{folder}")
+        for name, folder in sorted(of_services.items())
     }
-    folders = {name: f"{services}/{name}/{FOLDER}" for name in sorted(names)}
-    return {name: shown(_showing(root, commit, folder), f"{commit}:{folder}") for name, folder in folders.items()}
+    return found | (_at_root(shown(_showing(root, commit, own), f"{commit}:{own}")) if own in folders else {})
+
+
+def folder_of(root: Path, services: str, name: str) -> str:
+    """Where the contracts of a service of the working tree lie, below the root."""
+    at_root = (root / FOLDER / INDEX).is_file() and not (root / services / name).is_dir()
+    return FOLDER if at_root else str(PurePosixPath(services, name, FOLDER))
+
+
+def _at_root(contracts: Shown) -> dict[str, Shown]:
+    return {contracts.service if isinstance(contracts, Contracts) else ".": contracts}
 
 
 def without_contracts(root: Path, services: str, known: Collection[str]) -> list[str]:
@@ -47,7 +63,9 @@ def shown(fetch: Callable[[str], bytes], folder: str = "") -> Shown:
         return error
 
 
-def _reading(folder: Path) -> Callable[[str], bytes]:
+def reading(folder: Path) -> Callable[[str], bytes]:
+    """Files below ``folder`` by their path; UnreadableContracts for one that is not there."""
+
     def fetch(path: str) -> bytes:
         try:
             return (folder / path).read_bytes()
@@ -57,7 +75,7 @@ def _reading(folder: Path) -> Callable[[str], bytes]:
     return fetch
 
 
-def _showing(root: Path, commit: str, folder: str) -> Callable[[str], bytes]:
+def _showing(root: Path, commit: str, folder: PurePosixPath) -> Callable[[str], bytes]:
     return lambda path: _git(root, "show", f"{commit}:{folder}/{path}")
 
 

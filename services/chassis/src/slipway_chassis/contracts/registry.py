@@ -1,0 +1,63 @@
+"""Contracts of other repositories: what their services promise and rely on, as folders or by URL.
+
+A folder is a service's contracts, or holds those of several: ``orders/index.json`` or ``orders/contracts/index.json``.
+A URL is one service's: where its ``index.json`` lies, such as ``/contracts`` of an admin port.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from ..bounded_read import read_within
+from ..errors import UnreadableContracts
+from .bundle import INDEX, MAX_FILE_BYTES, Contracts
+from .tree import FOLDER, reading
+
+SECONDS = 30.0  # for all files of one service
+ANSWER_SECONDS = 10.0
+
+
+def others_of(places: Iterable[str]) -> dict[str, Contracts]:
+    """By service. Raises UnreadableContracts where nothing is there, or two places hold one service."""
+    found: dict[str, Contracts] = {}
+    for place in places:
+        for contracts in _by_url(place) if "://" in place else _in_folder(Path(place)):
+            if contracts.service in found:
+                raise UnreadableContracts(f"{place} has contracts of {contracts.service} as an earlier place has")
+            found[contracts.service] = contracts
+    return found
+
+
+def _in_folder(folder: Path) -> list[Contracts]:
+    indexes = [*folder.glob(INDEX), *folder.glob(f"*/{INDEX}"), *folder.glob(f"*/{FOLDER}/{INDEX}")]
+    if not indexes:
+        raise UnreadableContracts(f"there are no contracts in {folder}: no {INDEX}, */{INDEX} or */{FOLDER}/{INDEX}")
+    return [Contracts.read(reading(each.parent), where=f"{each.parent}/") for each in sorted(indexes)]
+
+
+def _by_url(url: str) -> list[Contracts]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise UnreadableContracts(f"{url} is no address of contracts: name a folder, or http(s)://host/path")
+    base = url.rstrip("/")
+    with urllib3.PoolManager(retries=urllib3.Retry(2, redirect=2), timeout=ANSWER_SECONDS) as pool:
+        return [Contracts.read(_fetching(pool, base, time.monotonic() + SECONDS), where=f"{base}/")]
+
+
+def _fetching(pool: urllib3.PoolManager, base: str, end: float) -> Callable[[str], bytes]:
+    def fetch(path: str) -> bytes:
+        try:
+            answer = pool.request("GET", f"{base}/{path}", preload_content=False)
+            if answer.status != 200:  # noqa: PLR2004
+                raise UnreadableContracts(f"{base}/{path} can't be read: the answer was {answer.status}")
+            content = read_within(answer, most=MAX_FILE_BYTES + 1, seconds=end - time.monotonic())
+        except (HTTPError, TimeoutError) as error:
+            raise UnreadableContracts(f"{base}/{path} can't be read: {error}") from None
+        answer.release_conn()
+        return content
+
+    return fetch

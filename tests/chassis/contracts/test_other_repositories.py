@@ -1,0 +1,152 @@
+"""A service in a repository of its own, and the contracts of services in other ones."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+from click.testing import CliRunner
+
+from slipway_chassis.cli.contracts import contracts as command
+from slipway_chassis.contracts.bundle import Contracts, pretty
+from slipway_chassis.contracts.registry import others_of
+from slipway_chassis.errors import UnreadableContracts
+from slipway_chassis.telemetry.admin import serve_admin
+from slipway_chassis.telemetry.health import Health
+from support.repository import ROOT
+
+ORDERS = ROOT / "services" / "orders"
+
+
+def slipway(*arguments):
+    return CliRunner().invoke(command, [str(each) for each in arguments])
+
+
+def git(folder, *arguments):
+    subprocess.run(
+        ["git", "-C", folder, "-c", "user.name=t", "-c", "user.email=t@t", *arguments], check=True, capture_output=True
+    )
+
+
+def committed(folder):
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "Begin")
+
+
+@pytest.fixture(name="alone", params=["", "deep/down"])
+def _alone(request, tmp_path):
+    """orders at the root of its repository, or of a folder in it."""
+    root = tmp_path / "repository" / request.param
+    shutil.copytree(ORDERS / "contracts", root / "contracts")
+    shutil.copy(ORDERS / "pyproject.toml", root)
+    committed(tmp_path / "repository")
+    return root
+
+
+def without_a_path(folder):
+    """The contracts again, without the first path of the API."""
+    document = json.loads((folder / "openapi.v1.json").read_text())
+    del document["paths"][next(iter(document["paths"]))]
+    written(folder, "openapi.v1.json", document)
+
+
+def written(folder, path, document):
+    names = json.loads((folder / "index.json").read_text())
+    files = {name: (folder / name).read_bytes() for name in names["files"]}
+    contracts = Contracts(names["service"], files | {path: pretty(document)})
+    for name, content in contracts.files.items():
+        (folder / name).write_bytes(content)
+    (folder / "index.json").write_bytes(contracts.index())
+
+
+REGISTRY = ("--registry", ROOT / "services" / "users", "--registry", ROOT / "services" / "inventory")
+
+
+def test_a_service_at_the_root_is_compared(alone):
+    done = slipway("check", "--against", "HEAD", "--root", alone, *REGISTRY)
+    assert (done.exit_code, done.output) == (0, "1 services compared with HEAD: nothing breaks\n")
+
+    without_a_path(alone / "contracts")
+    report = alone / "report.json"
+    done = slipway("check", "--against", "HEAD", "--root", alone, *REGISTRY, "--code-quality", report)
+    assert done.exit_code == 1
+    assert "1 services compared with HEAD: this breaks" in done.output
+    assert {each["location"]["path"] for each in json.loads(report.read_text())} == {"contracts/index.json"}
+
+
+def test_one_that_is_gone_is_told(alone):
+    shutil.rmtree(alone / "contracts")
+
+    done = slipway("check", "--against", "HEAD", "--root", alone, *REGISTRY)
+
+    assert done.exit_code == 1
+    assert "orders has no contracts any more" in done.output
+
+
+@pytest.mark.parametrize("services", [".", "services"])
+def test_services_in_folders_of_the_root_or_of_another_one(tmp_path, services):
+    shutil.copytree(ORDERS / "contracts", tmp_path / services / "orders" / "contracts")
+    committed(tmp_path)
+    without_a_path(tmp_path / services / "orders" / "contracts")
+
+    done = slipway("check", "--against", "HEAD", "--root", tmp_path, "--services", services, *REGISTRY)
+
+    assert done.exit_code == 1
+    assert "1 services compared" in done.output
+
+
+def test_who_is_relied_on_in_another_repository_has_to_be_there_and_keep_it(alone):
+    alone_ = slipway("check", "--against", "HEAD", "--root", alone)
+    assert alone_.exit_code == 1
+    assert "consumer-service-unknown" in alone_.output
+
+
+def test_a_consumer_of_another_repository_is_hurt(alone, tmp_path):
+    consumer = tmp_path / "others" / "billing"
+    consumer.mkdir(parents=True)
+    document = json.loads((alone / "contracts" / "openapi.v1.json").read_text())
+    path, operations = next(iter(document["paths"].items()))
+    method = next(each for each in operations if each in ("get", "post"))
+    calls = {"calls": [{"service": "orders", "method": method.upper(), "path": path}]}
+    billing = Contracts("billing", {"consumes.json": pretty(calls)})
+    (consumer / "consumes.json").write_bytes(billing.files["consumes.json"])
+    (consumer / "index.json").write_bytes(billing.index())
+    without_a_path(alone / "contracts")
+
+    done = slipway("check", "--against", "HEAD", "--root", alone, *REGISTRY, "--registry", consumer.parent)
+
+    assert done.exit_code == 1
+    assert f"billing calls {method.upper()} {path}" in done.output
+    assert "billing\n" not in done.output, "it is not compared"
+
+
+def test_by_url_as_pods_show_them():
+    port = serve_admin("127.0.0.1", 0, Health(), ORDERS / "contracts")
+
+    found = others_of([f"http://127.0.0.1:{port}/contracts/", str(ROOT / "services" / "users")])
+
+    assert set(found) == {"orders", "users"}
+    assert found["orders"] == Contracts.read(lambda path: (ORDERS / "contracts" / path).read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        (["/nowhere"], "there are no contracts in /nowhere"),
+        (["http://127.0.0.1:1/contracts"], "index.json can't be read"),
+        (["ftp://127.0.0.1/contracts"], "is no address of contracts"),
+        (["http:///contracts"], "is no address of contracts"),
+        ([str(ORDERS), str(ORDERS / "contracts")], "has contracts of orders as an earlier place has"),
+    ],
+)
+def test_what_can_not_be_read_is_told_with_its_place(places, said):
+    with pytest.raises(UnreadableContracts, match=said):
+        others_of(places)
+
+
+def test_a_place_that_answers_something_else_is_told():
+    port = serve_admin("127.0.0.1", 0, Health())
+
+    with pytest.raises(UnreadableContracts, match=r"index\.json can't be read: the answer was 404"):
+        others_of([f"http://127.0.0.1:{port}/contracts"])
