@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from .hashing import UNKNOWN
 
@@ -44,7 +43,7 @@ def read_stored(model: type[ModelT], given: object) -> ModelT:
             return model()
 
 
-def _mend(kept: Any, error: ErrorDetails, gone: set[Place]) -> bool:
+def _mend(kept: Any, error: Mapping[str, Any], gone: set[Place]) -> bool:
     """Whether anything of it was left out, or replaced. ``gone``: what was left out before."""
     place = error["loc"]
     if not place or place[:-1] in gone:
