@@ -88,6 +88,23 @@ def test_a_claim_ends_with_the_last_microservice():
     asyncio.run(story())
 
 
+def test_a_namespace_that_went_with_its_services_is_claimed_anew_when_it_comes_again():
+    api = a_cluster()
+
+    async def story():
+        first, second = Claims(api, "slipway-system/slipway"), Claims(api, "shop/slipway")
+        await first.holds("shop")
+        await api.delete(CONFIG_MAP, "shop", CLAIM)
+        await api.delete(MICROSERVICE, "shop", "orders")
+        await first.release("shop")
+
+        await api.create(MICROSERVICE, "shop", {"metadata": {"name": "orders"}, "spec": {}})
+        assert await second.holds("shop")
+        assert not await first.holds("shop")
+
+    asyncio.run(story())
+
+
 def test_a_microservice_that_is_made_while_the_claim_ends_is_claimed_again():
     class Racing(MemoryApi):
         async def delete(self, kind, namespace, name, **options):

@@ -54,7 +54,10 @@ class Claims:
 
     async def release(self, namespace: str) -> None:
         """Nothing of an installation stays where no Microservice is left. One that is made meanwhile claims it anew."""
-        if await self._holder(namespace) != self._installation or await self._client.list(MICROSERVICE, namespace):
+        if await self._holder(namespace) != self._installation:  # it went with its services, or changed hands
+            self._mine.discard(namespace)
+            return
+        if await self._client.list(MICROSERVICE, namespace):
             return
         try:
             await self._client.delete(CONFIG_MAP, namespace, CLAIM)
