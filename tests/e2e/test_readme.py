@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from support.kind.commands import CONTEXT, NAMESPACE, RELEASE, helm, kubectl, run
+from support.kind.commands import CONTEXT, NAMESPACE, OPERATOR_NAMESPACE, RELEASE, helm, kubectl, run
 from support.repository import ROOT
 from support.tools import TOOLS
 
@@ -15,8 +15,22 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 ORDERS = f"{RELEASE}-orders"
 
 
+@pytest.fixture(scope="module", name="alone")
+def _alone(cluster):
+    """Newcomers have no other operator: one for the whole cluster would claim the shop's namespace before its own."""
+    other = ("deployments", "-l", "app.kubernetes.io/name=operator", "-o", "name")
+    found = kubectl("get", *other, namespace=OPERATOR_NAMESPACE).split()
+    for each in found:
+        kubectl("scale", each, "--replicas=0", namespace=OPERATOR_NAMESPACE)
+        kubectl("wait", "--for=delete", "pod", "-l", other[2], "--timeout=120s", namespace=OPERATOR_NAMESPACE)
+    yield
+    for each in found:
+        kubectl("scale", each, "--replicas=2", namespace=OPERATOR_NAMESPACE)
+        kubectl("rollout", "status", each, "--timeout=180s", namespace=OPERATOR_NAMESPACE)
+
+
 @pytest.fixture(scope="module", name="commands")
-def _commands(cluster):
+def _commands(alone):
     block = re.search(r"```sh\n(ci/deploy\.sh --fresh --managed.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     yield [line.split("#")[0].strip() for line in block[1].splitlines()]
     helm("uninstall", RELEASE, "--wait", "--timeout", "5m")
