@@ -46,7 +46,7 @@ case ${1:-} in
   up)
     "$REPO/ci/images.sh" build
     prepare
-    step "start the shop with compose" compose up --detach --wait --wait-timeout 300 --remove-orphans
+    step "start the shop with compose" compose up --detach --wait --wait-timeout 540 --remove-orphans
     echo "the gateway is at http://127.0.0.1:$PORT; ci/compose.sh down stops everything and removes the data" ;;
   down)
     prepare
