@@ -29,6 +29,19 @@ def kubectl(*arguments, namespace=NAMESPACE, **options):
     return run(f"{TOOLS}/kubectl", "--context", CONTEXT, "-n", namespace, *arguments, **options)
 
 
+def apply(*manifests, namespace=NAMESPACE):
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)})
+    kubectl("apply", "-f", "-", namespace=namespace, stdin=text)
+
+
+def begun(*arguments, namespace=NAMESPACE):
+    """A kubectl that goes on, its output to be read."""
+    return subprocess.Popen(
+        [f"{TOOLS}/kubectl", "--context", CONTEXT, "-n", namespace, *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
 def helm(*arguments, namespace=NAMESPACE, four=False, **options):
     tool = f"{TOOLS}/helm4" if four else f"{TOOLS}/helm"
     return run(tool, "--kube-context", CONTEXT, "-n", namespace, *arguments, **options)

@@ -3,7 +3,6 @@
 import base64
 import json
 import secrets
-import subprocess
 import threading
 import time
 from functools import partial
@@ -13,9 +12,8 @@ from joserfc.jwk import ECKey
 from slipway_chassis.testing.plugin import eventually
 from slipway_operator.kubectl.adoption_commands import adopt, orphan
 from support.kind import commands
-from support.kind.commands import CONTEXT, run
+from support.kind.commands import run
 from support.repository import ROOT
-from support.tools import TOOLS
 
 NAMESPACE, RELEASE, NAME = "managed", "face", "face-storefront"
 VERSION = "slipway.dev/version"
@@ -39,15 +37,8 @@ kubectl = partial(commands.kubectl, namespace=NAMESPACE)
 get = partial(commands.get, namespace=NAMESPACE)
 helm = partial(commands.helm, namespace=NAMESPACE)
 slipway = partial(commands.slipway, namespace=NAMESPACE)
-
-
-def apply(*objects):
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
-    done = subprocess.run(
-        [f"{TOOLS}/kubectl", "--context", CONTEXT, "apply", "-f", "-"],
-        input=text, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+apply = partial(commands.apply, namespace=NAMESPACE)
+_begun = partial(commands.begun, namespace=NAMESPACE)
 
 
 def upgrade(*options, four=False, install=False, **more):
@@ -136,13 +127,6 @@ def _pod(name, command, labels, more, volumes):
     }
 
 
-def _started(*arguments):
-    return subprocess.Popen(
-        [f"{TOOLS}/kubectl", "--context", CONTEXT, "-n", NAMESPACE, *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
 class LoadFromPod:
     """About 40 requests a second inside the cluster while the block runs; ``answers`` by status, and ``failures``."""
 
@@ -150,7 +134,7 @@ class LoadFromPod:
         kubectl("exec", "load", "--", "rm", "-f", STOP)
         source = (ROOT / "tests" / "support" / "load.py").read_text()
         load = ("python", "-c", source, f"http://{NAME}", "/healthz", "40", "8", STOP)
-        self._process = _started("exec", "load", "--", *load)
+        self._process = _begun("exec", "load", "--", *load)
         return self
 
     def __exit__(self, *_):
@@ -168,7 +152,7 @@ class Selectors:
         self.seen = []  # (version or None, ready pods, selector)
 
     def __enter__(self):
-        self._process = _started("get", "service", NAME, "--watch", '--output=jsonpath={.spec.selector}{"\\n"}')
+        self._process = _begun("get", "service", NAME, "--watch", '--output=jsonpath={.spec.selector}{"\\n"}')
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
         return self

@@ -1,13 +1,12 @@
 """Applications of people who know nothing of Slipway, in a namespace of their own; their load, and who serves when."""
 
 import json
-import subprocess
 import threading
 import time
 from functools import partial
 
 from support.kind import commands
-from support.kind.commands import CONTEXT, run
+from support.kind.commands import run
 from support.repository import ROOT
 from support.tools import TOOLS
 
@@ -35,11 +34,8 @@ kubectl = partial(commands.kubectl, namespace=NAMESPACE)
 get = partial(commands.get, namespace=NAMESPACE)
 helm = partial(commands.helm, namespace=NAMESPACE)
 slipway = partial(commands.slipway, namespace=NAMESPACE)
-
-
-def apply(*manifests):
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)})
-    kubectl("apply", "-f", "-", stdin=text)
+apply = partial(commands.apply, namespace=NAMESPACE)
+_begun = partial(commands.begun, namespace=NAMESPACE)
 
 
 def tag():
@@ -138,13 +134,6 @@ def at_rest(name):
     return status.get("observedGeneration") == there["metadata"]["generation"] and status.get("phase") == "Released"
 
 
-def _started(*arguments):
-    return subprocess.Popen(
-        [f"{TOOLS}/kubectl", "--context", CONTEXT, "-n", NAMESPACE, *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
 class Clients:
     """60 requests a second, from inside the cluster, to ``port`` of a Service; half of twelve clients keep their
     connection. ``answers`` by status, ``failures``, ``turns``.
@@ -157,7 +146,7 @@ class Clients:
         kubectl("exec", "load", "--", "rm", "-f", STOP)
         source = (ROOT / "tests" / "support" / "load.py").read_text()
         load = ("python", "-c", source, self._url, "/", "60", "12", STOP, "tolerant")
-        self._process = _started("exec", "load", "--", *load)
+        self._process = _begun("exec", "load", "--", *load)
         return self
 
     def __exit__(self, *_):
@@ -184,7 +173,7 @@ class Switches:
 
     def __enter__(self):
         watch = ("get", "service", self._name, "--watch", '--output=jsonpath={.spec.selector}{"\\n"}')
-        self._process = _started(*watch)
+        self._process = _begun(*watch)
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
         return self
