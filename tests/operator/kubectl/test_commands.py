@@ -71,7 +71,8 @@ class Terminal:
     async def run(self, *words, **options):
         """Exit code, standard output, standard error."""
         process = await self.start(*words, **options)
-        out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            out, err = await process.communicate()
         return process.returncode, out.decode(), err.decode()
 
     async def says(self, *words, code=0, **options):
@@ -249,13 +250,13 @@ def test_a_watch_tells_changes_into_a_pipe_and_ends_by_an_interrupt(cluster):
         async with person(cluster, "watch") as (world, terminal):
             await world.released(spec("1.0"))
             process = await terminal.start("kubectl-slipway", "status", "orders", "--watch")
-            first = await asyncio.wait_for(process.stdout.readuntil(b"active"), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                first = await process.stdout.readuntil(b"active")
             await world.released(spec("2.0"))
-            told = await asyncio.wait_for(
-                process.stdout.readuntil(f"2.0 ({hash_of(spec('2.0'))})  active".encode()), PATIENCE
-            )
-            process.send_signal(signal.SIGINT)
-            rest, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                told = await process.stdout.readuntil(f"2.0 ({hash_of(spec('2.0'))})  active".encode())
+                process.send_signal(signal.SIGINT)
+                rest, err = await process.communicate()
 
             assert process.returncode == 0, err
             assert b"\x1b" not in first + told + rest

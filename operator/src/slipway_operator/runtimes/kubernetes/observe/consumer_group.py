@@ -169,8 +169,9 @@ class BrokerInspector:
             return UNKNOWN
         asked = asyncio.get_running_loop().run_in_executor(self._threads, brokers.describe, membership)
         try:
-            # Shielded: a thread can't be ended, and what it throws later must be heard by somebody.
-            described = await asyncio.wait_for(asyncio.shield(asked), self._answer_seconds)
+            async with asyncio.timeout(self._answer_seconds):
+                # Shielded: a thread can't be ended, and what it throws later must be heard by somebody.
+                described = await asyncio.shield(asked)
         except (TimeoutError, BrokerUnavailable) as error:
             asked.add_done_callback(lambda late: late.cancelled() or late.exception())
             brokers.silent_until = self._clock() + SILENCE_SECONDS
