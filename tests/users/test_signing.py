@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc.jwk import ECKey
 from pydantic import SecretStr
 
 from slipway_chassis.cli.main import cli
@@ -80,7 +81,18 @@ def test_keys_are_rotated_and_revoked_by_the_command(client_of, users_settings, 
     listed = slipway("ls")
     assert "signs" in next(line for line in listed.splitlines() if fourth in line), "an older one must not sign again"
     slipway("revoke", "made-up", "--yes", code=1)
-    assert "-lyes-1Q" in str(CliRunner().invoke(cli, ["keys", "revoke", "-lyes-1Q", "--yes"]).exception)
+    for older in ("-lyes-1Q", "-RI4SNX_0h", "-h", "--h"):
+        assert f"no signing key {older}." in str(CliRunner().invoke(cli, ["keys", "revoke", older, "--yes"]).exception)
+
+
+@pytest.mark.integration
+def test_no_key_has_a_name_that_a_shell_takes_for_an_option(client_of, users_settings, database, monkeypatch):
+    client_of(SERVICE, settings=users_settings)
+    pairs = [ECKey.generate_key("P-256", auto_kid=True) for _ in range(300)]  # some five of them begin with it
+    named = sorted(pairs, key=lambda pair: not pair.kid.startswith("-"))
+    with monkeypatch.context() as patch, database.transaction() as session:
+        patch.setattr(ECKey, "generate_key", lambda *_, **__: named.pop(0))
+        assert not SqlSigningKeys(session, users_settings.signing_keys_secret).make(NOON).kid.startswith("-")
 
 
 @pytest.mark.integration

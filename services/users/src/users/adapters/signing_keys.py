@@ -26,6 +26,14 @@ ALGORITHM = "ES256"
 CHOSEN = "users.signing_pair"  # in session.info
 
 
+def _new_pair() -> ECKey:
+    """Named by its thumbprint (RFC 7638), which in a shell is never taken for an option."""
+    while True:
+        pair = ECKey.generate_key("P-256", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
+        if not str(pair.kid).startswith("-"):
+            return pair
+
+
 class SqlSigningKeys:
     def __init__(self, session: Session, secret: SecretStr) -> None:
         self._session = session
@@ -39,7 +47,7 @@ class SqlSigningKeys:
         return [SigningKey(row.kid, row.signs_from) for row in rows]
 
     def make(self, signs_from: datetime) -> SigningKey:
-        pair = ECKey.generate_key("P-256", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
+        pair = _new_pair()
         made = SigningKey(str(pair.kid), signs_from)
         self._session.execute(
             insert(signing_keys).values(
