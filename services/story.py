@@ -58,7 +58,7 @@ class Client:
         with self._opener.open(request, timeout=15) as answer:
             return json.load(answer)
 
-    def sign_in(self, email, password):
+    def sign_in(self, email, password, scopes=SCOPES):
         """OAuth2 as a browser and a public client do it: authorization code with PKCE."""
         verifier = secrets.token_urlsafe(32)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
@@ -66,7 +66,7 @@ class Client:
             "response_type": "code",
             "client_id": "storefront",
             "redirect_uri": f"{self.url}/signed-in",
-            "scope": SCOPES,
+            "scope": scopes,
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }

@@ -47,7 +47,7 @@ class Customer:
         self._sign_in()
 
     def _sign_in(self):
-        self._client.sign_in(self._email, self._password)
+        self._client.sign_in(self._email, self._password, f"{story.SCOPES} users:write")
         self._until = time.monotonic() + self.REFRESH_SECONDS
 
     @property
