@@ -57,8 +57,11 @@ class PostgreSQL:
         self.child.start_and_wait(self.ready, timeout=60)
 
 
-def start(directory: Path, *, port: int) -> PostgreSQL:
-    """Starts a server, creating its data folder the first time."""
+def start(directory: Path, *, port: int, durable: bool = True) -> PostgreSQL:
+    """Starts a server, creating its data folder the first time.
+
+    ``durable``: whether data outlives a crash of the machine. That of killed processes it outlives in any case.
+    """
     user = UNPRIVILEGED if is_root() else None
     binaries = _binaries(for_others=user is not None)
     directory.mkdir(parents=True, exist_ok=True)
@@ -76,6 +79,7 @@ def start(directory: Path, *, port: int) -> PostgreSQL:
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
         "max_connections": 200,
+        "fsync": "on" if durable else "off",
     }
     argv = [str(binaries / "postgres"), "-D", str(data)]
     for name, value in options.items():

@@ -60,7 +60,8 @@ def _run_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session", name="postgresql")
 def _postgresql(run_folder: Path) -> Iterator[embedded_postgresql.PostgreSQL]:
-    server = embedded_postgresql.start(run_folder / "postgresql", port=free_port())
+    # Hundreds of databases would be written to the disk at its end, which took a minute and a half.
+    server = embedded_postgresql.start(run_folder / "postgresql", port=free_port(), durable=False)
     yield server
     server.child.stop()
 
