@@ -10,7 +10,7 @@ from slipway_operator.kubectl.adoption_commands import orphan
 from slipway_operator.kubectl.check_command import check
 from slipway_operator.kubectl.write_commands import retry, rollback
 from support.kind import plain_apps
-from support.kind.plain_apps import Clients, Switches, apply, at_rest, get, kubectl, microservice, slipway
+from support.kind.plain_apps import Clients, Switches, accepted, apply, get, kubectl, microservice, slipway
 
 pytestmark = [pytest.mark.e2e, pytest.mark.load, pytest.mark.timeout(3600)]
 RELEASES = int(os.environ.get("RELEASES_EACH", "1"))
@@ -79,15 +79,27 @@ def done(command, *arguments):
 
 
 def switched(name, release):
-    """Until the former version's pods have gone, and with them the connections that clients keep."""
-    eventually(lambda: at_rest(name) and active_release(name) == str(release), within=300, every=0.3)
-    eventually(lambda: len(get("pods", "-l", f"slipway.dev/microservice={name}")["items"]) == 2, within=120)
+    """Until the former version's pods are replaced, and with them the connections have ended that clients keep."""
+    eventually(lambda: accepted(name) and active_release(name) == str(release), within=300, every=0.3)
+    eventually(lambda: former_pods_are_replaced(name), within=120, every=0.3)
     time.sleep(1)
     return str(release)
 
 
 def active_release(name):
-    active = get("microservice", name)["status"]["activeVersion"]
-    found = get("deployments", "-l", f"slipway.dev/version={active}")["items"]
-    [container] = found[0]["spec"]["template"]["spec"]["containers"]
+    [found] = versions_of(name, get("microservice", name)["status"]["activeVersion"])
+    [container] = found["spec"]["template"]["spec"]["containers"]
     return container["env"][0]["value"]
+
+
+def versions_of(name, version=None):
+    wanted = f"slipway.dev/microservice={name}" + (f",slipway.dev/version={version}" if version else "")
+    return get("deployments", "-l", wanted)["items"]
+
+
+def former_pods_are_replaced(name):
+    active = get("microservice", name)["status"]["activeVersion"]
+    former = [each for each in versions_of(name) if each["metadata"]["labels"]["slipway.dev/version"] != active]
+    noted = [each["metadata"].get("annotations", {}).get("slipway.dev/renewed") for each in former]
+    pods = get("pods", "-l", f"slipway.dev/microservice={name}")["items"]
+    return all(noted) and len(pods) == sum(each["spec"]["replicas"] for each in versions_of(name))

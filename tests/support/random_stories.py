@@ -120,9 +120,13 @@ def lose_broker(world, chance):
 
 
 def lose_status(world, chance):
-    """Who waited for a plan, and which word is spent, is kept nowhere else."""
+    """Who waited for a plan, and which word is spent, is kept nowhere else; and who stays down, until it is down."""
     world.facts = type(world.facts)()
     world.planned = world.spent = None
+    for name in world.left_behind & set(world.versions):
+        view = world.versions[name]
+        if any(pods.wanted for pods in [*view.serving.values(), *view.workers.values()]):
+            world.left_behind.discard(name)
 
 
 def lose_record(world, chance):

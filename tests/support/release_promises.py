@@ -1,6 +1,7 @@
 """What release_world holds a plan to, beside what each of its steps must not do."""
 
 from slipway_operator.planning.observed import GateState
+from slipway_operator.planning.steps import MarkDraining, RenewPods
 
 
 def check(world, made):
@@ -8,6 +9,7 @@ def check(world, made):
     if world.longest_wait and made.requeue_after and made.requeue_after > world.longest_wait:
         world.fail(f"it waits for {made.requeue_after}")
     check_watch(world, made.facts)
+    check_clients(world, made)
     note(world, made.facts)
 
 
@@ -24,6 +26,20 @@ def check_watch(world, facts):
         passed = view and view.state is GateState.PASSED and ends <= view.started <= world.now
         if gate.after_promotion and not gate.dry_run and not passed:
             world.fail(f"{after.version} is accepted before gate {gate.name} was asked at the end: {view}")
+
+
+def check_clients(world, made):
+    """Nobody's connections stay with a former version that is kept up for a way back."""
+    let_go = {step.version for step in made.steps if isinstance(step, MarkDraining | RenewPods)}
+    former = {name for name, _ in made.facts.draining} - {world.active, world.selected} - let_go
+    if world.desired.paused or world.desired.suspend == "All" or not world.endpoints(world.active):
+        return
+    if world.active != made.facts.stable or set(world.active_endpoints) != {world.active}:
+        return  # it is not over yet who gets the requests
+    for name in former:
+        view = world.versions.get(name)
+        if view and view.clients and any(pods.wanted for pods in view.serving.values()):
+            world.fail(f"clients stay with {name}")
 
 
 def note(world, facts):

@@ -44,6 +44,8 @@ class Version:
     serving: dict
     workers: dict
     draining: bool = False
+    renewed: bool = False
+    clients: bool = False  # some keep connections to its pods
     retired: str = ""
     recorded: bool = True
     noted: Noted = field(default_factory=Noted)
@@ -62,6 +64,7 @@ class Nature:
     contracts: bool = True
     problem: Problem | None = None  # of one pod, however many others are ready
     workers: tuple | None = None  # None: those that its name says
+    closes: bool = True  # kept-alive connections, when it is told
     crashing: tuple = ()  # components whose pods that are not ready are known to be in a crash loop
 
     def problems(self, view, now, *, failing):
@@ -186,6 +189,8 @@ class World:
             workers={c: pods.view() for c, pods in view.workers.items()},
             problems=nature.problems(view, self.now, failing=failing),
             draining=view.draining,
+            closes_connections=nature.closes,
+            renewed=view.renewed,
             retired=view.retired,
             recorded=view.recorded,
             noted=view.noted,
@@ -331,10 +336,19 @@ class World:
     def _MarkDraining(self, step):
         if step.version == self.active:
             self.fail("the active version is told to drain")
-        self.versions[step.version].draining = True
+        view = self.versions[step.version]
+        view.draining, view.clients = True, view.clients and not self.nature(step.version).closes
 
     def _UnmarkDraining(self, step):
-        self.versions[step.version].draining = False
+        self.versions[step.version].draining = self.versions[step.version].renewed = False
+
+    def _RenewPods(self, step):
+        view = self.versions[step.version]
+        if step.version in {self.active, self.selected} or not self.reachable():
+            self.fail("pods that are needed are replaced")
+        if view.renewed or not any(pods.wanted for pods in view.serving.values()):
+            self.fail("pods are replaced twice, or where there are none")
+        view.draining, view.renewed, view.clients = False, True, False  # the new ones have no mark
 
     def _RetireVersion(self, step):
         if step.version == self.active:
@@ -374,6 +388,7 @@ class World:
         self.selected = self.active
         for name, view in self.versions.items():
             nature = self.nature(name)
+            view.clients |= name in matched
             for pods in view.serving.values():
                 moved |= pods.tick(works=nature.starts)
             for component, pods in view.workers.items():
@@ -462,4 +477,5 @@ def random_nature(random_: random.Random):
         watched=random_.choice(states) if chance() < 0.15 else GateState.PASSED,
         migrates=chance() > 0.1,
         contracts=chance() > 0.1,
+        closes=chance() > 0.3,
     )

@@ -3,6 +3,7 @@
 import pytest
 
 from slipway_operator.kubectl.checking import check
+from slipway_operator.runtimes.kubernetes.api.kinds import CLOSES_CONNECTIONS
 
 LABELS = {"app": "hello"}
 GOOD = {
@@ -38,9 +39,17 @@ def test_a_deployment_that_has_all_lacks_nothing():
     found = check(deployment(), [service()], [scaler("other")])
 
     assert told(found, "missing") == []
-    [note] = told(found, "note")
-    assert note.startswith("service: Service hello is of Helm release web: call the Microservice hello")
-    assert note.endswith("take it out of that chart")
+    service_note, clients_note = told(found, "note")
+    assert service_note.startswith("service: Service hello is of Helm release web: call the Microservice hello")
+    assert service_note.endswith("take it out of that chart")
+    assert clients_note.startswith("clients: after a switch former pods are replaced")
+
+
+def test_who_closes_connections_by_itself_is_told_nothing_of_it():
+    made = deployment()
+    made["spec"]["template"]["metadata"]["annotations"] = {CLOSES_CONNECTIONS: "true"}
+
+    assert [each.about for each in check(made, [service()], []) if each.level == "note"] == ["service"]
 
 
 @pytest.mark.parametrize(("container", "words"), [
@@ -86,4 +95,4 @@ def test_configuration_without_a_checksum_and_no_admin_port_are_notes():
 
     notes = told(check(made, [], []), "note")
 
-    assert [each.partition(":")[0] for each in notes] == ["service", "configuration", "gates"]
+    assert [each.partition(":")[0] for each in notes] == ["service", "configuration", "clients", "gates"]

@@ -11,6 +11,7 @@ from slipway_operator.runtimes.kubernetes.api.kinds import (
     EVENT,
     JOB,
     POD,
+    RENEWED,
     SERVICE,
     SERVICE_VERSION,
     VERSION_LABEL,
@@ -113,6 +114,53 @@ def test_a_person_goes_back_by_naming_a_kept_version(cluster):
             assert (await world.events())["RolledBack"] == 1
 
     asyncio.run(story())
+
+
+def test_pods_that_keep_their_clients_are_replaced_when_the_requests_have_left(cluster):
+    async def story():
+        async with shop(cluster, "renewed") as world, world.operator():
+            strategy = {"scaleDownDelaySeconds": 3000}
+            first, second = (spec(version, strategy=strategy) for version in ("1.0", "2.0"))
+            old, new = hash_of(first), hash_of(second)
+            await world.released(first)
+            kept = await pods_of(world, old)
+
+            await world.want(second)
+            others = await replaced(world, old, kept)
+            assert len(others) == 2
+            await world.until(lambda status: status["stableVersion"] == new, "accepted")
+            both = await pods_of(world, new)
+
+            await world.want(second | {"release": {"activeVersion": f"orders-{old}"}})
+            await world.until(lambda status: status["stableVersion"] == old, "back")
+            assert await pods_of(world, old) == others  # the way back begins at once, and costs no pod
+            await replaced(world, new, both)
+            assert not await noted(world, old)  # and it can be left again
+
+            others = await pods_of(world, old)
+            await world.want(second)
+            await replaced(world, old, others)
+
+    asyncio.run(story())
+
+
+async def pods_of(world, version):
+    found = await world.client.list(POD, world.namespace, selector=f"{VERSION_LABEL}={version}")
+    return {each["metadata"]["uid"] for each in found if not each["metadata"].get("deletionTimestamp")}
+
+
+async def noted(world, version):
+    deployment = await world.client.get(DEPLOYMENT, world.namespace, f"orders-{version}-http")
+    return deployment["metadata"].get("annotations", {}).get(RENEWED)
+
+
+async def replaced(world, version, pods):
+    """The pods that are there instead of them."""
+    async with asyncio.timeout(PATIENCE):
+        while (now := await pods_of(world, version)) & pods or len(now) != len(pods):  # noqa: ASYNC110 # polled
+            await asyncio.sleep(0.1)
+    assert await noted(world, version)
+    return now
 
 
 def test_at_rest_nothing_is_written(cluster):

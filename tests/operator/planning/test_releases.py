@@ -13,6 +13,7 @@ from slipway_operator.planning.steps import (
     MarkDraining,
     NoteActivity,
     RecordVersion,
+    RenewPods,
     RunGate,
     ScaleServing,
     ScaleWorkers,
@@ -22,6 +23,10 @@ from slipway_operator.planning.steps import (
 )
 from slipway_operator.spec.strategy import PromotionWindow
 from support.release_world import START, TICK, Nature, condition, running, told, until, version_desired
+
+
+def accepted(world):
+    return world.facts.stable == world.active
 
 
 class TestBlueGreen:
@@ -142,6 +147,29 @@ class TestBlueGreen:
         until(world, lambda: world.status_view.phase == "Watching" and world.versions["v1"].draining)
 
         assert world.ready("v1") == 2
+
+    @pytest.mark.parametrize("closes", [True, False])
+    def test_no_client_stays_with_the_old_version(self, closes):
+        world = running()
+        world.natures["v1"].closes = closes
+        world.release("v2", watch=timedelta(seconds=120))
+        until(world, lambda: world.status_view.phase == "Watching" and not world.versions["v1"].clients)
+
+        assert world.ready("v1") == 2
+        assert len(told(world, RenewPods)) == (0 if closes else 1)
+        world.settle()
+        assert len(told(world, RenewPods)) == (0 if closes else 1)
+
+    def test_pods_are_replaced_at_each_way(self):
+        world = running()
+        world.release("v2", Nature(closes=False), watch=timedelta(seconds=120), scale_down_delay=timedelta(days=1))
+        world.natures["v1"].closes = False
+        for pinned in ("v1", None, "v1"):
+            until(world, lambda pinned=pinned: world.active == ("v2" if pinned else "v1") and accepted(world))
+            world.desired = replace(world.desired, pinned=pinned)
+        until(world, lambda: world.active == "v1" and not world.versions["v2"].clients)
+
+        assert [step.version for step in told(world, RenewPods)] == ["v1", "v2", "v1", "v2"]
 
     def test_the_old_version_goes_after_its_delay(self):
         world = running()

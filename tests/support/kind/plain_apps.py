@@ -115,7 +115,8 @@ def microservice(name, release, **more):
     spec = {
         "version": f"1.{release}",
         "ports": [{each: port[each] for each in ("name", "port", "targetPort")}],
-        "strategy": {"type": "BlueGreen", "scaleDownDelaySeconds": 1},
+        # Long enough that no client leaves a former version since its pods are scaled down.
+        "strategy": {"type": "BlueGreen", "scaleDownDelaySeconds": 3600},
         "watchSeconds": 1,
         "replicas": 2,
         "components": {"http": {"template": {"spec": template["spec"]}}},
@@ -128,10 +129,11 @@ def microservice(name, release, **more):
     }
 
 
-def at_rest(name):
+def accepted(name):
     there = get("microservice", name)
     status = there.get("status", {})
-    return status.get("observedGeneration") == there["metadata"]["generation"] and status.get("phase") == "Released"
+    seen = status.get("observedGeneration") == there["metadata"]["generation"]
+    return seen and status.get("activeVersion") == status.get("stableVersion")
 
 
 class Clients:

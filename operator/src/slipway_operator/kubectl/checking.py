@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..runtimes.kubernetes.api.kinds import CLOSES_CONNECTIONS
 from ..runtimes.kubernetes.objects.ownership import may_be_taken, whose
 
 Manifest = dict[str, Any]
@@ -35,6 +36,7 @@ def check(
         *_containers(pod["spec"]["containers"]),
         *_autoscaled(deployment, autoscalers),
         *_configured(pod),
+        *_clients(pod),
         *_admin(pod["spec"]["containers"]),
     ]
 
@@ -118,6 +120,16 @@ def _configured(pod: Mapping[str, Any]) -> Iterator[Finding]:
             "it reads ConfigMaps or Secrets, and no annotation has their checksum: a change of them is no new version"
         )
         yield Finding("note", "configuration", said)
+
+
+def _clients(pod: Mapping[str, Any]) -> Iterator[Finding]:
+    notes = (pod.get("metadata") or {}).get("annotations") or {}
+    if notes.get(CLOSES_CONNECTIONS) != "true":
+        said = (
+            "after a switch former pods are replaced, so that clients that keep their connections follow; not where "
+            f'the server reads /run/slipway/draining: then say {CLOSES_CONNECTIONS}: "true"'
+        )
+        yield Finding("note", "clients", said)
 
 
 def _admin(containers: Sequence[Manifest]) -> Iterator[Finding]:

@@ -61,6 +61,8 @@ class VersionView:
     workers: Mapping[str, Workload] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()  # at most one of each component, the oldest
     draining: bool = False  # its pods were told to close kept-alive connections
+    closes_connections: bool = True  # when they are told
+    renewed: bool = False  # its pods are others, or will be, than those that had the requests
     retired: str = ""  # why it can't become active any more
     recorded: bool = True  # False: it runs, and somebody deleted its record
     configured: bool = True  # False: copies of its configuration are still missing

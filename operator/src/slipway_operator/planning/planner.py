@@ -168,7 +168,7 @@ def _steps(situation: Situation, found: StageStatus | None, moved: Handover, wat
     switches = [*_rescue(situation, staged), *(step for step in staged if isinstance(step, SwitchActive))]
     others = [step for step in staged if not isinstance(step, SwitchActive)]
     steps: list[Step] = [*switches, *more, *others, *moved.steps]
-    steps += stages.drain_marks(situation, staged)
+    steps += stages.drain_steps(situation, staged)
     steps += _preview(situation)
     steps += fewer
     if situation.release is None:

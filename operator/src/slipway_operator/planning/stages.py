@@ -16,6 +16,7 @@ from .steps import (
     ForgetVersion,
     MarkDraining,
     RecordVersion,
+    RenewPods,
     RetireVersion,
     SelectPreview,
     StartMigration,
@@ -343,19 +344,27 @@ def _contracting(situation: Situation, release: OpenRelease, view: VersionView) 
     return StageStatus(Stage.CONTRACTING, "the contract migration runs", retire or found, verified=True)
 
 
-def drain_marks(situation: Situation, staged: Sequence[Step]) -> tuple[Step, ...]:
-    """Former versions that are still up close their kept-alive connections; those with requests do not."""
+def drain_steps(situation: Situation, staged: Sequence[Step]) -> tuple[Step, ...]:
+    """Former versions that are still up close their kept-alive connections; those with requests do not.
+
+    Pods that do not do it when they are told are replaced, each after another one is ready: so the way back is as short
+    as before. Not while nobody else answers.
+    """
     steps: list[Step] = []
     release = situation.release
     former = {name for name, _ in situation.facts.draining}
-    if release and release.promoted_at and situation.facts.stable:
+    if release and release.promoted_at and situation.facts.stable and situation.switched:
         former.add(situation.facts.stable)
     for view in situation.observed.versions.values():
         asked = situation.observed.active_endpoints.get(view.version, 0) or view.version == situation.current
-        if view.draining and asked and view.wanted:
+        if not view.wanted:
+            continue
+        if asked and (view.draining or view.renewed):
             steps.append(UnmarkDraining(view.version))
-        elif view.version in former - {situation.target} and situation.switched and not asked and not view.draining:
-            steps += [MarkDraining(view.version)] if view.wanted else []
+        elif view.version in former - {situation.target} and situation.current and not asked:
+            steps += [] if view.draining else [MarkDraining(view.version)]
+            stay = view.closes_connections or view.renewed or situation.blackout
+            steps += [] if stay else [RenewPods(view.version)]
     return tuple(step for step in steps if step not in staged)
 
 

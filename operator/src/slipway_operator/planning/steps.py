@@ -69,6 +69,15 @@ class MarkDraining:
 
 @dataclass(frozen=True, slots=True)
 class UnmarkDraining:
+    """It gets requests again: what was done to its pods as those of a former version is forgotten."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenewPods:
+    """Each of its pods that serve is replaced, when another one is ready: kept-alive connections end with the pod."""
+
     version: str
 
 
@@ -112,6 +121,7 @@ Step = (
     | SwitchActive
     | MarkDraining
     | UnmarkDraining
+    | RenewPods
     | RetireVersion
     | NoteActivity
     | ForgetVersion

@@ -7,7 +7,7 @@ import pytest
 
 from slipway_operator.planning.facts import Facts, OpenRelease, Stage
 from slipway_operator.planning.observed import ANY, GateState, GateView, GroupView, JobState, JobView
-from slipway_operator.runtimes.kubernetes.api.kinds import DRAINING_LABEL, SERVICE_LABEL
+from slipway_operator.runtimes.kubernetes.api.kinds import CLOSES_CONNECTIONS, DRAINING_LABEL, RENEWED, SERVICE_LABEL
 from slipway_operator.runtimes.kubernetes.objects import manifests
 from slipway_operator.runtimes.kubernetes.observe.cluster_snapshot import ClusterSnapshot
 from slipway_operator.runtimes.kubernetes.observe.endpoints import SERVICE_OF_SLICE
@@ -231,6 +231,26 @@ def test_half_a_drain_counts_where_it_hurts():
     assert world.observe().versions[NEW].draining
     world.active(OLD)
     assert world.observe(Facts(release=RELEASE)).versions[NEW].draining
+
+
+def test_pods_close_connections_where_their_template_says_so():
+    """Of http and grpc both: what one of them does says nothing of the other."""
+    world = Objects("http", "grpc", "consumer").version(OLD)
+    templates = [world.deployments[f"orders-{OLD}-{name}"]["spec"]["template"] for name in ("http", "grpc")]
+    for template in templates:
+        assert not world.observe().versions[OLD].closes_connections
+        template["metadata"]["annotations"] = {CLOSES_CONNECTIONS: "true"}
+    assert world.observe().versions[OLD].closes_connections
+    templates[0]["metadata"]["annotations"] = {CLOSES_CONNECTIONS: "false"}
+    assert not world.observe().versions[OLD].closes_connections
+
+
+def test_half_a_renewal_counts_where_it_hurts():
+    world = Objects("http", "grpc").version(OLD).version(NEW).active(NEW)
+    for version in (OLD, NEW):
+        world.deployments[f"orders-{version}-http"]["metadata"]["annotations"] = {RENEWED: "2026-01-05T11:00:00Z"}
+    assert not world.observe().versions[OLD].renewed
+    assert world.observe().versions[NEW].renewed
 
 
 def test_the_latest_attempt_of_a_migration_counts():

@@ -11,7 +11,7 @@ from .state import GateRun, Kept, Migration, ServiceState
 from .versions import Version
 
 
-def applied(state: ServiceState, step: s.Step, now: datetime) -> ServiceState:  # noqa: C901, PLR0911 # one line for each step
+def applied(state: ServiceState, step: s.Step, now: datetime) -> ServiceState:  # noqa: C901, PLR0911, PLR0912 # one line for each step
     match step:
         case s.RecordVersion():
             kept = state.versions.get(step.version) or Kept(revision=step.revision)
@@ -35,6 +35,8 @@ def applied(state: ServiceState, step: s.Step, now: datetime) -> ServiceState:  
         case s.MarkDraining() | s.UnmarkDraining():
             marked = {"draining": isinstance(step, s.MarkDraining)}
             return _with(state, step.version, state.versions[step.version].model_copy(update=marked))
+        case s.RenewPods():
+            raise ValueError("processes on one machine close connections when they are told")
         case s.RetireVersion():
             retired = state.versions[step.version].model_copy(update={"retired": step.because})
             return _with(state, step.version, retired)

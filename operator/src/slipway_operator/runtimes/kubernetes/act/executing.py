@@ -18,14 +18,11 @@ from ..api.client import Client
 from ..api.event_recorder import post_event
 from ..api.kinds import (
     ATTEMPT,
-    COMPONENT_LABEL,
     CONFIG_MAP,
     DEPLOYMENT,
-    DRAINING_LABEL,
     GATE,
     JOB,
     MICROSERVICE,
-    POD,
     ROLE_LABEL,
     RUN,
     SERVICE,
@@ -42,6 +39,7 @@ from ..objects import configuration, manifests
 from ..observe.cluster_snapshot import ClusterSnapshot
 from ..observe.jobs import GATE_RESULT, kept_result, number_of
 from ..observe.observing import wanted_by_grpc
+from . import former_pods
 from .applying import apply_child
 
 
@@ -75,7 +73,7 @@ class Executor:
         self._identity = identity
         self._clock = clock
 
-    async def execute(self, step: s.Step, context: ReconcileContext) -> None:  # noqa: C901 # one line for each step
+    async def execute(self, step: s.Step, context: ReconcileContext) -> None:  # noqa: C901, PLR0912 # one line for each step
         match step:
             case s.RecordVersion():
                 await self._record(step, context)
@@ -90,9 +88,11 @@ class Executor:
             case s.SwitchActive():
                 await self._switch(step, context)
             case s.MarkDraining():
-                await self._mark(step.version, context, "true")
+                await former_pods.mark(self._client, context, step.version)
             case s.UnmarkDraining():
-                await self._mark(step.version, context, None)
+                await former_pods.unmark(self._client, context, step.version)
+            case s.RenewPods():
+                await former_pods.renew(self._client, context, step.version, self._clock())
             case s.RetireVersion():
                 await self._record_status(step.version, {"retired": step.because}, context)
             case s.NoteActivity():
@@ -160,15 +160,6 @@ class Executor:
         if there:
             made["metadata"]["resourceVersion"] = there["metadata"]["resourceVersion"]
         await self._apply(SERVICE, made, context)
-
-    async def _mark(self, version: str, context: ReconcileContext, mark: str | None) -> None:
-        for pod in context.seen.pods:
-            labels = pod["metadata"]["labels"]
-            if labels.get(VERSION_LABEL) != version or labels.get(COMPONENT_LABEL) not in SERVING:
-                continue
-            if labels.get(DRAINING_LABEL) != mark and not pod["metadata"].get("deletionTimestamp"):
-                patch = {"metadata": {"labels": {DRAINING_LABEL: mark}}}
-                await self._client.merge(POD, context.key.namespace, pod["metadata"]["name"], patch)
 
     async def _record_status(self, version: str, changes: Manifest, context: ReconcileContext) -> None:
         """Merged, not applied: each writer leaves the fields of the other one alone."""

@@ -15,6 +15,10 @@ COMPONENT_LABEL = f"{GROUP}/component"
 # On pods that answer requests: workers and Jobs never stand behind a Service.
 SERVING_LABEL = f"{GROUP}/serving"
 DRAINING_LABEL = f"{GROUP}/draining"
+# On a pod template whose processes close kept-alive connections when they are told so by that label.
+CLOSES_CONNECTIONS = f"{GROUP}/closes-connections"
+# On the Deployment of a former version, and in its template: when its pods were asked to be replaced.
+RENEWED = f"{GROUP}/renewed"
 ROLE_LABEL = f"{GROUP}/role"
 # On Deployments that a chart made, which serve until a first version takes over from them.
 ADOPTED_LABEL = f"{GROUP}/adopted"

@@ -23,8 +23,10 @@ from ....spec.serviceversion import ServiceVersionSpec, ServiceVersionStatus
 from ....spec.stored import read_stored
 from ..api.kinds import (
     ADOPTED_LABEL,
+    CLOSES_CONNECTIONS,
     COMPONENT_LABEL,
     DRAINING_LABEL,
+    RENEWED,
     VERSION_LABEL,
 )
 from ..objects import configuration
@@ -198,6 +200,7 @@ def _running(
         )
         for component in components
     }
+    serve = [each for name, each in deployments.items() if each and name in SERVING]
     return VersionView(
         version=version,
         revision=0,
@@ -206,6 +209,8 @@ def _running(
         workers={name: each for name, each in workloads.items() if name not in SERVING},
         problems=(*_problems(deployments, pods), *_unreachable(seen, version, pods)),
         draining=_draining(pods, asked=asked),
+        closes_connections=all(_annotated(each["spec"]["template"], CLOSES_CONNECTIONS) == "true" for each in serve),
+        renewed=_all_or_any([bool(_annotated(each, RENEWED)) for each in serve], asked=asked),
         recorded=False,
     )
 
@@ -233,14 +238,22 @@ def _is_ready(pod: Manifest) -> bool:
 
 
 def _draining(pods: list[Manifest], *, asked: bool) -> bool:
-    """A version that is asked, or shall be, drains if one pod does; another one only if no pod was left out."""
     serving = [pod for pod in pods if pod["metadata"]["labels"].get(COMPONENT_LABEL) in SERVING]
     marks = [
         bool(pod["metadata"]["labels"].get(DRAINING_LABEL))
         for pod in serving
         if not pod["metadata"].get("deletionTimestamp")
     ]
+    return _all_or_any(marks, asked=asked)
+
+
+def _all_or_any(marks: list[bool], *, asked: bool) -> bool:
+    """A version that is asked, or shall be, is marked if one part of it is; another one only if none was left out."""
     return any(marks) if asked else bool(marks) and all(marks)
+
+
+def _annotated(manifest: Manifest, name: str) -> str:
+    return str(((manifest.get("metadata") or {}).get("annotations") or {}).get(name, ""))
 
 
 def _problems(deployments: Mapping[str, Manifest | None], pods: list[Manifest]) -> Iterator[Problem]:
