@@ -55,9 +55,11 @@ def test_every_client_follows_each_switch_and_no_request_is_lost(app):
             releases += [switched(name, RELEASES - 1)]
             done(retry, name)
             releases += [switched(name, RELEASES)]
+        apply(microservice(name, RELEASES, adopt=adopted, strategy={"scaleDownDelaySeconds": 0}))
+        eventually(lambda: get("microservice", name)["status"]["phase"] == "Released", within=120)
+        done(orphan, name)
         kubectl("scale", f"deployment/{name}", "--replicas=2")
         kubectl("rollout", "status", f"deployment/{name}", "--timeout=180s")
-        done(orphan, name)
         done(orphan, name, "--clean", "--deployment", name)
         eventually(lambda: switches.seen[-1][1] is None, within=120)
         releases += ["none"]
@@ -93,8 +95,8 @@ def active_release(name):
 
 
 def versions_of(name, version=None):
-    wanted = f"slipway.dev/microservice={name}" + (f",slipway.dev/version={version}" if version else "")
-    return get("deployments", "-l", wanted)["items"]
+    of_version = f"slipway.dev/version={version}" if version else "slipway.dev/version"
+    return get("deployments", "-l", f"slipway.dev/microservice={name},{of_version}")["items"]
 
 
 def former_pods_are_replaced(name):

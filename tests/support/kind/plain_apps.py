@@ -133,7 +133,7 @@ def accepted(name):
     there = get("microservice", name)
     status = there.get("status", {})
     seen = status.get("observedGeneration") == there["metadata"]["generation"]
-    return seen and status.get("activeVersion") == status.get("stableVersion")
+    return seen and status["activeVersion"] and status["activeVersion"] == status["stableVersion"]
 
 
 class Clients:

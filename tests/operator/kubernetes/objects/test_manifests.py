@@ -58,7 +58,7 @@ metadata:
 spec:
   replicas: 2
   revisionHistoryLimit: 1
-  strategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}
+  strategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 0, maxSurge: 50%}}
   selector:
     matchLabels:
       slipway.dev/microservice: orders

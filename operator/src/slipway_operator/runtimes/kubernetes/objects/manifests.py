@@ -172,8 +172,9 @@ def deployment(owner: Owner, record: ServiceVersionSpec, component: str, replica
         "spec": {
             "replicas": replicas,
             "revisionHistoryLimit": 1,
-            # The template of a version never changes; where a person edits it, the way back loses no capacity.
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            # The template of a version changes to renew its pods, or by a person: in two rounds, and the way back
+            # loses no capacity.
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "50%"}},
             "selector": {"matchLabels": selector},
             "template": template,
         },
