@@ -2,6 +2,24 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+
+# What people, branches and tags fill in is read by make and by the shell of a recipe. It may be words, and no code: this
+# is looked at before anything is expanded or run.
+ONE_WORD := AGAINST DEPLOYED JOBS KILLS_EACH KUBE_CONTEXT MINUTES NAME NAMESPACE ONCE ONLY PROFILE REGISTRY RELEASES_EACH REPORTS SEED \
+  SERVICE UPGRADE UPGRADES VERSION WITHOUT
+WORDS := $(ONE_WORD) T DEMO_OPTIONS
+define NEWLINE
+
+
+endef
+DOLLAR := $$
+HASH := \#
+CODE = ; | & < > ( ) { } ` " ' \ $(HASH) $(DOLLAR)
+not-words = $(error $1 may be words alone, and has $2)
+$(foreach name,$(WORDS),$(foreach sign,$(CODE),$(if $(findstring $(sign),$(value $(name))),$(call not-words,$(name),$(sign)))))
+$(foreach name,$(WORDS),$(if $(findstring $(NEWLINE),$(value $(name))),$(call not-words,$(name),a line break)))
+$(foreach name,$(ONE_WORD),$(if $(and $(filter command,$(origin $(name))),$(word 2,$(value $(name)))),$(call not-words,$(name),a space)))
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

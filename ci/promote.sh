@@ -9,6 +9,10 @@ set -euo pipefail
 case ${1:-} in promote|rollback) ;; *) sed -n '2,5p' "$0"; exit 2 ;; esac
 [ -n "${2:-}" ] || die "no service. Say which: make $1 SERVICE=slipway-orders"
 [ -n "${3:-}" ] || die "no namespace. Say which: make $1 SERVICE=$2 NAMESPACE=shop"
+# None of them is an option, whoever started the job.
+[[ $2 =~ ^[a-z0-9][a-z0-9.-]*$ ]] || die "'$2' is no name of a Microservice: lower-case letters, digits, dashes and dots"
+[[ $3 =~ ^[a-z0-9][a-z0-9-]*$ ]] || die "'$3' is no name of a namespace: lower-case letters, digits and dashes"
+[[ -z ${4:-} || $4 =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] || die "'$4' is no version: its hash, or its label"
 PATH=$("$REPO/ci/tools/install.sh" --path):$REPO/.venv/bin:$PATH
 "$REPO/ci/tools/install.sh" kubectl
 options=(--namespace "$3" --wait)

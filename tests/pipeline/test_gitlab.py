@@ -146,7 +146,7 @@ def test_a_merge_request_gets_an_environment_that_can_be_stopped(state, pipeline
     assert review["resource_group"] == stop["resource_group"]
     # Code of any branch runs with these rights, so they are not those of production.
     # A project's variable wins over a job's, and what is said to make over both.
-    assert all(line.endswith(" KUBE_CONTEXT=$REVIEW_KUBE_CONTEXT") for line in review["script"] + stop["script"])
+    assert all(line.endswith(' "KUBE_CONTEXT=$REVIEW_KUBE_CONTEXT"') for line in review["script"] + stop["script"])
     assert "review" not in listed(state, **MERGE_REQUEST, KUBE_CONTEXT="shop")
 
 
