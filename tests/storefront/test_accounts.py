@@ -124,6 +124,20 @@ def test_a_refused_renewal_signs_out(browser, back_ends, sign_in):
     assert "Sign in" in browser.get("/").text
 
 
+def test_an_older_cookie_is_worth_nothing_after_signing_out(browser, back_ends, sign_in):
+    back_ends.users.lifetime = 20
+    sign_in(browser)
+    older = browser.get_cookie("shop").value
+    form_token = field(browser.get("/"), "form_token")
+    assert browser.get_cookie("shop").value != older  # renewed meanwhile
+    browser.post("/sign-out", data={"form_token": form_token})
+    back_ends.users.refused = True  # the issuer has ended all that came of the sign-in
+
+    browser.set_cookie("shop", older)
+
+    assert browser.get("/orders").status_code == 303
+
+
 def test_signing_out_needs_the_form_and_forgets_the_session(ada):
     assert ada.post("/sign-out").status_code == 403
 

@@ -268,3 +268,20 @@ def test_answers_are_forgotten_after_a_while(renewing):
     renewing.refresh(account(), within=30)
 
     assert renewing.issuer.asked == {"r": 2, "another": 1}
+
+
+@pytest.mark.parametrize("signs_out", ["r", "after r", "after after r"])
+def test_who_signs_out_gets_no_token_for_an_older_one(renewing, signs_out):
+    """The line is forgotten from wherever it is held: another tab may have gone on."""
+    renewing.issuer.let.set()
+    line = ["r", "after r", "another"]
+    for token in line:
+        renewing.refresh(account(refresh_token=token), within=30)
+
+    renewing.forget(account(refresh_token=signs_out))
+
+    renewing.issuer.error = NotSignedIn("revoked")
+    for token in ("r", "after r"):
+        with pytest.raises(NotSignedIn):
+            renewing.refresh(account(refresh_token=token), within=30)
+    assert renewing.refresh(account(refresh_token="another"), within=30).access_token == "new"

@@ -51,8 +51,16 @@ class Renewing:
         except TimeoutError:
             raise Late("the new token was not there in time") from None
 
+    def forget(self, account: Account) -> None:
+        """Who signs out is signed out, whatever older cookies there are: nothing is kept of this line of tokens."""
+        line = {_key(account)}
+        with self._lock:
+            while found := [key for key, asked in self._asked.items() if line & {key, *_successor(asked.future)}]:
+                for key in found:
+                    line |= {key, *_successor(self._asked.pop(key).future)}
+
     def _begin(self, account: Account) -> "Future[Account]":
-        key = hashlib.sha256(account.refresh_token.encode()).digest()
+        key = _key(account)
         with self._lock:
             self._forget()
             asked = self._asked.get(key)
@@ -81,6 +89,14 @@ class Renewing:
             if not asked.future.done() or self._clock() - asked.at < KEPT_SECONDS:
                 return
             del self._asked[key]
+
+
+def _key(account: Account) -> bytes:
+    return hashlib.sha256(account.refresh_token.encode()).digest()
+
+
+def _successor(future: "Future[Account]") -> set[bytes]:
+    return {_key(future.result())} if future.done() and not future.exception() else set()
 
 
 def _failed_for_now(future: "Future[Account]") -> bool:

@@ -71,3 +71,7 @@ class Refresher(Protocol):
     def refresh(self, account: Account, *, within: float) -> Account:
         """The account with new tokens; NotSignedIn when they are refused, Late when they are not there in time."""
         ...
+
+    def forget(self, account: Account) -> None:
+        """It is signed out: tokens that it had before get no new ones either."""
+        ...

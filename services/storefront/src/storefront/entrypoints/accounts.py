@@ -62,6 +62,7 @@ def sign_out() -> Response:
         check_form()
         current_visit().keep(None)
         current_parts(Parts).tokens.revoke(account)
+        current_parts(Parts).refresher.forget(account)
     return to("/")
 
 
