@@ -131,6 +131,25 @@ def test_watchers_see_the_stock_and_each_change(channel, issuer, call, tea):
     watched.cancel()
 
 
+def test_one_caller_does_not_take_all_places_of_watchers(channel, issuer, tea):
+    stub = pb_grpc.InventoryServiceStub(channel)
+
+    def watch(subject):
+        metadata = [("authorization", f"Bearer {issuer.token(subject, scopes=['inventory:read'])}")]
+        return stub.WatchStock(pb.WatchStockRequest(skus=["tea"]), metadata=metadata, timeout=60)
+
+    watched = [watch("eve") for _ in range(2)]
+    assert [next(each).item.sku for each in watched] == ["tea", "tea"]
+    with pytest.raises(grpc.RpcError) as refused:
+        next(watch("eve"))
+    assert refused.value.code().name in {"RESOURCE_EXHAUSTED", "UNAVAILABLE"}
+
+    watched.append(watch("ada"))
+    assert next(watched[-1]).item.sku == "tea"
+    for each in watched:
+        each.cancel()
+
+
 def test_a_server_that_drains_waits_for_no_watcher(database, issuer):
     SERVICE.schema(database).upgrade()
     SERVICE.prepare_once()

@@ -174,6 +174,19 @@ def test_a_full_bulkhead_refuses_and_says_nothing_of_the_other_side():
     assert guard.breaker.state is State.CLOSED
 
 
+def test_one_caller_leaves_places_for_the_others():
+    bulkhead = Bulkhead("streams", most=3, each=2, wait_seconds=0)
+    with bulkhead.entering("ada"), bulkhead.entering("ada"):
+        with pytest.raises(BulkheadFull, match="2 calls of this caller"):
+            bulkhead.entering("ada").__enter__()
+        with bulkhead.entering("eve"), pytest.raises(BulkheadFull, match="3 calls are under way"):
+            bulkhead.entering("bob").__enter__()
+    for _ in range(3):
+        with bulkhead.entering("ada"), bulkhead.entering("ada"):
+            assert bulkhead._of_callers == {"ada": 2}
+    assert bulkhead._of_callers == {}
+
+
 def test_a_full_bulkhead_leaves_an_open_circuit_open(breaker, clock):
     guard = Guard("payments", breaker=breaker, bulkhead=Bulkhead("payments", most=1, wait_seconds=0))
     open_it(breaker)

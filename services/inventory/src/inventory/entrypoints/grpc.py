@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
+from slipway_chassis.auth.scopes import principal_of_call
 from slipway_chassis.database import Database
 from slipway_chassis.errors import ConfigurationError
 from slipway_chassis.grpc.server import GrpcService
@@ -23,6 +24,7 @@ PAGE = 100
 WATCH_EVERY_SECONDS = 0.5
 WATCH_SECONDS = 300.0
 WATCHERS = 4  # each holds a thread; more are told to come again
+WATCHERS_OF_ONE = 2  # one caller leaves places for the others
 _SKU = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
@@ -30,7 +32,7 @@ class InventoryServicer(pb_grpc.InventoryServiceServicer):
     def __init__(self, database: Database, draining: Callable[[], bool] = lambda: False) -> None:
         self._database = database
         self._draining = draining
-        self._watchers = Bulkhead("watch stock", most=WATCHERS)
+        self._watchers = Bulkhead("watch stock", most=WATCHERS, each=WATCHERS_OF_ONE)
 
     def ListItems(self, request: pb.ListItemsRequest, _context: Any) -> pb.ListItemsResponse:  # noqa: N802 # gRPC's
         limit = min(request.page_size or PAGE, PAGE)
@@ -78,7 +80,8 @@ class InventoryServicer(pb_grpc.InventoryServiceServicer):
             raise InvalidRequest(f"skus: at most {PAGE}, not {len(skus)}")
         end = time.monotonic() + WATCH_SECONDS
         told: dict[str, bytes] = {}
-        with self._watchers.entering():
+        principal = principal_of_call.get()
+        with self._watchers.entering(principal.subject if principal else ""):
             while context.is_active() and not self._draining() and time.monotonic() < end:
                 for item in self._watched(skus):
                     told_now = item.SerializeToString(deterministic=True)

@@ -38,7 +38,7 @@ def events(order_id: UUID) -> Response:
         return _refused(401, "Sign in first.")
     place = ExitStack()
     try:
-        place.enter_context(known.streams.entering())
+        place.enter_context(known.streams.entering(account.subject))
     except BulkheadFull:
         refused = _refused(503, "Too many pages are live at the moment.")
         refused.headers["Retry-After"] = str(BUSY_SECONDS)

@@ -70,7 +70,13 @@ def parts(resources: Resources) -> Parts:
         ),
         tokens=tokens,
         refresher=Renewing(tokens.renew),
-        streams=Bulkhead("live-pages", most=settings.streams_at_most, wait_seconds=0),
+        # One visitor leaves a place for the others.
+        streams=Bulkhead(
+            "live-pages",
+            most=settings.streams_at_most,
+            each=max(1, settings.streams_at_most - 1),
+            wait_seconds=0,
+        ),
         draining=resources.draining,
     )
 
