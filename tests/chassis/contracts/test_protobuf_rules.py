@@ -122,6 +122,18 @@ def test_what_is_no_descriptor_is_undecided(compiled):
     assert finding.undecided
 
 
+@pytest.mark.parametrize("index", [2, 7, 2**31 - 1])
+def test_a_field_of_a_oneof_that_is_not_there_upsets_nothing(compiled, index):
+    described = FileDescriptorSet.FromString(compiled(BASE))
+    [item] = [each for each in described.file[0].message_type if each.name == "Item"]
+    item.field[0].oneof_index = index
+    upset = described.SerializeToString()
+
+    assert compare(upset, upset, Kind.PROTOBUF) == []
+    for old, new in ((compiled(BASE), upset), (upset, compiled(BASE))):
+        assert all(one.undecided or one.sentence for one in compare(old, new, Kind.PROTOBUF))
+
+
 def test_files_of_others_change_by_their_own_rules(compiled):
     described = FileDescriptorSet.FromString(compiled(BASE))
     described.file.add(name="google/api/http.proto", package="google.api")

@@ -250,6 +250,22 @@ def test_a_version_that_relies_on_what_is_not_there_waits_for_it(shop):
     assert "storefront calls POST /v1/orders of orders" in found.message
 
 
+@pytest.mark.parametrize("declared", [
+    {"calls": [{"service": "payments", "method": "POST", "path": "/v1/pay"}]},
+    {"calls": [{"service": "payments", "grpc": "pay.v1.Payments/Pay"}]},
+    {"events": [{"service": "payments", "type": "payments.Paid.v1", "fields": ["id"]}]},
+])  # fmt: skip
+def test_a_version_that_relies_on_a_service_that_nobody_has_does_not_pass(shop, declared):
+    def relies(files):
+        files["consumes.json"] = json.dumps(declared).encode()
+
+    shop.pod("orders", NEW, contracts("orders", relies))
+    found = shop.judged()
+
+    assert found.state in {GateState.FAILED, GateState.INCONCLUSIVE}  # it may be in a place that is not looked at
+    assert "payments" in found.message
+
+
 def dropped(files):
     del files["openapi.v1.json"]
 
