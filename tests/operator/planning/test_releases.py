@@ -160,6 +160,15 @@ class TestBlueGreen:
         world.settle()
         assert len(told(world, RenewPods)) == (0 if closes else 1)
 
+    def test_pods_that_go_at_once_are_not_replaced_before(self):
+        world = running()
+        world.natures["v1"].closes = False
+        world.release("v2", watch=timedelta(0), scale_down_delay=timedelta(0), gates=())
+        world.settle()
+
+        assert world.active == "v2"
+        assert told(world, RenewPods) == []
+
     def test_pods_are_replaced_at_each_way(self):
         world = running()
         world.release("v2", Nature(closes=False), watch=timedelta(seconds=120), scale_down_delay=timedelta(days=1))

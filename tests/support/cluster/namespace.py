@@ -13,6 +13,7 @@ from slipway_operator.runtimes.kubernetes.api.kinds import (
     DEPLOYMENT,
     EVENT,
     MICROSERVICE,
+    RENEWED,
     SERVICE,
     SERVICE_VERSION,
     VERSION_LABEL,
@@ -180,6 +181,10 @@ class Shop:
                 text = copy.deepcopy(each["spec"])
                 for name in ("clusterIP", "clusterIPs", "revision"):
                     text.pop(name, None)
+                if kind is DEPLOYMENT:
+                    metadata = text["template"]["metadata"]
+                    metadata["annotations"] = metadata.get("annotations") or {}
+                    metadata["annotations"].pop(RENEWED, None)
                 found[kind.name, each["metadata"]["name"]] = text
         status = await self.status()
         found["status"] = {name: status.get(name) for name in ("phase", "activeVersion", "stableVersion", "readiness")}
