@@ -13,7 +13,7 @@ from .handover import Handover
 from .observed import ANY, Observed
 from .situation import Situation
 from .stage_status import StageStatus
-from .steps import Emit, RenewPods, ScaleServing, ScaleWorkers, SelectPreview, Step, SwitchActive
+from .steps import Emit, ScaleServing, ScaleWorkers, SelectPreview, Step, SwitchActive
 
 # Opening, failing, going back, promoting, accepting and closing can follow each other in one look.
 DECISIONS_AT_ONCE = 10
@@ -168,7 +168,8 @@ def _steps(situation: Situation, found: StageStatus | None, moved: Handover, wat
     switches = [*_rescue(situation, staged), *(step for step in staged if isinstance(step, SwitchActive))]
     others = [step for step in staged if not isinstance(step, SwitchActive)]
     steps: list[Step] = [*switches, *more, *others, *moved.steps]
-    steps += stages.drain_steps(situation, [*staged, *_ended(fewer)])
+    going = {step.version for step in fewer if isinstance(step, ScaleServing) and not step.replicas}
+    steps += stages.drain_steps(situation, staged, going)
     steps += _preview(situation)
     steps += fewer
     if situation.release is None:
@@ -176,12 +177,6 @@ def _steps(situation: Situation, found: StageStatus | None, moved: Handover, wat
     steps += activity.steps(situation)
     steps += scaling.forget_steps(situation)
     return steps
-
-
-def _ended(fewer: Sequence[Step]) -> list[Step]:
-    """What need not be done any more for versions whose pods go now."""
-    down = {each.version for each in fewer if isinstance(each, ScaleServing) and not each.replicas}
-    return [RenewPods(version) for version in down]
 
 
 def _recorded_again(situation: Situation) -> tuple[Step, ...]:

@@ -3,7 +3,7 @@
 Every look starts from the beginning. A stage that was passed and is no longer true is mended first.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -344,11 +344,11 @@ def _contracting(situation: Situation, release: OpenRelease, view: VersionView) 
     return StageStatus(Stage.CONTRACTING, "the contract migration runs", retire or found, verified=True)
 
 
-def drain_steps(situation: Situation, staged: Sequence[Step]) -> tuple[Step, ...]:
+def drain_steps(situation: Situation, staged: Sequence[Step], going: Collection[str]) -> tuple[Step, ...]:
     """Former versions that are still up close their kept-alive connections; those with requests do not.
 
     Pods that do not do it when they are told are replaced, each after another one is ready: so the way back is as short
-    as before. Not while nobody else answers.
+    as before. Not while nobody else answers, and not those of versions that are ``going`` in this look.
     """
     steps: list[Step] = []
     release = situation.release
@@ -363,7 +363,7 @@ def drain_steps(situation: Situation, staged: Sequence[Step]) -> tuple[Step, ...
             steps.append(UnmarkDraining(view.version))
         elif view.version in former - {situation.target} and situation.current and not asked:
             steps += [] if view.draining else [MarkDraining(view.version)]
-            stay = view.closes_connections or view.renewed or situation.blackout
+            stay = view.closes_connections or view.renewed or view.version in going or situation.blackout
             steps += [] if stay else [RenewPods(view.version)]
     return tuple(step for step in steps if step not in staged)
 
