@@ -87,6 +87,11 @@ class KafkaSettings(BaseModel):
         default=True, description="create missing topics; false if Strimzi or Terraform owns them"
     )
     kafka_topic_partitions: int = Field(default=6, ge=1, le=1000, description="partitions of topics it creates")
+    kafka_prefix: str = Field(
+        default="",
+        pattern=r"^([a-z0-9][a-z0-9._-]{0,61}[._-])?$",
+        description="what topics and groups begin with where environments share brokers, for example staging.",
+    )
     kafka_client: Literal["kafka-python", "confluent-kafka"] = Field(
         default="kafka-python",
         description="confluent-kafka is faster and requires the extra slipway-chassis[confluent]",

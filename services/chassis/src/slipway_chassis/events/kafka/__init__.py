@@ -11,6 +11,7 @@ from ...config import KafkaSettings
 from ...errors import ConfigurationError
 from ..ports import Publisher, Subscription
 from .groups import Group, Groups, Member, consumer_id
+from .prefixes import PrefixedPublisher, PrefixedSubscription, on_broker
 from .topic_watch import TopicWatch
 from .topics import ensure_topics, list_topics, longest_life, ping, purge_topic, read_topic
 
@@ -33,6 +34,11 @@ __all__ = [
 
 def publisher(settings: KafkaSettings, *, client_id: str) -> Publisher:
     """Connects a producer; BrokerUnavailable when no broker answers."""
+    connected = _client_publisher(settings, client_id)
+    return PrefixedPublisher(connected, settings.kafka_prefix) if settings.kafka_prefix else connected
+
+
+def _client_publisher(settings: KafkaSettings, client_id: str) -> Publisher:
     if settings.kafka_client == "confluent-kafka":
         _require_confluent()
         from .confluent_client import ConfluentPublisher  # noqa: PLC0415 # an optional dependency
@@ -45,6 +51,12 @@ def publisher(settings: KafkaSettings, *, client_id: str) -> Publisher:
 
 def subscription(settings: KafkaSettings, *, group: str, topics: Sequence[str], client_id: str) -> Subscription:
     """Joins the group; BrokerUnavailable when no broker answers."""
+    group, *topics = on_broker(settings.kafka_prefix, [group, *topics])
+    joined = _client_subscription(settings, group, topics, client_id)
+    return PrefixedSubscription(joined, settings.kafka_prefix) if settings.kafka_prefix else joined
+
+
+def _client_subscription(settings: KafkaSettings, group: str, topics: Sequence[str], client_id: str) -> Subscription:
     if settings.kafka_client == "confluent-kafka":
         _require_confluent()
         from .confluent_client import ConfluentSubscription  # noqa: PLC0415 # an optional dependency

@@ -46,7 +46,7 @@ class Group:
 
 class Groups:
     """Asks the brokers of ``settings``, on one connection that is opened by the first question and by the first after
-    an error. One thread at a time.
+    an error. Groups are called as brokers call them, an environment's prefix included. One thread at a time.
 
     ``timeout_ms``: how long connecting may take, and how long each request.
     """

@@ -17,6 +17,7 @@ from ...config import KafkaSettings
 from ...errors import BrokerUnavailable
 from ...lifecycle import Stop
 from .connecting import kafka_python
+from .prefixes import on_broker
 from .topics import create_missing, ids_of, ping, wrapped
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class TopicWatch:
 
     def __init__(self, settings: KafkaSettings, topics: Sequence[str]) -> None:
         self._settings = settings
-        self._topics = list(topics)
+        self._topics = on_broker(settings.kafka_prefix, topics)
         self._admin: KafkaAdminClient | None = None
         self._why_not = ""
         self._ids: dict[str, str] = {}

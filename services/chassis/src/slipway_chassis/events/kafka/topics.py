@@ -16,6 +16,7 @@ from ...errors import BrokerUnavailable, ConfigurationError
 from ..dead_letters import DLQ
 from ..ports import Partition, Record
 from .connecting import kafka_python
+from .prefixes import of_environment, on_broker, received
 
 log = logging.getLogger(__name__)
 
@@ -68,11 +69,11 @@ def _admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
 def ensure_topics(settings: KafkaSettings, topics: Sequence[str]) -> None:
     """Creates missing topics; where others own them (``KAFKA_CREATE_TOPICS=false``) requires that they exist."""
     with _admin(settings) as admin:
-        create_missing(admin, settings, topics)
+        create_missing(admin, settings, on_broker(settings.kafka_prefix, topics))
 
 
 def create_missing(admin: KafkaAdminClient, settings: KafkaSettings, topics: Sequence[str]) -> None:
-    """``ensure_topics`` on a connection that is there."""
+    """``ensure_topics`` on a connection that is there, by the broker's names."""
     missing = sorted(set(topics) - ids_of(admin, topics).keys())
     if missing and not settings.kafka_create_topics:
         raise BrokerUnavailable(f"Kafka: topics are missing: {', '.join(missing)}")
@@ -99,7 +100,7 @@ def longest_life(settings: KafkaSettings, topics: Sequence[str]) -> timedelta | 
     time that one is written to comes on top of the retention.
     """
     with _admin(settings) as admin:
-        resources = [ConfigResource("TOPIC", topic) for topic in topics]
+        resources = [ConfigResource("TOPIC", topic) for topic in on_broker(settings.kafka_prefix, topics)]
         described = admin.describe_configs(resources, config_filter="all")
     lives = [_life(configs) for by_name in described.values() for configs in by_name.values()]
     known = [life for life in lives if life is not None]
@@ -116,8 +117,9 @@ def _life(configs: Mapping[str, Any]) -> timedelta | None:
 
 
 def list_topics(settings: KafkaSettings) -> list[str]:
+    """Those of this environment, by their names without its prefix."""
     with _admin(settings) as admin:
-        return sorted(admin.list_topics())
+        return sorted(of_environment(settings.kafka_prefix, admin.list_topics()))
 
 
 def _create_topic(admin: KafkaAdminClient, topic: str, partitions: int) -> None:
@@ -136,6 +138,7 @@ def _create_topic(admin: KafkaAdminClient, topic: str, partitions: int) -> None:
 def read_topic(settings: KafkaSettings, topic: str) -> Iterator[Record]:
     """Every record the topic holds now, each partition's in order; joins no group and commits nothing."""
     ping(settings)
+    [topic] = on_broker(settings.kafka_prefix, [topic])
     with wrapped(f"reading {topic}"):
         consumer = KafkaConsumer(
             **kafka_python(settings),
@@ -152,30 +155,33 @@ def read_topic(settings: KafkaSettings, topic: str) -> Iterator[Record]:
             consumer.seek_to_beginning()
             ends = consumer.end_offsets(partitions)
             while any(consumer.position(partition) < ends[partition] for partition in partitions):
-                for received in consumer.poll(timeout_ms=1_000).values():
-                    yield from (record_of(one) for one in received if one.offset < ends[_of(one)])
+                for polled in consumer.poll(timeout_ms=1_000).values():
+                    records = (record_of(one) for one in polled if one.offset < ends[_of(one)])
+                    yield from (received(settings.kafka_prefix, one) for one in records)
         finally:
             consumer.close()
 
 
-def record_of(received: Any) -> Record:
+def record_of(polled: Any) -> Record:
     """A record of kafka-python as one of ours."""
     return Record(
-        topic=received.topic,
-        key=received.key,
-        value=received.value,
-        headers=tuple(received.headers),
-        partition=received.partition,
-        offset=received.offset,
-        timestamp_ms=received.timestamp,
+        topic=polled.topic,
+        key=polled.key,
+        value=polled.value,
+        headers=tuple(polled.headers),
+        partition=polled.partition,
+        offset=polled.offset,
+        timestamp_ms=polled.timestamp,
     )
 
 
-def _of(received: object) -> TopicPartition:
-    return TopicPartition(received.topic, received.partition)  # type: ignore[attr-defined]
+def _of(polled: object) -> TopicPartition:
+    return TopicPartition(polled.topic, polled.partition)  # type: ignore[attr-defined]
 
 
 def purge_topic(settings: KafkaSettings, before: Mapping[Partition, int]) -> None:
     """Deletes the records before the given offsets, for good."""
     with _admin(settings) as admin:
-        admin.delete_records({TopicPartition(*partition): offset for partition, offset in before.items()})
+        admin.delete_records(
+            {TopicPartition(f"{settings.kafka_prefix}{topic}", number): end for (topic, number), end in before.items()}
+        )
