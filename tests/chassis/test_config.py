@@ -57,15 +57,23 @@ SAFE = {
     "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
     "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
     "KAFKA_SASL_USERNAME": "shop",
-    "KAFKA_SASL_PASSWORD": "secret",
+    "KAFKA_SASL_PASSWORD": "correct horse",
+}
+BEARER = {
+    "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+    "KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL": "https://idp.example/token",
+    "KAFKA_SASL_OAUTHBEARER_CLIENT_ID": "orders",
+    "KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET": "correct horse",
 }
 
 
 def test_a_password_of_kafka_is_taken_and_not_shown():
     settings = load(KafkaSettings, GOOD | SAFE)
 
-    assert settings.kafka_sasl_password.get_secret_value() == "secret"
-    assert "secret" not in repr(settings)
+    assert settings.kafka_sasl_password.get_secret_value() == "correct horse"
+    assert "correct horse" not in repr(settings)
+    assert "correct horse" not in repr(load(KafkaSettings, GOOD | BEARER))
 
 
 @pytest.mark.parametrize(
@@ -78,6 +86,14 @@ def test_a_password_of_kafka_is_taken_and_not_shown():
         (SAFE | {"KAFKA_SSL_CERTFILE": __file__}, "belong together"),
         (SAFE | {"KAFKA_SASL_MECHANISM": "GSSAPI"}, "KAFKA_SASL_MECHANISM is wrong"),
         ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "KAFKA_SECURITY_PROTOCOL is wrong"),
+        (SAFE | {"KAFKA_SASL_MECHANISM": "OAUTHBEARER"}, "KAFKA_SASL_MECHANISM is OAUTHBEARER, which does not use it"),
+        (BEARER | {"KAFKA_SASL_MECHANISM": "PLAIN"}, "set KAFKA_SASL_MECHANISM to OAUTHBEARER, or remove KAFKA_SASL_O"),
+        (
+            BEARER | {"KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET": ""},
+            "CLIENT_SECRET is not set, and KAFKA_SASL_MECHANISM is",
+        ),
+        (BEARER | {"KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL": "idp/token"}, "ENDPOINT_URL is wrong"),
+        ({"KAFKA_SASL_OAUTHBEARER_SCOPE": "kafka"}, "KAFKA_SASL_OAUTHBEARER_SCOPE is set, and KAFKA_SASL_MECHANISM is"),
     ],
 )
 def test_half_of_what_makes_kafka_safe_is_refused(words, sentence):
@@ -85,7 +101,7 @@ def test_half_of_what_makes_kafka_safe_is_refused(words, sentence):
         load(KafkaSettings, GOOD | words)
 
     assert sentence in str(error.value)
-    assert "secret" not in str(error.value)
+    assert "correct horse" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,34 @@
 """A broker that speaks TLS alone and asks who is there: what the chassis' settings promise, on a real one."""
 
+import base64
+import json
+import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
 
 import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 
 from slipway_chassis.config import KafkaSettings, MachineSettings, load
 from slipway_chassis.embedded import kafka as embedded
 from slipway_chassis.embedded.processes import free_port
 from slipway_chassis.errors import BrokerUnavailable
 from slipway_chassis.events import kafka
+from slipway_chassis.events.kafka import connecting
+from slipway_chassis.events.kafka.bearer_tokens import RENEWED_AT, ClientCredentials
 from slipway_chassis.events.ports import Record
+from slipway_chassis.testing.plugin import eventually
 from slipway_gateway import development_ca
 
 pytestmark = pytest.mark.integration
 USER, PASSWORD = "shop", "correct horse"  # of a test
+SECURITY = "org.apache.kafka.common.security"
+BELIEVING = f"{SECURITY}.oauthbearer.OAuthBearerLoginModule required;"
 
 
 @pytest.fixture(scope="module", name="secured")
@@ -25,7 +38,7 @@ def _secured(run_folder):
     store = folder / "tls" / "broker.pem"
     store.write_text(files.key.read_text() + files.certificate.read_text())
     port, controller_port = free_port(), free_port()
-    login = f'org.apache.kafka.common.security.plain.PlainLoginModule required username="{USER}" password="{PASSWORD}"'
+    login = f'{SECURITY}.plain.PlainLoginModule required username="{USER}" password="{PASSWORD}"'
     broker = embedded.start(
         folder,
         port=port,
@@ -36,7 +49,10 @@ def _secured(run_folder):
             "advertised.listeners": f"SAFE://127.0.0.1:{port}",
             "listener.security.protocol.map": "SAFE:SASL_SSL,CONTROLLER:PLAINTEXT",
             "inter.broker.listener.name": "SAFE",
-            "sasl.enabled.mechanisms": "PLAIN",
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512,OAUTHBEARER",
+            "listener.name.safe.scram-sha-512.sasl.jaas.config": f"{SECURITY}.scram.ScramLoginModule required;",
+            # Kafka's own for development: it believes each token that says so and has not ended.
+            "listener.name.safe.oauthbearer.sasl.jaas.config": BELIEVING,
             "sasl.mechanism.inter.broker.protocol": "PLAIN",
             "listener.name.safe.plain.sasl.jaas.config": f'{login} user_{USER}="{PASSWORD}";',
             "ssl.keystore.type": "PEM",
@@ -63,9 +79,70 @@ def settings_of(secured, client="kafka-python", **changed):
     return load(KafkaSettings, words | changed)
 
 
+class Provider(ThreadingHTTPServer):
+    """An identity provider that knows one client, and hands out tokens that end after ``life`` seconds."""
+
+    def __init__(self, life):
+        self.life, self.asked, self.is_away = life, [], False
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    def settings(self, secret=PASSWORD):
+        return {
+            "KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+            "KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL": f"http://127.0.0.1:{self.server_port}/token",
+            "KAFKA_SASL_OAUTHBEARER_CLIENT_ID": USER,
+            "KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET": secret,
+            "KAFKA_SASL_OAUTHBEARER_SCOPE": "kafka",
+            "KAFKA_SASL_USERNAME": "",
+            "KAFKA_SASL_PASSWORD": "",
+        }
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        proof = base64.b64decode(self.headers["Authorization"].removeprefix("Basic ")).decode()
+        self.server.asked.append(form)
+        known = proof == f"{USER}:correct%20horse"
+        self.send_response(503 if self.server.is_away else 200 if known else 401)
+        self.end_headers()
+        self.wfile.write(self.body(known))
+
+    def body(self, known):
+        return json.dumps(self.token() if known else {"error": "invalid_client"}).encode()
+
+    def token(self):
+        claims = {"sub": USER, "iat": time.time(), "exp": time.time() + self.server.life}
+        parts = [json.dumps(each).encode() for each in ({"alg": "none"}, claims)]
+        text = ".".join([*(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts), ""])
+        return {"access_token": text, "token_type": "Bearer", "expires_in": self.server.life}
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(name="provider")
+def _provider():
+    with Provider(life=5) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(name="proof", params=["PLAIN", "SCRAM-SHA-512", "OAUTHBEARER"])
+def _proof(request, secured):
+    if request.param == "OAUTHBEARER":
+        return request.getfixturevalue("provider").settings()
+    if request.param == "SCRAM-SHA-512":
+        with closing(KafkaAdminClient(**connecting.kafka_python(settings_of(secured)))) as admin:
+            mechanism = ScramMechanism.SCRAM_SHA_512
+            admin.alter_user_scram_credentials([UserScramCredentialUpsertion(USER, mechanism, password=PASSWORD)])
+    return {"KAFKA_SASL_MECHANISM": request.param}
+
+
 @pytest.mark.parametrize("client", ["kafka-python", "confluent-kafka"])
-def test_a_record_travels_over_tls_under_the_users_name(secured, client, eventually):
-    settings = settings_of(secured, client)
+def test_a_record_travels_over_tls_under_the_users_name(secured, client, proof):
+    settings = settings_of(secured, client, **proof)
     topic = f"secured.{uuid.uuid4().hex[:8]}.v1"
     kafka.ensure_topics(settings, [topic])
 
@@ -93,3 +170,57 @@ def test_who_is_not_known_or_can_not_prove_itself_gets_nothing(secured):
     with ThreadPoolExecutor() as pool:
         list(pool.map(ask, wrong))
     assert "secured.refused.v1" not in kafka.list_topics(settings_of(secured))
+
+
+@pytest.mark.parametrize("client", ["kafka-python", "confluent-kafka"])
+def test_connections_outlive_their_tokens(secured, provider, client):
+    """A token is asked for once for all connections, and again before it ends."""
+    settings = settings_of(secured, client, **provider.settings())
+    topic = f"secured.{uuid.uuid4().hex[:8]}.v1"
+    kafka.ensure_topics(settings, [topic])
+    kafka.ensure_topics(settings, [topic])
+    assert provider.asked == [{"grant_type": ["client_credentials"], "scope": ["kafka"]}]
+
+    with closing(kafka.publisher(settings, client_id="p")) as publisher:
+        ended = time.monotonic() + provider.life + 1
+        eventually(lambda: publisher.publish([Record(topic, b"k", b"v")]) == [None] and time.monotonic() > ended)
+
+    assert len(provider.asked) > 1
+
+
+def test_a_token_is_used_until_it_ends_when_its_provider_is_away(provider):
+    url = provider.settings()["KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL"]
+    provider.life = 2
+    credentials = ClientCredentials(url, USER, PASSWORD, "")
+    first = credentials.token()
+
+    provider.is_away = True
+    renewing = time.monotonic() + provider.life * RENEWED_AT
+    eventually(lambda: time.monotonic() > renewing and (credentials.token() == first, len(provider.asked) > 1)[1])
+    with pytest.raises(BrokerUnavailable, match="answered 503"):
+        eventually(lambda: credentials.token() != first)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"[]", b'{"expires_in": 5}', b'{"access_token": "a\\u0001b"}', b'{"access_token": "a", "expires_in": -1}'],
+)
+def test_what_is_no_token_goes_to_no_broker(answer, provider, monkeypatch):
+    monkeypatch.setattr(Handler, "body", lambda *_: answer)
+    credentials = ClientCredentials(
+        provider.settings()["KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL"], USER, PASSWORD, ""
+    )
+
+    with pytest.raises(BrokerUnavailable, match="answered with no token"):
+        credentials.token()
+
+
+@pytest.mark.parametrize("client", ["kafka-python", "confluent-kafka"])
+def test_who_gets_no_token_is_told_by_whom(secured, provider, client):
+    with pytest.raises(
+        BrokerUnavailable, match=f":{provider.server_port}/token gives no token: it answered 401"
+    ) as told:
+        kafka.ensure_topics(
+            settings_of(secured, client, **provider.settings(secret="wrong horse")), ["secured.none.v1"]
+        )
+    assert "horse" not in str(told.value)

@@ -99,11 +99,17 @@ class KafkaSettings(BaseModel):
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         default="PLAINTEXT", description="how the brokers are spoken to; SASL_SSL or SSL outside of a trusted network"
     )
-    kafka_sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+    kafka_sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
         default="", description="how the user is proved, with SASL_SSL and SASL_PLAINTEXT"
     )
     kafka_sasl_username: str = Field(default="", max_length=500, description="the user that brokers know")
     kafka_sasl_password: SecretStr = Field(default=SecretStr(""), description="the user's password")
+    kafka_sasl_oauthbearer_token_endpoint_url: str = Field(
+        default="", pattern=r"^(https?://[^\s@]+)?$", description="where OAUTHBEARER fetches its tokens"
+    )
+    kafka_sasl_oauthbearer_client_id: str = Field(default="", max_length=500, description="who asks for a token there")
+    kafka_sasl_oauthbearer_client_secret: SecretStr = Field(default=SecretStr(""), description="the proof of it")
+    kafka_sasl_oauthbearer_scope: str = Field(default="", max_length=500, description="scope of the token, if any")
     kafka_ssl_cafile: str = Field(
         default="", description="file in PEM with the authority of the brokers' certificates; default: the system's"
     )
@@ -112,31 +118,47 @@ class KafkaSettings(BaseModel):
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
-        protocol = self.kafka_security_protocol
-        proof = {
-            "KAFKA_SASL_MECHANISM": self.kafka_sasl_mechanism,
+        """Words that are set for safety are used, and none of those is missing that belong to them."""
+        protocol, mechanism = self.kafka_security_protocol, self.kafka_sasl_mechanism
+        login = {
             "KAFKA_SASL_USERNAME": self.kafka_sasl_username,
             "KAFKA_SASL_PASSWORD": self.kafka_sasl_password.get_secret_value(),
         }
+        bearer = {
+            "KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL": self.kafka_sasl_oauthbearer_token_endpoint_url,
+            "KAFKA_SASL_OAUTHBEARER_CLIENT_ID": self.kafka_sasl_oauthbearer_client_id,
+            "KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET": self.kafka_sasl_oauthbearer_client_secret.get_secret_value(),
+        }
+        proof = {"KAFKA_SASL_MECHANISM": mechanism} | (bearer if mechanism == "OAUTHBEARER" else login)
         files = {
             "KAFKA_SSL_CAFILE": self.kafka_ssl_cafile,
             "KAFKA_SSL_CERTFILE": self.kafka_ssl_certfile,
             "KAFKA_SSL_KEYFILE": self.kafka_ssl_keyfile,
         }
-        for words, is_used, needed in ((proof, "SASL" in protocol, "SASL_SSL"), (files, "SSL" in protocol, "SSL")):
-            if not is_used and (unused := [name for name, value in words.items() if value]):
-                raise ValueError(
-                    f"{unused[0]} is set, and KAFKA_SECURITY_PROTOCOL is {protocol}, which does not use it: "
-                    f"set KAFKA_SECURITY_PROTOCOL to {needed}, or remove {unused[0]}"
-                )
+        scope = {"KAFKA_SASL_OAUTHBEARER_SCOPE": self.kafka_sasl_oauthbearer_scope}
+        is_bearer = mechanism == "OAUTHBEARER"
+        _used("KAFKA_SECURITY_PROTOCOL", protocol, proof, is_used="SASL" in protocol, needed="SASL_SSL")
+        _used("KAFKA_SECURITY_PROTOCOL", protocol, files, is_used="SSL" in protocol, needed="SSL")
+        _used("KAFKA_SASL_MECHANISM", mechanism, bearer | scope, is_used=is_bearer, needed="OAUTHBEARER")
+        _used("KAFKA_SASL_MECHANISM", mechanism, login, is_used=not is_bearer, needed="SCRAM-SHA-512")
         if "SASL" in protocol and (missing := [name for name, value in proof.items() if not value]):
-            raise ValueError(f"{missing[0]} is not set, and KAFKA_SECURITY_PROTOCOL is {protocol}, which needs it")
+            asks = "KAFKA_SASL_MECHANISM is OAUTHBEARER" if is_bearer else f"KAFKA_SECURITY_PROTOCOL is {protocol}"
+            raise ValueError(f"{missing[0]} is not set, and {asks}, which needs it")
         if bool(self.kafka_ssl_certfile) != bool(self.kafka_ssl_keyfile):
             raise ValueError("KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE belong together: set both, or none")
         for name, value in files.items():
             if value and not Path(value).is_file():
                 raise ValueError(f"{name} is wrong: there is no file {value}")
         return self
+
+
+def _used(chosen_by: str, choice: str, words: Mapping[str, str], *, is_used: bool, needed: str) -> None:
+    """What is set and not used would be believed to be in force."""
+    if not is_used and (unused := [name for name, value in words.items() if value]):
+        raise ValueError(
+            f"{unused[0]} is set, and {chosen_by} is {choice or 'not set'}, which does not use it: "
+            f"set {chosen_by} to {needed}, or remove {unused[0]}"
+        )
 
 
 class DrainSettings(BaseModel):

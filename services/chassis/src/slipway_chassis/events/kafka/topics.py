@@ -15,6 +15,7 @@ from ...config import KafkaSettings
 from ...errors import BrokerUnavailable, ConfigurationError
 from ..dead_letters import DLQ
 from ..ports import Partition, Record
+from .bearer_tokens import provider_of
 from .connecting import kafka_python
 from .prefixes import of_environment, on_broker, received
 
@@ -42,7 +43,11 @@ def wrapped(doing: str) -> Iterator[None]:
 
 
 def ping(settings: KafkaSettings) -> None:
-    """Raises BrokerUnavailable when no bootstrap server accepts a connection."""
+    """Raises BrokerUnavailable when no bootstrap server accepts a connection, or nobody gives a token for it: clients
+    try again and again, and do not say why.
+    """
+    if settings.kafka_sasl_mechanism == "OAUTHBEARER":
+        provider_of(settings).current()
     reasons = []
     for server in settings.kafka_bootstrap_servers.split(","):
         host, _, port = server.rpartition(":")
