@@ -45,6 +45,7 @@ def _has_port(host: str) -> bool:
 
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+SERVERS = r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$"
 
 
 class ProcessSettings(BaseModel):
@@ -77,25 +78,9 @@ class DatabaseSettings(BaseModel):
     )
 
 
-class KafkaSettings(BaseModel):
-    """Where the brokers are, how they are spoken to, by which client, and who creates topics."""
+class KafkaAccess(BaseModel):
+    """How brokers are spoken to, and what proves who speaks."""
 
-    kafka_bootstrap_servers: str = Field(
-        pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="for example broker-1:9092,broker-2:9092"
-    )
-    kafka_create_topics: bool = Field(
-        default=True, description="create missing topics; false if Strimzi or Terraform owns them"
-    )
-    kafka_topic_partitions: int = Field(default=6, ge=1, le=1000, description="partitions of topics it creates")
-    kafka_prefix: str = Field(
-        default="",
-        pattern=r"^([a-z0-9][a-z0-9._-]{0,61}[._-])?$",
-        description="what topics and groups begin with where environments share brokers, for example staging.",
-    )
-    kafka_client: Literal["kafka-python", "confluent-kafka"] = Field(
-        default="kafka-python",
-        description="confluent-kafka is faster and requires the extra slipway-chassis[confluent]",
-    )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         default="PLAINTEXT", description="how the brokers are spoken to; SASL_SSL or SSL outside of a trusted network"
     )
@@ -159,6 +144,25 @@ def _used(chosen_by: str, choice: str, words: Mapping[str, str], *, is_used: boo
             f"{unused[0]} is set, and {chosen_by} is {choice or 'not set'}, which does not use it: "
             f"set {chosen_by} to {needed}, or remove {unused[0]}"
         )
+
+
+class KafkaSettings(KafkaAccess):
+    """Where the brokers are, what their topics begin with, by which client they are asked, and who creates topics."""
+
+    kafka_bootstrap_servers: str = Field(pattern=SERVERS, description="for example broker-1:9092,broker-2:9092")
+    kafka_create_topics: bool = Field(
+        default=True, description="create missing topics; false if Strimzi or Terraform owns them"
+    )
+    kafka_topic_partitions: int = Field(default=6, ge=1, le=1000, description="partitions of topics it creates")
+    kafka_prefix: str = Field(
+        default="",
+        pattern=r"^([a-z0-9][a-z0-9._-]{0,61}[._-])?$",
+        description="what topics and groups begin with where environments share brokers, for example staging.",
+    )
+    kafka_client: Literal["kafka-python", "confluent-kafka"] = Field(
+        default="kafka-python",
+        description="confluent-kafka is faster and requires the extra slipway-chassis[confluent]",
+    )
 
 
 class DrainSettings(BaseModel):
@@ -273,7 +277,7 @@ class MachineSettings(BaseModel):
 # Words that are ours by their beginning, or that somebody would set for safety's sake. A word that nothing reads would
 # be believed to be in force. Words of Kafka's own scripts, of gRPC's core and of proxies are not among them.
 _OURS: tuple[tuple[type[BaseModel], re.Pattern[str]], ...] = (
-    (KafkaSettings, re.compile(r"KAFKA_(?!(HOME|VERSION|IMAGE|DEBUG|OPTS|(HEAP|JMX|LOG4J|JVM|GC)_\w+|JMX_PORT)$)")),
+    (KafkaAccess, re.compile(r"KAFKA_(?!(HOME|VERSION|IMAGE|DEBUG|OPTS|(HEAP|JMX|LOG4J|JVM|GC)_\w+|JMX_PORT)$)")),
     (AuthSettings, re.compile(r"AUTH_")),
     (DatabaseSettings, re.compile(r"DATABASE_(SSL|TLS|CA|CERT|KEY)")),
     (HttpSettings, re.compile(r"HTTP_(SSL|TLS|CA|CERT|KEY)")),

@@ -102,6 +102,15 @@ class Addresses:
         return _namespace_in(host) or self._namespace
 
 
+def same_brokers(asked: str, known: str) -> bool:
+    """Whether each of ``host:port,host:port`` is among the ``known`` ones, in whatever spelling of a Service."""
+    return _spelled(asked) <= _spelled(known)
+
+
+def _spelled(brokers: str) -> set[tuple[str, str]]:
+    return {(_short(host), port) for host, _, port in (each.rpartition(":") for each in brokers.split(","))}
+
+
 def _entry(text: str) -> _Allowed:
     host, given, port = text.strip().rpartition(":")
     if not given or not port.isdecimal():

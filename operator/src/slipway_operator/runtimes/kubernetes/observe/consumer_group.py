@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from slipway_chassis.config import KafkaSettings
 from slipway_chassis.errors import BrokerUnavailable
 
 from ....planning.facts import Stage
@@ -157,7 +158,8 @@ class BrokerInspector:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``addresses``: which ones names may lead to; None: any."""
-        self._connect = _checked(connect or _kafka, addresses) if addresses else connect or _kafka
+        connect = connect or connecting(_in_plain_text)
+        self._connect = _checked(connect, addresses) if addresses else connect
         self._answer_seconds = answer_seconds
         self._clock = clock
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="brokers")
@@ -256,9 +258,17 @@ def _resolved(host: str, port: int) -> list[tuple[str, str]]:
     return [(canonical, str(address[0])) for *_, address in found]
 
 
-def _kafka(address: str) -> Connection:
-    # 20 MB that are not needed where no broker is asked.
-    from slipway_chassis.config import KafkaSettings  # noqa: PLC0415
-    from slipway_chassis.events.kafka.groups import Groups  # noqa: PLC0415
+def _in_plain_text(brokers: str) -> KafkaSettings:
+    return KafkaSettings(kafka_bootstrap_servers=brokers)
 
-    return Groups(KafkaSettings(kafka_bootstrap_servers=address), client_id="slipway-operator", timeout_ms=TIMEOUT_MS)
+
+def connecting(settings_of: Callable[[str], KafkaSettings]) -> Callable[[str], Connection]:
+    """``settings_of``: how brokers (``host:port,host:port``) are spoken to."""
+
+    def connect(brokers: str) -> Connection:
+        # 20 MB that are not needed where no broker is asked.
+        from slipway_chassis.events.kafka.groups import Groups  # noqa: PLC0415
+
+        return Groups(settings_of(brokers), client_id="slipway-operator", timeout_ms=TIMEOUT_MS)
+
+    return connect

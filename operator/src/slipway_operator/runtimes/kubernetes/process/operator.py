@@ -15,7 +15,7 @@ from ..api.freshness import Freshness
 from ..api.kinds import Key
 from ..gates.checks import HttpFetcher
 from ..metrics import Metrics
-from ..observe.consumer_group import BrokerInspector
+from ..observe.consumer_group import BrokerInspector, connecting
 from ..reconciler import Reconciler, resync
 from .claims import Claims
 from .lease import Leadership, LeaseDurations
@@ -62,7 +62,7 @@ class Operator:
     async def run(self) -> None:
         """Until it is cancelled, or one of its parts ends, which none should."""
         lease_client = Client(self._access, NoFence(), timeout=5)
-        with closing(BrokerInspector(addresses=self._addresses)) as inspector:
+        with closing(BrokerInspector(connecting(self._settings.kafka), addresses=self._addresses)) as inspector:
             async with lease_client, Client(self._access, self.leadership, freshness=self._freshness) as client:
                 await self._run(client, lease_client, inspector)
 

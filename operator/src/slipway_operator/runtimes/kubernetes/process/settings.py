@@ -1,18 +1,18 @@
 """Settings of the operator's process."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from slipway_chassis.config import Port, ProcessSettings
+from slipway_chassis.config import SERVERS, KafkaAccess, KafkaSettings, Port, ProcessSettings
 
 from ..api.access import Access, from_kubeconfig, in_cluster
-from ..api.addresses import Addresses
+from ..api.addresses import Addresses, same_brokers
 
 Name = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
 
-class OperatorSettings(ProcessSettings):
+class OperatorSettings(ProcessSettings, KafkaAccess):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     admin_port: Port = Field(default=8080, description="port of health and metrics, not exposed outside of the cluster")
@@ -28,6 +28,11 @@ class OperatorSettings(ProcessSettings):
         default="",
         description="what specs may name besides Services of their own namespace, as host, *.namespace or network, "
         "each with :port or without, for example *.monitoring:9090,10.1.0.0/16",
+    )
+    kafka_bootstrap_servers: str = Field(
+        default="",
+        pattern=f"^$|{SERVERS}",
+        description="brokers that KAFKA_SECURITY_PROTOCOL and its proof are for; others are asked in plain text",
     )
     kubeconfig: str = Field(default="", description="kubeconfig files to use outside of a cluster")
     kube_context: str = Field(default="", description="context of the kubeconfig; default: the current one")
@@ -46,6 +51,24 @@ class OperatorSettings(ProcessSettings):
     def _readable(cls, value: str) -> str:
         Addresses(_listed(value))
         return value
+
+    @model_validator(mode="after")
+    def _proof_is_for_somebody(self) -> Self:
+        if self.kafka_security_protocol != "PLAINTEXT" and not self.kafka_bootstrap_servers:
+            raise ValueError(
+                f"KAFKA_BOOTSTRAP_SERVERS is not set, and KAFKA_SECURITY_PROTOCOL is {self.kafka_security_protocol}: "
+                "name the brokers that it is for"
+            )
+        return self
+
+    def kafka(self, brokers: str) -> KafkaSettings:
+        """How brokers of a spec are asked. Tenants write specs: the proof of who asks goes to the brokers of these
+        settings, and to no other.
+        """
+        if not same_brokers(brokers, self.kafka_bootstrap_servers):
+            return KafkaSettings(kafka_bootstrap_servers=brokers)
+        access = {name: getattr(self, name) for name in KafkaAccess.model_fields}
+        return KafkaSettings(kafka_bootstrap_servers=brokers, **access)
 
     def addresses(self, namespace: str) -> Addresses:
         """``namespace``: the operator's own."""
