@@ -272,7 +272,9 @@ def _settings(back_ends):
 def _app_of(back_ends):
     def app_of(settings, *, draining=False):
         verifier = Verifier(
-            Keys(http_fetch(settings.jwks_url)), issuer=settings.auth_issuer, audience=settings.auth_audience
+            Keys(http_fetch(f"{settings.auth_issuer}/.well-known/jwks.json")),
+            issuer=settings.auth_issuer,
+            audience=settings.auth_audience,
         )
         return SERVICE.app(Resources(verifier=verifier, settings=settings, draining=lambda: draining))
 

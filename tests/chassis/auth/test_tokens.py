@@ -11,10 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from joserfc.jwk import ECKey, OctKey, OKPKey
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from slipway_chassis.auth import Verifier
-from slipway_chassis.auth.keys import Keys, http_fetch, parse_key_set
+from slipway_chassis.auth.keys import Keys, discovered_fetch, http_fetch, parse_key_set
 from slipway_chassis.errors import ConfigurationError, InvalidToken, KeysUnavailable
 from slipway_chassis.http import Api, Output, current_principal
 from slipway_chassis.resources import Resources
@@ -133,6 +133,52 @@ def test_both_kinds_of_access_tokens_are_taken_and_a_strict_verifier_takes_one(v
         return
     with pytest.raises(InvalidToken, match=r"none of the types at\+jwt"):
         strict.verify(token)
+
+
+@pytest.fixture(scope="module", name="key")
+def _key():
+    return RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"})
+
+
+class TestRsa:
+    """What most identity providers sign with."""
+
+    def verifier(self, issuer, key, **more):
+        published = {"keys": [key.as_dict(private=False) | more]}
+        keys = Keys(lambda: (json.dumps(published).encode(), None))
+        return Verifier(keys, issuer=issuer.url, audience="test")
+
+    @pytest.mark.parametrize("algorithm", ["RS256", "PS256"])
+    def test_tokens_are_taken(self, issuer, key, algorithm):
+        token = issuer.token("ada", key=key, header={"alg": algorithm})
+
+        assert self.verifier(issuer, key).verify(token).subject == "ada"
+
+    @pytest.mark.parametrize("claims", [{"scp": ["orders:read"]}, {"scp": "orders:read"}, {"scope": "orders:read"}])
+    def test_scopes_are_found_where_issuers_put_them(self, issuer, key, claims):
+        token = issuer.token("ada", key=key, without=() if "scope" in claims else ("scope",), **claims)
+
+        assert self.verifier(issuer, key).verify(token).scopes == {"orders:read"}
+
+    @pytest.mark.parametrize("algorithm", ["ES256", "EdDSA", "RS512", "HS256"])
+    def test_a_key_signs_by_its_own_algorithms_alone(self, issuer, key, algorithm):
+        head, body, signature = issuer.token("ada", key=key).split(".")
+        renamed = part(json.loads(base64.urlsafe_b64decode(head + "==")) | {"alg": algorithm})
+
+        with pytest.raises(InvalidToken):
+            self.verifier(issuer, key).verify(f"{renamed}.{body}.{signature}")
+
+    @pytest.mark.filterwarnings("ignore:Key size should be")
+    @pytest.mark.parametrize(
+        ("bits", "changed"), [(1024, {}), (2048, {"use": "enc"}), (2048, {"alg": "RSA-OAEP"}), (2048, {"e": "A" * 99})]
+    )
+    def test_keys_that_are_short_or_for_something_else_are_no_keys(self, issuer, bits, changed):
+        key = RSAKey.generate_key(bits, {"kid": "rsa"})
+
+        with pytest.raises(InvalidToken) as refused:
+            self.verifier(issuer, key, **changed).verify(issuer.token(key=key))
+
+        assert refused.value.reason == "unknown_key"
 
 
 def test_an_access_token_is_no_identity_token(verifier, issuer):
@@ -276,7 +322,7 @@ class TestKeys:
 
     def test_keys_come_over_http_and_are_refreshed_in_the_background(self, eventually):
         issuer = FakeIssuer(max_age=5).start()
-        keys = Keys(http_fetch(f"{issuer.url}/.well-known/jwks.json"))
+        keys = Keys(discovered_fetch(issuer.url))
         keys.start()
         try:
             eventually(lambda: keys.known("key-1"))
@@ -288,6 +334,40 @@ class TestKeys:
         finally:
             keys.close()
             issuer.stop()
+
+    def test_an_issuer_that_describes_itself_nowhere_has_them_at_the_usual_place(self):
+        issuer = FakeIssuer().start()
+        issuer.description = None
+        try:
+            assert set(parse_key_set(discovered_fetch(issuer.url)()[0])) == {"key-1", "key-2", "key-3"}
+        finally:
+            issuer.stop()
+
+    @pytest.mark.parametrize(
+        ("description", "sentence"),
+        [
+            ({"issuer": "http://evil.test", "jwks_uri": "http://evil.test/keys"}, "AUTH_ISSUER must be that"),
+            ({"issuer": "{url}", "jwks_uri": "file:///etc/passwd"}, "no safe address"),
+            ({"issuer": "{url}", "jwks_uri": 7}, "no safe address"),
+            ({"issuer": "{url}"}, "does not describe itself"),
+            (["no", "description"], "does not describe itself"),
+        ],
+    )
+    def test_a_description_that_leads_astray_is_not_followed(self, description, sentence):
+        issuer = FakeIssuer().start()
+        issuer.description = json.loads(json.dumps(description).replace("{url}", issuer.url))
+        try:
+            with pytest.raises(KeysUnavailable, match=sentence):
+                discovered_fetch(issuer.url)()
+        finally:
+            issuer.stop()
+
+    def test_https_is_not_left_for_plain_text(self, monkeypatch):
+        described = json.dumps({"issuer": "https://i.test", "jwks_uri": "http://i.test/keys"}).encode()
+        monkeypatch.setattr("slipway_chassis.auth.keys._get", lambda _: (200, described, ""))
+
+        with pytest.raises(KeysUnavailable, match="no safe address"):
+            discovered_fetch("https://i.test")()
 
     def test_each_fetch_opens_its_own_connection(self):
         """One kept from before the Service had rules stays with a stranger who answers 404 for ever."""

@@ -218,7 +218,7 @@ class AuthSettings(BaseModel):
     auth_jwks_url: str = Field(
         default="",
         pattern=r"^(https?://\S+)?$",
-        description="URL of the issuer's keys; default: AUTH_ISSUER/.well-known/jwks.json",
+        description="URL of the issuer's keys; default: where AUTH_ISSUER/.well-known/openid-configuration says",
     )
     auth_leeway_seconds: float = Field(default=30, ge=0, le=300, description="allowed clock skew in seconds")
     auth_token_types: Annotated[str, AfterValidator(_token_types)] = Field(
@@ -231,11 +231,6 @@ class AuthSettings(BaseModel):
         if self.auth_issuer and not self.auth_audience:
             raise ValueError("AUTH_AUDIENCE is not set, and AUTH_ISSUER is: name who tokens must be meant for")
         return self
-
-    @property
-    def jwks_url(self) -> str:
-        """Where the keys are fetched from: as set, or where OpenID Connect Discovery expects them."""
-        return self.auth_jwks_url or f"{self.auth_issuer.rstrip('/')}/.well-known/jwks.json"
 
 
 class TraceSettings(BaseModel):

@@ -5,8 +5,8 @@
 - A key id that is not in the set fetches once more, for rotations that came earlier than told. At most
   two such fetches a minute: a flood of made-up key ids is not passed on to the issuer.
 
-Keys other than P-256 and Ed25519 are passed over: a symmetric key in a published set would let its
-readers sign.
+Keys other than P-256, Ed25519 and RSA of 2048 to 8192 bits are passed over: a symmetric key in a published
+set would let its readers sign, a short one would let anybody, and one without bounds costs what its issuer likes.
 """
 
 import json
@@ -16,11 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.client import NOT_FOUND, OK
 from typing import Any
 
 import urllib3
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 from prometheus_client import Counter, Gauge
 
 from ..bounded_read import read_within
@@ -34,6 +35,10 @@ KEYS_AGE = Gauge(
     "Time of the last successful fetch of the issuer's keys, in seconds since the epoch",
 )
 
+# What issuers sign with, the asymmetric ones alone. EdDSA and Ed25519 are two names of one algorithm (RFC 9864).
+ALGORITHMS = ["ES256", "EdDSA", "Ed25519", "RS256", "PS256"]
+RSA_BITS = range(2048, 8193)
+RSA_CHARACTERS = range(342, 1367)  # of base64, for so many bits
 FETCH_SECONDS = 2.0  # every thread with an unknown key waits this long at most
 MAX_KEY_SET_BYTES = 256 * 1024
 MAX_AGE_RANGE = (5.0, 300.0)
@@ -42,7 +47,7 @@ UNKNOWN_PER_MINUTE = 2
 FAILURE_SHARED_SECONDS = 1.0
 _MAX_AGE = re.compile(r"max-age=(\d{1,6})")
 
-PublicKey = ECKey | OKPKey
+PublicKey = ECKey | OKPKey | RSAKey
 Fetch = Callable[[], tuple[bytes, float | None]]
 """Returns the set as JSON and its max-age in seconds; KeysUnavailable when there is no answer."""
 
@@ -155,36 +160,85 @@ def parse_key_set(body: bytes) -> dict[str, PublicKey]:
 def _public_key(entry: Mapping[str, Any]) -> PublicKey | None:
     if not isinstance(entry.get("kid"), str) or entry.get("use", "sig") != "sig":
         return None
-    public = {name: entry[name] for name in ("kty", "crv", "x", "y") if name in entry}
+    if entry.get("alg", ALGORITHMS[0]) not in ALGORITHMS:
+        return None
+    public = {name: entry[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in entry}
     try:
         if (entry.get("kty"), entry.get("crv")) == ("EC", "P-256"):
             return ECKey.import_key(public)
         if (entry.get("kty"), entry.get("crv")) == ("OKP", "Ed25519"):
             return OKPKey.import_key(public)
-    except (JoseError, ValueError) as error:
+        if entry.get("kty") == "RSA":
+            return _rsa_key(public)
+    except (JoseError, ValueError, TypeError) as error:
         log.warning("a key of the issuer can't be read and is passed over: %s", error)
     return None
 
 
-def http_fetch(url: str) -> Fetch:
-    """Fetches over HTTP with a time limit and a size limit, following no redirect."""
-    limit = urllib3.Timeout(total=FETCH_SECONDS)
+def _rsa_key(public: dict[str, Any]) -> RSAKey | None:
+    if len(str(public.get("n"))) not in RSA_CHARACTERS or len(str(public.get("e"))) > len("AQAB"):
+        return None
+    key = RSAKey.import_key(public)
+    return key if key.public_key.key_size in RSA_BITS else None
+
+
+def discovered_fetch(issuer: str) -> Fetch:
+    """Fetches from where the issuer says that its keys are (OpenID Connect Discovery 1.0, RFC 8414). An issuer that
+    describes itself nowhere has them at ``/.well-known/jwks.json``.
+    """
+    base = issuer.rstrip("/")
 
     def fetch() -> tuple[bytes, float | None]:
-        try:
-            # A kept connection stays with whoever accepted it: one that was opened while the Service had no
-            # endpoint yet (some networks answer for such an address) would give the same wrong answer for ever.
-            with urllib3.PoolManager(retries=False, timeout=limit) as fresh:
-                answer = fresh.request("GET", url, redirect=False, preload_content=False)
-                try:
-                    body = read_within(answer, most=MAX_KEY_SET_BYTES + 1, seconds=FETCH_SECONDS)
-                finally:
-                    answer.close()
-        except (urllib3.exceptions.HTTPError, TimeoutError) as error:
-            raise KeysUnavailable(f"{url}: {error}") from error
-        if answer.status != 200 or len(body) > MAX_KEY_SET_BYTES:  # noqa: PLR2004
-            raise KeysUnavailable(f"{url} answered {answer.status} with {len(body)} bytes")
-        found = _MAX_AGE.search(answer.headers.get("Cache-Control", ""))
+        status, body, _ = _get(f"{base}/.well-known/openid-configuration")
+        if status == NOT_FOUND:
+            return http_fetch(f"{base}/.well-known/jwks.json")()
+        return http_fetch(_keys_of(body, issuer, status))()
+
+    return fetch
+
+
+def _keys_of(body: bytes, issuer: str, status: int) -> str:
+    try:
+        described = json.loads(body)
+        named, url = described["issuer"], described["jwks_uri"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise KeysUnavailable(f"{issuer} does not describe itself: it answered {status}") from None
+    if named != issuer:
+        raise KeysUnavailable(
+            f"{issuer} describes itself as {str(named)[:200]!r}: AUTH_ISSUER must be that, to the letter"
+        )
+    if not isinstance(url, str) or not url.startswith(("https://", f"{issuer.partition(':')[0]}://")):
+        raise KeysUnavailable(f"{issuer} says that its keys are at {str(url)[:200]!r}, which is no safe address")
+    return url
+
+
+def http_fetch(url: str) -> Fetch:
+    """Fetches over HTTP with a time limit and a size limit, following no redirect."""
+
+    def fetch() -> tuple[bytes, float | None]:
+        status, body, cached = _get(url)
+        if status != OK:
+            raise KeysUnavailable(f"{url} answered {status} with {len(body)} bytes")
+        found = _MAX_AGE.search(cached)
         return body, float(found[1]) if found else None
 
     return fetch
+
+
+def _get(url: str) -> tuple[int, bytes, str]:
+    """Status, body and ``Cache-Control``."""
+    limit = urllib3.Timeout(total=FETCH_SECONDS)
+    try:
+        # A kept connection stays with whoever accepted it: one that was opened while the Service had no
+        # endpoint yet (some networks answer for such an address) would give the same wrong answer for ever.
+        with urllib3.PoolManager(retries=False, timeout=limit) as fresh:
+            answer = fresh.request("GET", url, redirect=False, preload_content=False)
+            try:
+                body = read_within(answer, most=MAX_KEY_SET_BYTES + 1, seconds=FETCH_SECONDS)
+            finally:
+                answer.close()
+    except (urllib3.exceptions.HTTPError, TimeoutError) as error:
+        raise KeysUnavailable(f"{url}: {error}") from error
+    if len(body) > MAX_KEY_SET_BYTES:
+        raise KeysUnavailable(f"{url} answered with more than {MAX_KEY_SET_BYTES} bytes")
+    return answer.status, body, answer.headers.get("Cache-Control", "")

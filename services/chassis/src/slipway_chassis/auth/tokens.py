@@ -1,6 +1,6 @@
 """A bearer token to a principal: signature, issuer, audience and times, or InvalidToken with the reason.
 
-Algorithms are pinned to ES256 and EdDSA: ``none`` and the symmetric ones are how tokens are forged.
+Algorithms are pinned to ES256, EdDSA, RS256 and PS256: ``none`` and the symmetric ones are how tokens are forged.
 A verified token is remembered until it expires or its key is withdrawn, since one ES256 check costs as
 much processor time as a quarter of a small request.
 
@@ -26,14 +26,13 @@ from joserfc.errors import JoseError, SecurityWarning
 from prometheus_client import Counter
 
 from ..errors import InvalidToken
-from .keys import Keys
+from .keys import ALGORITHMS, Keys
 
 REFUSED = Counter("auth_refused_total", "Requests rejected because of their token", ["reason"])
 
 # RFC 9864 renamed EdDSA to Ed25519; issuers still send the old name, and it is the same algorithm.
 warnings.filterwarnings("ignore", "EdDSA is deprecated", SecurityWarning)
 
-ALGORITHMS = ["ES256", "EdDSA", "Ed25519"]
 LONGEST_TOKEN = 8192
 # Access tokens of RFC 9068, and of issuers that do not know it. Whatever else is signed with the same keys (a logout
 # token, an event) is no access token.
@@ -118,7 +117,7 @@ class Verifier:
         except (JoseError, ValueError, TypeError, BinasciiError, RecursionError):
             raise InvalidToken("the token is not a signed JSON Web Token", reason="malformed") from None
         if algorithm not in ALGORITHMS:
-            raise InvalidToken("only ES256 and EdDSA signatures are accepted", reason="algorithm")
+            raise InvalidToken("only ES256, EdDSA, RS256 and PS256 signatures are accepted", reason="algorithm")
         if kind not in self._types:
             raise InvalidToken(f"the token is none of the types {', '.join(sorted(self._types))}", reason="type")
         if not isinstance(kid, str):
@@ -153,7 +152,7 @@ class Verifier:
         subject = claims.get("sub")
         if not isinstance(subject, str) or not subject:
             raise InvalidToken("the token names no subject", reason="malformed")
-        return Principal(subject, frozenset(_scopes(claims.get("scope"))), claims), expires
+        return Principal(subject, frozenset(_scopes(claims.get("scope", claims.get("scp")))), claims), expires
 
     def _remember(self, token: str, remembered: _Remembered) -> None:
         with self._lock:
@@ -174,7 +173,7 @@ def _seconds(value: object) -> float | None:
 
 
 def _scopes(granted: object) -> Sequence[str]:
-    """RFC 8693's string of words; some issuers send a list."""
+    """RFC 8693's string of words; some issuers send a list, or call it ``scp``."""
     if isinstance(granted, str):
         return granted.split()
     return [one for one in granted if isinstance(one, str)] if isinstance(granted, list) else []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from ..auth.keys import Fetch, Keys, http_fetch
+from ..auth.keys import Fetch, Keys, discovered_fetch, http_fetch
 from ..auth.tokens import Verifier
 from ..config import AuthSettings, DatabaseSettings, load
 from ..database import Database
@@ -84,7 +84,8 @@ def verifier_of(settings: AuthSettings, fetch: Fetch | None = None) -> tuple[Key
     """Trusts the configured issuer, whose keys are fetched from now on; nobody where none is configured."""
     if not settings.auth_issuer:
         return None, None
-    keys = Keys(fetch or http_fetch(settings.jwks_url))
+    named = http_fetch(settings.auth_jwks_url) if settings.auth_jwks_url else discovered_fetch(settings.auth_issuer)
+    keys = Keys(fetch or named)
     keys.start()
     verifier = Verifier(
         keys,

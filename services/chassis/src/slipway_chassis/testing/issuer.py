@@ -17,9 +17,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from joserfc import jws
-from joserfc.jwk import ECKey, OKPKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from ..auth.keys import ALGORITHMS
 from ..errors import KeysUnavailable
+
+_SIGNED_BY = {ECKey: "ES256", OKPKey: "EdDSA", RSAKey: "RS256"}
 
 
 class FakeIssuer:
@@ -32,6 +35,7 @@ class FakeIssuer:
         self.max_age = max_age
         self.fetches = 0
         self.away = False
+        self.description: Any = ...  # None: it describes itself nowhere
         self._clock = clock
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -61,10 +65,13 @@ class FakeIssuer:
         audience: str | None = None,
         lifetime: float = 300,
         header: dict[str, Any] | None = None,
-        key: ECKey | OKPKey | None = None,
+        key: ECKey | OKPKey | RSAKey | None = None,
+        without: Sequence[str] = (),
         **claims: Any,
     ) -> str:
-        """A signed token; ``header``, ``key`` and further claims replace what would be right."""
+        """A signed token; ``header``, ``key`` and claims replace what would be right, ``without`` names claims to leave
+        out.
+        """
         now = int(self._clock())
         key = key or self.signing_key
         payload = {
@@ -75,14 +82,20 @@ class FakeIssuer:
             "exp": now + lifetime,
             "scope": " ".join(scopes),
         } | claims
-        algorithm = "EdDSA" if isinstance(key, OKPKey) else "ES256"
-        protected = {"alg": algorithm, "kid": key.kid, "typ": "JWT"} | (header or {})
-        return jws.serialize_compact(protected, json.dumps(payload), key, algorithms=["ES256", "EdDSA"])
+        payload = {name: value for name, value in payload.items() if name not in without}
+        protected = {"alg": _SIGNED_BY[type(key)], "kid": key.kid, "typ": "JWT"} | (header or {})
+        return jws.serialize_compact(protected, json.dumps(payload), key, algorithms=ALGORITHMS)
 
     def key_set(self) -> dict[str, Any]:
         """The public keys as a JWKS (RFC 7517)."""
         with self._lock:
             return {"keys": [key.as_dict(private=False) for key in self._keys]}
+
+    def pages(self) -> dict[str, Any]:
+        """What it serves, by path; a page that is None is not there."""
+        keys_url = f"{self.url}/.well-known/jwks.json"
+        told = {"issuer": self.url, "jwks_uri": keys_url} if self.description is ... else self.description
+        return {"/.well-known/openid-configuration": told, "/.well-known/jwks.json": self.key_set()}
 
     def fetch(self) -> tuple[bytes, float | None]:
         """For ``Keys``, without HTTP."""
@@ -92,14 +105,17 @@ class FakeIssuer:
         return json.dumps(self.key_set()).encode(), self.max_age
 
     def start(self) -> "FakeIssuer":
-        """Serves ``/.well-known/jwks.json`` on a free port of 127.0.0.1; ``url`` is then its address."""
+        """Serves its keys on a free port of 127.0.0.1, and says where they are as OpenID Connect Discovery wants it, or
+        what ``description`` holds; ``url`` is then its address.
+        """
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.fetches += 1
-                status = 503 if issuer.away else 200 if self.path == "/.well-known/jwks.json" else 404
-                body = json.dumps(issuer.key_set() if status == 200 else {}).encode()  # noqa: PLR2004
+                found = issuer.pages().get(self.path)
+                status = 503 if issuer.away else 404 if found is None else 200
+                body = json.dumps(found or {}).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 if issuer.max_age is not None:
