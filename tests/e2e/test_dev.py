@@ -16,7 +16,7 @@ from slipway_chassis.testing.plugin import eventually
 from support.kind.commands import GATEWAY, kubectl, left
 from support.repository import copy_repository
 
-pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1200), pytest.mark.usefixtures("cluster")]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1800), pytest.mark.usefixtures("cluster")]
 SOURCE = "services/storefront/src/storefront/entrypoints/http.py"
 PLACE = "    partial: bool\n"
 
@@ -45,7 +45,7 @@ def _dev(workspace):
             assert process.poll() is None, log.read_text()[-3000:]
             return "Watching for changes" in log.read_text()
 
-        eventually(follows, within=600, every=0.5)
+        eventually(follows, within=900, every=0.5)
         yield log
     finally:
         with contextlib.suppress(ProcessLookupError):
