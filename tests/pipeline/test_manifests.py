@@ -77,7 +77,7 @@ def test_every_file_of_a_folder_is_applied(folder):
 def test_operators_know_every_field_of_their_resources():
     objects = [item for item in everything() if is_custom(item)]
     assert {item["kind"] for item in objects} == {
-        "Kafka", "KafkaNodePool", "KafkaTopic", "Cluster", "ClusterIssuer", "Certificate", "PodMonitor",
+        "Kafka", "KafkaNodePool", "KafkaTopic", "KafkaUser", "Cluster", "ClusterIssuer", "Certificate", "PodMonitor",
         "PrometheusRule", "ScheduledBackup", "Microservice",
     }  # fmt: skip
 
@@ -240,7 +240,7 @@ def test_the_platforms_values_name_what_is_here():
     }  # fmt: skip
     assert asked == secrets
     [kafka] = named("Kafka", "kafka")
-    assert f"{kafka}-kafka-bootstrap.kafka:9092" in text
+    assert f"{kafka}-kafka-bootstrap.kafka:9093" in text
     assert not [item for item in objects if item["kind"] == "StatefulSet"]
 
 

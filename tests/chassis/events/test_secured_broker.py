@@ -11,72 +11,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
 import pytest
-from kafka import KafkaAdminClient
-from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 
-from slipway_chassis.config import KafkaSettings, MachineSettings, load
-from slipway_chassis.embedded import kafka as embedded
-from slipway_chassis.embedded.processes import free_port
 from slipway_chassis.errors import BrokerUnavailable
 from slipway_chassis.events import kafka
-from slipway_chassis.events.kafka import connecting
 from slipway_chassis.events.kafka.bearer_tokens import RENEWED_AT, ClientCredentials
 from slipway_chassis.events.ports import Record
 from slipway_chassis.testing.plugin import eventually
-from slipway_gateway import development_ca
+from support.secured_kafka import PASSWORD, USER, add_users, admin_of, secured_broker, settings_of
 
 pytestmark = pytest.mark.integration
-USER, PASSWORD = "shop", "correct horse"  # of a test
-SECURITY = "org.apache.kafka.common.security"
-BELIEVING = f"{SECURITY}.oauthbearer.OAuthBearerLoginModule required;"
 
 
 @pytest.fixture(scope="module", name="secured")
 def _secured(run_folder):
-    folder = run_folder / "kafka-secured"
-    files = development_ca.ensure(folder / "tls")
-    store = folder / "tls" / "broker.pem"
-    store.write_text(files.key.read_text() + files.certificate.read_text())
-    port, controller_port = free_port(), free_port()
-    login = f'{SECURITY}.plain.PlainLoginModule required username="{USER}" password="{PASSWORD}"'
-    broker = embedded.start(
-        folder,
-        port=port,
-        controller_port=controller_port,
-        machine=load(MachineSettings),
-        properties={
-            "listeners": f"SAFE://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-            "advertised.listeners": f"SAFE://127.0.0.1:{port}",
-            "listener.security.protocol.map": "SAFE:SASL_SSL,CONTROLLER:PLAINTEXT",
-            "inter.broker.listener.name": "SAFE",
-            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512,OAUTHBEARER",
-            "listener.name.safe.scram-sha-512.sasl.jaas.config": f"{SECURITY}.scram.ScramLoginModule required;",
-            # Kafka's own for development: it believes each token that says so and has not ended.
-            "listener.name.safe.oauthbearer.sasl.jaas.config": BELIEVING,
-            "sasl.mechanism.inter.broker.protocol": "PLAIN",
-            "listener.name.safe.plain.sasl.jaas.config": f'{login} user_{USER}="{PASSWORD}";',
-            "ssl.keystore.type": "PEM",
-            "ssl.keystore.location": store,
-            "ssl.truststore.type": "PEM",
-            "ssl.truststore.location": files.ca,
-        },
-    )
-    yield broker.bootstrap_servers, str(files.ca)
-    broker.child.stop()
-
-
-def settings_of(secured, client="kafka-python", **changed):
-    servers, authority = secured
-    words = {
-        "KAFKA_BOOTSTRAP_SERVERS": servers,
-        "KAFKA_CLIENT": client,
-        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-        "KAFKA_SASL_MECHANISM": "PLAIN",
-        "KAFKA_SASL_USERNAME": USER,
-        "KAFKA_SASL_PASSWORD": PASSWORD,
-        "KAFKA_SSL_CAFILE": authority,
-    }
-    return load(KafkaSettings, words | changed)
+    with secured_broker(run_folder / "kafka-secured") as secured:
+        yield secured
 
 
 class Provider(ThreadingHTTPServer):
@@ -134,9 +83,8 @@ def _proof(request, secured):
     if request.param == "OAUTHBEARER":
         return request.getfixturevalue("provider").settings()
     if request.param == "SCRAM-SHA-512":
-        with closing(KafkaAdminClient(**connecting.kafka_python(settings_of(secured)))) as admin:
-            mechanism = ScramMechanism.SCRAM_SHA_512
-            admin.alter_user_scram_credentials([UserScramCredentialUpsertion(USER, mechanism, password=PASSWORD)])
+        with admin_of(secured) as admin:
+            add_users(admin, USER)
     return {"KAFKA_SASL_MECHANISM": request.param}
 
 
