@@ -41,6 +41,10 @@ KAFKA_BOOTSTRAP_SERVERS: {{ include "service.bootstrapServers" . | quote }}
 KAFKA_CREATE_TOPICS: {{ .Values.kafka.createTopics | quote }}
 KAFKA_TOPIC_PARTITIONS: {{ .Values.kafka.topicPartitions | int | quote }}
 KAFKA_CLIENT: {{ .Values.kafka.client | quote }}
+{{- with include "service.kafkaPrefix" . }}
+KAFKA_PREFIX: {{ . | quote }}
+{{- end }}
+{{- include "base.kafkaWords" (list . (include "service.kafkaSecurity" . | fromYaml)) }}
 {{- end }}
 {{- range $name, $value := .Values.settings }}
 {{ $name }}: {{ tpl $value $ | quote }}

@@ -35,7 +35,7 @@ spec:
   {{- end }}
   {{- if $values.consumer.enabled }}
   events:
-    group: {{ $release.consumerGroup | default $ctx.Chart.Name }}
+    group: {{ include "service.kafkaPrefix" $ctx }}{{ $release.consumerGroup | default $ctx.Chart.Name }}
     {{- with tpl $release.bootstrapServers $ctx }}
     bootstrapServers: {{ . | quote }}
     {{- end }}

@@ -29,3 +29,17 @@
 {{- $servers := .Values.kafka.bootstrapServers | default (((.Values.global).kafka).bootstrapServers) -}}
 {{- tpl ($servers | required "kafka.bootstrapServers is not set: name Kafka's brokers, for example kafka-bootstrap:9092") . -}}
 {{- end -}}
+
+{{/* What stands before topics and groups of an environment that shares its brokers with others. */}}
+{{- define "service.kafkaPrefix" -}}
+{{- .Values.kafka.prefix | default (((.Values.global).kafka).prefix) | default "" -}}
+{{- end -}}
+
+{{/* How brokers are spoken to: the chart's own words, and for those that it does not set the umbrella's. */}}
+{{- define "service.kafkaSecurity" -}}
+{{- $security := deepCopy ((((.Values.global).kafka).security) | default dict) -}}
+{{- range $name, $value := .Values.kafka.security }}
+{{- if $value }}{{ $_ := set $security $name $value }}{{ end }}
+{{- end }}
+{{- toYaml $security -}}
+{{- end -}}

@@ -27,6 +27,9 @@ spec:
 {{- $process := index . 1 -}}
 {{- $options := index . 2 -}}
 {{- $values := $ctx.Values -}}
+{{- $kafka := dict -}}
+{{- if has $process (list "consumer" "relay" "worker") }}{{ $kafka = include "service.kafkaSecurity" $ctx | fromYaml }}{{ end -}}
+{{- $kafkaProof := include "base.kafkaProof" (list $ctx $kafka) -}}
 serviceAccountName: {{ include "base.serviceAccountName" $ctx }}
 automountServiceAccountToken: false
 {{ include "base.pod" $ctx }}
@@ -43,8 +46,11 @@ containers:
   envFrom:
   - configMapRef:
       name: {{ include "base.fullname" $ctx }}
-  {{- if or $values.database.enabled $options.extraEnv }}
+  {{- if or $values.database.enabled $options.extraEnv $kafkaProof }}
   env:
+  {{- end }}
+  {{- with $kafkaProof }}
+  {{- . | nindent 2 }}
   {{- end }}
   {{- if $values.database.enabled }}
   - name: DATABASE_URL
@@ -79,12 +85,16 @@ containers:
   {{- end }}
   volumeMounts:
   - {name: tmp, mountPath: /tmp}
+  {{- with include "base.kafkaVolumeMounts" $kafka }}
+  {{- . | nindent 2 }}
+  {{- end }}
   {{- with $values.extraVolumeMounts }}
   {{- tpl (toYaml .) $ctx | nindent 2 }}
   {{- end }}
 volumes:
 - name: tmp
   emptyDir: {}
+{{- include "base.kafkaVolumes" (list $ctx $kafka) }}
 {{- with $values.extraVolumes }}
 {{ tpl (toYaml .) $ctx }}
 {{- end }}
