@@ -24,9 +24,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 include ci/versions.env
-# What has a composition root is a service; the chassis and the gateway's configuration have none.
+# What has a composition root is a service; the others are parts of services or of the command.
 SERVICES := $(notdir $(patsubst %/bootstrap.py,%,$(wildcard services/*/src/*/bootstrap.py)))
-PACKAGES := services/chassis services/gateway $(addprefix services/,$(SERVICES)) operator
+PACKAGES := services/contracts services/chassis services/gateway $(addprefix services/,$(SERVICES)) operator
 SOURCES := $(addsuffix /src,$(PACKAGES))
 LINTED := services operator tests k8s ci
 TESTS ?= tests
@@ -68,7 +68,7 @@ setup: $(VENV)/.installed ## Create .venv with everything that is pinned, and a 
 lock: setup ## Pin packages in requirements.lock (UPGRADE=1: the newest of all)
 	@ci/uv.sh pip compile -q pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) --extra local --extra kubernetes --extra kubectl --extra embedded --extra confluent --extra new --group dev --universal \
 	  --python-version 3.11 --generate-hashes --no-annotate --no-header $(if $(UPGRADE),--upgrade) \
-	  $(addprefix --no-emit-package slipway-,chassis gateway operator $(SERVICES)) -o requirements.lock
+	  $(addprefix --no-emit-package slipway-,contracts chassis gateway operator $(SERVICES)) -o requirements.lock
 	@$(foreach wheel,java go node,ci/uv.sh pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o ci/wheels/$(wheel).lock - <<<"$$(. ci/versions.env; echo $$$(shell echo $(wheel) | tr a-z A-Z)_WHEEL)";)
 
 # --- run
@@ -192,7 +192,7 @@ contracts: setup ## Compare what the services promise with an earlier commit (AG
 
 .PHONY: contract-cases
 contract-cases: setup ## Print how many cases of the contract rules are right, by kind
-	@$(BIN)/pytest -q -s tests/chassis/contracts/test_cases.py
+	@$(BIN)/pytest -q -s tests/contracts/test_cases.py
 
 .PHONY: unit
 unit: setup charts ## Run the tests that need no server (T=path for some)

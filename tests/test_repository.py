@@ -72,7 +72,11 @@ def test_modules_of_tests_stay_readable():
 def test_tests_mirror_the_sources_and_share_what_is_in_support():
     """A module on top of tests/ would be hidden by a package of its name, and hide one."""
     assert {path.name for path in (ROOT / "tests").glob("*.py")} == {"conftest.py", "test_repository.py"}
-    for package, tests in (("operator/src", "tests/operator"), ("services/chassis/src", "tests/chassis")):
+    for package, tests in (
+        ("operator/src", "tests/operator"),
+        ("services/chassis/src", "tests/chassis"),
+        ("services/contracts/src", "tests/contracts"),
+    ):
         packages = {path.parent.name for path in (ROOT / package).rglob("__init__.py")}
         assert {path.parent.name for path in (ROOT / tests).glob("*/**/test_*.py")} <= packages
 
@@ -107,7 +111,7 @@ ENTRYPOINTS = {"http", "grpc", "events", "timers", "cli", "oauth"}  # the storef
 def test_a_package_is_a_service_unless_it_is_a_part_of_all():
     """A package without a composition root would be left out of images, charts and contracts."""
     packages = {path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")}
-    assert packages == {*SERVICES, "chassis", "gateway"}
+    assert packages == {*SERVICES, "contracts", "chassis", "gateway"}
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -30,7 +30,7 @@ PACKAGES = [path for path in SOURCES if path.name == "__init__.py"]
 PATH = re.compile(rf"(?<![\w/.$}}-])(?:{'|'.join(map(re.escape, TOPS))})/[\w./*{{}},<>-]*")
 PYTHON = re.compile(r"(?<![\w/.$}*-])[\w/-]+\.py\b(?![\w/*])")
 FOLDER = re.compile(r"(?<![\w/.$}*>-])[a-z][\w-]*/(?![\w/*{<.$])")
-MODULE = re.compile(r"(?<![\w/.-])slipway_(?:chassis|gateway|operator)(?:\.\w+)+")
+MODULE = re.compile(r"(?<![\w/.-])slipway_(?:contracts|chassis|gateway|operator)(?:\.\w+)+")
 ANY = re.compile(r"<[^>]*>|\*+|(?<![\w.-])[A-Z]{3,}(?![\w.-])")
 
 

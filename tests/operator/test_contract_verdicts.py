@@ -10,10 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from slipway_chassis.cli.contracts import contracts as command
-from slipway_chassis.contracts import Contracts, changes, readers
-from slipway_chassis.contracts.bundle import ASYNCAPI, CONSUMES, PROTOBUF, pretty
-from slipway_chassis.contracts.tree import shown
-from slipway_chassis.errors import UnreadableContracts
+from slipway_contracts import Contracts, changes, readers
+from slipway_contracts.bundle import ASYNCAPI, CONSUMES, PROTOBUF, pretty
+from slipway_contracts.tree import shown
 from slipway_operator.runtimes.kubernetes.api.kinds import (
     MICROSERVICE,
     SERVICE_LABEL,
@@ -264,6 +263,7 @@ def ci(case, *, allow, tmp_path):
     new = tree("new", {**case.others, "parcels": case.candidate})
     arguments = ["check", "--root", new, "--against", old, "--output", "json"]
     done = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert not done.stderr, done.stderr
     found = json.loads(done.output)["services"]["parcels"]
     # A file of a tree is named with its folder; a pod and an export have none.
     return found["result"], re.sub(r"services/\w+/contracts/", "", found["message"])
@@ -285,7 +285,7 @@ def test_an_earlier_tree_that_can_not_be_read_is_an_error(tmp_path):
     """What was not read can't be said to break nothing."""
     case = CASES["the active version can't be read"]
 
-    with pytest.raises(UnreadableContracts, match="the earlier contracts of parcels can't be read"):
+    with pytest.raises(AssertionError, match="the earlier contracts of parcels can't be read"):
         ci(case, allow=False, tmp_path=tmp_path)
 
 

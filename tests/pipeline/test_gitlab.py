@@ -77,7 +77,12 @@ def test_each_service_has_its_job_with_its_own_files_and_the_chassis(pipeline):
         job = jobs(pipeline)[service]
         changes = [path for rule in job["rules"] for path in rule.get("changes", [])]
         assert job["variables"]["PART"] == f"tests/{service}"
-        assert {f"services/{service}/**/*", f"tests/{service}/**/*", "services/chassis/**/*"} <= set(changes)
+        assert {
+            f"services/{service}/**/*",
+            f"tests/{service}/**/*",
+            "services/chassis/**/*",
+            "services/contracts/**/*",
+        } <= set(changes)
         others = {f"services/{other}/**/*" for other in SERVICES if other != service}
         assert not others & set(changes)
 

@@ -87,7 +87,7 @@ def test_dev_brings_sources_to_where_the_dev_image_runs_them(run_folder):
             assert rule["dest"] == target
             assert list(ROOT.glob(rule["src"])), rule["src"]
         assert {rule["strip"] for rule in artifact["sync"]["manual"]} == {
-            f"services/{service}/src/", "services/chassis/src/",
+            f"services/{service}/src/", "services/chassis/src/", "services/contracts/src/",
         }  # fmt: skip
 
 

@@ -16,10 +16,10 @@ import yaml
 from google.protobuf import descriptor_pb2
 from grpc_tools import protoc
 
-from slipway_chassis.contracts import LENIENT, Kind, Mode, Severity, compare
+from slipway_contracts import LENIENT, Kind, Mode, Severity, compare
 from support.repository import ROOT
 
-CASES = ROOT / "tests/chassis/contracts/cases"
+CASES = ROOT / "tests/contracts/cases"
 ROLES = {"sent": "request", "given": "answer", "event": "event", "backward": "event", "forward": "event"}
 MODES = {"event": Mode.FULL, "backward": Mode.BACKWARD, "forward": Mode.FORWARD}
 

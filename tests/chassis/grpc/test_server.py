@@ -22,7 +22,6 @@ from slipway_chassis.auth.keys import Keys
 from slipway_chassis.auth.scopes import principal_of_call
 from slipway_chassis.cli.exporting import contracts_of
 from slipway_chassis.config import GrpcSettings
-from slipway_chassis.contracts.bundle import PROTOBUF
 from slipway_chassis.errors import DatabaseUnavailable, DeadlineExceeded, UpstreamUnavailable
 from slipway_chassis.grpc.client import guarded_channel
 from slipway_chassis.grpc.places import Places, TooManyCalls
@@ -30,6 +29,7 @@ from slipway_chassis.grpc.server import GrpcServer, GrpcService
 from slipway_chassis.resources import Resources
 from slipway_chassis.service import service
 from slipway_chassis.telemetry.correlation import current_request_id, current_traceparent, request_id_of, span
+from slipway_contracts.bundle import PROTOBUF
 
 PROTO = """
 syntax = "proto3";

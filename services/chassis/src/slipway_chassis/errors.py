@@ -20,7 +20,6 @@ ChassisError
 ├── PublishFailed           one event was refused; ``retriable`` says whether time can help
 ├── InvalidEvent            this record can never be processed: dead letter
 │   └── UnknownEventVersion
-├── UnreadableContracts      the contracts of a version are missing, too large, or not what their digests say
 ├── LoopEnded               a process has lost one of its loops: it ends, and has to be started again
 └── EmbeddedError           a child process for laptop or test could not be started; says the cure
 
@@ -127,10 +126,6 @@ class UnknownEventVersion(InvalidEvent):
     """The consumer knows the event's type, in other versions."""
 
     reason = "unknown_version"
-
-
-class UnreadableContracts(ChassisError):
-    """The files of a version's contracts are missing, too large, or not what their digests say."""
 
 
 class LoopEnded(ChassisError):

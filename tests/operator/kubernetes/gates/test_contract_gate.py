@@ -11,10 +11,10 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.exposition import ThreadingWSGIServer
 
-from slipway_chassis.contracts import Contracts
-from slipway_chassis.contracts.stored_contracts import contracts_in
 from slipway_chassis.telemetry.admin import _Silent, admin_app
 from slipway_chassis.telemetry.health import Health
+from slipway_contracts import Contracts
+from slipway_contracts.stored_contracts import contracts_in
 from slipway_operator.planning.observed import GateState
 from slipway_operator.runtimes.kubernetes.api.kinds import (
     MICROSERVICE,

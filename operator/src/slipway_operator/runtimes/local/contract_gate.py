@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from slipway_chassis.contracts import Contracts, Declared, ReadsEvent, Shown, judge
-from slipway_chassis.contracts.bundle import CONSUMES, pretty
-from slipway_chassis.contracts.consumes import consumes_of, declared_of
-from slipway_chassis.contracts.readers import read_types
-from slipway_chassis.errors import ChassisError, ConfigurationError, UnreadableContracts
+from slipway_contracts import Contracts, Declared, ReadsEvent, Shown, judge
+from slipway_contracts.bundle import CONSUMES, pretty
+from slipway_contracts.consumes import consumes_of, declared_of
+from slipway_contracts.errors import ContractsError, DeclarationError, UnreadableContracts
+from slipway_contracts.readers import read_types
 
 from ...errors import LocalRuntimeError
 from ...planning.observed import GateState
@@ -99,21 +99,21 @@ def _reads_more_than_it_says(shown: Shown) -> bool:
 def _declared(shown: Shown) -> Sequence[Declared]:
     try:
         return shown.consumes if isinstance(shown, Contracts) else ()
-    except ChassisError:  # the judge says what is wrong with it
+    except ContractsError:  # the judge says what is wrong with it
         return ()
 
 
 def _providers(service: str, others: Mapping[str, Version]) -> set[str]:
     try:
         return {declared.service for declared in declared_of(service, _consumes(service))} & others.keys()
-    except ConfigurationError:
+    except DeclarationError:
         return set()  # the candidate's own export says what is wrong
 
 
 def _declaring(service: str) -> Shown:
     try:
         return Contracts(service, {CONSUMES: pretty(_consumes(service))})
-    except ConfigurationError as error:
+    except DeclarationError as error:
         return UnreadableContracts(str(error))
 
 

@@ -1,22 +1,15 @@
 """``slipway contracts``: what a service promises, as files, and whether a change keeps the promise."""
 
-import json
-import sys
-from functools import partial
 from pathlib import Path
 
 import click
 
-from ..contracts.checking import Report, check
-from ..contracts.code_quality import code_quality as code_quality_of
-from ..contracts.consumes import consumes_of
-from ..contracts.findings import Severity
-from ..contracts.registry import others_of
-from ..contracts.tree import at_commit, folder_of, in_folder, without_contracts
-from ..errors import UnreadableContracts
-from .output import output_option, show
+from slipway_contracts.cli.check import check
+from slipway_contracts.cli.failure import told
+from slipway_contracts.consumes import consumes_of
+from slipway_contracts.errors import UnreadableContracts
 
-SHOWN = {Severity.BREAKING: "breaking", Severity.WARNING: "warning", Severity.SAFE: "safe"}
+from .output import output_option, show
 
 
 @click.group()
@@ -34,6 +27,7 @@ def contracts() -> None:
 )
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 if the files are not up to date.")
 @output_option
+@told()
 def export(module: str, to: Path, project: Path | None, output: str, *, only_check: bool) -> None:
     """Write OpenAPI, AsyncAPI, the JSON Schemas of events and protobuf descriptors of the service in MODULE.
 
@@ -57,72 +51,4 @@ def export(module: str, to: Path, project: Path | None, output: str, *, only_che
     show(rows, ["file", "bytes"], output=output, empty="")
 
 
-@contracts.command(name="check")
-@click.option("--against", required=True, help="Commit or directory to compare with.")
-@click.option("--root", type=click.Path(path_type=Path, file_okay=False, exists=True), default=".", show_default=True)
-@click.option("--services", default="services", show_default=True, help="Directory of the services, below the root.")
-@click.option(
-    "--registry",
-    "places",
-    multiple=True,
-    metavar="DIR|URL",
-    help="Contracts of services in other repositories: they consume and provide. May be given more than once.",
-)
-@click.option("--all", "everything", is_flag=True, help="Show compatible changes as well.")
-@click.option(
-    "--code-quality",
-    type=click.Path(path_type=Path, dir_okay=False, writable=True),
-    help="File for a Code Quality report as well, which GitLab shows in merge requests.",
-)
-@output_option
-def check_command(
-    against: str,
-    root: Path,
-    services: str,
-    places: tuple[str, ...],
-    output: str,
-    *,
-    everything: bool,
-    code_quality: Path | None,
-) -> None:
-    """Compare the contracts of all services with earlier ones, and with what each service declares to rely on.
-
-    Reads the committed files in SERVICES/*/contracts, and in contracts of a service at the root; nothing of the
-    earlier tree is run. Exit code 1: something breaks.
-
-    \b
-    Examples:
-      slipway contracts check --against main
-      slipway contracts check --against ../release-1.4 --output json
-      slipway contracts check --against main --code-quality gl-code-quality.json
-      slipway contracts check --against main --registry ../stock --registry https://shop.example/contracts/users
-    """  # noqa: D301
-    new = in_folder(root, services)
-    old = in_folder(Path(against), services) if Path(against).is_dir() else at_commit(root, against, services)
-    if not new and not old:
-        raise click.UsageError(
-            f"there are no contracts in {root / 'contracts'} or {root / services}/*/contracts: nothing was compared"
-        )
-    report = check(old, new, others_of(places) if places else {})
-    if code_quality:
-        code_quality.write_text(
-            json.dumps(code_quality_of(report, partial(folder_of, root, services)), indent=2, ensure_ascii=False)
-        )
-    if output == "json":
-        click.echo(json.dumps(report.data(), indent=2, ensure_ascii=False))
-    else:
-        _tell(report, everything=everything)
-        for name in without_contracts(root, services, new):
-            click.echo(f"{name}: has no contracts; write them: slipway contracts export {name}", err=True)
-        click.echo(f"{len(new)} services compared with {against}: {'nothing breaks' if report.ok else 'this breaks'}")
-    sys.exit(0 if report.ok else 1)
-
-
-def _tell(report: Report, *, everything: bool) -> None:
-    for name, verdict in report.verdicts.items():
-        said = [one for one in verdict.findings if everything or one.severity is not Severity.SAFE]
-        if said:
-            click.echo(name)
-        for one in said:
-            click.echo(f"  {SHOWN[one.severity]}{' (undecided)' if one.undecided else ''}: {one.sentence}")
-            click.echo(f"    {one.rule} at {one.place}")
+contracts.add_command(check)

@@ -10,9 +10,10 @@ from typing import Any
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
+from slipway_contracts.bundle import ASYNCAPI, CONSUMES, INDEX, PROTOBUF, Contracts, pretty
+
 from ..auth.keys import Keys
 from ..auth.tokens import Verifier
-from ..contracts.bundle import ASYNCAPI, CONSUMES, INDEX, PROTOBUF, Contracts, pretty
 from ..errors import KeysUnavailable
 from ..events.asyncapi import asyncapi, event_schema
 from ..resources import Resources

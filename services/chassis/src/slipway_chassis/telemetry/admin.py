@@ -19,8 +19,9 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
-from ..contracts.bundle import INDEX
-from ..contracts.stored_contracts import contracts_in
+from slipway_contracts.bundle import INDEX
+from slipway_contracts.stored_contracts import contracts_in
+
 from .health import Health
 
 CONTRACTS = Path("/contracts")  # where the image has them

@@ -16,10 +16,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
-from slipway_chassis.contracts import Contracts, Shown, judge
-from slipway_chassis.contracts.bundle import INDEX, MAX_BYTES, MAX_FILE_BYTES, MAX_FILES, PATH
-from slipway_chassis.contracts.protobuf import packages
-from slipway_chassis.errors import UnreadableContracts
+from slipway_contracts import Contracts, Shown, judge
+from slipway_contracts.bundle import INDEX, MAX_BYTES, MAX_FILE_BYTES, MAX_FILES, PATH
+from slipway_contracts.errors import UnreadableContracts
+from slipway_contracts.protobuf import packages
 
 from .api_usage import calls_of
 from .contract_question import MEMORY_BYTES, PROCESSOR_SECONDS, QUIET_SECONDS, AdminPort, Answer, Asked, Question

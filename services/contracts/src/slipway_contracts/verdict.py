@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-from ..errors import ChassisError, UnreadableContracts
 from .bundle import Contracts
 from .changes import VERSION_DROPPED, Usage, changed, so_before
 from .consumes import Declared
+from .errors import ContractsError, UnreadableContracts
 from .findings import Finding, Severity, breaking
 from .readers import unreadable_events
 from .reliance import unmet_of
@@ -92,7 +92,7 @@ def _read(shown: Shown) -> Shown:
         return shown
     try:
         shown.parse()
-    except ChassisError as error:
+    except ContractsError as error:
         return UnreadableContracts(str(error))
     return shown
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from slipway_chassis.contracts import LENIENT, Contracts, Kind, Mode, Result, breaking, compare, judge
-from slipway_chassis.contracts.bundle import pretty
-from slipway_chassis.contracts.findings import MAX_FINDINGS
-from slipway_chassis.contracts.schema.subsets import MAX_STEPS, Comparisons
+from slipway_contracts import LENIENT, Contracts, Kind, Mode, Result, breaking, compare, judge
+from slipway_contracts.bundle import pretty
+from slipway_contracts.findings import MAX_FINDINGS
+from slipway_contracts.schema.subsets import MAX_STEPS, Comparisons
 
 TEXT, INTEGER = {"type": "string"}, {"type": "integer"}
 

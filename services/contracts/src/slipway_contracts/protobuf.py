@@ -18,7 +18,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.message import DecodeError
 
-from ..errors import UnreadableContracts
+from .errors import UnreadableContracts
 from .findings import Finding, Severity
 from .protobuf_features import Features, within
 from .protobuf_names import Names

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ..errors import ChassisError, UnreadableContracts
 from .canonical import canonical, digest
 from .consumes import Declared, declared_of
+from .errors import ContractsError, UnreadableContracts
 from .wellformed import parsed
 
 INDEX, ASYNCAPI, PROTOBUF, CONSUMES = "index.json", "asyncapi.json", "descriptors.binpb", "consumes.json"
@@ -88,10 +88,10 @@ class Contracts:
         return {path: value for path, value in self.digests().items() if path != CONSUMES}
 
     def parse(self) -> None:
-        """All documents, now. Raises UnreadableContracts or ConfigurationError, which name the file or the entry."""
+        """All documents, now. Raises UnreadableContracts or DeclarationError, which name the file or the entry."""
         try:
             self._parse()
-        except ChassisError as error:
+        except ContractsError as error:
             raise UnreadableContracts(f"{self.where}{error}") from None
 
     def _parse(self) -> None:

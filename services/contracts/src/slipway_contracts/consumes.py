@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigurationError
+from .errors import DeclarationError
 
 EXAMPLE_EVENT = '{service = "orders", type = "orders.OrderPaid.v1", fields = ["order_id"]}'
 EXAMPLE_CALL = '{service = "orders", method = "GET", path = "/v1/orders/{id}", fields = ["status"]}'
@@ -68,28 +68,28 @@ Declared = ReadsEvent | Calls | CallsGrpc
 
 
 def consumes_of(pyproject: Path) -> dict[str, Any]:
-    """The declaration as it is written, {} for none; ConfigurationError if it can't be read."""
+    """The declaration as it is written, {} for none; DeclarationError if it can't be read."""
     try:
         project = tomllib.loads(pyproject.read_text())
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{pyproject} can't be read: {error}") from None
+        raise DeclarationError(f"{pyproject} can't be read: {error}") from None
     found = project.get("tool", {}).get("slipway", {}).get("consumes", {})
     declared_of("it", found)
     return dict(found)
 
 
 def declared_of(consumer: str, consumes: Mapping[str, Any]) -> list[Declared]:
-    """ConfigurationError names the entry that is wrong and shows a right one."""
+    """DeclarationError names the entry that is wrong and shows a right one."""
     unknown = consumes.keys() - {"events", "calls"}
     if unknown:
-        raise ConfigurationError(f"consumes has {min(unknown)!r}; it may have events and calls")
+        raise DeclarationError(f"consumes has {min(unknown)!r}; it may have events and calls")
     events = [_event(consumer, entry) for entry in _entries(consumes.get("events", []))]
     return [*events, *(_call(consumer, entry) for entry in _entries(consumes.get("calls", [])))]
 
 
 def _entries(listed: Any) -> list[Mapping[str, Any]]:
     if not isinstance(listed, list) or not all(isinstance(entry, Mapping) for entry in listed):
-        raise ConfigurationError(f"events and calls of consumes are lists of tables: [{EXAMPLE_CALL}]")
+        raise DeclarationError(f"events and calls of consumes are lists of tables: [{EXAMPLE_CALL}]")
     return listed
 
 
@@ -113,5 +113,5 @@ def _checked(entry: Mapping[str, Any], names: set[str], example: str) -> tuple[s
     fields = entry.get("fields", [])
     right = entry.keys() - {"fields"} == names and all(isinstance(entry[name], str) for name in names)
     if not right or not isinstance(fields, list) or not all(isinstance(name, str) for name in fields):
-        raise ConfigurationError(f"consumes has {dict(entry)!r}; an entry looks like {example}")
+        raise DeclarationError(f"consumes has {dict(entry)!r}; an entry looks like {example}")
     return tuple(fields)

@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from slipway_chassis.cli.contracts import contracts as command
-from slipway_chassis.contracts.bundle import Contracts, pretty
-from slipway_chassis.contracts.registry import others_of
-from slipway_chassis.errors import UnreadableContracts
 from slipway_chassis.telemetry.admin import serve_admin
 from slipway_chassis.telemetry.health import Health
+from slipway_contracts.bundle import Contracts, pretty
+from slipway_contracts.errors import UnreadableContracts
+from slipway_contracts.registry import others_of
 from support.repository import ROOT
 
 ORDERS = ROOT / "services" / "orders"

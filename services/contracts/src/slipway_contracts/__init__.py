@@ -1,7 +1,8 @@
 """What a version of a service promises, how two versions differ, and whom the difference breaks.
 
 ``compare`` knows the rules, ``judge`` is the gate, ``Contracts`` is what travels with a version. Nothing here imports
-Flask, Kafka or SQLAlchemy: what reads a declared service is ``cli.exporting``. docs/contracts.md has the rules.
+Flask, Kafka or SQLAlchemy: what reads a declared service is ``slipway_chassis.cli.exporting``. docs/contracts.md has
+the rules.
 """
 
 from .bundle import Contracts

@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
 
-from ..errors import UnreadableContracts
 from .bundle import INDEX, Contracts
+from .errors import UnreadableContracts
 from .verdict import Shown
 
 FOLDER = "contracts"  # beside a service's pyproject.toml

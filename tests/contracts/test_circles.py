@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from slipway_chassis.contracts import Contracts, Kind, compare, judge
-from slipway_chassis.contracts.bundle import pretty
+from slipway_contracts import Contracts, Kind, compare, judge
+from slipway_contracts.bundle import pretty
 
 TEXT, INTEGER = {"type": "string"}, {"type": "integer"}
 CIRCLE = {"A": {"$ref": "#/components/schemas/B"}, "B": {"$ref": "#/components/schemas/A"}}

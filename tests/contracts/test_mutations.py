@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from slipway_chassis import contracts
-from slipway_chassis.contracts.schema import Code
-from slipway_chassis.contracts.schema.gaps import NOTICES
-from slipway_chassis.contracts.wording import WORDS, Direction
+import slipway_contracts as contracts
+from slipway_contracts.schema import Code
+from slipway_contracts.schema.gaps import NOTICES
+from slipway_contracts.wording import WORDS, Direction
 from support.contracts_table import deciding, found, rows
 
 SOURCES = Path(contracts.__file__).parent

@@ -2,7 +2,7 @@
 
 import pytest
 
-from slipway_chassis.contracts import LENIENT, STRICT, Kind, Mode, breaking, compare, compare_transitively
+from slipway_contracts import LENIENT, STRICT, Kind, Mode, breaking, compare, compare_transitively
 
 TEXT, NUMBER, INTEGER = {"type": "string"}, {"type": "number"}, {"type": "integer"}
 EMPTY = {"type": "object"}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import UnreadableContracts
+from .errors import UnreadableContracts
 from .findings import Finding, Severity
 from .readers import EVENT_UNREADABLE
 from .verdict import Result, Shown, Verdict, judge, verdict_of

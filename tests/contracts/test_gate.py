@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from slipway_chassis.contracts import Calls, Contracts, ReadsEvent, Severity, judge
-from slipway_chassis.contracts.bundle import CONSUMES, MAX_FILES, PROTOBUF, pretty
-from slipway_chassis.contracts.consumes import CallsGrpc, consumes_of, declared_of
-from slipway_chassis.errors import ConfigurationError, UnreadableContracts
+from slipway_contracts import Calls, Contracts, ReadsEvent, Severity, judge
+from slipway_contracts.bundle import CONSUMES, MAX_FILES, PROTOBUF, pretty
+from slipway_contracts.consumes import CallsGrpc, consumes_of, declared_of
+from slipway_contracts.errors import DeclarationError, UnreadableContracts
 
 ROWS = {"type": "array", "items": {"$ref": "#/components/schemas/Row"}}
 VIEW = {"type": "object", "properties": {"id": {"type": "string"}, "rows": ROWS}}
@@ -306,7 +306,7 @@ def test_a_protobuf_package_goes_like_a_major(tmp_path):
     ],
 )
 def test_a_wrong_declaration_is_named_and_shown_right(wrong):
-    with pytest.raises(ConfigurationError, match=r"consumes"):
+    with pytest.raises(DeclarationError, match=r"consumes"):
         declared_of("shop", wrong)
 
 
@@ -324,7 +324,7 @@ def test_a_declaration_is_read_from_the_project(tmp_path):
 def test_the_operator_gets_nothing_heavy():
     """``judge`` runs beside kopf: neither Flask nor SQLAlchemy nor Kafka may come with it."""
     code = (
-        "import sys, slipway_chassis.contracts, slipway_chassis.contracts.protobuf;"
+        "import sys, slipway_contracts, slipway_contracts.protobuf;"
         "print({'flask', 'sqlalchemy', 'kafka', 'confluent_kafka', 'pydantic', 'grpc', 'spectree'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from slipway_chassis.contracts import LENIENT, STRICT, Kind, Mode, Reading, breaking, compare
-from slipway_chassis.contracts.schema import gaps
-from slipway_chassis.contracts.schema.subsets import decisive
+from slipway_contracts import LENIENT, STRICT, Kind, Mode, Reading, breaking, compare
+from slipway_contracts.schema import gaps
+from slipway_contracts.schema.subsets import decisive
 
 EXAMPLES = settings(max_examples=250, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 EXACT = Reading()  # as JSON Schema has it

@@ -13,13 +13,13 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from typing_extensions import TypedDict
 
 from slipway_chassis.cli.exporting import contracts_of
-from slipway_chassis.contracts import Contracts, judge
-from slipway_chassis.contracts.bundle import pretty
 from slipway_chassis.events.asyncapi import asyncapi, event_schema
 from slipway_chassis.events.stream import Stream, encode
 from slipway_chassis.http import Api, Input, Output
 from slipway_chassis.http.problems import Problem
 from slipway_chassis.service import service
+from slipway_contracts import Contracts, judge
+from slipway_contracts.bundle import pretty
 
 KIND = "parcels.ParcelSent.v1"
 

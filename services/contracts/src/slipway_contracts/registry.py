@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from ..bounded_read import read_within
-from ..errors import UnreadableContracts
+from .bounded_read import read_within
 from .bundle import INDEX, MAX_FILE_BYTES, Contracts
+from .errors import UnreadableContracts
 from .tree import FOLDER, reading
 
 SECONDS = 30.0  # for all files of one service

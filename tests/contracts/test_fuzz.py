@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from slipway_chassis.contracts import LENIENT, Kind, Mode, Severity, compare
+from slipway_contracts import LENIENT, Kind, Mode, Severity, compare
 from support.repository import ROOT
 
 SLICE, ALL = 300, 10_000

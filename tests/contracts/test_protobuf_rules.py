@@ -4,7 +4,7 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from grpc_tools import protoc
 
-from slipway_chassis.contracts import Kind, breaking, compare
+from slipway_contracts import Kind, breaking, compare
 
 BASE = """
 syntax = "proto3";

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from slipway_chassis.contracts import Kind, Severity, compare
+from slipway_contracts import Kind, Severity, compare
 
 TEXT, NUMBER, INTEGER = {"type": "string"}, {"type": "number"}, {"type": "integer"}
 LIST = {"type": "array", "items": TEXT}

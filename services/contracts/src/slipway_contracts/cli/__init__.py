@@ -1,0 +1,1 @@
+"""The command ``slipway-contracts``: ``main``, ``check``, ``failure``, ``output``."""
