@@ -130,9 +130,71 @@ def test_by_url_as_pods_show_them():
     assert found["orders"] == Contracts.read(lambda path: (ORDERS / "contracts" / path).read_bytes())
 
 
+@pytest.fixture(name="shop")
+def _shop(tmp_path):
+    """A repository of two services, of which the first commit has one and is called v1."""
+    root = tmp_path / "shop.git"
+    shutil.copytree(ORDERS / "contracts", root / "services" / "orders" / "contracts")
+    committed(root)
+    git(root, "tag", "v1")
+    shutil.copytree(ROOT / "services" / "users" / "contracts", root / "services" / "users" / "contracts")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "Add users")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("form", "services"),
+    [
+        ("{root}", {"orders", "users"}),
+        ("{root}#v1", {"orders"}),
+        ("git+file://{root}#v1", {"orders"}),
+        ("file://{root}#{commit}", {"orders", "users"}),
+    ],
+)
+def test_by_git_at_a_commit(shop, form, services):
+    commit = subprocess.run(["git", "-C", shop, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
+
+    assert set(others_of([form.format(root=shop, commit=commit.strip())])) == services
+
+
+def test_a_folder_may_be_a_whole_repository(shop):
+    assert set(others_of([f"{shop}/"])) == {"orders", "users"}
+
+
+def test_a_repository_that_is_told_to_be_one_and_has_nothing(shop, tmp_path):
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "README.md").write_text("nothing")
+    committed(tmp_path / "bare")
+
+    with pytest.raises(UnreadableContracts, match=r"there are no contracts in git\+file://"):
+        others_of([f"git+file://{tmp_path / 'bare'}"])
+    (shop / "services" / "users" / "contracts" / "openapi.v2.json").write_text("{}")
+    git(shop, "commit", "-qam", "Break it")
+    with pytest.raises(UnreadableContracts, match=r"openapi\.v2\.json is not what index\.json says"):
+        others_of([str(shop)])
+
+
+def test_a_file_that_is_too_large_is_not_read_whole(alone, monkeypatch):
+    monkeypatch.setattr("slipway_contracts.tree.MAX_FILE_BYTES", 100)
+
+    done = slipway("check", "--against", "HEAD", "--root", alone)
+
+    assert done.exit_code == 1
+    assert "HEAD:" in done.output
+    assert "is too large" in done.output
+
+
 @pytest.mark.parametrize(
     ("places", "said"),
     [
+        (["/nowhere.git#main"], r"/nowhere\.git#main can't be fetched: .*does not appear to be a git repository"),
+        (
+            ["https://me:secret@127.0.0.1:1/a.git"],
+            r"^https://127\.0\.0\.1:1/a\.git#HEAD can't be fetched: (?!.*secret)",
+        ),
+        (["git+--upload-pack=touch /tmp/x#main"], "git takes it for an option"),
+        (["ext::sh -c x.git"], "transport 'ext' not allowed"),
         (["/nowhere"], "there are no contracts in /nowhere"),
         (["http://127.0.0.1:1/contracts"], "index.json can't be read"),
         (["ftp://127.0.0.1/contracts"], "is no address of contracts"),

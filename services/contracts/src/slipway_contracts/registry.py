@@ -1,7 +1,8 @@
-"""Contracts of other repositories: what their services promise and rely on, as folders or by URL.
+"""Contracts of other repositories: what their services promise and rely on, as folders, by URL or by git.
 
-A folder is a service's contracts, or holds those of several: ``orders/index.json`` or ``orders/contracts/index.json``.
-A URL is one service's: where its ``index.json`` lies, such as ``/contracts`` of an admin port.
+A folder is a service's contracts, or holds those of several: ``orders/index.json``, ``orders/contracts/index.json`` or
+``services/orders/contracts/index.json``. A URL is one service's: where its ``index.json`` lies, such as ``/contracts``
+of an admin port. A repository has them where ``slipway-contracts check`` looks in one: see ``remote_repository``.
 """
 
 import time
@@ -15,6 +16,7 @@ from urllib3.exceptions import HTTPError
 from .bounded_read import read_within
 from .bundle import INDEX, MAX_FILE_BYTES, Contracts
 from .errors import UnreadableContracts
+from .remote_repository import at_remote, is_repository
 from .tree import FOLDER, reading
 
 SECONDS = 30.0  # for all files of one service
@@ -25,24 +27,48 @@ def others_of(places: Iterable[str]) -> dict[str, Contracts]:
     """By service. Raises UnreadableContracts where nothing is there, or two places hold one service."""
     found: dict[str, Contracts] = {}
     for place in places:
-        for contracts in _by_url(place) if "://" in place else _in_folder(Path(place)):
+        for contracts in _at(place):
             if contracts.service in found:
                 raise UnreadableContracts(f"{place} has contracts of {contracts.service} as an earlier place has")
             found[contracts.service] = contracts
     return found
 
 
+def _at(place: str) -> list[Contracts]:
+    if is_repository(place):
+        return _by_git(place)
+    return _by_url(place) if "://" in place else _in_folder(Path(place))
+
+
+def _by_git(place: str) -> list[Contracts]:
+    there = list(at_remote(place).values())
+    if not there:
+        raise UnreadableContracts(
+            f"there are no contracts in {place}: no {FOLDER}/{INDEX}, services/*/{FOLDER}/{INDEX}"
+        )
+    for each in there:
+        if isinstance(each, UnreadableContracts):
+            raise UnreadableContracts(f"contracts in {place} can't be read: {each}")
+    return [each for each in there if isinstance(each, Contracts)]
+
+
 def _in_folder(folder: Path) -> list[Contracts]:
     indexes = [*folder.glob(INDEX), *folder.glob(f"*/{INDEX}"), *folder.glob(f"*/{FOLDER}/{INDEX}")]
+    indexes += folder.glob(f"services/*/{FOLDER}/{INDEX}")
     if not indexes:
-        raise UnreadableContracts(f"there are no contracts in {folder}: no {INDEX}, */{INDEX} or */{FOLDER}/{INDEX}")
+        raise UnreadableContracts(
+            f"there are no contracts in {folder}: no {INDEX}, */{INDEX}, */{FOLDER}/{INDEX}, "
+            f"services/*/{FOLDER}/{INDEX}"
+        )
     return [Contracts.read(reading(each.parent), where=f"{each.parent}/") for each in sorted(indexes)]
 
 
 def _by_url(url: str) -> list[Contracts]:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise UnreadableContracts(f"{url} is no address of contracts: name a folder, or http(s)://host/path")
+        raise UnreadableContracts(
+            f"{url} is no address of contracts: name a folder, http(s)://host/path, or git+URL#COMMIT"
+        )
     base = url.rstrip("/")
     with urllib3.PoolManager(retries=urllib3.Retry(2, redirect=2), timeout=ANSWER_SECONDS) as pool:
         return [Contracts.read(_fetching(pool, base, time.monotonic() + SECONDS), where=f"{base}/")]

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
 
-from .bundle import INDEX, Contracts
+from .bundle import INDEX, MAX_FILE_BYTES, Contracts
 from .errors import UnreadableContracts
 from .verdict import Shown
 
@@ -26,9 +26,11 @@ def in_folder(root: Path, services: str = "services") -> dict[str, Shown]:
 
 def at_commit(root: Path, commit: str, services: str = "services") -> dict[str, Shown]:
     """As they are committed there: nothing of that commit is run."""
-    top = PurePosixPath(_git(root, "rev-parse", "--show-prefix").decode().strip())
+    top = PurePosixPath(read_by_git(root, "rev-parse", "--show-prefix").decode().strip())
     below = ["--", str(top)] if top.name else []
-    listed = _git(root, "ls-tree", "-r", "--name-only", "-z", "--full-tree", commit, *below).decode()
+    listed = read_by_git(root, "ls-tree", "-r", "--name-only", "-z", "--full-tree", commit, *below).decode(
+        errors="replace"
+    )
     indexes = [PurePosixPath(path) for path in listed.split("\0") if path.endswith(f"{FOLDER}/{INDEX}")]
     own, folders = top / FOLDER, {each.parent for each in indexes if each.parent.name == FOLDER}
     of_services = {each.parent.name: each for each in folders - {own} if each.parent.parent == top / services}
@@ -64,11 +66,14 @@ def shown(fetch: Callable[[str], bytes], folder: str = "") -> Shown:
 
 
 def reading(folder: Path) -> Callable[[str], bytes]:
-    """Files below ``folder`` by their path; UnreadableContracts for one that is not there."""
+    """Files below ``folder`` by their path, no more than shows that one is too large; UnreadableContracts for one that
+    is not there.
+    """
 
     def fetch(path: str) -> bytes:
         try:
-            return (folder / path).read_bytes()
+            with (folder / path).open("rb") as file:
+                return file.read(MAX_FILE_BYTES + 1)
         except OSError as error:
             raise UnreadableContracts(f"{folder / path} can't be read: {error.strerror}") from None
 
@@ -76,11 +81,25 @@ def reading(folder: Path) -> Callable[[str], bytes]:
 
 
 def _showing(root: Path, commit: str, folder: PurePosixPath) -> Callable[[str], bytes]:
-    return lambda path: _git(root, "show", f"{commit}:{folder}/{path}")
+    def fetch(path: str) -> bytes:
+        name = f"{commit}:{folder / path}"
+        size = int(read_by_git(root, "cat-file", "-s", name))
+        if size > MAX_FILE_BYTES:
+            raise UnreadableContracts(f"{name} is too large: {size} bytes, of at most {MAX_FILE_BYTES}")
+        return read_by_git(root, "show", name)
+
+    return fetch
 
 
-def _git(root: Path, *arguments: str) -> bytes:
-    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)  # noqa: S607
+def read_by_git(root: Path, *arguments: str) -> bytes:
+    """What git prints; UnreadableContracts with the last line of what it says instead."""
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)  # noqa: S607
+    except FileNotFoundError:
+        raise UnreadableContracts(
+            "git is not installed, and commits are read by it. Or compare with a folder"
+        ) from None
     if done.returncode:
-        raise UnreadableContracts(done.stderr.decode(errors="replace").strip().splitlines()[-1])
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise UnreadableContracts(said[-1] if said else f"git {arguments[0]} ended with {done.returncode}")
     return done.stdout

@@ -27,7 +27,7 @@ SHOWN = {Severity.BREAKING: "breaking", Severity.WARNING: "warning", Severity.SA
     "--registry",
     "places",
     multiple=True,
-    metavar="DIR|URL",
+    metavar="DIR|URL|GIT#COMMIT",
     help="Contracts of services in other repositories: they consume and provide. May be given more than once.",
 )
 @click.option("--all", "everything", is_flag=True, help="Show compatible changes as well.")
@@ -59,6 +59,7 @@ def check(
       slipway contracts check --against ../release-1.4 --output json
       slipway contracts check --against main --code-quality gl-code-quality.json
       slipway contracts check --against main --registry ../stock --registry https://shop.example/contracts/users
+      slipway contracts check --against main --registry https://git.example/team/users.git#v1.4
     """  # noqa: D301
     new = in_folder(root, services)
     old = in_folder(Path(against), services) if Path(against).is_dir() else at_commit(root, against, services)

@@ -1,0 +1,58 @@
+"""The contracts of all services of a repository that is somewhere else, by git: ``https://host/users.git#v1.4``.
+
+What comes after # is a branch, a tag or a commit; without it, what the repository shows first. One commit is fetched,
+without files that are too large for contracts where the server can leave them out; nothing of it is checked out or run.
+"""
+
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .bundle import MAX_FILE_BYTES
+from .errors import UnreadableContracts
+from .tree import at_commit, read_by_git
+from .verdict import Shown
+
+SECONDS = 120.0
+SECRET = re.compile(r"(?<=://)[^/@\s]+@")  # a token may stand in the address
+NAMED_BY_SCHEME = ("git+", "git://", "ssh://")
+
+
+def is_repository(place: str) -> bool:
+    """Whether it is read by git.
+
+    >>> is_repository("git@host:team/users.git#main"), is_repository("https://shop.example/contracts")
+    (True, False)
+    """
+    return place.startswith(NAMED_BY_SCHEME) or place.partition("#")[0].endswith(".git")
+
+
+def at_remote(place: str, services: str = "services") -> dict[str, Shown]:
+    """By service, as ``at_commit``. Raises UnreadableContracts for what can't be fetched."""
+    address, _, commit = place.removeprefix("git+").partition("#")
+    if address.startswith("-") or commit.startswith("-"):
+        raise UnreadableContracts(f"{place} is no address of a repository: git takes it for an option")
+    if Path(address).exists():
+        address = str(Path(address).resolve())
+    with tempfile.TemporaryDirectory(prefix="slipway-contracts-") as folder:
+        read_by_git(Path(folder), "init", "-q")
+        read_by_git(Path(folder), "remote", "add", "origin", address)
+        _fetch(Path(folder), commit or "HEAD", SECRET.sub("", f"{address}#{commit or 'HEAD'}"))
+        return at_commit(Path(folder), "FETCH_HEAD", services)
+
+
+def _fetch(folder: Path, commit: str, named: str) -> None:
+    """Who would be asked for a password is told instead: there is nobody to type it."""
+    fetch = ["fetch", "-q", "--depth=1", "--no-tags", f"--filter=blob:limit={MAX_FILE_BYTES}", "origin", commit]
+    try:
+        done = subprocess.run(
+            ["/usr/bin/env", "GIT_TERMINAL_PROMPT=0", "git", "-C", str(folder), *fetch],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False, start_new_session=True,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise UnreadableContracts(f"{named} was not fetched within {SECONDS:.0f} s") from None
+    if done.returncode:
+        said = SECRET.sub("", done.stderr.decode(errors="replace")).strip().splitlines()
+        why = next((line for line in said if line.startswith("fatal:")), "git did not say why")
+        raise UnreadableContracts(f"{named} can't be fetched: {why.removeprefix('fatal: ')}")
