@@ -19,15 +19,17 @@ pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1200)]
 NAMESPACE = "shapes"
 # Installed by the other cluster tests: by `make deploy`, test_readme.py, and each test with the operator.
 ELSEWHERE = {"platform-kind", "platform-managed", "operator-plain"}
-SHAPES = ["plain", "http-only", "grpc-only", "full", "managed", "tls", "external"]  # plain first: its migrations run
+MINE = [path for path in CASES if case_id(path) not in ELSEWHERE]
+
+
+def shape_of(path):
+    return path.stem.removesuffix("-values")
+
+
+# Plain first: its migrations run.
+SHAPES = sorted({shape_of(path) for path in MINE}, key=lambda shape: (shape != "plain", shape))
 DATA = "slipway"  # the release with PostgreSQL, Kafka, and users as the issuer of tokens
 SMALL = {"resources": {"requests": {"cpu": "5m"}}}
-
-
-def test_every_case_has_its_turn():
-    shapes = {shape_of(path) for path in CASES if case_id(path) not in ELSEWHERE}
-    assert shapes == set(SHAPES)
-    assert {case_id(path) for path in CASES} >= ELSEWHERE
 
 
 @pytest.fixture(scope="module", name="tag")
@@ -102,8 +104,7 @@ DECISIONS = {"promote": None, "activeVersion": None, "promotionWindow": None, "a
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_shape_is_installed_and_leaves_nothing(shape, tag, tmp_path):
-    mine = [path for path in CASES if shape_of(path) == shape and case_id(path) not in ELSEWHERE]
-    assert mine
+    mine = [path for path in MINE if shape_of(path) == shape]
 
     before = there()
     try:
@@ -140,10 +141,6 @@ def install(path, tag, folder):
     overlay.write_text(json.dumps(values))
     # Not --wait: it would wait for the address of a load balancer, and nobody gives one here.
     helm("install", case_id(path), CHARTS / chart, "-f", path, "-f", overlay, namespace=NAMESPACE)
-
-
-def shape_of(path):
-    return path.stem.removesuffix("-values")
 
 
 def ready(release):
