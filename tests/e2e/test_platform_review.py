@@ -13,7 +13,7 @@ def test_a_branch_gets_an_environment_and_it_is_gone_with_the_branch(tmp_path, m
     """The node has images of this name already, so that nothing is pulled; the secret to pull with is there."""
     monkeypatch.setenv("PULL_USER", "reviewer")
     monkeypatch.setenv("PULL_PASSWORD", "of-a-deploy-token")
-    branch = {"CI_COMMIT_REF_SLUG": "my-branch", "REVIEW_KUBE_CONTEXT": CONTEXT, "CI_REGISTRY_IMAGE": "docker.io"}
+    branch = {"CI_COMMIT_REF_SLUG": "my-branch", "REVIEW_KUBE_CONTEXT": CONTEXT, "IMAGES": "docker.io"}
 
     try:
         said = job(tmp_path, "review", **MERGE_REQUEST, **branch)

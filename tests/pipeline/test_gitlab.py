@@ -127,6 +127,18 @@ def test_only_a_protected_tag_releases(state):
     assert not {name for name in listed(state, **TAG) if name.startswith("release ")}
 
 
+def test_what_is_released_is_found_where_no_branch_writes(pipeline):
+    """The place of the images is chosen by the pipeline; jobs name it, and no other one."""
+    for name, each in jobs(pipeline).items():
+        for line in commands(each):
+            assert "CI_REGISTRY_IMAGE" not in line, name
+            assert "REGISTRY=" not in line or '"REGISTRY=$IMAGES"' in line, name
+    assert pipeline["variables"]["IMAGES"] == "$CI_REGISTRY_IMAGE/branches"
+    chosen = [rule for rule in pipeline["workflow"]["rules"] if "IMAGES" in rule.get("variables", {})]
+    assert [rule["variables"]["IMAGES"] for rule in chosen] == ["$CI_REGISTRY_IMAGE"]
+    assert chosen[0]["if"].startswith('$CI_COMMIT_REF_PROTECTED == "true" && ')
+
+
 def test_one_cluster_at_a_time_on_a_runner(pipeline):
     assert jobs(pipeline)["e2e"]["resource_group"] == "e2e"
 
