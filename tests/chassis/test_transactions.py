@@ -160,7 +160,7 @@ def test_a_request_is_answered_500_and_has_no_effect(database, handler, headers)
     def add_name(session: Session) -> None:
         handler(session, "lost")
 
-    client = service("t", apis=[api], tables=metadata).app(Resources(database=database)).test_client()
+    client = service("t", apis=[api], tables=metadata).build_app(Resources(database=database)).test_client()
     for _ in range(2):
         assert client.post("/v1/names", headers=headers).status_code == 500
 

@@ -107,7 +107,8 @@ def test_one_trace_leads_from_the_request_to_the_projection(collector, postgresq
 def test_the_process_that_answers_http_carries_no_kafka_client():
     code = (
         "import sys; from orders.bootstrap import SERVICE; import slipway_chassis.processes.http;"
-        " from slipway_chassis.resources import Resources; SERVICE.app(Resources(verifier=object()), with_parts=False);"
+        " from slipway_chassis.resources import Resources;"
+        " SERVICE.build_app(Resources(verifier=object()), with_parts=False);"
         " print(sorted({'kafka', 'confluent_kafka'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -276,7 +276,7 @@ def _app_of(back_ends):
             issuer=settings.auth_issuer,
             audience=settings.auth_audience,
         )
-        return SERVICE.app(Resources(verifier=verifier, settings=settings, draining=lambda: draining))
+        return SERVICE.build_app(Resources(verifier=verifier, settings=settings, draining=lambda: draining))
 
     return app_of
 

@@ -419,7 +419,7 @@ def _guarded():
 class TestScopes:
     def ask(self, guarded, verifier, authorization=None):
         headers = {"Authorization": authorization} if authorization is not None else {}
-        return guarded.app(Resources(verifier=verifier)).test_client().get("/v1/me", headers=headers)
+        return guarded.build_app(Resources(verifier=verifier)).test_client().get("/v1/me", headers=headers)
 
     def test_the_scope_opens_the_route(self, guarded, verifier, issuer):
         answer = self.ask(guarded, verifier, f"Bearer {issuer.token('ada', scopes=['profile:read'])}")
@@ -454,4 +454,4 @@ class TestScopes:
 
     def test_a_guarded_route_without_an_issuer_is_refused_at_start(self, guarded):
         with pytest.raises(ConfigurationError, match="AUTH_ISSUER is not set, and GET /v1/me needs a token"):
-            guarded.app()
+            guarded.build_app()

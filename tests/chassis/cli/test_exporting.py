@@ -95,7 +95,7 @@ SENT = [
 def test_what_a_service_answers_is_what_its_contract_says(result):
     declared = parcels(result)
     schema = promised(declared)
-    answer = declared.app(with_parts=False).test_client().get("/v1/parcels").get_json()
+    answer = declared.build_app(with_parts=False).test_client().get("/v1/parcels").get_json()
 
     jsonschema.validate(answer, schema)
     own = schema["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
@@ -116,9 +116,9 @@ def test_a_problem_is_what_the_contract_says():
         limit: int
 
     declared = parcels(Whole(), query=Search)
-    wrong = declared.app().test_client().get("/v1/parcels?limit=x")
+    wrong = declared.build_app().test_client().get("/v1/parcels?limit=x")
 
-    with declared.app().test_request_context("/v1/parcels"):
+    with declared.build_app().test_request_context("/v1/parcels"):
         away = Problem(503, "away").response()
     for status, answer in (("422", wrong), ("503", away)):
         schema = promised(declared, status, "application/problem+json")

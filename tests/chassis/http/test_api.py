@@ -57,7 +57,7 @@ THINGS = service("things", apis=[v1, v2])
 @pytest.fixture(name="client")
 def _client(issuer):
     verifier = Verifier(Keys(issuer.fetch), issuer=issuer.url, audience="test")
-    return THINGS.app(Resources(verifier=verifier)).test_client()
+    return THINGS.build_app(Resources(verifier=verifier)).test_client()
 
 
 def used(version):
@@ -141,6 +141,6 @@ def test_a_session_without_a_database_is_told(client):
     @api.get("/v1/x")
     def needs(session: Session) -> Thing: ...
 
-    assert service("x", apis=[api]).app().test_client().get("/v1/x").status_code == 500
+    assert service("x", apis=[api]).build_app().test_client().get("/v1/x").status_code == 500
     with pytest.raises(ConfigurationError, match="has no database"):
         service("x", consumes=[object()])

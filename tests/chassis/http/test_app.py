@@ -78,7 +78,7 @@ def _client(health, registry):
         raise RuntimeError("a secret detail")
 
     declared = service("things", apis=[api], problems={ThingMissing: 404})
-    return declared.app(health=health, registry=registry).test_client()
+    return declared.build_app(health=health, registry=registry).test_client()
 
 
 def problem(response):

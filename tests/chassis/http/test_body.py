@@ -44,7 +44,7 @@ def note(body: Note) -> Found:
 
 @pytest.fixture(name="client", scope="module")
 def _client():
-    return service("notes", apis=[api]).app(Resources()).test_client()
+    return service("notes", apis=[api]).build_app(Resources()).test_client()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@
 >>> pinger = service("pinger", apis=[api])
 >>> pinger.processes()
 ['http']
->>> pinger.app().test_client().get("/v1/ping").get_json()
+>>> pinger.build_app().test_client().get("/v1/ping").get_json()
 {'text': 'pong'}
 
 ``slipway run MODULE PROCESS`` starts one of its processes.
@@ -36,7 +36,8 @@ from .events.sources import Source
 from .events.stream import Stream
 from .events.tables import metadata as chassis_tables
 from .http.api import Api
-from .http.app import NO_RESOURCES, create_app
+from .http.app import NO_RESOURCES, PARTS, RESOURCES, create_app
+from .http.existing import Existing, guarded_views, require_existing, serve_existing
 from .resources import Resources
 from .telemetry.health import Health
 
@@ -55,6 +56,7 @@ class Service:
         name: its name everywhere: logs, metrics, consumer group, database.
         apis: versions of its HTTP API, side by side.
         pages: Flask blueprints beside them, for what is no API: HTML, forms, redirects.
+        app: instead of both, a Flask application that is there already, or a function that makes one.
         publishes: aggregate classes whose events go to a stream, by the outbox.
         consumes: topics of other services and the handlers of their events.
         timers: what is done now and then without being asked, in the process that consumes.
@@ -72,6 +74,7 @@ class Service:
     _: KW_ONLY
     apis: Sequence[Api] = ()
     pages: Sequence[Blueprint] = ()
+    app: Existing | None = None
     publishes: Mapping[type[Any], Stream] = field(default_factory=dict)
     consumes: Sequence[Source] = ()
     timers: "Sequence[Timer]" = ()
@@ -85,12 +88,25 @@ class Service:
     grpc: "Sequence[GrpcService]" = ()
 
     def __post_init__(self) -> None:
+        if self.app is not None:
+            self._require_alone()
         if (self.publishes or self.consumes) and not self.has_database:
             raise ConfigurationError(
                 f"{self.name} sends or receives events and has no database: pass package= or tables="
             )
         if self.timers and not self.consumes:
             raise ConfigurationError(f"{self.name} has timers and no consumer process, in which they would run")
+
+    def _require_alone(self) -> None:
+        require_existing(self.name, self.app)
+        cures = {
+            "apis": "leave app out, and make them a service of their own",
+            "pages": "register them there: app.register_blueprint",
+            "problems": "handle them there: app.register_error_handler",
+        }
+        for part, cure in cures.items():
+            if getattr(self, part) and not (part == "problems" and self.grpc):
+                raise ConfigurationError(f"{self.name}: {part}= can't be given beside app=; {cure}")
 
     @property
     def has_database(self) -> bool:
@@ -103,7 +119,7 @@ class Service:
         """
         wanted = {
             "migrate": self.has_database,
-            "http": bool(self.apis or self.pages),
+            "http": bool(self.apis or self.pages or self.app),
             "grpc": bool(self.grpc),
             "relay": bool(self.publishes),
             "consumer": bool(self.consumes),
@@ -130,7 +146,7 @@ class Service:
             return Tables(database, self.tables, chassis_tables)
         raise ConfigurationError(f"{self.name} has no database: pass package= or tables= to service()")
 
-    def app(
+    def build_app(
         self,
         resources: Resources = NO_RESOURCES,
         *,
@@ -145,24 +161,38 @@ class Service:
         """
         self.prepare_once()
         self.require_issuer(there=resources.verifier is not None)
-        return create_app(
-            self.name,
-            apis=self.apis,
-            pages=self.pages,
-            resources=resources,
-            parts=self.parts(resources) if self.parts and with_parts else None,
-            settings=settings or HttpSettings(),
-            health=health or Health({}),
-            problems=self.problems,
-            version=version,
-            # A registry takes each metric once: a second application in one process needs its own.
-            registry=registry or CollectorRegistry(),
-        )
+        parts = self.parts(resources) if self.parts and with_parts else None
+        # A registry takes each metric once: a second application in one process needs its own.
+        registry = registry or CollectorRegistry()
+        if self.app is None:
+            app = create_app(
+                self.name,
+                apis=self.apis,
+                pages=self.pages,
+                resources=resources,
+                parts=parts,
+                settings=settings or HttpSettings(),
+                health=health or Health({}),
+                problems=self.problems,
+                version=version,
+                registry=registry,
+            )
+        else:
+            app = serve_existing(self.name, self.app, registry)
+            app.extensions |= {PARTS: parts, RESOURCES: resources}
+        self._require_issuer(guarded_views(app), there=resources.verifier is not None)
+        return app
 
     def require_issuer(self, *, there: bool) -> None:
         """Routes that need a token and nobody to trust: said at start, not at the first request."""
         guarded = [f"{o.method} {o.rule}" for api in self.apis for o in api.operations if o.scopes is not None]
         guarded += [one.name for one in self.grpc if one.scopes is not None]
+        if isinstance(self.app, Flask):
+            guarded += guarded_views(self.app)
+        self._require_issuer(guarded, there=there)
+
+    @staticmethod
+    def _require_issuer(guarded: Sequence[str], *, there: bool) -> None:
         if guarded and not there:
             raise ConfigurationError(
                 f"AUTH_ISSUER is not set, and {guarded[0]} needs a token (for example https://users.example.org)"

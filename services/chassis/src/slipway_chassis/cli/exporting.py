@@ -40,7 +40,7 @@ def contracts_of(declared: Service, consumes: Mapping[str, Any] | None = None) -
 
 
 def openapi(declared: Service, version: str) -> dict[str, Any]:
-    app = declared.app(Resources(verifier=_nobody()), version=version, with_parts=False)
+    app = declared.build_app(Resources(verifier=_nobody()), version=version, with_parts=False)
     document: dict[str, Any] = app.extensions["slipway.openapi"].document(app)
     return document
 

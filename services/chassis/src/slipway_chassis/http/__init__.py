@@ -1,6 +1,7 @@
 """HTTP: typed routes (``api``), the Flask application of a service (``app``) and its outermost layer
 (``edge``), errors (``problems``), input (``body``), safe repetition (``idempotency``), the published
-contract (``openapi``), calls to others (``client``) and the server (``server``).
+contract (``openapi``), an application that was there before (``existing``), calls to others (``client``) and the
+server (``server``).
 """
 
 import warnings
@@ -8,12 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 from ..resources import Resources
 from .api import Api, Output
-from .app import current_parts
+from .app import current_parts, current_resources
 from .body import Input
 from .edge import current_principal
+from .existing import require_scopes
 from .problems import Problem
 
-__all__ = ["Api", "Input", "Output", "Problem", "Resources", "current_parts", "current_principal"]
+__all__ = [
+    "Api",
+    "Input",
+    "Output",
+    "Problem",
+    "Resources",
+    "current_parts",
+    "current_principal",
+    "current_resources",
+    "require_scopes",
+]
 
 if not TYPE_CHECKING:  # or mypy would find any name here
 

@@ -14,7 +14,7 @@ Flask response.
 ... def greet(body: NewGreeting) -> Greeting:
 ...     return Greeting(text=f"Hello, {body.name}!")
 >>> from slipway_chassis.service import service
->>> client = service("greeter", apis=[api]).app().test_client()
+>>> client = service("greeter", apis=[api]).build_app().test_client()
 >>> client.post("/v1/greetings", json={"name": "Ada"}).get_json()
 {'text': 'Hello, Ada!'}
 """

@@ -14,11 +14,12 @@ from ..resources import Resources
 from ..telemetry.health import Health
 from ..telemetry.requests import RequestMetrics
 from .api import Api
-from .edge import Edge, current_request
+from .edge import Edge, name_rule
 from .openapi import serve_openapi
 from .problems import handle_problems
 
 PARTS = "slipway.parts"
+RESOURCES = "slipway.resources"
 NO_RESOURCES = Resources()
 PartsT = TypeVar("PartsT")
 
@@ -31,10 +32,16 @@ def current_parts(kind: type[PartsT]) -> PartsT:
     return parts
 
 
+def current_resources() -> Resources:
+    """What this process has built for its service: database, verifier, settings; in a request of its application."""
+    resources: Resources = current_app.extensions[RESOURCES]
+    return resources
+
+
 def _name_rule() -> None:
     """Metrics and logs name a page by its rule; an ``Api`` does this by itself."""
     if flask_request.url_rule is not None:
-        current_request().rule = flask_request.url_rule.rule
+        name_rule(flask_request.url_rule.rule)
 
 
 class _InOrder(DefaultJSONProvider):
@@ -63,7 +70,7 @@ def create_app(
     handle_problems(app, problems)
     _add_health(app, health)
     app.extensions["slipway.openapi"] = serve_openapi(app, apis, resources, service=service, version=version)
-    app.extensions[PARTS] = parts
+    app.extensions |= {PARTS: parts, RESOURCES: resources}
     if pages:
         app.before_request(_name_rule)
     for blueprint in pages:

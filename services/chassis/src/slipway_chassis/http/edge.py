@@ -18,7 +18,7 @@ from ..telemetry.logs import log_access
 from ..telemetry.requests import RequestMetrics
 from .problems import problem_json
 
-METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 PROBES = {"/healthz", "/readyz"}
 DEADLINE_VARIABLE = "HTTP_X_REQUEST_DEADLINE"
 
@@ -39,9 +39,10 @@ class Request:
         self.status = "500"
 
     def answer(self, status: str, headers: list[tuple[str, str]], *rest: object) -> object:
-        """WSGI's start_response: notes the status and adds the request id."""
+        """WSGI's start_response: notes the status and adds the request id, where the application has none."""
         self.status = status[:3]
-        headers.append(("X-Request-Id", self.request_id))
+        if all(name.lower() != "x-request-id" for name, _ in headers):
+            headers.append(("X-Request-Id", self.request_id))
         return self.start_response(status, headers, *rest)  # type: ignore[arg-type]
 
 
@@ -53,6 +54,13 @@ def current_request() -> Request:
     return request
 
 
+def name_rule(rule: str) -> None:
+    """What metrics and logs call the request in hand, if there is one: a path would make a series for each."""
+    request = _request.get()
+    if request is not None:
+        request.rule = rule
+
+
 def current_principal() -> Principal | None:
     """Who is asking, in a request or a gRPC call; None where no token was asked for."""
     request = _request.get()
@@ -60,18 +68,24 @@ def current_principal() -> Principal | None:
 
 
 class Edge:
-    """One WSGI layer around the application: request id, trace, deadline, metrics and access log (ADR 5)."""
+    """One WSGI layer around the application: request id, trace, deadline, metrics and access log (ADR 5).
 
-    def __init__(self, inner: WSGIApplication, metrics: RequestMetrics) -> None:
+    ``metrics`` None: the application counts its requests by itself. ``methods``: others are refused.
+    """
+
+    def __init__(
+        self, inner: WSGIApplication, metrics: RequestMetrics | None, methods: frozenset[str] = METHODS
+    ) -> None:
         self._inner = inner
         self._metrics = metrics
+        self._methods = methods
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         request_id, token = begin_request(environ.get("HTTP_X_REQUEST_ID"))
         request = Request(environ, request_id, start_response)
-        if method not in METHODS:
+        if method not in self._methods:
             end_request(token)
             return _refuse(request.answer, 501, "This method is not known.")
         request_token = _request.set(request)
@@ -87,7 +101,8 @@ class Edge:
         finally:
             seconds = time.perf_counter() - started
             if path not in PROBES:
-                self._metrics.observe(method, request.rule, request.status, seconds)
+                if self._metrics:
+                    self._metrics.observe(method, request.rule, request.status, seconds)
                 _log(method, path, request, seconds)
             opened.put("http.route", request.rule)
             opened.put("http.response.status_code", int(request.status))

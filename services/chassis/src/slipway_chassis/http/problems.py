@@ -1,8 +1,9 @@
 """Errors as RFC 9457 problem+json: one shape for every error a client can see, never a stack trace."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 from flask import Flask, Response, json, request
 from pydantic import BaseModel, Field
@@ -86,14 +87,20 @@ def handle_problems(app: Flask, statuses: Mapping[type[Exception], int]) -> None
 
     for error_class in statuses:
         app.register_error_handler(error_class, known)
-    app.register_error_handler(Problem, Problem.response)
+    handle_chassis_errors(app)
     app.register_error_handler(HTTPException, _from_werkzeug)
-    app.register_error_handler(DependencyUnavailable, _unavailable)
-    app.register_error_handler(DeadlineExceeded, lambda error: Problem(504, f"Given up: {error}.").response())
-    app.register_error_handler(UnusableAnswer, _unusable)
-    app.register_error_handler(InvalidToken, _unauthenticated)
-    app.register_error_handler(ScopeMissing, _forbidden)
     app.register_error_handler(Exception, _unexpected)
+
+
+def handle_chassis_errors(app: Flask) -> None:
+    """Turns errors of the chassis into problems, and no others."""
+    for error_class, answer in _ANSWERS.items():
+        app.register_error_handler(error_class, answer)
+
+
+def problem_of(error: Exception) -> Response:
+    """The answer to an error of the chassis."""
+    return _ANSWERS[next(c for c in type(error).__mro__ if c in _ANSWERS)](error)
 
 
 def _from_werkzeug(error: HTTPException) -> Response:
@@ -105,6 +112,10 @@ def _unavailable(error: DependencyUnavailable) -> Response:
     log.warning("a dependency is away: %s", error)
     detail = "A part this service depends on is not available. Try again; look first whether a change took effect."
     return Problem(503, detail, headers={"Retry-After": "1"}).response()
+
+
+def _given_up(error: DeadlineExceeded) -> Response:
+    return Problem(504, f"Given up: {error}.").response()
 
 
 def _unusable(error: UnusableAnswer) -> Response:
@@ -128,3 +139,13 @@ def _unexpected(error: Exception) -> Response:
         return Problem(409, CHANGED_MEANWHILE).response()
     log.error("unexpected error", exc_info=error)
     return Problem(500, "An unexpected error happened. The log has it under this request_id.").response()
+
+
+_ANSWERS: dict[type[Exception], Callable[[Any], Response]] = {
+    Problem: Problem.response,
+    DependencyUnavailable: _unavailable,
+    DeadlineExceeded: _given_up,
+    UnusableAnswer: _unusable,
+    InvalidToken: _unauthenticated,
+    ScopeMissing: _forbidden,
+}

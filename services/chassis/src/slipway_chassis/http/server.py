@@ -10,9 +10,11 @@ from pathlib import Path
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import AppImportError
 from gunicorn.http.message import Request
 
 from ..config import HttpSettings, ProcessSettings
+from ..errors import ConfigurationError
 from ..telemetry.admin import serve_admin
 from ..telemetry.health import Health
 from .worker import Worker
@@ -36,7 +38,10 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        app, self.health = self._build()
+        try:
+            app, self.health = self._build()
+        except ConfigurationError as error:
+            raise AppImportError(f"error: {error}") from None  # gunicorn prints it and ends, without a traceback
         return app
 
 

@@ -1,6 +1,7 @@
 """The http process of a service: settings, logs, traces, database, application, server; in that order."""
 
 from flask import Flask
+from flask.logging import default_handler
 from prometheus_client import REGISTRY
 
 from ..config import TraceSettings, load_or_exit
@@ -35,13 +36,15 @@ def run_http(declared: Service) -> None:
             health_of=lambda checks: Health(checks, settings.drain_file),
             closing=closing,
         )
-        app = declared.app(
+        app = declared.build_app(
             built.resources,
             settings=settings,
             health=built.health,
             version=settings.service_version,
             registry=REGISTRY,
         )
+        # An application that was there before may have logged already: its lines would be written twice.
+        app.logger.removeHandler(default_handler)
         return app, built.health
 
     serve(build, settings, closing)

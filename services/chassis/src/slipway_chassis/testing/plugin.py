@@ -121,7 +121,7 @@ def _client_of(database: Database, issuer: FakeIssuer) -> Callable[..., FlaskCli
     ) -> FlaskClient:
         declared.schema(database).upgrade()
         verifier = Verifier(Keys(issuer.fetch), issuer=issuer.url, audience=issuer.audience)
-        client = declared.app(Resources(database=database, verifier=verifier, settings=settings)).test_client()
+        client = declared.build_app(Resources(database=database, verifier=verifier, settings=settings)).test_client()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {issuer.token(subject, scopes=scopes)}"
         return client
 
