@@ -37,7 +37,9 @@ GATEWAY = """gateway:
     [
         (None, "Run this in the folder of a Slipway project"),
         ("[project]\n", "names no services or no gateway"),
-        ("[tool.slipway.services]\norders = {}\n", "names no services or no gateway"),
+        ("[tool.slipway.services]\norders = {}\nusers = {}\n", "names no services or no gateway"),
+        ("[tool.slipway.services.orders]\nprocesses = ['grpc']\n", "has no process http to lead requests to"),
+        ("[tool.slipway.services.orders]\nprocesses = ['grpc']\nhealth = '/'\n", "health and port are of the process"),
         ("[tool.slipway]\ngateway = 'g.yaml'\n[tool.slipway.services]\norders = 1\n", "names no services"),
         ("[tool.slipway]\ngateway = 'g.yaml'\n[tool.slipway.services.orders]\nprocesses = ['web']\n", "processes"),
         ("[tool.slipway]\ngateway = 'g.yaml'\n[tool.slipway.services.orders]\nport = 1\n", "port"),

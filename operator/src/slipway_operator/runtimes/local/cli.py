@@ -11,7 +11,8 @@ import click
 
 from slipway_chassis.config import MachineSettings, load
 
-from .layout import Layout, default_data
+from .layout import FIRST_BASE, FIRST_GATEWAY, Layout, default_data, former_data, make_data, with_free_ports
+from .leftovers import Leftovers
 from .platform import Platform
 from .system import read
 
@@ -19,25 +20,29 @@ WATCH_SECONDS = 0.1
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Directory for all data and logs.")
 @click.option(
-    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port of the gateway on 127.0.0.1."
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory for all data and logs; default: .slipway.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help=f"Port of the gateway on 127.0.0.1; default: {FIRST_GATEWAY}, or the next one that is free.",
 )
 @click.option(
     "--base-port",
     type=click.IntRange(1024, 65000),
-    default=18000,
-    show_default=True,
-    help="First of the internal ports.",
+    help=f"First of the internal ports; default: {FIRST_BASE}, or the next ones that are free.",
 )
 @click.option(
     "--story", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Script to run when everything is up."
 )
 @click.option("--once", is_flag=True, help="Stop after the story and exit with its exit code.")
-def up(data: Path | None, port: int, base_port: int, story: Path | None, *, once: bool) -> None:
+def up(data: Path | None, port: int | None, base_port: int | None, story: Path | None, *, once: bool) -> None:
     """Run PostgreSQL, Kafka, Envoy and all services as processes, until Ctrl-C.
 
-    The services are those of [tool.slipway] in pyproject.toml. Data is kept between runs.
+    The services are those of [tool.slipway] in pyproject.toml. Data is kept between runs, beside that file.
 
     \b
     Examples:
@@ -46,24 +51,31 @@ def up(data: Path | None, port: int, base_port: int, story: Path | None, *, once
       slipway up --story services/story.py --once
     """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
     machine = load(MachineSettings)
-    layout = Layout((data or default_data(machine)).absolute(), gateway=port, base=base_port)
     system = read(Path.cwd())
+    folder = (data or default_data(Path.cwd())).absolute()
+    if data is None:
+        _tell_of_former_data(folder, former_data(machine))
+    make_data(folder)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with layout.locked():
+    with Layout(folder, gateway=0, base=0).locked():
         teller = _Teller()
+        for name in Leftovers(folder / "processes.json").end():
+            teller(name, "of a former run has ended")
+        layout = with_free_ports(folder, system.services, gateway=port, base=base_port)
         platform = Platform(layout, system, machine=machine, tell=teller)
-        click.echo(f"data, logs and passwords are in {layout.data}")
+        click.echo(f"data, logs and passwords are in {_short(layout.data)}")
         code = 0
         try:
-            platform.start()
-            memory = platform.memory()
-            click.echo(f"all of it takes {memory.megabytes} MB of memory ({memory.how})")
+            platform.start(stop.is_set)
+            if not stop.is_set():
+                memory = platform.memory()
+                click.echo(f"all of it takes {memory.megabytes} MB of memory ({memory.how})")
             teller.silent = story is not None  # a story tells of its releases itself
-            code = _tell_story(story, platform, stop) if story else 0
+            code = _tell_story(story, platform, stop) if story and not stop.is_set() else 0
             teller.silent = False
-            if not once:
+            if not once and not stop.is_set():
                 click.echo(f"\nthe gateway is at http://127.0.0.1:{layout.gateway} - Ctrl-C stops everything")
                 _watch(platform, stop)
         finally:
@@ -71,6 +83,19 @@ def up(data: Path | None, port: int, base_port: int, story: Path | None, *, once
             platform.stop()
     click.echo("stopped; no process is left")
     sys.exit(code)
+
+
+def _tell_of_former_data(folder: Path, former: Path) -> None:
+    """Said once: what an earlier version kept for all projects is not lost, and not taken either."""
+    if (former / "postgresql").is_dir() and not folder.exists():
+        click.echo(
+            f"data of before is in {former}, and this run begins with none: to go on with it, stop this one, and start "
+            f"slipway up --data {former}, or move it to {_short(folder)}"
+        )
+
+
+def _short(folder: Path) -> Path:
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 class _Teller:

@@ -131,9 +131,12 @@ def exported(service: str, version: Version) -> Shown:
 
 
 def _exported(service: str, version: Version) -> Contracts:
-    project = _project(service)
+    if version.command:
+        raise UnreadableContracts(f"{version.label} has a command of its own, which tells no contracts")
+    project = _project(version.module or service)
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "slipway_chassis", "contracts", "export", service, "--to", folder]
+        module = version.module or service
+        command = [sys.executable, "-m", "slipway_chassis", "contracts", "export", module, "--to", folder]
         if version.source:
             command = ["/usr/bin/env", f"PYTHONPATH={version.source}", *command]
         try:

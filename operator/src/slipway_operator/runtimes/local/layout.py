@@ -1,6 +1,8 @@
 """Where the local runtime keeps things and which ports it uses: one folder, all ports on 127.0.0.1."""
 
 import fcntl
+import json
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,12 +12,18 @@ from slipway_chassis.config import MachineSettings
 from slipway_chassis.embedded.processes import is_root, port_free
 
 from ...errors import AlreadyRunning, PortInUse
+from ...spec.hashing import digest
+from .state import replace_file
 from .system import Service
 
 PORTS_PER_SERVICE = 10
 # Versions of a service that may have processes at the same time, each with ports of its own.
 SLOTS = 4
 PORTS_PER_SLOT = 200
+FIRST_GATEWAY, MOST_GATEWAYS = 8080, 100
+FIRST_BASE, LAST_BASE, BASES_APART = 18000, 60000, 1000
+FOLDER = ".slipway"
+FOR_ALL = Path("/var/lib/slipway")
 
 # Where in a service's ports each of its processes has its health and metrics.
 ADMIN = {"http": 2, "grpc": 3, "relay": 4, "consumer": 5, "worker": 8}
@@ -41,6 +49,14 @@ class Layout:
     @property
     def postgresql(self) -> int:
         return self.base
+
+    @property
+    def postgresql_data(self) -> Path:
+        """PostgreSQL does not run as root: where its own user may not enter, root has a place for it elsewhere."""
+        folder = self.data / "postgresql"
+        if not is_root() or all(each.stat().st_mode & stat.S_IXOTH for each in (self.data, *self.data.parents)):
+            return folder
+        return FOR_ALL / f"{self.data.parent.name}-{digest(str(self.data))}"
 
     @property
     def kafka(self) -> int:
@@ -74,8 +90,8 @@ class Layout:
         """The port of a service that stays, whatever version answers there."""
         return self.base + PORTS_PER_SERVICE * (position + 1) + INNER[protocol]
 
-    def require_free_ports(self, services: Sequence[Service]) -> None:
-        """Raises PortInUse that names the port, who needs it and the cure. Processes find ports themselves."""
+    def _needed(self, services: Sequence[Service]) -> dict[int, str]:
+        """Of the inner ports, and who needs each. Processes find ports themselves."""
         needed = {
             self.postgresql: "PostgreSQL",
             self.kafka: "Kafka",
@@ -86,12 +102,20 @@ class Layout:
         }
         for position, service in enumerate(services):
             needed |= {self.inner(position, process): service.name for process in service.processes if process in INNER}
+        return needed
+
+    def has_free_ports(self, services: Sequence[Service]) -> bool:
+        """Inner ones."""
+        return all(port_free(port) for port in self._needed(services))
+
+    def require_free_ports(self, services: Sequence[Service]) -> None:
+        """Raises PortInUse that names the port, who needs it and the cure."""
         if not port_free(self.gateway):
             raise PortInUse(
                 f"port {self.gateway}, which the gateway needs, is in use. Stop what listens there "
                 f"(ss -ltnp 'sport = :{self.gateway}' shows it) or choose another: slipway up --port {self.gateway + 1}"
             )
-        for port, who in needed.items():
+        for port, who in self._needed(services).items():
             if not port_free(port):
                 raise PortInUse(
                     f"port {port}, which {who} needs, is in use. Stop what listens there "
@@ -133,8 +157,44 @@ class Layout:
             yield
 
 
-def default_data(machine: MachineSettings) -> Path:
-    """``~/.local/state/slipway``; for root a folder that PostgreSQL's unprivileged user may enter."""
+def with_free_ports(data: Path, services: Sequence[Service], *, gateway: int | None, base: int | None) -> Layout:
+    """Ports that are given are taken as they are. Others are those of the run before, or the first that are free: so
+    projects run side by side, and each keeps its addresses.
+    """
+    before = _remembered(data)
+    gateways = [gateway] if gateway else [before[0], *range(FIRST_GATEWAY, FIRST_GATEWAY + MOST_GATEWAYS)]
+    bases = [base] if base else [before[1], *range(FIRST_BASE, LAST_BASE, BASES_APART)]
+    layout = Layout(
+        data,
+        gateway=next((port for port in gateways if port_free(port)), gateways[0]),
+        base=next((each for each in bases if Layout(data, gateway=0, base=each).has_free_ports(services)), bases[0]),
+    )
+    replace_file(data / "ports.json", json.dumps([layout.gateway, layout.base]))
+    return layout
+
+
+def _remembered(data: Path) -> tuple[int, int]:
+    try:
+        gateway, base = json.loads((data / "ports.json").read_text())
+        return int(gateway), int(base)
+    except (FileNotFoundError, ValueError, TypeError):
+        return FIRST_GATEWAY, FIRST_BASE
+
+
+def default_data(project: Path) -> Path:
+    """Beside pyproject.toml."""
+    return project / FOLDER
+
+
+def make_data(data: Path) -> None:
+    """What a run leaves is nobody's source."""
+    data.mkdir(parents=True, exist_ok=True)
+    if data.name == FOLDER and not (data / ".gitignore").exists():
+        (data / ".gitignore").write_text("*\n")
+
+
+def former_data(machine: MachineSettings) -> Path:
+    """Where the data of all projects of a user was until version 0.2."""
     if is_root():
-        return Path("/var/lib/slipway")
+        return FOR_ALL
     return Path(machine.xdg_state_home or Path(machine.home) / ".local" / "state") / "slipway"

@@ -1,7 +1,9 @@
 """Starts PostgreSQL, Kafka and Envoy, hands the services to the release engine, stops all in reverse."""
 
 import base64
+import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -27,12 +29,12 @@ from .gateway import Endpoints
 from .layout import INNER, Layout, ServicePorts
 from .leftovers import Leftovers
 from .memory import Memory, taken
-from .processes import Processes, probe, utc_now
+from .processes import READY_PATH, Processes, ask, utc_now
 from .progress import Teller
 from .reconciler import Reconciler
 from .state import Files
 from .system import Service, System
-from .versions import Version
+from .versions import Version, Versions
 
 START_TIMEOUT = 120.0
 POLL_SECONDS = 0.05
@@ -57,18 +59,48 @@ class Platform:
         self._infrastructure: list[Child] = []  # in the order of their start
         self._leftovers = Leftovers(layout.data / "processes.json")
         self._databases: dict[str, str] = {}
+        self._kafka: kafka.Kafka | None = None
         self._groups: Groups | None = None
         self.reconcilers: dict[str, Reconciler] = {}
 
     # --- start
-    def start(self) -> None:
+    def start(self, stopped: Callable[[], bool] = lambda: False) -> None:
+        """Until all answer, or ``stopped`` says that nobody waits for them any more."""
         layout = self.layout
         for name in self._leftovers.end():
             self._tell(name, "of a former run has ended")
+        self._require_programs()
         layout.require_free_ports(self.services)
-        self._postgresql = postgresql.start(layout.data / "postgresql", port=layout.postgresql)
-        self.add(self._postgresql.child)
-        self._tell("PostgreSQL", f"127.0.0.1:{layout.postgresql}")
+        wanting = [service.name for service in self.services if service.wants_database]
+        if wanting:
+            self._start_postgresql(wanting)
+        if self._wants_kafka():
+            self._start_kafka()
+        self._begin_releases()
+        self._start_gateway()
+        self._migrate_working_trees()
+        self._until_all_answer(stopped)
+
+    def _start_postgresql(self, wanting: Sequence[str]) -> None:
+        folder = self.layout.postgresql_data
+        server = postgresql.start(folder, port=self.layout.postgresql)
+        self.add(server.child)
+        elsewhere = "" if folder.is_relative_to(self.layout.data) else f", data in {folder}"
+        self._tell("PostgreSQL", f"127.0.0.1:{self.layout.postgresql}{elsewhere}")
+        self._databases = {name: server.ensure_database(name) for name in wanting}
+
+    def _wants_kafka(self) -> bool:
+        """Whether a service, or a version of it that may come back, has a process that sends or reads events."""
+        versions = (
+            version
+            for service in self.services
+            for version in Versions(self.layout.releases(service.name), service).all().values()
+            if "KAFKA_BOOTSTRAP_SERVERS" not in service.env
+        )
+        return any(version.workers for version in versions)
+
+    def _start_kafka(self) -> None:
+        layout = self.layout
         if not jars.jars_folder(self._machine).exists():
             self._tell("Kafka's jars", "are being fetched; once, 45 MB")
         self._kafka = kafka.start(
@@ -80,10 +112,6 @@ class Platform:
         )
         self.add(self._kafka.child)
         self._groups = Groups(KafkaSettings(kafka_bootstrap_servers=self._kafka.bootstrap_servers))
-        self._begin_releases()
-        self._start_gateway()
-        self._migrate_working_trees()
-        self._until_all_answer()
 
     def add(self, child: Child) -> None:
         """A process that runs: it is started again when it dies, and stopped with the others."""
@@ -93,8 +121,6 @@ class Platform:
     def _begin_releases(self) -> None:
         self._endpoints = Endpoints(self.layout.endpoints, self.layout.gateway_admin)
         for position, service in enumerate(self.services):
-            if "migrate" in service.processes:
-                self._databases[service.name] = self._postgresql.ensure_database(service.name)
             folder = self.layout.releases(service.name)
             files = Files(folder)
             teller = Teller(service.name, folder / "journal", self._tell)
@@ -118,29 +144,36 @@ class Platform:
         for reconciler in self.reconcilers.values():
             reconciler.migrate_working_tree()
 
-    def _until_all_answer(self) -> None:
+    def _until_all_answer(self, stopped: Callable[[], bool]) -> None:
         """All services at once: they wait for what they need, not for each other."""
         ends = time.monotonic() + START_TIMEOUT
-        kafka_ready = gateway_ready = False
+        kafka_ready, gateway_ready = self._kafka is None, False
         while not (kafka_ready and gateway_ready and all(each.answers for each in self.reconcilers.values())):
-            if not kafka_ready and self._kafka.child.is_up(self._kafka.ready):
+            if not kafka_ready and self._kafka and self._kafka.child.is_up(self._kafka.ready):
                 kafka_ready = True
                 self._tell("Kafka", self._kafka.bootstrap_servers)
             self.tend()
-            if not gateway_ready and probe(self.layout.gateway_metrics):
+            if not gateway_ready and ask(self.layout.gateway_metrics, READY_PATH).good:
                 gateway_ready = True
                 address = f"{self.layout.gateway_url} (for programs also https://localhost:{self.layout.gateway_tls})"
                 self._tell("gateway (Envoy)", address)
             for each in self.reconcilers.values():
                 each.require_hope()
+            if stopped():
+                return
             if time.monotonic() > ends:
                 late = [name for name, each in self.reconcilers.items() if not each.answers]
                 late += [name for name, ready in (("Kafka", kafka_ready), ("the gateway", gateway_ready)) if not ready]
+                answers = [answer for name in late if name in self.reconcilers for answer in self._answers(name)]
+                asked = f" ({'; '.join(answers)})" if answers else ""
                 raise EmbeddedError(
-                    f"{', '.join(late)} did not get ready within {START_TIMEOUT:.0f} s; "
-                    f"the logs in {self.layout.data / 'logs'} say why"
+                    f"{', '.join(late)} did not get ready within {START_TIMEOUT:.0f} s{asked}; "
+                    f"the logs in {self.layout.data / 'logs'} say more"
                 )
             time.sleep(POLL_SECONDS)
+
+    def _answers(self, name: str) -> list[str]:
+        return self.reconcilers[name].processes.answers()
 
     # --- while it runs
     def tend(self) -> list[str]:
@@ -178,16 +211,41 @@ class Platform:
         environment = {
             "PATH": self._machine.path,
             "PYTHONUNBUFFERED": "1",
-            "KAFKA_BOOTSTRAP_SERVERS": self._kafka.bootstrap_servers,
             "HTTP_PORT": str(ports.http),
             "GRPC_PORT": str(ports.grpc),
             "SERVICE_VERSION": version.label,
         }
+        if self._kafka:
+            environment["KAFKA_BOOTSTRAP_SERVERS"] = self._kafka.bootstrap_servers
         if service.name in self._databases:
             environment["DATABASE_URL"] = self._databases[service.name]
         if version.source:
             environment["PYTHONPATH"] = version.source
-        return environment | self._trust() | self.settings_of(service, version.env)
+        if version.command:
+            environment |= self._for_servers(ports.http)
+        return environment | self._trust() | self.settings_of(service, version.env, ports.http)
+
+    def _path(self) -> str:
+        """The project's own environment comes first: ``slipway`` may be installed elsewhere."""
+        own = Path(".venv", "bin").absolute()
+        return f"{own}{os.pathsep}{self._machine.path}" if own.is_dir() else self._machine.path
+
+    def _require_programs(self) -> None:
+        for service in self.services:
+            if service.command and shutil.which(service.command[0], path=self._path()) is None:
+                raise LocalRuntimeError(
+                    f"{service.name} is started by {service.command[0]!r}, and no such program is in .venv/bin or on "
+                    "the PATH: install it, or activate its environment first"
+                )
+
+    def _for_servers(self, port: int) -> dict[str, str]:
+        """Where servers of others look for the port; gunicorn by PORT alone would be open to the network."""
+        return {
+            "PATH": self._path(),
+            "PORT": str(port),
+            "GUNICORN_CMD_ARGS": f"--bind=127.0.0.1:{port}",
+            "FLASK_RUN_PORT": str(port),
+        }
 
     def _trust(self) -> dict[str, str]:
         """The same tokens are accepted by the gateway and by every service behind it."""
@@ -201,9 +259,11 @@ class Platform:
             "AUTH_JWKS_URL": f"http://{host}:{port}{auth.jwks_path}",
         }
 
-    def settings_of(self, service: Service, env: Mapping[str, str] | None = None) -> dict[str, str]:
+    def settings_of(self, service: Service, env: Mapping[str, str] | None = None, port: int = 0) -> dict[str, str]:
         """The service's own settings of pyproject.toml, with addresses and secrets put in."""
-        known = {"gateway": self.layout.gateway_url}
+        known = {"gateway": self.layout.gateway_url, "port": str(port)}
+        if service.name in self._databases:
+            known["database"] = self._databases[service.name]
         for position, other in enumerate(self.services):
             known |= {f"{other.name}_{p}": f"127.0.0.1:{self.layout.inner(position, p)}" for p in INNER}
         settings = {}

@@ -3,14 +3,14 @@
 import http.client
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 
 from slipway_chassis.embedded.processes import Child, port_free
 
-from ...errors import PortInUse
+from ...errors import LocalRuntimeError, PortInUse
 from ...spec.fields import SERVING
 from .layout import SLOTS, Layout, ServicePorts
 from .observing import MIGRATIONS, Process
@@ -21,6 +21,9 @@ from .versions import Version
 PROBE_SECONDS = 2.0
 # A slow answer of a busy machine takes no version out of service.
 SILENCE_SECONDS = 4.0
+# Who is not ready after so long is told of, with what was asked and what came. The shop needs less on two cores.
+SLOW_SECONDS = 10.0
+READY_PATH = "/readyz"
 # A process that ends again and again before it is ready is started at longer and longer intervals, in seconds.
 PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 STOP_SECONDS = 40.0
@@ -36,6 +39,9 @@ class _Running:
     slot: int
     port: int  # of its requests; 0: none
     admin: int  # 0: a migration, which has none
+    asked: tuple[int, str] = (0, "")  # port and path that say whether it is ready
+    began: float = field(default_factory=time.monotonic)
+    answer: str = ""  # that was told last
     ready: bool = False
     answered_at: float = 0.0  # when it was ready last
     ending: datetime | None = None
@@ -84,15 +90,17 @@ class Processes:
         )
 
     def _probe(self, each: _Running) -> None:
-        answered, now = probe(each.admin), time.monotonic()
+        answer, now = ask(*each.asked), time.monotonic()
         was = each.ready
-        each.answered_at = now if answered else each.answered_at
-        each.ready = answered or (was and now - each.answered_at < SILENCE_SECONDS)
-        if answered:
-            each.falls, each.failing_since = 0, None
+        each.answered_at = now if answer.good else each.answered_at
+        each.ready = answer.good or (was and now - each.answered_at < SILENCE_SECONDS)
+        if answer.good:
+            each.falls, each.failing_since, each.answer = 0, None, ""
             if not was:
-                at = f", requests on {each.port}" if each.port else ""
-                self.tell(each.child.name, f"{each.version.label} is ready{at}; health and metrics on {each.admin}")
+                self.tell(each.child.name, f"{each.version.label} is ready{_where(each)}")
+        elif not each.ready and not each.ending and now - each.began > SLOW_SECONDS and each.answer != answer.said:
+            each.answer = answer.said
+            self.tell(each.child.name, f"{each.version.label} is not ready: {answer.said}")
 
     def somebody_fell(self) -> bool:
         """Whether a process ended since the last look; it costs no question."""
@@ -137,7 +145,7 @@ class Processes:
             each.again_at = now + _pause(each.falls)
             self.restarts.append(each.child.name)
         if now >= each.again_at:
-            each.again_at = None
+            each.again_at, each.began = None, time.monotonic()
             each.child.start()
 
     def _ensure_job(self, version: Version, kind: str) -> None:
@@ -146,7 +154,7 @@ class Processes:
 
     def _start(self, version: Version, component: str, process: str) -> None:
         slot = self._slot(version)
-        ports = self.layout.of_service(self.position, slot)
+        ports = self._ports_of(version, slot)
         admin = ports.admin.get(component, 0)
         environment = dict(self.environment(self.service, version, ports))
         if admin:
@@ -155,10 +163,14 @@ class Processes:
             environment["CLOSING_FILE"] = str(self._closing_file(version.hash, component))
         log = self.layout.data / "logs" / f"{self.service.name}-{component}.log"
         name = f"{self.service.name} {component}"
-        child = Child(name, version.argv(self.service.name, process), log, environment)
+        argv = version.argv(self.service.name, process, ports.http)
+        child = Child(name, argv, log, environment, folder=Path(version.folder) if version.folder else None)
         port = {"http": ports.http, "grpc": ports.grpc}.get(component, 0)
-        self._running[version.hash, component] = _Running(version, component, child, slot, port, admin)
-        child.start()
+        own = component == "http" and version.health
+        asked = (port, version.health) if own else (admin, READY_PATH)
+        running = _Running(version, component, child, slot, port, admin, asked)
+        _begin(child)
+        self._running[version.hash, component] = running
 
     def _slot(self, version: Version) -> int:
         """The ports of this version: those it has, or the first ones that nobody has."""
@@ -174,8 +186,12 @@ class Processes:
             f"{self.layout.of_service(self.position).http} and the ports behind it"
         )
 
-    def _ports(self, version: Version, slot: int) -> Iterator[int]:
+    def _ports_of(self, version: Version, slot: int) -> ServicePorts:
         ports = self.layout.of_service(self.position, slot)
+        return replace(ports, http=version.port) if version.port else ports
+
+    def _ports(self, version: Version, slot: int) -> Iterator[int]:
+        ports = self._ports_of(version, slot)
         yield from (ports.admin[process] for process in version.processes if process in ports.admin)
         yield from {"http": ports.http, "grpc": ports.grpc}.values()
 
@@ -204,6 +220,10 @@ class Processes:
         ordered = sorted(self._running.values(), key=lambda each: each.version.hash == active)
         return {each.child.name: each.child for each in ordered if each.component not in MIGRATIONS}
 
+    def answers(self) -> list[str]:
+        """What those that are not ready answered, as far as it was told."""
+        return [f"{each.child.name}: {each.answer}" for each in self._running.values() if each.answer]
+
     def all(self) -> list[Child]:
         return [each.child for each in self._running.values()]
 
@@ -228,14 +248,46 @@ def _last_line(child: Child) -> str:
     return lines[-1].strip()[:300] if lines else ""
 
 
-def probe(admin_port: int) -> bool:
-    """Whether work can be sent there."""
-    connection = http.client.HTTPConnection("127.0.0.1", admin_port, timeout=PROBE_SECONDS)
+def _begin(child: Child) -> None:
     try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
+        child.start()
+    except OSError as error:  # no such program, or no such folder
+        raise LocalRuntimeError(f"{child.name} can't be started: {error}") from None
+
+
+def _where(each: _Running) -> str:
+    requests = f", requests on {each.port}" if each.port else ""
+    return (
+        requests
+        if each.version.health and each.component == "http"
+        else (f"{requests}; health and metrics on {each.admin}")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``good``: work can be sent there. ``said``: what was asked, and what came."""
+
+    good: bool
+    said: str
+
+
+def ask(port: int, path: str) -> Answer:
+    """Good is what is good for a kubelet: 200 to 399."""
+    address = f"127.0.0.1:{port}{path}"
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
+    try:
+        connection.request("GET", path)
+        status = connection.getresponse().status
+    except TimeoutError:
+        return Answer(good=False, said=f"{address} gave no answer within {PROBE_SECONDS:.0f} s")
+    except ConnectionRefusedError:
+        return Answer(good=False, said=f"nobody listens at {address}")
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(good=False, said=f"{address} gave no answer: {error or type(error).__name__}")
+    else:
+        good = HTTPStatus.OK <= status < HTTPStatus.BAD_REQUEST
+        return Answer(good=good, said=f"{address} answered {status}")
     finally:
         connection.close()
 

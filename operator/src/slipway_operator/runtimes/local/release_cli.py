@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-from slipway_chassis.config import MachineSettings, load
-
 from .layout import Layout, default_data
 from .releasing import Controls
 from .state import DesiredRelease
@@ -19,12 +17,12 @@ Command = Callable[..., None]
 
 def data_option(command: Command) -> Command:
     folder = click.Path(path_type=Path, file_okay=False)
-    return click.option("--data", type=folder, help="Data directory of slipway up.")(command)
+    return click.option("--data", type=folder, help="Data directory of slipway up; default: .slipway.")(command)
 
 
 def _place(data: Path | None) -> tuple[Layout, System]:
-    machine = load(MachineSettings)
-    return Layout((data or default_data(machine)).absolute(), gateway=0, base=0), read(Path.cwd())
+    system = read(Path.cwd())
+    return Layout((data or default_data(Path.cwd())).absolute(), gateway=0, base=0), system
 
 
 def _label(_context: click.Context, _parameter: click.Parameter, value: str) -> str:

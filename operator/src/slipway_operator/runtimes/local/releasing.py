@@ -29,13 +29,21 @@ class Controls:
         self.service = _named(system, name)
         self.layout = layout
         if not layout.is_locked():
-            raise NotRunning(f"nothing runs on {layout.data}. Start it in another terminal: slipway up")
+            raise NotRunning(
+                f"nothing runs here: {layout.data} was looked at. Start it in another terminal (slipway up), or name "
+                "its folder (--data)"
+            )
         self._files = Files(layout.releases(name))
         self._versions = Versions(self._files.folder, self.service)
 
     # --- asking
     def release(self, label: str, *, source: Path | None, env: Mapping[str, str]) -> DesiredRelease:
         """A new version, or a kept one of that name."""
+        if self.service.port:
+            raise LocalRuntimeError(
+                f"{self.service.name} always listens on port {self.service.port}, so two versions can't run side by "
+                "side: let its command take ${port}, and remove port from pyproject.toml"
+            )
         kept = {version.label: version for version in self._versions.all().values()}
         if label in kept and source is None and not env:
             version = kept[label]

@@ -3,9 +3,9 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from slipway_gateway import settings_file
 from slipway_gateway.settings import GatewaySettings
@@ -13,6 +13,7 @@ from slipway_gateway.settings import GatewaySettings
 from ...errors import LocalRuntimeError
 from ...spec.gates import Gate
 
+LARGEST_BODY = 16 * 1024 * 1024
 EXAMPLE = '[tool.slipway]\ngateway = "charts/gateway/values.yaml"\n\n[tool.slipway.services]\norders = {}'
 
 Process = Literal["migrate", "contract", "http", "grpc", "relay", "consumer", "worker"]
@@ -50,8 +51,13 @@ class Service(BaseModel):
     """``processes`` are those of ``slipway run``; ``worker`` is for a service that reads events, since a release waits
     until it has joined its group: one that only sends has ``relay``. ``env`` adds settings; in its values stand
     ``${gateway}`` (address of the gateway), ``${orders_http}`` and ``${orders_grpc}`` (host and port of a service,
-    whatever version answers there), and ``${secret}`` (made once, and kept). ``command`` replaces ``slipway run NAME``;
-    the process follows it.
+    whatever version answers there), ``${secret}`` (made once, and kept), ``${database}`` (URL of a database of its own)
+    and ``${port}`` (where this process answers requests).
+
+    ``command`` replaces ``slipway run NAME``, for applications without the chassis: it is started in the folder
+    ``source``, which is copied with a version. With more than one process the name of the process follows it.
+    ``health`` is the path that says whether it is ready, on the port of requests. ``port`` is for a server that always
+    listens on the same one. ``module`` is the Python module of a service, where it is not called like it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,7 +66,19 @@ class Service(BaseModel):
     processes: tuple[Process, ...] = ("migrate", "http", "worker")
     env: Mapping[str, str] = {}
     command: tuple[str, ...] = ()
+    module: str = Field("", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
+    source: str = ""
+    health: str = Field("", pattern=r"^(/[!-~]*)?$", max_length=500)
+    port: int | None = Field(None, ge=1024, le=65535)
     release: Releasing = Releasing()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _foreign(cls, given: Any) -> Any:
+        """What brings a command of its own is asked for nothing but answers."""
+        if isinstance(given, dict) and given.get("command") and "processes" not in given:
+            return given | {"processes": ("http",)}
+        return given
 
     @field_validator("processes")
     @classmethod
@@ -68,6 +86,23 @@ class Service(BaseModel):
         if "worker" in processes and {"relay", "consumer"} & set(processes):
             raise ValueError("worker is relay and consumer in one process: remove it, or the two")
         return processes
+
+    @model_validator(mode="after")
+    def _answers(self) -> "Service":
+        if (self.health or self.port) and "http" not in self.processes:
+            raise ValueError("health and port are of the process http: add it to processes, or remove them")
+        return self
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether its code is a folder, and not a Python module."""
+        return bool(self.command) and not self.module
+
+    @property
+    def wants_database(self) -> bool:
+        """One of its own, which is made for it."""
+        own = "migrate" in self.processes and "DATABASE_URL" not in self.env
+        return own or any("${database}" in value for value in self.env.values())
 
 
 class System(BaseModel):
@@ -86,6 +121,8 @@ def read(folder: Path) -> System:
     try:
         declared = tomllib.loads(file.read_text())["tool"]["slipway"]
         services = [Service(name=name, **options) for name, options in declared["services"].items()]
+        if "gateway" not in declared and len(services) == 1:
+            return of_one(services[0], file)
         gateway_file = folder / declared["gateway"]
     except FileNotFoundError:
         raise LocalRuntimeError(f"there is no {file}. Run this in the folder of a Slipway project.") from None
@@ -94,3 +131,16 @@ def read(folder: Path) -> System:
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         raise LocalRuntimeError(f"{file}: {error}") from error
     return System(services=services, gateway_file=gateway_file, gateway=settings_file.read(gateway_file))
+
+
+def of_one(service: Service, file: Path) -> System:
+    """A single service needs no description of its gateway: everything is its own, and tokens are checked by itself."""
+    if "http" not in service.processes:
+        raise LocalRuntimeError(f"{file} names no gateway, and {service.name} has no process http to lead requests to")
+    route = {"prefix": "/", "upstream": service.name, "public": True, "timeoutSeconds": 60}
+    values = {
+        "upstreams": {service.name: {"address": service.name}},
+        "routes": [route],
+        "requestBody": {"maxBytes": LARGEST_BODY},
+    }
+    return System(services=[service], gateway_file=file, gateway=settings_file.checked(values))

@@ -7,8 +7,9 @@ import hashlib
 import importlib.util
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,11 +22,13 @@ from .system import Process, Service
 DEV = "dev"
 LABEL = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,38}[A-Za-z0-9])?$"
 MOST_FILES, MOST_BYTES = 5_000, 100 * 1024 * 1024
-_LEFT_OUT = ("__pycache__", "*.pyc", ".git", ".venv")
+_CACHES = {"__pycache__", "node_modules"}
 
 
 class Version(BaseModel):
-    """``source``: the folder that is put before all others on Python's path; empty: what is installed."""
+    """``source``: the folder that is put before all others on Python's path; empty: what is installed. ``folder``:
+    where a command of its own is started. ``module``, ``health`` and ``port`` as of a service.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,6 +37,10 @@ class Version(BaseModel):
     processes: tuple[Process, ...]
     env: Mapping[str, str] = {}
     command: tuple[str, ...] = ()
+    module: str = ""
+    health: str = ""
+    port: int | None = None
+    folder: str = ""
     source: str = ""
     origin: str = ""  # where the source was copied from
     made: datetime
@@ -50,9 +57,12 @@ class Version(BaseModel):
     def consumes(self) -> bool:
         return any(process in CONSUMING for process in self.processes)
 
-    def argv(self, service: str, process: str) -> list[str]:
-        command = self.command or (sys.executable, "-m", "slipway_chassis", "run", service)
-        return [*command, process]
+    def argv(self, service: str, process: str, port: int) -> list[str]:
+        """``port``: where it answers requests."""
+        if not self.command:
+            return [sys.executable, "-m", "slipway_chassis", "run", self.module or service, process]
+        words = [word.replace("${port}", str(port)) for word in self.command]
+        return words if len(self.processes) == 1 else [*words, process]
 
 
 def working_tree(service: Service) -> Version:
@@ -63,6 +73,10 @@ def working_tree(service: Service) -> Version:
         processes=service.processes,
         env=service.env,
         command=service.command,
+        module=service.module,
+        health=service.health,
+        port=service.port,
+        folder=service.source or "." if service.command else "",
         made=datetime.fromtimestamp(0, UTC),
     )
 
@@ -91,16 +105,21 @@ class Versions:
         """Copies the code and writes the record. The same code and settings under the same name are one version."""
         if label == DEV:
             raise LocalRuntimeError(f"{DEV} is the working tree itself: give the version another name")
-        found = source_of(self._service.name, source)
-        settings = {**self._service.env, **env}
-        identity = {"label": label, "processes": self._service.processes, "env": settings}
-        identity |= {"command": self._service.command, "code": _digests(found)}
+        service = self._service
+        found = code_of(service, source)
+        settings = {**service.env, **env}
+        identity = {"label": label, "processes": service.processes, "env": settings}
+        identity |= {"command": service.command, "code": _digests(found, found if service.is_folder else found.parent)}
+        identity |= {"health": service.health} if service.health else {}
         version = Version(
             hash=digest(identity),
             label=label,
-            processes=self._service.processes,
+            processes=service.processes,
             env=settings,
-            command=self._service.command,
+            command=service.command,
+            module=service.module,
+            health=service.health,
+            port=service.port,
             source="",
             origin=str(found),
             made=datetime.now(UTC),
@@ -120,13 +139,15 @@ class Versions:
         folder = self._folder / version.hash
         unfinished = self._folder.with_name(f"{version.hash}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        code = unfinished / "code" / found.name
-        code.parent.mkdir(parents=True, mode=0o700)
+        code = unfinished / "code"
+        code.mkdir(parents=True, mode=0o700)
         if found.is_dir():
-            shutil.copytree(found, code, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+            within = code if self._service.is_folder else code / found.name
+            shutil.copytree(found, within, ignore=_left_out, dirs_exist_ok=True)
         else:
-            shutil.copy2(found, code)
-        version = version.model_copy(update={"source": str(folder / "code")})
+            shutil.copy2(found, code / found.name)
+        copied = str(folder / "code")
+        version = version.model_copy(update={"source": copied, "folder": copied if version.command else ""})
         (unfinished / "version.json").write_text(version.model_dump_json(indent=1))
         self._folder.mkdir(exist_ok=True, mode=0o700)
         unfinished.rename(folder)
@@ -143,6 +164,17 @@ class Versions:
                 return version
         kept = ", ".join(version.label for version in there.values())
         raise LocalRuntimeError(f"{self._service.name} has no version {reference}; kept: {kept}")
+
+
+def code_of(service: Service, folder: Path | None) -> Path:
+    """What a version is copied from: the folder in which its command is started, or its Python module."""
+    folder = folder or (Path(service.source) if service.source else None)
+    if not service.is_folder:
+        return source_of(service.module or service.name, folder)
+    found = (folder or Path.cwd()).absolute()
+    if not found.is_dir():
+        raise LocalRuntimeError(f"there is no folder {found}, which is the source of {service.name}")
+    return found
 
 
 def source_of(module: str, folder: Path | None) -> Path:
@@ -165,10 +197,31 @@ def source_of(module: str, folder: Path | None) -> Path:
     return Path(places[0] if places else str(spec.origin)).absolute()
 
 
-def _digests(found: Path) -> dict[str, str]:
-    """Of each file of the code, by its path."""
-    files = [found] if found.is_file() else sorted(path for path in found.rglob("*") if path.is_file())
-    files = [path for path in files if "__pycache__" not in path.parts]
+def _digests(found: Path, base: Path) -> dict[str, str]:
+    """Of each file of the code, by its path below ``base``."""
+    files = list(islice(_files(found), MOST_FILES + 1))
     if len(files) > MOST_FILES or sum(path.stat().st_size for path in files) > MOST_BYTES:
-        raise LocalRuntimeError(f"{found} is too large for the code of a service: name its own folder with --from")
-    return {str(path.relative_to(found.parent)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+        raise LocalRuntimeError(
+            f"{found} is too large for the code of a service: name its own folder by source (pyproject.toml) or --from"
+        )
+    return {str(path.relative_to(base)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _files(found: Path) -> Iterator[Path]:
+    if found.is_file():
+        yield found
+    elif found.is_dir():
+        names = sorted(path.name for path in found.iterdir())
+        left_out = _left_out(str(found), names)
+        for name in names:
+            if name not in left_out:
+                yield from _files(found / name)
+
+
+def _left_out(folder: str, names: Sequence[str]) -> set[str]:
+    """Caches, environments and hidden folders (.git, .slipway) are no code of a service."""
+    return {name for name in names if name in _CACHES or name.endswith(".pyc") or _is_no_code(Path(folder, name))}
+
+
+def _is_no_code(path: Path) -> bool:
+    return path.is_dir() and (path.name.startswith(".") or (path / "pyvenv.cfg").exists())

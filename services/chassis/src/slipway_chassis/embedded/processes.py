@@ -29,7 +29,9 @@ def _launched(argv: Sequence[str], user: str | None, stop_signal: signal.Signals
 
 @dataclass
 class Child:
-    """A process to start, stop and start again. ``user`` is for programs that refuse to run as root."""
+    """A process to start, stop and start again. ``user`` is for programs that refuse to run as root; ``folder`` is where
+    it is started, by default where this process was.
+    """
 
     name: str
     argv: Sequence[str]
@@ -37,6 +39,7 @@ class Child:
     env: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    folder: Path | None = None
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -47,6 +50,7 @@ class Child:
             self._process = subprocess.Popen(
                 _launched(self.argv, self.user, self.stop_signal),
                 env=dict(self.env),
+                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
