@@ -1,13 +1,18 @@
 """A running Service of a team's own chart: blocked, handed over, given back, on a real API server."""
 
 import asyncio
+import subprocess
+import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from slipway_operator.runtimes.kubernetes.api.kinds import DEPLOYMENT, ENDPOINT_SLICE, MICROSERVICE, POD, SERVICE
 from support.cluster.control_plane import NEEDS, Cluster
 from support.cluster.namespace import beside, pod, shop, spec
+from support.repository import ROOT
+from support.tools import tool
 
 pytestmark = [
     pytest.mark.integration,
@@ -141,3 +146,42 @@ async def let_go(world):
 
 async def size_of(world, name, count):
     return (await world.client.get(DEPLOYMENT, world.namespace, name))["spec"]["replicas"] == count
+
+
+@pytest.mark.skipif(tool("kubectl") is None, reason="not built: ci/tools/install.sh kubectl")
+def test_a_written_microservice_changes_nothing_until_it_is_applied_and_takes_over_then(cluster, tmp_path):
+    """The commands of docs/bring-your-own.md, as they stand there; these tests call the Service orders."""
+    page = (ROOT / "docs" / "bring-your-own.md").read_text().partition("## An existing application, step by step")[2]
+    block = page.partition("```sh\n")[2].partition("```")[0].replace("--service hello", "--service orders")
+    check, adopt, apply = block.replace("-n team", "-n written").splitlines()
+    path = f"{Path(sys.executable).parent}:{tool('kubectl').parent}:/usr/bin:/bin"
+    environment = {"PATH": path, "HOME": str(tmp_path), "KUBECONFIG": str(cluster.kubeconfig)}
+
+    async def typed(command, code=0):
+        done = await asyncio.to_thread(
+            subprocess.run, command.split(), env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, (command, done.stdout, done.stderr)
+        return done.stdout + done.stderr
+
+    async def found(world):
+        return [
+            each["metadata"]["resourceVersion"]
+            for kind, name in ((DEPLOYMENT, "hello"), (SERVICE, "orders"))
+            if (each := await world.client.get(kind, "written", name))
+        ]
+
+    async def story():
+        async with shop(cluster, "written") as world, world.operator(), always_answered_in(world):
+            before = await found(world)
+            assert "no container has lifecycle.preStop" in await typed(check, code=1)
+            said = await typed(adopt)
+            assert "nothing in the cluster was changed" in said
+            assert "next: kubectl apply -n written -f microservice.yaml" in said
+            assert await found(world) == before
+            assert "is there already" in await typed(adopt, code=1)
+
+            await typed(apply)
+            await comes_true(lambda: holds(world, "orders-", 3))
+
+    asyncio.run(story())

@@ -14,7 +14,16 @@ from .errors import NotPossible
 from .screen import Screen
 
 AUTOSCALER = "horizontalpodautoscalers.autoscaling"
-_DEPLOYMENT = re.compile(r"^(?:(?:deploy|deployments?(?:\.apps)?)/)?([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)$")
+_NAME = r"([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)"
+_KIND = r"(?:deploy|deployments?(?:\.apps)?)/"
+_DEPLOYMENT = re.compile(rf"^(?:{_KIND})?{_NAME}$")
+_WITH_KIND = re.compile(rf"^{_KIND}{_NAME}$")
+
+
+def deployment_in(words: str) -> str:
+    """The name in ``deployment/NAME``; empty: it is no such reference."""
+    found = _WITH_KIND.match(words)
+    return found[1] if found else ""
 
 
 class DeploymentName(click.ParamType[str]):

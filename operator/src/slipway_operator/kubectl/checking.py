@@ -28,7 +28,7 @@ def check(
 ) -> list[Finding]:
     """``services`` and ``autoscalers``: all of the namespace."""
     pod = deployment["spec"]["template"]
-    chosen = [each for each in services if _selects(each, pod)]
+    chosen = [each for each in services if selects(each, pod)]
     return [
         *_owner(deployment),
         *_services(chosen),
@@ -41,7 +41,7 @@ def check(
     ]
 
 
-def _selects(service: Manifest, pod: Mapping[str, Any]) -> bool:
+def selects(service: Manifest, pod: Mapping[str, Any]) -> bool:
     selector = service["spec"].get("selector") or {}
     labels = (pod.get("metadata") or {}).get("labels") or {}
     return bool(selector) and all(labels.get(name) == value for name, value in selector.items())
@@ -99,13 +99,18 @@ def _containers(containers: Sequence[Manifest]) -> Iterator[Finding]:
 
 
 def _autoscaled(deployment: Manifest, autoscalers: Sequence[Manifest]) -> Iterator[Finding]:
+    for full in scaled_by(deployment, autoscalers):
+        cure = "let its scaleTargetRef name the Microservice, and leave spec.replicas out"
+        yield Finding("missing", "autoscaler", f"HorizontalPodAutoscaler {full} scales this Deployment: {cure}")
+
+
+def scaled_by(deployment: Manifest, autoscalers: Sequence[Manifest]) -> Iterator[str]:
+    """Names of those that scale it."""
     name = deployment["metadata"]["name"]
     for each in autoscalers:
         target = each["spec"].get("scaleTargetRef") or {}
         if (target.get("kind"), target.get("name")) == ("Deployment", name):
-            full = each["metadata"]["name"]
-            cure = "let its scaleTargetRef name the Microservice, and leave spec.replicas out"
-            yield Finding("missing", "autoscaler", f"HorizontalPodAutoscaler {full} scales this Deployment: {cure}")
+            yield each["metadata"]["name"]
 
 
 def _configured(pod: Mapping[str, Any]) -> Iterator[Finding]:

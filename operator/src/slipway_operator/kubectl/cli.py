@@ -26,6 +26,7 @@ COMPLETE_VARIABLE = "_KUBECTL_SLIPWAY_COMPLETE"
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 success, 1 refused or failed, 2 usage error.",
 )
+@click.version_option(package_name="slipway-operator", prog_name="kubectl slipway")
 @cluster_options
 def cli() -> None:
     """Inspect and control the releases of Slipway's services.
