@@ -3,7 +3,16 @@ from pydantic import BaseModel
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 from sqlalchemy.engine import make_url
 
-from slipway_chassis.config import AuthSettings, DatabaseSettings, HttpSettings, KafkaSettings, ProcessSettings, load
+from slipway_chassis.config import (
+    RUNNING_HERE,
+    AuthSettings,
+    DatabaseSettings,
+    HttpSettings,
+    KafkaSettings,
+    ProcessSettings,
+    load,
+    load_here,
+)
 from slipway_chassis.errors import ConfigurationError
 
 
@@ -135,3 +144,16 @@ def test_settings_of_the_service_itself_may_begin_like_ours():
         kafka_audit_topic: str
 
     load(Everything, GOOD | {"KAFKA_AUDIT_TOPIC": "audit"}, beside=Own)
+
+
+def test_commands_in_the_folder_of_a_running_project_know_its_settings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+    with pytest.raises(ConfigurationError, match=r"Nothing runs here that would say it: .*/\.slipway/environment.json"):
+        load_here(KafkaSettings)
+    (tmp_path / ".slipway").mkdir()
+    (tmp_path / RUNNING_HERE).write_text('{"": {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}}')
+
+    assert load_here(KafkaSettings).kafka_bootstrap_servers == "127.0.0.1:1"
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka:2")
+    assert load_here(KafkaSettings).kafka_bootstrap_servers == "kafka:2"

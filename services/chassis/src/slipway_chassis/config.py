@@ -4,6 +4,7 @@ A setting is a field; its variable is the field's name in capitals. This is the 
 chassis that reads ``os.environ``.
 """
 
+import json
 import os
 import re
 import sys
@@ -281,6 +282,9 @@ _OURS: tuple[tuple[type[BaseModel], re.Pattern[str]], ...] = (
 # What Kubernetes says of a Service that is called kafka, auth or database.
 _SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$")
 
+# Written by ``slipway up`` while it runs: settings by service, and under "" those that all have.
+RUNNING_HERE = Path(".slipway", "environment.json")
+
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 
@@ -299,6 +303,27 @@ def load(
     except ValidationError as error:
         lines = [_sentence(settings, detail["loc"], detail["type"], detail["msg"]) for detail in error.errors()]
         raise ConfigurationError("; ".join(lines)) from None
+
+
+def load_here(settings: type[SettingsT], service: str = "") -> SettingsT:
+    """As ``load``, for people's commands: what the environment leaves open is that of a ``slipway up`` in this folder.
+    ``service``: whose settings; those that all have, where none is named.
+    """
+    try:
+        return load(settings, {**_running_here().get(service, {}), **os.environ})
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"{error}. Nothing runs here that would say it: {RUNNING_HERE.absolute()} was looked at"
+        ) from None
+
+
+def _running_here() -> dict[str, dict[str, str]]:
+    try:
+        found: dict[str, dict[str, str]] = json.loads(RUNNING_HERE.read_text())
+    except (OSError, ValueError):
+        return {}
+    else:
+        return found
 
 
 def _unread(settings: type[BaseModel], environ: Mapping[str, str], beside: type[BaseModel] | None) -> list[str]:

@@ -1,6 +1,7 @@
 """Starts PostgreSQL, Kafka and Envoy, hands the services to the release engine, stops all in reverse."""
 
 import base64
+import json
 import os
 import secrets
 import shutil
@@ -12,7 +13,7 @@ from string import Template
 
 import psutil
 
-from slipway_chassis.config import KafkaSettings, MachineSettings
+from slipway_chassis.config import RUNNING_HERE, KafkaSettings, MachineSettings
 from slipway_chassis.embedded import jars, kafka, postgresql
 from slipway_chassis.embedded.processes import Child
 from slipway_chassis.errors import EmbeddedError
@@ -32,7 +33,7 @@ from .memory import Memory, taken
 from .processes import READY_PATH, Processes, ask, utc_now
 from .progress import Teller
 from .reconciler import Reconciler
-from .state import Files
+from .state import Files, replace_file
 from .system import Service, System
 from .versions import Version, Versions
 
@@ -77,6 +78,7 @@ class Platform:
         if self._wants_kafka():
             self._start_kafka()
         self._begin_releases()
+        self._tell_commands()
         self._start_gateway()
         self._migrate_working_trees()
         self._until_all_answer(stopped)
@@ -135,6 +137,14 @@ class Platform:
                 others=partial(self._versions_beside, service.name),
             )
 
+    def _tell_commands(self) -> None:
+        """What ``slipway dlq`` and ``slipway keys`` take from the environment elsewhere; gone when nothing runs."""
+        settings = {"": {"KAFKA_BOOTSTRAP_SERVERS": self._kafka.bootstrap_servers} if self._kafka else {}}
+        for service in self.services:
+            url = {"DATABASE_URL": self._databases[service.name]} if service.name in self._databases else {}
+            settings[service.name] = {**settings[""], **url, **self.settings_of(service)}
+        replace_file(self.layout.data / RUNNING_HERE.name, json.dumps(settings))
+
     def _versions_beside(self, service: str) -> dict[str, Version]:
         found = {name: each.first_version for name, each in self.reconcilers.items() if name != service}
         return {name: version for name, version in found.items() if version}
@@ -164,16 +174,14 @@ class Platform:
             if time.monotonic() > ends:
                 late = [name for name, each in self.reconcilers.items() if not each.answers]
                 late += [name for name, ready in (("Kafka", kafka_ready), ("the gateway", gateway_ready)) if not ready]
-                answers = [answer for name in late if name in self.reconcilers for answer in self._answers(name)]
+                there = [self.reconcilers[name] for name in late if name in self.reconcilers]
+                answers = [answer for each in there for answer in each.processes.answers()]
                 asked = f" ({'; '.join(answers)})" if answers else ""
                 raise EmbeddedError(
                     f"{', '.join(late)} did not get ready within {START_TIMEOUT:.0f} s{asked}; "
                     f"the logs in {self.layout.data / 'logs'} say more"
                 )
             time.sleep(POLL_SECONDS)
-
-    def _answers(self, name: str) -> list[str]:
-        return self.reconcilers[name].processes.answers()
 
     # --- while it runs
     def tend(self) -> list[str]:
@@ -367,6 +375,7 @@ class Platform:
         """Gateway first, then services, then what they depend on."""
         gateway = [child for child in self._infrastructure if child.name == "gateway"]
         rest = [child for child in reversed(self._infrastructure) if child not in gateway]
+        (self.layout.data / RUNNING_HERE.name).unlink(missing_ok=True)
         _stop(gateway)
         _stop(list(self._everything()))
         for reconciler in self.reconcilers.values():

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..config import KafkaSettings, load
+from ..config import KafkaSettings, load_here
 from ..events import replay
 from ..events.replay import Filter, Queue
 from .output import output_option, show
@@ -16,8 +16,8 @@ from .output import output_option, show
 def dlq() -> None:
     """Inspect and replay dead letters: events that a service could not process.
 
-    KAFKA_BOOTSTRAP_SERVERS names the brokers. TOPIC is where the event was published, GROUP the service
-    that could not process it.
+    KAFKA_BOOTSTRAP_SERVERS names the brokers, by default those of `slipway up` in this folder. TOPIC is where
+    the event was published, GROUP the service that could not process it.
 
     \b
     Examples:
@@ -49,7 +49,7 @@ def ls(topic: str, group: str, *, reason: str, key: str, kind: str, output: str)
     """List the dead letters of a TOPIC and GROUP; without them, all queues with their sizes."""
     if topic and not group:
         raise click.UsageError("name the GROUP too: slipway dlq ls TOPIC GROUP")
-    settings = load(KafkaSettings)
+    settings = load_here(KafkaSettings)
     wanted = Filter(reason=reason, key=key, kind=kind)
     if topic:
         rows = [replay.described(letter) for letter in replay.dead_letters(settings, Queue(topic, group), wanted)]
@@ -72,7 +72,7 @@ def show_letter(topic: str, group: str, at: str) -> None:
     partition, _, offset = at.partition(":")
     if not (partition.isdigit() and offset.isdigit()):
         raise click.UsageError(f"AT must look like 2:17, not {at!r}")
-    letter = replay.find(load(KafkaSettings), Queue(topic, group), int(partition), int(offset))
+    letter = replay.find(load_here(KafkaSettings), Queue(topic, group), int(partition), int(offset))
     click.echo(json.dumps(replay.described(letter) | replay.value_of(letter), indent=2, ensure_ascii=False))
 
 
@@ -90,7 +90,7 @@ def show_letter(topic: str, group: str, at: str) -> None:
 )
 def replay_letters(topic: str, group: str, *, reason: str, key: str, kind: str, rate: float, dry_run: bool) -> None:
     """Send dead letters to their GROUP again; no other group receives them. Events that were applied are skipped."""
-    settings = load(KafkaSettings)
+    settings = load_here(KafkaSettings)
     queue, wanted = Queue(topic, group), Filter(reason=reason, key=key, kind=kind)
     if dry_run:
         count = len(replay.chosen(settings, queue, wanted))
@@ -114,4 +114,4 @@ def purge(topic: str, group: str, *, yes: bool) -> None:
     queue = Queue(topic, group)
     if not yes:
         click.confirm(f"Delete every letter of {queue.name}? What was not replayed is lost", abort=True)
-    click.echo(f"{replay.purge(load(KafkaSettings), queue)} letters of {queue.name} were deleted")
+    click.echo(f"{replay.purge(load_here(KafkaSettings), queue)} letters of {queue.name} were deleted")

@@ -29,8 +29,8 @@ def _launched(argv: Sequence[str], user: str | None, stop_signal: signal.Signals
 
 @dataclass
 class Child:
-    """A process to start, stop and start again. ``user`` is for programs that refuse to run as root; ``folder`` is where
-    it is started, by default where this process was.
+    """A process to start, stop and start again. ``user`` is for programs that refuse to run as root. It is started in
+    ``folder``, by default in that of this process.
     """
 
     name: str

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from slipway_chassis.cli.output import output_option, show
-from slipway_chassis.config import DatabaseSettings, load
+from slipway_chassis.config import DatabaseSettings, load_here
 from slipway_chassis.database import Database
 from slipway_chassis.errors import ChassisError
 
@@ -21,7 +21,7 @@ from ..settings import UsersSettings
 def keys() -> None:
     """Signing keys of the users service: list, rotate, revoke.
 
-    Run it where the service runs, with its environment.
+    Run it where the service runs, with its environment; or in the folder of a `slipway up`, which tells it.
 
     \b
     Examples:
@@ -34,7 +34,7 @@ def keys() -> None:
 
 @contextmanager
 def _stored(settings: UsersSettings) -> Iterator[SqlSigningKeys]:
-    database = Database(load(DatabaseSettings).database_url, application_name="slipway-keys", pool_size=1)
+    database = Database(load_here(DatabaseSettings, "users").database_url, application_name="slipway-keys", pool_size=1)
     try:
         with database.transaction() as session:
             yield SqlSigningKeys(session, settings.signing_keys_secret)
@@ -48,7 +48,7 @@ def _stored(settings: UsersSettings) -> Iterator[SqlSigningKeys]:
 @output_option
 def ls(output: str) -> None:
     """List the keys: the one that signs, the next one, and those published until their tokens have expired."""
-    settings, now = load(UsersSettings), datetime.now(UTC)
+    settings, now = load_here(UsersSettings, "users"), datetime.now(UTC)
     with _stored(settings) as stored:
         known = stored.all()
     published = settings.rotation.published(known, now)
@@ -68,7 +68,7 @@ def ls(output: str) -> None:
 @click.option("--at-once", is_flag=True, help="Sign with it at once, before all verifiers know it. For a stolen key.")
 def rotate(*, at_once: bool) -> None:
     """Create the next key. It is published at once, and signs when all verifiers have fetched it."""
-    settings = load(UsersSettings)
+    settings = load_here(UsersSettings, "users")
     with _stored(settings) as stored:
         made = key_rotation.rotate(stored, settings.rotation, now=datetime.now(UTC), at_once=at_once)
     click.echo(f"{made.kid} signs from {made.signs_from.isoformat(timespec='seconds')}")
@@ -82,7 +82,7 @@ def revoke(kid: str, *, yes: bool) -> None:
     """Revoke a key: services reject its tokens after their next fetch, the gateway when these expire."""
     if not yes:
         click.confirm(f"Refuse everything that {kid} signed?", abort=True)
-    settings = load(UsersSettings)
+    settings = load_here(UsersSettings, "users")
     with _stored(settings) as stored:
         made = key_rotation.revoke(stored, settings.rotation, kid, now=datetime.now(UTC))
     click.echo(f"{kid} is withdrawn" + (f"; {made.kid} signs from now on" if made else ""))
