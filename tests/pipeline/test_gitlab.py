@@ -149,7 +149,7 @@ def test_main_and_tags_are_proved_whole_and_only_tags_release(state):
     proving = {*SERVICES, "lint", "type check", "import rules", "proto", "pipeline", "chassis", "operator"}
     proving |= {"contracts", "integration", "charts", "images", "e2e", "changelog"}
     assert set(on_main) == proving
-    assert set(on_tag) == proving | {"release images", "release charts", "release page"}
+    assert set(on_tag) == proving | {"release images", "release charts", "release packages", "release page"}
 
 
 def test_a_merge_request_gets_an_environment_that_can_be_stopped(state, pipeline):

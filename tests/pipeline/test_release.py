@@ -36,10 +36,10 @@ def test_the_entry_of_a_version_is_what_stands_under_its_heading():
     assert not re.search(r"^## \[", written, re.MULTILINE)
 
 
-@pytest.mark.parametrize("target", ["release-images", "release-charts"])
+@pytest.mark.parametrize("target", ["release-images", "release-charts", "release-packages"])
 @pytest.mark.parametrize("version", ["latest", "1.2", "v1.2.3-$(id)"])
 def test_what_is_no_version_is_refused_before_anything_is_pushed(target, version):
-    script = {"release-images": "ci/images.sh", "release-charts": "ci/charts.sh"}[target]
+    script = f"ci/{target.removeprefix('release-')}.sh"
     done = subprocess.run(
         [script, "release", version, "127.0.0.1:1/x"], capture_output=True, text=True, check=False, cwd=ROOT
     )
