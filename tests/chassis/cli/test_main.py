@@ -1,6 +1,7 @@
 """The command line: help with examples, exit codes that mean something, JSON for programs."""
 
 import json
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -28,6 +29,33 @@ def test_help_lists_every_command_and_the_exit_codes():
 @pytest.mark.parametrize("command", ["run", "dlq", "contracts export", "doctor", "new service", "completion", "up"])
 def test_help_shows_an_example(command):
     assert f"slipway {command}" in slipway(*command.split(), "--help").output.partition("Example")[2]
+
+
+class Lacking:
+    """An entry point whose command imports what is not installed."""
+
+    name, module, dist = "up", "elsewhere.cli", None
+
+    @staticmethod
+    def load():
+        raise ModuleNotFoundError("No module named 'psutil'", name="psutil")
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        ([], "slipway up is not installed: pip install 'slipway-operator[local]'"),
+        ([Lacking], "the package psutil is missing: pip install 'slipway-operator[local]'"),
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--help"], ["--port", "7", "--once"]])
+def test_a_command_without_its_packages_names_them(monkeypatch, points, said, options):
+    monkeypatch.setattr(sys.modules[cli.__module__], "entry_points", lambda **_wanted: points)
+
+    assert str(slipway("up", *options).exception) == said
+    listed = slipway("--help")
+    assert listed.exit_code == 0
+    assert ("Not installed: pip install" in listed.output) == bool(points)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -70,7 +98,7 @@ def test_doctor_finds_what_is_there_and_names_the_cure_of_what_is_not():
 
     without = slipway("doctor", "--output", "json", PATH="/nowhere", JAVA_HOME="")
     missing = {row["what"]: row["cure"] for row in json.loads(without.output) if not row["ok"]}
-    assert "install make" in missing["make"]
+    assert "install kubectl" in missing["kubectl"]
 
 
 @pytest.mark.parametrize(

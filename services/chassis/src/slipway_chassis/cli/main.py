@@ -10,9 +10,13 @@ from importlib.metadata import entry_points
 import click
 
 from .. import __version__
-from ..errors import ChassisError
+from ..errors import ChassisError, ConfigurationError
 
 EXIT_ERROR, EXIT_AWAY = 1, 3
+
+# What brings a command that has more to import than the chassis needs, or lies in another package.
+_ENGINE = dict.fromkeys(("up", "release", "promote", "rollback", "status"), "slipway-operator[local]")
+BROUGHT_BY = _ENGINE | {"gateway": "slipway-gateway", "new": "slipway-chassis[new]"}
 
 
 class Commands(click.Group):
@@ -23,9 +27,27 @@ class Commands(click.Group):
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         for point in entry_points(group="slipway.commands", name=name):
-            command: click.Command = point.load()
+            try:
+                command: click.Command = point.load()
+            except ModuleNotFoundError as error:
+                package = BROUGHT_BY.get(name, point.dist.name if point.dist else point.module.partition(".")[0])
+                return _lacking(name, f"the package {error.name} is missing", package)
             return command
+        if name in BROUGHT_BY:
+            return _lacking(name, f"slipway {name} is not installed", BROUGHT_BY[name])
         return None
+
+
+def _lacking(name: str, what: str, package: str) -> click.Command:
+    """Stands for a command that can't run, with whatever options: so that the help of all others still comes."""
+
+    def say(*_arguments: object, **_options: object) -> None:
+        raise ConfigurationError(f"{what}: pip install '{package}'")
+
+    arguments = click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)
+    taking_all = {"ignore_unknown_options": True, "help_option_names": []}
+    short = f"Not installed: pip install '{package}'"
+    return click.Command(name, callback=say, params=[arguments], short_help=short, context_settings=taking_all)
 
 
 @click.group(
