@@ -8,6 +8,10 @@ cd "$(dirname "$0")/.."
 services=()
 for root in services/*/src/*/bootstrap.py; do services+=("$(basename "$(dirname "$root")")"); done
 
+# `slipway new` has them with it: it makes charts where this repository is not.
+if [ -d charts/service ]; then
+  cp charts/service/values.yaml charts/service/schemas/service.schema.json services/chassis/src/slipway_chassis/scaffold/library/
+fi
 for chart in "${services[@]}"; do
   [ -d "charts/$chart" ] || continue
   sed "s/Values of a Slipway service/$chart/" charts/service/schemas/service.schema.json >"charts/$chart/values.schema.json"

@@ -34,14 +34,14 @@ def test_a_lock_has_hashes_and_no_addresses(path):
 
 def test_packages_and_charts_have_one_version():
     """Between releases too: a release writes its own into what it makes."""
-    packages = {name: tomllib.loads(name.read_text())["project"]["version"] for name in tracked("*pyproject.toml*")}
+    packages = {name: tomllib.loads(name.read_text())["project"]["version"] for name in tracked("*pyproject.toml")}
     bounds = {
         bound
         for name in packages
         for bound in re.findall(r"slipway-[a-z]+(?:\[[a-z,]+\])?~=([0-9.]+)", name.read_text())
     }
     charts = {
-        name: re.findall(r"^version: (.*)$", name.read_text(), re.MULTILINE)[0] for name in tracked("*Chart.yaml*")
+        name: re.findall(r"^version: (.*)$", name.read_text(), re.MULTILINE)[0] for name in tracked("*Chart.yaml")
     }
 
     assert set((packages | charts).values()) == {slipway_chassis.__version__}

@@ -17,7 +17,7 @@ from slipway_chassis import config
 from support.repository import ROOT
 
 PACKAGE = ROOT / "services/chassis/src/slipway_chassis"
-SCAFFOLD = PACKAGE / "scaffold"
+SCAFFOLD = PACKAGE / "scaffold" / "templates"
 MORE = ["processes", "lifecycle", "events.ports", "telemetry.health"]
 IMPORT = re.compile(r"^\s*from slipway_chassis(?:\.([\w.]+))? import (\([^)]*\)|[^\n]+)", re.MULTILINE)
 

@@ -1,23 +1,19 @@
-"""``slipway new``: a service that works, with tests, chart and CI job, in a Slipway workspace."""
+"""``slipway new``: a service that works, with tests, chart and pipeline, in an empty folder or a Slipway workspace."""
 
-import keyword
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from ..errors import ConfigurationError
+from ..scaffold.naming import Names, named
+from ..scaffold.planning import Plan, plan
+from ..scaffold.project import Project, find
+from ..scaffold.published import REGISTRY
+from ..scaffold.writing import write
 
-NAME = re.compile(r"[a-z][a-z0-9]{1,29}")
-SUFFIX = ".tmpl"
-GATEWAY = Path("charts/gateway/values.yaml")
-UPSTREAMS = "  upstreams:\n"
+_OCI = re.compile(r"oci://[a-zA-Z0-9.-]+(:\d+)?(/[a-zA-Z0-9._-]+)*")
 
 
 @click.group()
@@ -27,146 +23,81 @@ def new() -> None:
 
 @new.command("service")
 @click.argument("name")
-@click.option("--aggregate", default="", help="Name of its aggregate. Default: NAME without its plural s.")
-def new_service(name: str, aggregate: str) -> None:
-    """Create the service NAME: code, tests, migration, chart, CI job; the shared Dockerfile builds its image.
+@click.option("--aggregate", default="", help="Name of what it keeps. Default: NAME without its plural s.")
+@click.option("--http-only", is_flag=True, help="Without events: it needs no Kafka, and no Java on a laptop.")
+@click.option("--registry", help="OCI registry of the library chart, for example oci://registry.example.org/charts.")
+@click.option("--dry-run", is_flag=True, help="List the files and write nothing.")
+def new_service(name: str, aggregate: str, http_only: bool, registry: str | None, dry_run: bool) -> None:  # noqa: FBT001
+    """Create the service NAME: code, tests, migration, chart, image and pipeline.
 
-    Run it in the folder of a Slipway workspace. What it writes passes `make test` as it is.
+    In a folder whose pyproject.toml has no [tool.slipway], an empty one for example, it is a project of its own.
+    Otherwise it is a further service of that workspace. Its tests pass as they are. Nothing is written unless all of
+    it can be.
 
     \b
     Examples:
       slipway new service parcels
       slipway new service inventory --aggregate item
+      slipway new service parcels --http-only --dry-run
     """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
     root = Path.cwd()
-    aggregate = aggregate or (name.removesuffix("s") if len(name) > 2 else name)  # noqa: PLR2004 # "s" alone
-    _check(root, name, aggregate)
-    words = {
-        "__service__": name,
-        "__aggregate__": aggregate,
-        "__Aggregate__": aggregate.capitalize(),
-        "__Aggregates__": f"{aggregate.capitalize()}s",
-    }
-    written = [
-        _write(root, path, content, words) for path, content in _templates(files("slipway_chassis") / "scaffold")
-    ]
-    written += [_schema(root, name), _readme(root, name)]
-    _register(root / "pyproject.toml", name)
-    written.append(_open(root / GATEWAY, name))
-    _format(root, written)
-    for path in written:
-        click.echo(f"  {path.relative_to(root)}")
-    click.echo(
-        f"\nThe service {name} is there; pyproject.toml and the gateway know it. Next:\n"
-        f"  make setup && make unit integration T=tests/{name}\n"
-        f"  make demo                        # it runs with the others, at /v1/{name}, open to all:\n"
-        f"                                   # ask for scopes in its routes and in {GATEWAY}\n"
-        f"To ship it with the platform, add it to charts/platform (Chart.yaml and values.yaml)."
-    )
+    names = _named(name, aggregate, root)
+    project = _with_registry(find(root), registry)
+    planned = plan(project, names, events=not http_only)
+    if not dry_run:
+        try:
+            write(root, planned.new, planned.changed)
+        except OSError as error:
+            raise ConfigurationError(f"{error}; nothing was written") from error
+    _tell(planned)
+    click.echo("\nNothing was written." if dry_run else _next_steps(project, names, planned))
 
 
-def _check(root: Path, name: str, aggregate: str) -> None:
-    for word, what in ((name, "NAME"), (aggregate, "--aggregate")):
-        if not NAME.fullmatch(word) or keyword.iskeyword(word) or word in sys.stdlib_module_names:
-            raise click.UsageError(
-                f"{what} {word!r} can't be used: 2 to 30 small letters and digits, a letter first, and no word of "
-                "Python or of its standard library"
-            )
-    if not (root / "services").is_dir() or not (root / "pyproject.toml").exists():
-        raise ConfigurationError(f"{root} is no Slipway workspace: it has no services folder and pyproject.toml")
-    _require_gateway(root / GATEWAY)
-    for folder in ("services", "charts", "tests"):
-        if (root / folder / name).exists():
-            raise ConfigurationError(f"{folder}/{name} exists already; nothing was written")
-
-
-def _require_gateway(file: Path) -> None:
-    """Its values are text to this command: they have comments that a YAML library would lose."""
-    text = file.read_text(encoding="utf-8") if file.exists() else ""
-    if UPSTREAMS not in text or not text.rstrip().splitlines()[-1].startswith("  - {"):
-        raise ConfigurationError(
-            f"{file} is not as this command knows it, with upstreams, and routes at its end; nothing was written"
-        )
-
-
-def _templates(folder: Traversable, above: str = "") -> Iterator[tuple[str, str]]:
-    for entry in sorted(folder.iterdir(), key=lambda one: one.name):
-        if entry.is_dir():
-            yield from _templates(entry, f"{above}{entry.name}/")
-        elif entry.name.endswith(SUFFIX):
-            yield above + entry.name.removesuffix(SUFFIX), entry.read_text(encoding="utf-8")
-
-
-def _write(root: Path, path: str, content: str, words: dict[str, str]) -> Path:
-    for placeholder, word in words.items():
-        path, content = path.replace(placeholder, word), content.replace(placeholder, word)
-    target = root / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(content, encoding="utf-8")
-    return target
-
-
-def _schema(root: Path, name: str) -> Path:
-    """As `make generate` makes it."""
-    shared = (root / "charts" / "service" / "schemas" / "service.schema.json").read_text(encoding="utf-8")
-    target = root / "charts" / name / "values.schema.json"
-    target.write_text(shared.replace("Values of a Slipway service", name), encoding="utf-8")
-    return target
-
-
-def _readme(root: Path, name: str) -> Path:
-    """As `make generate` makes it: the workspace's own script knows how."""
-    script = root / "ci" / "chart_readmes.py"
-    done = subprocess.run([sys.executable, str(script), name], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ConfigurationError(f"{script} failed: {done.stderr.strip() or done.stdout.strip()}")
-    return root / "charts" / name / "README.md"
-
-
-def _register(file: Path, name: str) -> None:
-    """Adds the service to what `slipway up` runs and to the rules of who imports whom."""
+def _named(name: str, aggregate: str, root: Path) -> Names:
     try:
-        import tomlkit  # noqa: PLC0415 # an extra
-    except ImportError:
-        raise ConfigurationError("the package tomlkit is missing: pip install 'slipway-chassis[new]'") from None
-    document = tomlkit.parse(file.read_text(encoding="utf-8"))
-    tool = document["tool"]
-    processes = tomlkit.table()
-    processes["processes"] = ["migrate", "http", "relay"]  # a worker in place of it, once it reads others' events
-    tool["slipway"]["services"][name] = processes
-    rules = tool["importlinter"]
-    rules["root_packages"].append(name)
-    for contract in rules["contracts"]:
-        for field in ("modules", "source_modules", "forbidden_modules"):
-            listed = contract.get(field, [])
-            for known in [one for one in listed if one.partition(".")[0] == "orders"]:
-                listed.append(known.replace("orders", name, 1))
-    layers = ["bootstrap", "entrypoints", "adapters", "application", "domain"]
-    contract = tomlkit.table()
-    contract["name"] = (
-        f"In {name}, the domain knows nothing of the application, the application nothing of the adapters, "
-        "and only bootstrap knows them all"
-    )
-    contract["type"] = "layers"
-    contract["layers"] = [f"{name}.{layer}" for layer in layers]
-    rules["contracts"].append(contract)
-    file.write_text(tomlkit.dumps(document), encoding="utf-8")
+        return named(name, aggregate, root)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
 
 
-def _open(file: Path, name: str) -> Path:
-    """Adds the service to the gateway: an upstream, and the last of the routes."""
-    text = file.read_text(encoding="utf-8")
-    upstream = f'    {name}: {{address: "{{{{ .Release.Name }}}}-{name}", port: 80}}\n'
-    text = text.replace(UPSTREAMS, UPSTREAMS + upstream, 1).rstrip() + "\n"
-    file.write_text(f"{text}  - {{prefix: /v1/{name}, upstream: {name}, public: true}}\n", encoding="utf-8")
-    return file
+def _with_registry(project: Project, registry: str | None) -> Project:
+    registry = registry or project.registry
+    if not _OCI.fullmatch(registry):
+        raise click.UsageError(f"--registry {registry!r} is no OCI registry: write it like {REGISTRY}")
+    return replace(project, registry=registry)
 
 
-def _format(root: Path, written: list[Path]) -> None:
-    """Names differ in length: what fits a line is the formatter's to say, where there is one."""
-    beside = Path(sys.executable).with_name("ruff")
-    ruff = str(beside) if beside.exists() else shutil.which("ruff")
-    python = [str(path) for path in written if path.suffix == ".py"]
-    if ruff:
-        for command in (["format", "-q"], ["check", "-q", "--fix-only"]):
-            subprocess.run([ruff, *command, *python], cwd=root, check=False)
+def _tell(planned: Plan) -> None:
+    for path in sorted(planned.new):
+        click.echo(f"  {path}")
+    for path in sorted(planned.changed):
+        click.echo(f"  {path} (changed)")
+    for path in planned.kept:
+        click.echo(f"  {path} (there already, stays)")
+
+
+def _next_steps(project: Project, names: Names, planned: Plan) -> str:
+    service = names.service
+    if project.mode == "platform":
+        return (
+            f"\nThe service {service} is there; pyproject.toml and the gateway know it. Next:\n"
+            f"  make setup && make unit integration T=tests/{service}\n"
+            f"  make demo                        # it runs with the others, at /v1/{service}, open to all:\n"
+            f"                                   # ask for scopes in its routes and in {project.gateway}\n"
+            "To ship it with the platform, add it to charts/platform (Chart.yaml and values.yaml)."
+        )
+    folders = project.folders(service)
+    lines = [
+        f"\nThe service {service} is there; pyproject.toml and the gateway know it. Next:",
+        f"  uv run pytest {folders['tests']}",
+        f"  uv run slipway up                # it runs at http://127.0.0.1:8080/v1/{service}, open to all:",
+        f"                                   # ask for scopes in its routes and in {project.gateway}",
+        f"  uv run slipway release {service} --version 2",
+    ]
+    if project.mode == "workspace":
+        lines.append(f"  uv lock --project {folders['service']}        # its image is built from this lock")
+        if ".gitlab-ci.yml" not in planned.changed:
+            lines.append("There is no .gitlab-ci.yml: its pipeline is yours to write.")
+    if project.registry == REGISTRY:
+        lines.append(f"{folders['chart']}/Chart.yaml names a registry that is nobody's ({REGISTRY}): put yours there.")
+    return "\n".join(lines)
