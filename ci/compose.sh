@@ -34,10 +34,10 @@ prepare() {
       "$REPO/ci/airgap/build.sh" --names | grep -E '^(POSTGRESQL|KAFKA)_IMAGE='
     fi
   } >"$FOLDER/env"
-  # The gateway's settings are the chart's; names of services have no release before them here.
-  sed -e "s|http://{{ .Release.Name }}-gateway|http://127.0.0.1:$PORT|" -e 's|{{ .Release.Name }}-||' \
-    "$REPO/charts/gateway/values.yaml" >"$FOLDER/settings/gateway.yaml"
-  cp "$REPO/charts/gateway/files/inventory.binpb" "$FOLDER/settings/"
+  # The gateway's settings are the platform's; names of services have no release before them here.
+  sed -e "s|{{ tpl .Values.global.auth.issuer . }}|http://127.0.0.1:$PORT|" -e 's|{{ .Release.Name }}-||' \
+    "$REPO/charts/platform/values.yaml" >"$FOLDER/settings/gateway.yaml"
+  cp "$REPO/charts/platform/files/inventory.binpb" "$FOLDER/settings/"
   chmod 755 "$FOLDER/settings" "$FOLDER/secrets"
 }
 

@@ -38,8 +38,14 @@ for place in services/inventory/src/inventory/entrypoints services/storefront/sr
   cp "$made"/inventory/v1/* "$package/"
   rm -rf "$made"
 done
-mkdir -p charts/gateway/files
-"${proto[@]}" --include_imports --descriptor_set_out=charts/gateway/files/inventory.binpb inventory/v1/inventory.proto
+mkdir -p charts/platform/files
+"${proto[@]}" --include_imports --descriptor_set_out=charts/platform/files/inventory.binpb inventory/v1/inventory.proto
+{ # the gateway's chart can't read files of the chart around it, and templates of it it can
+  echo '{{/* files/inventory.binpb in base64, for the values of the gateway: make generate */}}'
+  echo '{{- define "platform.inventory.binpb" -}}'
+  base64 -w 120 charts/platform/files/inventory.binpb
+  echo '{{- end -}}'
+} >charts/platform/templates/_inventory.binpb.tpl
 
 # Committed, so that a change of what others rely on is seen in review, and compared without running old code.
 for service in "${services[@]}"; do

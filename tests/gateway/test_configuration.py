@@ -24,11 +24,13 @@ from support.charts import helm
 from support.repository import ROOT
 
 CHART = ROOT / "charts" / "gateway"
+PLATFORM = ROOT / "charts" / "platform"
+SHOP = PLATFORM / "values.yaml"
 CASES = sorted((CHART / "ci").glob("*-values.yaml"))
 MINIMAL = """
 replicas: 2 # Helm's
 gateway:
-  auth: {issuer: http://users, audience: shop}
+  auth: {issuer: http://users, audience: shop, jwksUpstream: users}
   upstreams:
     users: {address: users}
     stock: {address: 10.0.0.7, port: 8001, protocol: grpc}
@@ -92,10 +94,8 @@ USERS = {"prefix": "/v1/users", "upstream": "users"}
         ({"lisen": {}}, r"gateway\.lisen is no setting of the gateway"),
         ({"listen": {"port": 0}}, r"gateway\.listen\.port: .*greater than or equal to 1"),
         ({"listen": {"metricsPort": 8080}}, r"gateway\.listen: port, tlsPort, .* must be four different ports"),
-        ({"upstreams": {}}, r"gateway\.upstreams: "),
         ({"upstreams": {"users": {}, "stock": {"address": "x"}}}, r"gateway\.upstreams\.users\.address is not set"),
         ({"upstreams": {"Users": {"address": "x"}}}, r"gateway\.upstreams\.Users"),
-        ({"routes": []}, r"gateway\.routes: "),
         ({"routes": [{"prefix": "/x"}]}, r"gateway\.routes\[0\]\.upstream is not set"),
         ({"routes": [{**USERS, "upstream": "user"}]}, r"routes\[0\]\.upstream: 'user' is not in upstreams"),
         ({"routes": [{**USERS, "path": "/x"}]}, r"gateway\.routes\[0\]: a route has either prefix or path"),
@@ -112,14 +112,19 @@ USERS = {"prefix": "/v1/users", "upstream": "users"}
         ({"routes": [{**USERS, "prefix": "/"}, USERS]}, r"routes\[1\] \(/v1/users\) is never reached"),
         ({"routes": [USERS, {**USERS, "prefix": "/v1/users/me"}]}, r"routes\[1\] .* is never reached"),
         ({"auth": None}, r"routes\[0\] asks for a token, and auth is not set"),
-        ({"auth": {"issuer": "x"}}, r"gateway\.auth\.audience is not set"),
+        ({"auth": {"issuer": "x", "jwksUpstream": "users"}}, r"gateway\.auth\.audience is not set"),
+        ({"auth": {"issuer": "x", "audience": "s"}}, r"gateway\.auth\.jwksUpstream is not set"),
         (
             {"auth": {"issuer": "x", "audience": "s", "jwksUpstream": "iss"}},
             r"auth\.jwksUpstream: 'iss' is not in upstreams",
         ),
         ({"cors": {"origins": ["*"]}}, r"gateway\.cors\.origins\[0\]"),
         ({"telemetry": {"otlpEndpoint": "otel:4318"}}, r"gateway\.telemetry\.otlpEndpoint"),
-        ({"transcode": {"descriptorFile": "x", "services": ["a"]}}, r"transcode\.upstream: 'inventory' is not in"),
+        ({"transcode": {"descriptorFile": "x", "services": ["a"]}}, r"gateway\.transcode\.upstream is not set"),
+        (
+            {"transcode": {"descriptorFile": "x", "services": ["a"], "upstream": "inventory"}},
+            r"transcode\.upstream: 'inventory' is not in",
+        ),
         (
             {"transcode": {"descriptorFile": "x", "services": ["a"], "upstream": "users"}},
             r"transcode\.upstream: users must have protocol: grpc",
@@ -228,12 +233,12 @@ def test_admin_listens_on_the_loopback_address_whatever_is_set():
 
 def test_a_template_that_nobody_rendered_is_refused():
     with pytest.raises(GatewayConfigurationError, match=r"gateway\.upstreams\.\w+\.address is a template, \{\{"):
-        envoy_config(read(CHART / "values.yaml"))
+        envoy_config(read(SHOP))
 
 
 def test_a_machine_takes_the_chart_s_routes_with_its_own_addresses():
     made = with_upstreams(
-        read(CHART / "values.yaml"),
+        read(SHOP),
         {"users": ("127.0.0.1", 1), "orders": ("127.0.0.1", 2)},
         issuer="http://127.0.0.1:8080",
         listen=Listen(port=18080),
@@ -247,26 +252,53 @@ def test_a_machine_takes_the_chart_s_routes_with_its_own_addresses():
 
 def test_a_machine_without_the_issuer_is_told():
     with pytest.raises(GatewayConfigurationError, match=r"auth\.jwksUpstream: 'users' is not in upstreams"):
-        with_upstreams(read(CHART / "values.yaml"), {"orders": ("127.0.0.1", 2)}, issuer="http://x")
+        with_upstreams(read(SHOP), {"orders": ("127.0.0.1", 2)}, issuer="http://x")
 
 
-def test_the_routes_are_the_last_key_of_the_chart_s_values():
-    text = (CHART / "values.yaml").read_text()
+def test_the_routes_are_the_last_key_of_the_shop_s_values():
+    text = SHOP.read_text()
     values = yaml.safe_load(text)
-    longer = yaml.safe_load(text + "  - {prefix: /v1/parcels, upstream: orders}\n")
+    longer = yaml.safe_load(text + "    - {prefix: /v1/parcels, upstream: orders}\n")
 
-    assert list(values)[-1] == "gateway"
-    assert list(values["gateway"])[-1] == "routes"
-    assert longer["gateway"]["routes"] == [
-        *values["gateway"]["routes"],
+    assert list(values)[-1] == list(values["gateway"])[-1] == "gateway"
+    assert list(values["gateway"]["gateway"])[-1] == "routes"
+    assert longer["gateway"]["gateway"]["routes"] == [
+        *values["gateway"]["gateway"]["routes"],
         {"prefix": "/v1/parcels", "upstream": "orders"},
     ]
 
 
-def rendered(case, *options):
-    done = helm("template", "r", CHART, "-f", case, *options)
+def test_what_an_umbrella_chart_says_once_holds_for_the_gateway():
+    umbrella = {
+        "global": {"auth": {"audience": "bank"}},
+        "gateway": {"replicas": 2, "gateway": yaml.safe_load(MINIMAL)["gateway"]},
+    }
+    umbrella["gateway"]["gateway"]["auth"]["audience"] = "{{ .Values.global.auth.audience }}"
+
+    assert read(yaml.safe_dump(umbrella)).auth.audience == "bank"
+    del umbrella["global"]
+    assert read(yaml.safe_dump(umbrella)).auth.audience == "{{ .Values.global.auth.audience }}", "refused by envoy_config"
+
+
+@pytest.mark.charts
+def test_laptop_and_compose_have_the_gateway_of_the_cluster():
+    """They read the platform's values alone, and the cluster has the gateway's chart under them."""
+    here = read(SHOP).model_dump_json().replace("{{ tpl .Values.global.auth.issuer . }}", "http://r-gateway")
+    here = here.replace("{{ .Release.Name }}", "r")
+
+    there = read(rendered(PLATFORM / "ci" / "managed-values.yaml", chart=PLATFORM)["data"]["gateway.yaml"])
+
+    assert json.loads(here) == there.model_dump(mode="json")
+
+
+def test_a_gateway_without_services_answers_no_path():
+    assert routes(envoy_config(checked({}))) == {}
+
+
+def rendered(case, *options, chart=CHART):
+    done = helm("template", "r", chart, "-f", case, *options)
     assert done.returncode == 0, done.stderr
-    [config] = [one for one in yaml.safe_load_all(done.stdout) if one and one["kind"] == "ConfigMap"]
+    [config] = [one for one in yaml.safe_load_all(done.stdout) if one and "gateway.yaml" in one.get("data", {})]
     return config
 
 
@@ -277,15 +309,18 @@ def on_this_machine(made, tmp_path):
         made,
         {name: (upstream.address, upstream.port) for name, upstream in made.upstreams.items()},
         tls=made.tls.model_copy(update={"certificate_file": str(files.certificate), "key_file": str(files.key)}),
-        descriptor_file=str(CHART / "files" / "inventory.binpb"),
+        descriptor_file=str(PLATFORM / "files" / "inventory.binpb"),
     )
 
 
 @pytest.mark.integration
 @pytest.mark.charts
-@pytest.mark.parametrize("case", [CHART / "values.yaml", *CASES], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "case", [CHART / "values.yaml", *CASES, PLATFORM / "ci" / "kind-values.yaml"], ids=lambda path: path.stem
+)
 def test_envoy_takes_what_the_chart_renders(case, tmp_path):
-    made = on_this_machine(read(rendered(case)["data"]["gateway.yaml"]), tmp_path)
+    chart = PLATFORM if PLATFORM in case.parents else CHART
+    made = on_this_machine(read(rendered(case, chart=chart)["data"]["gateway.yaml"]), tmp_path)
     config = envoy_config(made)
     file = tmp_path / "envoy.json"
     file.write_text(json.dumps(config))

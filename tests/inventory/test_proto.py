@@ -87,5 +87,5 @@ def test_the_code_is_made_from_this_file(tmp_path):
         fresh = (tmp_path / "inventory" / "v1" / name).read_text().replace("from inventory.v1 import", "from . import")
         for place in MADE:
             assert (ROOT / place / "inventory_v1" / name).read_text() == fresh, "run: make generate"
-    descriptors = ROOT / "charts" / "gateway" / "files" / "inventory.binpb"
+    descriptors = ROOT / "charts" / "platform" / "files" / "inventory.binpb"
     assert descriptors.read_bytes() == (tmp_path / "inventory.binpb").read_bytes(), "run: make generate"

@@ -22,7 +22,7 @@ from slipway_gateway.settings import Listen
 from slipway_gateway.settings_file import checked
 from support.repository import ROOT
 
-DESCRIPTOR = ROOT / "charts" / "gateway" / "files" / "inventory.binpb"
+DESCRIPTOR = ROOT / "charts" / "platform" / "files" / "inventory.binpb"
 SERVICE = "inventory.v1.InventoryService"
 ORIGIN = "https://shop.example.org"
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

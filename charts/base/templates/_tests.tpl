@@ -2,7 +2,7 @@
 {{- define "base.tests" }}
 {{- $url := index . 1 }}
 {{- $questions := index . 2 }}
-{{- with index . 0 }}
+{{- with ternary (index . 0) dict (not (empty $questions)) }}
 ---
 apiVersion: v1
 kind: Pod

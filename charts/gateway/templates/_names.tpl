@@ -3,10 +3,16 @@
 gateway: {{- tpl (toYaml .Values.gateway) . | nindent 2 }}
 {{- end -}}
 
-{{/* The descriptor of the transcoded gRPC services, base64; empty without transcoding. */}}
-{{- define "gateway.descriptor" -}}
-{{- if .Values.gateway.transcode -}}
-{{- .Files.Get "files/inventory.binpb" | required "gateway.transcode is set, and this chart has no files/inventory.binpb: make generate writes it; or set gateway.transcode to null" | b64enc -}}
+{{/* Descriptors of transcoded gRPC services, file: base64; empty without transcoding. */}}
+{{- define "gateway.descriptors" -}}
+{{- with .Values.gateway.transcode -}}
+{{- $file := trimPrefix "/settings/" .descriptorFile -}}
+{{- if and (ne $file .descriptorFile) (not (hasKey ($.Values.descriptors | default dict) $file)) -}}
+{{- fail (printf "gateway.transcode.descriptorFile is %s, and descriptors has no %s: add it in base64, by --set-file for example" .descriptorFile $file) -}}
+{{- end -}}
+{{- range $name, $content := $.Values.descriptors }}
+{{ $name }}: {{ tpl $content $ | nospace }}
+{{- end }}
 {{- end -}}
 {{- end -}}
 

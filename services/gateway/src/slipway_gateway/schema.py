@@ -63,6 +63,7 @@ def _helm() -> dict[str, Any]:
                 "required": ["path", "status"],
             },
         },
+        "descriptors": {**STRINGS, "description": "Descriptor sets for gateway.transcode, in base64, by file."},
     }
 
 

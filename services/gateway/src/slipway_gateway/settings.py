@@ -63,7 +63,7 @@ class Listen(Model):
 class Auth(Model):
     issuer: str = Field(min_length=1, max_length=500, description="Issuer (iss) of accepted tokens. May be a template.")
     audience: str = Field(min_length=1, max_length=200, description="Audience (aud) of accepted tokens.")
-    jwks_upstream: str = Field("users", description="The upstream that publishes the issuer's keys.")
+    jwks_upstream: str = Field(description="The upstream that publishes the issuer's keys.")
     jwks_path: str = Field(
         "/.well-known/jwks.json", pattern=r"^/\S*$", description="Path of the keys on that upstream."
     )
@@ -232,7 +232,7 @@ class Route(Model):
 class Transcode(Model):
     """JSON over HTTP for a gRPC service, by the google.api.http options in its description."""
 
-    upstream: str = Field("inventory", description="The gRPC upstream.")
+    upstream: str = Field(description="The gRPC upstream.")
     descriptor_file: str = Field(
         min_length=1, description="File with the descriptor set of the services, imports included."
     )
@@ -249,10 +249,12 @@ class GatewaySettings(Model):
     cors: Cors = Field(default_factory=Cors, description="Cross-origin requests (CORS).")
     tls: Tls = Field(default_factory=Tls, description="HTTPS.")
     telemetry: Telemetry = Field(default_factory=Telemetry, description="Traces.")
-    upstreams: Mapping[Name, Upstream] = Field(min_length=1, description="The services behind the gateway, by name.")
+    upstreams: Mapping[Name, Upstream] = Field(
+        default_factory=dict, description="The services behind the gateway, by name."
+    )
     transcode: Transcode | None = Field(None, description="Transcoding of JSON to gRPC.")
     routes: tuple[Route, ...] = Field(
-        min_length=1, description="Routes, the first match wins. Paths without a route are not reachable."
+        (), description="Routes, the first match wins. Paths without a route are not reachable."
     )
 
     @model_validator(mode="after")

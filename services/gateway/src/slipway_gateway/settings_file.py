@@ -1,5 +1,6 @@
-"""Settings from YAML: the chart's values.yaml, or the file in the pod. Both hold them under ``gateway``."""
+"""Settings from YAML: the chart's values.yaml, that of an umbrella chart, or the file in the pod."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,14 @@ from .errors import GatewayConfigurationError
 from .settings import GatewaySettings, Listen, RateLimits, Telemetry, Tls
 
 KEY = "gateway"
+# What an umbrella chart says once, for the gateway and for all services behind it.
+_OF_ALL = re.compile(r"\{\{ \.Values\.global\.auth\.(\w+) \}\}")
 
 
 def read(source: Path | str) -> GatewaySettings:
-    """``source`` is a file, or the text itself. Other keys beside ``gateway`` are Helm's and passed over."""
+    """``source`` is a file, or the text itself. Settings lie under ``gateway``, in an umbrella chart's values under
+    ``gateway.gateway``; other keys are Helm's and passed over.
+    """
     name = str(source) if isinstance(source, Path) else "the settings"
     try:
         text = source.read_text() if isinstance(source, Path) else source
@@ -25,7 +30,23 @@ def read(source: Path | str) -> GatewaySettings:
         raise GatewayConfigurationError(f"{name} is no YAML: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get(KEY), dict):
         raise GatewayConfigurationError(f"{name} has no key {KEY!r} with the gateway's settings")
-    return checked(document[KEY])
+    return checked(_of_the_gateway(document))
+
+
+def _of_the_gateway(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    values: Mapping[str, Any] = document[KEY]
+    if not isinstance(values.get(KEY), dict):
+        return values
+    auth = values[KEY].get("auth")
+    return values[KEY] | ({"auth": _put_in(auth, document)} if isinstance(auth, dict) else {})
+
+
+def _put_in(auth: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    of_all = ((document.get("global") or {}).get("auth")) or {}
+    return {
+        key: _OF_ALL.sub(lambda found: str(of_all.get(found[1], found[0])), value) if isinstance(value, str) else value
+        for key, value in auth.items()
+    }
 
 
 def checked(values: Mapping[str, Any]) -> GatewaySettings:
