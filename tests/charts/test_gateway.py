@@ -165,6 +165,32 @@ def test_images_come_from_the_registry_and_with_the_tag_of_the_platform():
             assert container["image"] == "r.example.org/slipway/gateway:9.9.9"
 
 
+class TestHttpRoute:
+    """A gateway of the cluster in front."""
+
+    def test_all_requests_of_its_hosts_come_here(self):
+        objects = render("gateway", FULL)
+        route, service = one(objects, "HTTPRoute")["spec"], one(objects, "Service")
+
+        assert route["parentRefs"] == [{"name": "public", "namespace": "gateways"}]
+        assert route["hostnames"] == ["shop.example.org"]
+        [backend] = route["rules"][0]["backendRefs"]
+        assert backend["name"] == service["metadata"]["name"]
+        assert backend["port"] in {port["port"] for port in service["spec"]["ports"]}
+        assert not of_kind(render("gateway", PLAIN), "HTTPRoute")
+
+    @pytest.mark.parametrize(
+        ("case", "options", "sentence"),
+        [
+            (PLAIN, "httpRoute.enabled=true", "httpRoute.parentRefs is empty: name the cluster's Gateway"),
+            (TLS, "httpRoute.enabled=true,httpRoute.parentRefs[0].name=x", "would be redirected for ever"),
+        ],
+        ids=["to-nobody", "in-circles"],
+    )
+    def test_what_would_not_work_is_told_with_the_cure(self, case, options, sentence):
+        assert sentence in refused("--set", options, case=case)
+
+
 class TestCertificate:
     def test_a_self_signed_one_is_made_by_the_chart(self):
         secret = one(render("gateway", TLS), "Secret")

@@ -132,6 +132,8 @@ def install(path, tag, folder):
         values["initContainers"] = [container | {"image": f"slipway/{chart}:{tag}"}]
     if "podMonitor" in shape:
         values["podMonitor"] = {"enabled": False}  # the Prometheus operator is not here
+    if "httpRoute" in shape:
+        values["httpRoute"] = {"enabled": False}  # neither are the definitions of the Gateway API
     if "nodePort" in shape.get("http", {}):
         port = shape["http"]["nodePort"] - 1 - SHOP.index(chart)  # side by side on one node
         values["http"] = values["http"] | {"nodePort": port}

@@ -45,6 +45,13 @@ def _helm() -> dict[str, Any]:
                 "Cluster.",
             },
         ),
+        "httpRoute": _closed(
+            "An HTTPRoute (Gateway API) from a gateway of the cluster to this one.",
+            enabled=SWITCH,
+            parentRefs={"type": "array", "items": {"type": "object", "required": ["name"]}},
+            hostnames={"type": "array", "items": TEXT},
+            annotations=STRINGS,
+        ),
         "tls": _closed(
             "Where the certificate of gateway.tls comes from: issuerRef, then selfSigned, then secretName.",
             hosts={"type": "array", "items": TEXT, "description": "Names in the certificate."},
