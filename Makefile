@@ -106,7 +106,7 @@ CHARTS_READY = build/charts-$(shell find charts -type f -not -path 'charts/*/cha
 charts: ## Fetch the charts' dependencies (all of them are in this repository)
 	@ci/tools/install.sh helm kubeconform
 	@[ -e $(CHARTS_READY) -a -d charts/platform/charts ] || { \
-	  for chart in service $(SERVICES) gateway operator platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done; \
+	  for chart in service $(SERVICES) gateway operator dev-databases platform; do $$(ci/tools/install.sh --path)/helm dependency update charts/$$chart >/dev/null; done; \
 	  mkdir -p build; rm -f build/charts-*.ready; touch $(CHARTS_READY); }
 
 .PHONY: generate

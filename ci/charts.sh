@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Packages the charts of a version and pushes them as OCI artifacts. Usage: charts.sh release VERSION [REGISTRY]
-# The platform's package holds all others; the operator and each service have one of their own too. Their images are
-# those of `images.sh release` in the same registry. Without REGISTRY nothing is pushed: build/release/charts has them.
+# Each has a package of its own: libraries, for charts of other repositories; databases for development; gateway, operator
+# and services; and the platform, which holds all of these. A package holds what it depends on, of the same version. Images
+# are those of `images.sh release` in the same registry. Without REGISTRY nothing is pushed: build/release/charts has them.
 # CHART_SIGNING_KEYRING (a file of secret keys, as `gpg --export-secret-keys [--armor]` writes it) and CHART_SIGNING_KEY (a name in
 # it; CHART_SIGNING_PASSPHRASE: a file, where the key has one): packages are signed, and signatures pushed with them.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
-CHARTS=(gateway operator)
+CHARTS=(base service dev-databases gateway operator)
 for root in "$REPO"/services/*/src/*/bootstrap.py; do CHARTS+=("$(basename "$(dirname "$root")")"); done
 CHARTS+=(platform) # last: it takes the others as they are then, with what they depend on
 
@@ -31,14 +32,14 @@ stage() {
   changed=$(changes "$version")
   cp -r "$REPO/charts" "$work/charts"
   rm -rf "$work"/charts/*/charts "$work"/charts/*/Chart.lock
-  for chart in base service "${CHARTS[@]}"; do
+  for chart in "${CHARTS[@]}"; do
     sed -i -E "s/^version: .*/version: $version/; s/^appVersion: .*/appVersion: \"$version\"/" "$work/charts/$chart/Chart.yaml"
     [ -z "$changed" ] || write_changes "$changed" "$work/charts/$chart/Chart.yaml"
     # Dependencies are the folders beside it, which have this version now.
     sed -i -E "/^dependencies:/,\$s/(version:) *[^,}]+/\1 $version/" "$work/charts/$chart/Chart.yaml"
   done
   [ -z "$registry" ] || sed -i -E "s|^( +repository:) slipway/|\1 $registry/slipway/|" "$work"/charts/*/values.yaml
-  for chart in service "${CHARTS[@]}"; do helm dependency update "$work/charts/$chart"; done
+  for chart in "${CHARTS[@]}"; do helm dependency update "$work/charts/$chart"; done
 }
 
 # With a keyring each package gets a signature beside it (.prov), which `helm verify` and `helm install --verify` check.
@@ -99,5 +100,5 @@ release() {
 
 case ${1:-} in
   release) release "${2:-}" "${3:-}" ;;
-  *) sed -n '2,6p' "$0"; exit 2 ;;
+  *) sed -n '2,8p' "$0"; exit 2 ;;
 esac

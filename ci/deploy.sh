@@ -15,7 +15,7 @@ options=(--values "$REPO/charts/platform/ci/kind-values.yaml" --set "global.imag
 # On kind without an image registry the databases' images are built here as well.
 if [[ $CONTEXT = kind-* ]] && [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
   eval "$("$REPO/ci/airgap/build.sh" --names)"
-  options+=(--set "postgresql.image=$POSTGRESQL_IMAGE" --set "kafka.image=$KAFKA_IMAGE")
+  options+=(--set "dev-databases.postgresql.image=$POSTGRESQL_IMAGE" --set "dev-databases.kafka.image=$KAFKA_IMAGE")
 fi
 namespace() {
   kubectl --context "$CONTEXT" create namespace "$NAMESPACE" --dry-run=client -o yaml | kubectl --context "$CONTEXT" apply -f -

@@ -16,15 +16,15 @@ pytestmark = pytest.mark.charts
 GOLDEN = ROOT / "tests" / "charts" / "golden"
 # Each kind of object that a chart makes is in one of these; definitions of resources have a test of their own.
 CASES = [*(f"{service}-managed" for service in SHOP), "orders-full", "inventory-grpc-only", "users-worker",
-         "gateway-full", "gateway-tls", "operator-plain", "operator-full", "platform-kind"]  # fmt: skip
+         "dev-databases-plain", "gateway-full", "gateway-tls", "operator-plain", "operator-full", "platform-kind"]  # fmt: skip
 MORE = {"gateway-tls": ("--set", "tls.issuerRef.name=letsencrypt")}
 
 
 def rendered(name):
-    chart, _, case = name.partition("-")
+    chart, _, case = name.rpartition("-") if name.startswith("dev-") else name.partition("-")
     objects = render(chart, CHARTS / chart / "ci" / f"{case}-values.yaml", *MORE.get(name, ()))
     if chart == "platform":  # its own alone: each part has golden ones
-        objects = [each for each in objects if each["metadata"]["labels"]["helm.sh/chart"].startswith("platform-")]
+        objects = [each for each in objects if each["metadata"]["labels"]["helm.sh/chart"].startswith(("platform-", "dev-databases-"))]
     kept = copy.deepcopy([each for each in objects if each["kind"] != "CustomResourceDefinition"])
     for each in of_kind(kept, "ConfigMap"):
         each["binaryData"] = dict.fromkeys(each.get("binaryData", {}), "a file of the chart")
@@ -64,6 +64,7 @@ def test_every_kind_of_object_is_in_one():
         "HorizontalPodAutoscaler",
         "Pod",
     }
-    assert {kind for chart, kind in made if chart == "platform"} == {
+    assert {kind for chart, kind in made if chart == "platform"} == {"Secret"}
+    assert {kind for chart, kind in made if chart == "dev-databases"} == {
         "ConfigMap", "NetworkPolicy", "Secret", "Service", "StatefulSet",
     }  # fmt: skip

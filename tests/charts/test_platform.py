@@ -43,10 +43,8 @@ def test_the_longest_name_gives_each_object_one_of_its_own():
     [
         ("global.imagetag=1.2.3", "imagetag"),
         ("global.imagePullSecrets[0]=registry", "imagePullSecrets"),
-        ("postgresql.image=postgres", "postgresql.image"),
-        ("kafka.image=apache/kafka:latest", "kafka.image"),
-        ("postgresql.databases[0]=Not-A-Name", "databases"),
-        ("kafka.enabled=maybe", "kafka.enabled"),
+        ("postgresql.enabled=false", "postgresql"),
+        ("dev-databases.kafka.enabled=maybe", "kafka.enabled"),
         ("keys.make=true", "make"),
         ("user.enabled=false", "user"),
         ("orders.replicas=2", "replicas"),
@@ -59,14 +57,6 @@ def test_a_wrong_value_is_refused_and_named(option, key):
     assert key in done.stderr.replace("/", ".")
 
 
-def test_images_by_digest_are_understood():
-    digest = f"sha256:{'0a' * 32}"
-    for image in (f"registry:5000/postgres@{digest}", f"postgres:18@{digest}"):
-        objects = render("platform", KIND, "--set", f"postgresql.image={image}")
-        assert image in {each["image"] for _, spec, _ in pods(objects) for each in spec["containers"]}
-    assert helm("template", "r", CHARTS / "platform", "-f", KIND, "--set", "kafka.image=registry:5000/x").returncode
-
-
 def test_keys_stay_as_long_as_what_they_encrypted():
     """With a database of others, which no uninstall takes along."""
     kept = {"helm.sh/resource-policy": "keep"}
@@ -76,23 +66,10 @@ def test_keys_stay_as_long_as_what_they_encrypted():
                     if item["metadata"]["name"] == "r-keys"]  # fmt: skip
         return secret["metadata"].get("annotations", {})
 
-    own = ("--set", "postgresql.enabled=false", "--set", "global.database.secretName=db")
-    assert annotations(*own) == kept
+    for off in ("enabled", "postgresql.enabled"):
+        own = ("--set", f"dev-databases.{off}=false", "--set", "global.database.secretName=db")
+        assert annotations(*own) == kept
     assert annotations() == {}
-
-
-@pytest.mark.parametrize("name", ["kafka", "postgresql"])
-def test_databases_for_development_start_anew_with_other_files(name):
-    [stateful] = [item for item in of_kind(render("platform", KIND), "StatefulSet")
-                  if item["metadata"]["name"] == f"r-{name}"]  # fmt: skip
-    template = (CHARTS / "platform" / "templates" / f"{name}-statefulset.yaml").read_text()
-    [config] = [item for item in of_kind(render("platform", KIND), "ConfigMap")
-                if item["metadata"]["name"] == f"r-{name}"]  # fmt: skip
-
-    assert stateful["spec"]["template"]["metadata"]["annotations"].keys() == {"checksum/config"}
-    files = {path.name for path in (CHARTS / "platform" / "files").glob(f"{name}*")}
-    assert len(files) == len(config["data"])
-    assert all(file in template for file in files)
 
 
 def test_production_serves_what_certificates_are_for():

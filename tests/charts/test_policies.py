@@ -14,6 +14,7 @@ from slipway_chassis.processes.http import HttpProcessSettings
 from slipway_chassis.processes.workers import MigrateSettings, WorkerSettings
 from storefront.settings import StorefrontSettings
 from support.charts import (
+    ALONE,
     CASES,
     CHARTS,
     KUBERNETES_VERSIONS,
@@ -418,7 +419,7 @@ def test_external_databases_render_no_own():
     assert secrets == {f"{service}-app" for service in WITH_DATA if service in shipped}
 
 
-@pytest.mark.parametrize("chart", [*LIBRARIES, *SERVICES, "gateway", "operator", "platform"])
+@pytest.mark.parametrize("chart", [*LIBRARIES, *SERVICES, *ALONE, "platform"])
 def test_a_chart_says_what_it_is(chart):
     about = yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text())
 

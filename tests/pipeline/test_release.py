@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support.charts import CHARTS, LIBRARIES, helm, pods
+from support.charts import CHARTS, LIBRARIES, helm, of_kind, pods
 from support.pipeline.registry import Registry, logged_in
 from support.repository import ROOT
 
@@ -71,11 +71,45 @@ def _registry(run_folder):
         yield address
 
 
-@integration
-def test_charts_from_the_registry_run_the_images_of_their_version(registry):
+@pytest.fixture(scope="module", name="released")
+def _released(registry):
     done = make("release-charts", f"VERSION=v{VERSION}", f"REGISTRY={registry}/shop")
     assert done.returncode == 0, done.stdout + done.stderr
 
+
+@integration
+@pytest.mark.usefixtures("released")
+def test_a_chart_of_another_repository_is_built_on_the_library_by_its_version(registry, tmp_path):
+    about = {
+        "apiVersion": "v2", "name": "parcels", "version": "0.1.0", "appVersion": "1.0.0", "kubeVersion": ">=1.30.0-0",
+        "dependencies": [{"name": "service", "version": VERSION, "repository": f"oci://{registry}/shop/charts"}],
+    }  # fmt: skip
+    values = {
+        "image": {"repository": "registry.example.org/parcels"},
+        "database": {"secretName": "dev-postgresql", "secretKey": "parcels-url"},
+        "kafka": {"bootstrapServers": "dev-kafka.shop:9092"},
+    }
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "Chart.yaml").write_text(yaml.safe_dump(about))
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values))
+    (tmp_path / "templates" / "all.yaml").write_text('{{ include "service.all" . }}\n')
+    fetched = helm("dependency", "update", tmp_path, "--plain-http")
+    assert fetched.returncode == 0, fetched.stderr
+
+    shown = helm("template", "parcels", tmp_path)
+
+    assert shown.returncode == 0, shown.stderr
+    objects = [item for item in yaml.safe_load_all(shown.stdout) if item]
+    images = {each["image"] for _, spec, _ in pods(objects) for each in spec["containers"]}
+    assert images == {"registry.example.org/parcels:1.0.0"}
+    assert {each["metadata"]["name"] for each in of_kind(objects, "Deployment")} == {
+        "parcels-http", "parcels-consumer", "parcels-relay",
+    }  # fmt: skip
+
+
+@integration
+@pytest.mark.usefixtures("released")
+def test_charts_from_the_registry_run_the_images_of_their_version(registry):
     shown = helm("template", "r", f"oci://{registry}/shop/charts/platform", "--version", VERSION, "--plain-http")
 
     assert shown.returncode == 0, shown.stderr
@@ -186,11 +220,13 @@ def test_signed_packages_are_pushed_with_their_signature(registry, tmp_path, mon
 def test_each_package_has_its_version_and_a_checksum(registry):
     packages = sorted((RELEASED / "charts").glob("*.tgz"))  # those of the last test, which are signed
     assert {path.name for path in packages} == {
-        f"{path.name}-{VERSION}.tgz" for path in CHARTS.iterdir() if path.is_dir() and path.name not in LIBRARIES
+        f"{path.name}-{VERSION}.tgz" for path in CHARTS.iterdir() if path.is_dir()
     }
     sums = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], capture_output=True, check=False, cwd=RELEASED / "charts")
     assert sums.returncode == 0
     for path in packages:
         chart = yaml.safe_load(helm("show", "chart", path).stdout)
-        assert chart["version"] == chart["appVersion"] == VERSION
+        assert chart["version"] == VERSION
+        assert chart["name"] in LIBRARIES or chart["appVersion"] == VERSION
+        assert {each["version"] for each in chart.get("dependencies", [])} <= {VERSION}
     assert not [path for path in Path(CHARTS).glob("*/Chart.yaml") if VERSION in path.read_text()]

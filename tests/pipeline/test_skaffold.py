@@ -8,14 +8,14 @@ import subprocess
 import pytest
 import yaml
 
-from support.charts import CHARTS, of_kind, pods
+from support.charts import ALONE, CHARTS, of_kind, pods
 from support.repository import ROOT
 from support.tools import TOOLS
 
 pytestmark = pytest.mark.integration
 PROFILES = ["dev", "debug", "ci", "blue-green"]
 PLATFORM = [each["name"] for each in yaml.safe_load((CHARTS / "platform/Chart.yaml").read_text())["dependencies"]]
-SERVICES = sorted(set(PLATFORM) - {"base", "gateway", "operator"})
+SERVICES = sorted(set(PLATFORM) - {"base", *ALONE})
 IMAGES = [*SERVICES, "gateway"]
 BUILT = {
     "PYTHON_IMAGE": "python:3.11",

@@ -1,16 +1,17 @@
-{{/* Usage: include "platform.labels" (list . "postgresql") */}}
-{{- define "platform.selector" -}}
+{{/* Usage: include "platform.labels" (list . "keys") */}}
+{{- define "platform.labels" -}}
 {{- $ctx := index . 0 -}}
 app.kubernetes.io/name: {{ index . 1 }}
 app.kubernetes.io/instance: {{ $ctx.Release.Name }}
-{{- end -}}
-
-{{- define "platform.labels" -}}
-{{- $ctx := index . 0 -}}
-{{ include "platform.selector" . }}
 app.kubernetes.io/part-of: slipway
 app.kubernetes.io/managed-by: {{ $ctx.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $ctx.Chart.Name $ctx.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* Whether the data go with the release: anything but empty. */}}
+{{- define "platform.ownDatabase" -}}
+{{- $databases := index .Values "dev-databases" -}}
+{{- if and $databases.enabled $databases.postgresql.enabled }}yes{{ end -}}
 {{- end -}}
 
 {{/*
