@@ -71,7 +71,7 @@ def test_kubernetes_knows_every_field(objects, version):
 
 def test_a_wrong_field_would_be_found(objects):
     """The check above can fail."""
-    broken = json.loads(json.dumps(of_kind(objects, "Deployment", "Microservice")[0]))
+    broken = json.loads(json.dumps(of_kind(objects, "Deployment", "Microservice", "StatefulSet")[0]))
     broken["spec"]["replcas"] = 2
     with pytest.raises(AssertionError, match="replcas"):
         test_kubernetes_knows_every_field([broken], KUBERNETES_VERSIONS[0])
