@@ -16,7 +16,8 @@ pytestmark = pytest.mark.charts
 GOLDEN = ROOT / "tests" / "charts" / "golden"
 # Each kind of object that a chart makes is in one of these; definitions of resources have a test of their own.
 CASES = [*(f"{service}-managed" for service in SHOP), "orders-full", "inventory-grpc-only", "users-worker",
-         "dev-databases-plain", "gateway-full", "gateway-tls", "operator-plain", "operator-full", "platform-kind"]  # fmt: skip
+         "dev-databases-plain", "gateway-full", "gateway-tls", "operator-plain", "operator-full",
+         "platform-kind"]  # fmt: skip
 MORE = {"gateway-tls": ("--set", "tls.issuerRef.name=letsencrypt")}
 
 
@@ -24,7 +25,11 @@ def rendered(name):
     chart, _, case = name.rpartition("-") if name.startswith("dev-") else name.partition("-")
     objects = render(chart, CHARTS / chart / "ci" / f"{case}-values.yaml", *MORE.get(name, ()))
     if chart == "platform":  # its own alone: each part has golden ones
-        objects = [each for each in objects if each["metadata"]["labels"]["helm.sh/chart"].startswith(("platform-", "dev-databases-"))]
+        objects = [
+            each
+            for each in objects
+            if each["metadata"]["labels"]["helm.sh/chart"].startswith(("platform-", "dev-databases-"))
+        ]
     kept = copy.deepcopy([each for each in objects if each["kind"] != "CustomResourceDefinition"])
     for each in of_kind(kept, "ConfigMap"):
         each["binaryData"] = dict.fromkeys(each.get("binaryData", {}), "a file of the chart")

@@ -277,7 +277,9 @@ def test_what_an_umbrella_chart_says_once_holds_for_the_gateway():
 
     assert read(yaml.safe_dump(umbrella)).auth.audience == "bank"
     del umbrella["global"]
-    assert read(yaml.safe_dump(umbrella)).auth.audience == "{{ .Values.global.auth.audience }}", "refused by envoy_config"
+    assert read(yaml.safe_dump(umbrella)).auth.audience == "{{ .Values.global.auth.audience }}", (
+        "refused by envoy_config"
+    )
 
 
 @pytest.mark.charts

@@ -15,14 +15,21 @@ SERVICES = sorted({path.name for path in CHARTS.iterdir()} - {*LIBRARIES, "platf
 SHOP = [each["name"] for each in yaml.safe_load((CHARTS / "platform" / "Chart.yaml").read_text())["dependencies"]
         if each["name"] in SERVICES]  # fmt: skip
 CASES = sorted(
-    path
-    for chart in (*SERVICES, *ALONE, "platform")
-    for path in (CHARTS / chart / "ci").glob("*-values.yaml")
+    path for chart in (*SERVICES, *ALONE, "platform") for path in (CHARTS / chart / "ci").glob("*-values.yaml")
 )
 KUBERNETES_VERSIONS = ("1.30.14", "1.36.3")  # the oldest and the newest that the charts are for
 # What each service answers with, and whether it keeps data and speaks by events.
 SERVING = {service: "grpc" if service == "inventory" else "http" for service in SERVICES}
 WITH_DATA = [service for service in SERVICES if service != "storefront"]
+
+
+class Once(yaml.SafeLoader):
+    """Each key of a mapping once: Helm takes the last of two without a word, and kustomize and Flux refuse them."""
+
+    def construct_mapping(self, node, deep=False):  # noqa: FBT002 # as PyYAML has it
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        assert len(set(map(str, keys))) == len(keys), f"twice in one mapping: {keys} {node.start_mark}"
+        return super().construct_mapping(node, deep)
 
 
 def helm(*arguments):
@@ -37,7 +44,7 @@ def render(chart, case=None, *options):
     values = ("-f", case) if case else ()
     done = helm("template", "r", CHARTS / chart, *values, *options)
     assert done.returncode == 0, done.stderr
-    return [document for document in yaml.safe_load_all(done.stdout) if document]
+    return [document for document in yaml.load_all(done.stdout, Loader=Once) if document]  # a safe one
 
 
 def case_id(path):

@@ -1,9 +1,12 @@
 {{/* Usage: include "base.hpa" (list $ctx COMPONENT TARGET), a scaleTargetRef as YAML */}}
 {{- define "base.hpa" -}}
 {{- with index . 0 }}
-{{- if .Values.autoscaling.enabled }}
+{{- if (.Values.autoscaling).enabled }}
 {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) }}
 {{- fail (printf "autoscaling.minReplicas of %s is %d and autoscaling.maxReplicas is %d: raise the one or lower the other" .Chart.Name (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) }}
+{{- end }}
+{{- if not (or .Values.autoscaling.targetCPUUtilizationPercentage .Values.autoscaling.metrics) }}
+{{- fail (printf "autoscaling.enabled of %s is true, and nothing says by what: set autoscaling.targetCPUUtilizationPercentage or autoscaling.metrics" .Chart.Name) }}
 {{- end }}
 ---
 apiVersion: autoscaling/v2
@@ -16,10 +19,15 @@ spec:
   minReplicas: {{ .Values.autoscaling.minReplicas }}
   maxReplicas: {{ .Values.autoscaling.maxReplicas }}
   metrics:
+  {{- with .Values.autoscaling.targetCPUUtilizationPercentage }}
   - type: Resource
     resource:
       name: cpu
-      target: {type: Utilization, averageUtilization: {{ .Values.autoscaling.targetCPUUtilizationPercentage }}}
+      target: {type: Utilization, averageUtilization: {{ . }}}
+  {{- end }}
+  {{- with .Values.autoscaling.metrics }}
+  {{- tpl (toYaml .) (index $ 0) | nindent 2 }}
+  {{- end }}
   {{- with .Values.autoscaling.behavior }}
   behavior: {{- toYaml . | nindent 4 }}
   {{- end }}

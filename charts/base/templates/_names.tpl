@@ -22,6 +22,33 @@ app.kubernetes.io/instance: {{ $ctx.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
+{{/* Of pods, with those of values over them, each once. Usage: include "base.podLabels" (list $ctx "http" $labels...) */}}
+{{- define "base.podLabels" -}}
+{{- $own := include "base.labels" (list (index . 0) (index . 1)) | fromYaml -}}
+{{- $fixed := include "base.selector" (list (index . 0) (index . 1)) | fromYaml -}}
+{{- range slice . 2 -}}
+{{- range $name, $value := . -}}
+{{- if hasKey $fixed $name -}}
+{{- fail (printf "podLabels.%s is set, and Deployments find their pods by it: remove it, or name the chart otherwise by nameOverride" $name) -}}
+{{- end -}}
+{{- if not (kindIs "invalid" $value) }}{{ $_ := set $own $name $value }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $own -}}
+{{- end -}}
+
+{{/* A number or a switch as Kubernetes takes it where it takes text; text may be a template. Usage: include "base.text" (list $ctx VALUE) */}}
+{{- define "base.text" -}}
+{{- $value := index . 1 -}}
+{{- if kindIs "string" $value -}}
+{{- tpl $value (index . 0) -}}
+{{- else if and (kindIs "float64" $value) (eq $value (floor $value)) -}}
+{{- $value | int64 -}}
+{{- else -}}
+{{- $value -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Usage: include "base.labels" (list $ctx "http") */}}
 {{- define "base.labels" -}}
 {{- $ctx := index . 0 -}}
@@ -34,6 +61,9 @@ helm.sh/chart: {{ printf "%s-%s" $ctx.Chart.Name $ctx.Chart.Version | replace "+
 
 {{- define "base.tag" -}}
 {{- $tag := .Values.image.tag | default ((.Values.global).imageTag) | default .Chart.AppVersion -}}
+{{- if not (kindIs "string" $tag) -}}
+{{- fail (printf "the tag of %s is the number %v, of which zeros at its beginning are lost: put it in quotes, or use --set-string" .Chart.Name (include "base.text" (list . $tag))) -}}
+{{- end -}}
 {{- if not (regexMatch "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$" $tag) -}}
 {{- fail (printf "%q is no tag of an image: letters, digits, '_', '.' and '-', 128 at most; a digest belongs into image.digest of %s" $tag .Chart.Name) -}}
 {{- else if eq $tag "latest" -}}

@@ -1,42 +1,57 @@
-{{/* What the restricted Pod Security Standard asks of a container. */}}
+{{/* What the restricted Pod Security Standard asks of a container, unless values say otherwise. */}}
 {{- define "base.restricted" -}}
+{{- if hasKey .Values "securityContext" }}
+{{- toYaml (.Values.securityContext | default dict) }}
+{{- else -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
+{{- end }}
 {{- end -}}
 
-{{/* And of a pod: the user is that of our images. */}}
-{{- define "base.restrictedPod" -}}
-runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
-fsGroup: 10001
-seccompProfile: {type: RuntimeDefault}
-{{- end -}}
-
-{{/* What all pods take from values: pull secrets, priority and nodes. Usage: include "base.pod" $ctx */}}
+{{/* What all pods take from values; OPTIONS are those of one process, which win.
+     Usage: include "base.pod" (list $ctx OPTIONS) */}}
 {{- define "base.pod" -}}
+{{- $ctx := index . 0 -}}
+{{- $options := index . 1 -}}
+{{- with $ctx -}}
 enableServiceLinks: false # variables like ORDERS_PORT would be taken for settings
-securityContext: {{- include "base.restrictedPod" . | nindent 2 }}
+{{- with .Values.podSecurityContext }}
+securityContext: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with concat (.Values.imagePullSecrets | default list) ((.Values.global).imagePullSecrets | default list) | uniq }}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+{{- $values := .Values }}
+{{- range $key := list "priorityClassName" "nodeSelector" "tolerations" "affinity" }}
+{{- with index $options $key | default (index $values $key) }}
+{{ $key }}: {{ toJson . }}
 {{- end }}
-{{- with .Values.nodeSelector }}
-nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.tolerations }}
-tolerations: {{- toYaml . | nindent 2 }}
+{{- with .Values.podSpec }}
+{{ tpl (toYaml .) $ctx }}
 {{- end }}
-{{- with .Values.affinity }}
-affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* Over nodes, and over zones where there are several. Usage: include "base.spread" (list $ctx COMPONENT) */}}
+{{/* As values say, else over nodes, and over zones where there are several.
+     Usage: include "base.spread" (list $ctx COMPONENT OPTIONS) */}}
 {{- define "base.spread" -}}
+{{- $values := (index . 0).Values -}}
+{{- $mine := (index . 2).topologySpreadConstraints -}}
+{{- $set := ternary $values.topologySpreadConstraints $mine (kindIs "invalid" $mine) -}}
+{{- $selector := dict "matchLabels" (include "base.selector" . | fromYaml) -}}
+{{- if kindIs "invalid" $set }}
+{{- include "base.spread.wide" . }}
+{{- else if $set }}
+topologySpreadConstraints:
+{{- range $set }}
+- {{- merge (dict) . (dict "labelSelector" $selector) | toYaml | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "base.spread.wide" -}}
 topologySpreadConstraints:
 {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
 - maxSkew: 1
@@ -47,7 +62,7 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* Liveness asks no dependency. Usage: include "base.probes" "admin", the name of the port */}}
+{{/* Of our own images; liveness asks no dependency. Usage: include "base.probes" "admin", the name of the port */}}
 {{- define "base.probes" -}}
 startupProbe:
   httpGet: {path: /healthz, port: {{ . }}}
@@ -63,4 +78,26 @@ readinessProbe:
   periodSeconds: 2
   timeoutSeconds: 6
   failureThreshold: 2
+{{- end -}}
+
+{{/* Objects of values, each a map or text with templates. Usage: include "base.extraObjects" $ctx */}}
+{{- define "base.extraObjects" -}}
+{{- range .Values.extraObjects }}
+---
+{{ tpl (kindIs "string" . | ternary . (toYaml .)) $ }}
+{{- end }}
+{{- end -}}
+
+{{/* Variables of values, as a list. Usage: include "base.extraEnv" (list $ctx ENV) */}}
+{{- define "base.extraEnv" -}}
+{{- $ctx := index . 0 -}}
+{{- range $name, $value := index . 1 }}
+{{- if kindIs "map" $value }}
+- name: {{ $name }}
+  {{- tpl (toYaml $value) $ctx | nindent 2 }}
+{{- else if not (kindIs "invalid" $value) }}
+- name: {{ $name }}
+  value: {{ include "base.text" (list $ctx $value) | quote }}
+{{- end }}
+{{- end }}
 {{- end -}}

@@ -24,7 +24,7 @@ spec:
   - slipway.dev/microservice
   - slipway.dev/version
   podMetricsEndpoints:
-  - {port: {{ index $ 1 }}, path: /metrics, interval: {{ .interval }}}
+  - {port: {{ .port | default (index $ 1) }}, path: {{ .path | default "/metrics" }}, interval: {{ .interval }}}
 {{- end }}
 {{- end }}
 {{- end -}}

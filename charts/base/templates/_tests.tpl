@@ -16,7 +16,7 @@ spec:
   restartPolicy: Never
   serviceAccountName: {{ include "base.serviceAccountName" . }}
   automountServiceAccountToken: false
-  {{- include "base.pod" . | nindent 2 }}
+  {{- include "base.pod" (list . dict) | nindent 2 }}
   containers:
   - name: test
     image: {{ include "base.image" . }}
@@ -38,5 +38,10 @@ spec:
 {{- end }}
 {{- $tls := (.Values.gateway | default dict).tls | default dict }}
 {{- $scheme := ternary "https" "http" (and $tls.enabled $tls.redirect | default false) }}
-{{- include "base.tests" (list . (printf "%s://%s" $scheme (include "base.fullname" .)) $questions) }}
+{{- include "base.tests" (list . (printf "%s://%s%s" $scheme (include "base.fullname" .) (include "base.tests.port" .)) $questions) }}
+{{- end -}}
+
+{{/* Of the Service, where it is not that of the scheme. */}}
+{{- define "base.tests.port" -}}
+{{- with (.Values.http).servicePort }}{{ if ne (int .) 80 }}:{{ int . }}{{ end }}{{ end -}}
 {{- end -}}

@@ -32,5 +32,5 @@ gateway: {{- tpl (toYaml .Values.gateway) . | nindent 2 }}
 {{- end -}}
 
 {{- define "gateway.replicas" -}}
-{{- ternary .Values.autoscaling.minReplicas .Values.replicas .Values.autoscaling.enabled -}}
+{{- if (.Values.autoscaling).enabled }}{{ .Values.autoscaling.minReplicas }}{{ else }}{{ .Values.replicas }}{{ end -}}
 {{- end -}}

@@ -12,6 +12,7 @@
 {{ include "service.networkpolicy" (list $ctx .) }}
 {{- end }}
 {{ include "base.podmonitor" (list $ctx "admin") }}
+{{ include "base.extraObjects" $ctx }}
 {{ include "service.workloads" (list $ctx $components) }}
 {{- with include "service.serving" $ctx }}
 {{ include "base.hpa" (list $ctx . (include "service.scaleTarget" $ctx)) }}

@@ -9,7 +9,16 @@ metadata:
 data: {{- include "service.settings" . | nindent 2 }}
 {{- end -}}
 
+{{/* Each name once: what values say wins. */}}
 {{- define "service.settings" -}}
+{{- $settings := include "service.settings.own" . | fromYaml -}}
+{{- range $name, $value := .Values.settings -}}
+{{- if not (kindIs "invalid" $value) }}{{ $_ := set $settings $name (include "base.text" (list $ $value)) }}{{ end -}}
+{{- end -}}
+{{- toYaml $settings -}}
+{{- end -}}
+
+{{- define "service.settings.own" -}}
 LOG_LEVEL: {{ .Values.logLevel | quote }}
 SERVICE_VERSION: {{ include "base.version" . | quote }}
 BIND_HOST: "0.0.0.0"
@@ -20,7 +29,9 @@ GRPC_PORT: {{ .Values.grpc.port | int | quote }}
 GRPC_THREADS: {{ .Values.grpc.threads | int | quote }}
 {{- end }}
 GRACEFUL_TIMEOUT: {{ .Values.drain.gracefulSeconds | int | quote }}
-ADMIN_PORT: "9100"
+{{- with .Values.adminPort }}
+ADMIN_PORT: {{ . | int | quote }}
+{{- end }}
 DRAIN_FILE: /tmp/draining
 TRACE_SAMPLE_RATIO: {{ .Values.telemetry.traceSampleRatio | quote }}
 {{- with .Values.telemetry.otlpEndpoint }}
@@ -45,8 +56,5 @@ KAFKA_CLIENT: {{ .Values.kafka.client | quote }}
 KAFKA_PREFIX: {{ . | quote }}
 {{- end }}
 {{- include "base.kafkaWords" (list . (include "service.kafkaSecurity" . | fromYaml)) }}
-{{- end }}
-{{- range $name, $value := .Values.settings }}
-{{ $name }}: {{ tpl $value $ | quote }}
 {{- end }}
 {{- end -}}

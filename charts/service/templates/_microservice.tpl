@@ -16,7 +16,10 @@ metadata:
 spec:
   version: {{ include "base.version" $ctx | quote }}
   {{- if not $values.autoscaling.enabled }}
-  replicas: {{ ternary $values.http.replicas $values.grpc.replicas $values.http.enabled }}
+  {{- $replicas := ternary $values.http.replicas $values.grpc.replicas $values.http.enabled }}
+  {{- if not (kindIs "invalid" $replicas) }}
+  replicas: {{ $replicas }}
+  {{- end }}
   {{- else if $ctx.Capabilities.APIVersions.Has "slipway.dev/v1alpha1/Microservice" }}
   {{- include "base.liveReplicas" (list $ctx "slipway.dev/v1alpha1" "Microservice" (include "base.fullname" $ctx)) | indent 2 }}
   {{- end }}
@@ -28,7 +31,7 @@ spec:
   {{- end }}
   ports:
   {{- if $values.http.enabled }}
-  - {name: http, port: 80}
+  - {name: http, port: {{ $values.http.servicePort }}}
   {{- end }}
   {{- if $values.grpc.enabled }}
   - {name: grpc, port: {{ $values.grpc.port }}, appProtocol: kubernetes.io/h2c}

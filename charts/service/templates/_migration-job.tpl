@@ -10,7 +10,7 @@ the schema is there, so the order needs no help. The name carries a hash: a Job 
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ include "base.fullname" . }}-migrate-{{ list $pod .Values.migration | toJson | sha256sum | trunc 8 }}
+  name: {{ include "base.fullname" . }}-migrate-{{ list ($pod | fromYaml) .Values.migration.activeDeadlineSeconds .Values.migration.ttlSecondsAfterFinished | toJson | sha256sum | trunc 8 }}
   labels: {{- include "base.labels" (list . "migrate") | nindent 4 }}
 spec:
   backoffLimit: 6

@@ -1,6 +1,27 @@
 {{/* The root context with the library's defaults under the chart's own values. Usage: include "service.context" . | fromYaml gives the values */}}
 {{- define "service.values" -}}
-{{- mergeOverwrite (deepCopy (omit .Values.service "global" "base")) (deepCopy (omit .Values "service")) | toYaml -}}
+{{- $own := omit .Values "service" -}}
+{{- $merged := mergeOverwrite (deepCopy (omit .Values.service "global" "base")) (deepCopy $own) -}}
+{{- include "service.takeAway" (list $merged $own) -}}
+{{- range $process := list "http" "grpc" "consumer" "relay" "worker" -}}
+{{- range $kind, $probe := (index $own $process).probes -}}
+{{- /* A process without a probe that all others have: only null says so. */ -}}
+{{- if kindIs "invalid" $probe }}{{ $_ := set (index $merged $process).probes $kind $probe }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $merged -}}
+{{- end -}}
+
+{{/* null takes a default of the library away, at every depth. Usage: include "service.takeAway" (list INTO VALUES) */}}
+{{- define "service.takeAway" -}}
+{{- $into := index . 0 -}}
+{{- range $key, $value := index . 1 -}}
+{{- if kindIs "invalid" $value -}}
+{{- $_ := unset $into $key -}}
+{{- else if and (kindIs "map" $value) (kindIs "map" (index $into $key)) -}}
+{{- include "service.takeAway" (list (index $into $key) $value) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "service.databaseSecretName" -}}

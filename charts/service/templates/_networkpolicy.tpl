@@ -14,16 +14,21 @@ spec:
   podSelector:
     matchLabels: {{- include "base.selector" (list $ctx $component) | nindent 6 }}
   policyTypes: [Ingress, Egress]
-  ingress: {{- if eq $component "migrate" }} []{{ end }}
+  ingress: {{- if or (eq $component "migrate") (not (or (has $component (list "http" "grpc")) $ctx.Values.adminPort $policy.extraIngress)) }} []{{ end }}
   {{- if has $component (list "http" "grpc") }}
   - ports:
     - {port: {{ $component }}, protocol: TCP}
     {{- with include "base.callers" $ctx }}{{ . | nindent 4 }}{{ end }}
   {{- end }}
-  {{- if ne $component "migrate" }}
+  {{- if and (ne $component "migrate") $ctx.Values.adminPort }}
   - ports:
     - {port: admin, protocol: TCP}
     {{- include "base.scrapers" $ctx | nindent 4 }}
+  {{- end }}
+  {{- if ne $component "migrate" }}
+  {{- with $policy.extraIngress }}
+  {{- tpl (toYaml .) $ctx | nindent 2 }}
+  {{- end }}
   {{- end }}
   egress:
   - ports:

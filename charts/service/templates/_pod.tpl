@@ -5,19 +5,17 @@ Usage: include "service.pod" (list $ctx "http" $ctx.Values.http)
 {{- define "service.pod" -}}
 {{- $ctx := index . 0 -}}
 {{- $process := index . 1 -}}
+{{- $options := index . 2 -}}
+{{- $checksum := dict "checksum/config" (include "service.settings" $ctx | sha256sum) -}}{{/* other settings are another version */}}
 metadata:
-  labels:
-    {{- include "base.labels" (list $ctx $process) | nindent 4 }}
-    {{- with $ctx.Values.podLabels }}{{ toYaml . | nindent 4 }}{{ end }}
-  annotations:
-    checksum/config: {{ include "service.settings" $ctx | sha256sum }} # other settings are another version
-    {{- with $ctx.Values.podAnnotations }}{{ toYaml . | nindent 4 }}{{ end }}
+  labels: {{- include "base.podLabels" (list $ctx $process ($ctx.Values.podLabels | default dict) ($options.podLabels | default dict)) | nindent 4 }}
+  annotations: {{- mergeOverwrite $checksum ($ctx.Values.podAnnotations | default dict) ($options.podAnnotations | default dict) | toYaml | nindent 4 }}
 spec:
   {{- include "service.podspec" . | nindent 2 }}
   {{- if eq $process "migrate" }}
   restartPolicy: Never # a failed try stays, with its log
   {{- else }}
-  {{- include "base.spread" (list $ctx $process) | nindent 2 }}
+  {{- include "base.spread" (list $ctx $process $options) | nindent 2 }}
   {{- end }}
 {{- end -}}
 
@@ -32,7 +30,7 @@ spec:
 {{- $kafkaProof := include "base.kafkaProof" (list $ctx $kafka) -}}
 serviceAccountName: {{ include "base.serviceAccountName" $ctx }}
 automountServiceAccountToken: false
-{{ include "base.pod" $ctx }}
+{{ include "base.pod" (list $ctx $options) }}
 terminationGracePeriodSeconds: {{ add $values.drain.preStopSeconds $values.drain.gracefulSeconds 10 }}
 {{- with $values.initContainers }}
 initContainers: {{- tpl (toYaml .) $ctx | nindent 0 }}
@@ -41,46 +39,34 @@ containers:
 - name: {{ $process }}
   image: {{ include "base.image" $ctx }}
   imagePullPolicy: {{ $values.image.pullPolicy }}
-  args: [{{ $process }}]
+  {{- with $options.command }}
+  command: {{- tpl (toYaml .) $ctx | nindent 4 }}
+  {{- end }}
+  {{- with ternary (list $process) $options.args (kindIs "invalid" $options.args) }}
+  args: {{- tpl (toYaml .) $ctx | nindent 4 }}
+  {{- end }}
   securityContext: {{- include "base.restricted" $ctx | nindent 4 }}
   envFrom:
   - configMapRef:
       name: {{ include "base.fullname" $ctx }}
-  {{- if or $values.database.enabled $options.extraEnv $kafkaProof }}
-  env:
+  {{- with $values.envFrom }}
+  {{- tpl (toYaml .) $ctx | nindent 2 }}
   {{- end }}
-  {{- with $kafkaProof }}
-  {{- . | nindent 2 }}
+  {{- with printf "%s%s" $kafkaProof (include "service.env" (list $ctx $options)) }}
+  env: {{- . | nindent 2 }}
   {{- end }}
-  {{- if $values.database.enabled }}
-  - name: DATABASE_URL
-    valueFrom:
-      secretKeyRef:
-        name: {{ include "service.databaseSecretName" $ctx }}
-        key: {{ include "service.databaseSecretKey" $ctx }}
+  {{- with $options.resources }}
+  resources: {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- range $name, $value := $options.extraEnv }}
-  - name: {{ $name }}
-    {{- if kindIs "map" $value }}
-    {{- tpl (toYaml $value) $ctx | nindent 4 }}
-    {{- else }}
-    value: {{ tpl $value $ctx | quote }}
-    {{- end }}
-  {{- end }}
-  resources: {{- toYaml $options.resources | nindent 4 }}
   {{- if ne $process "migrate" }}
-  ports:
-  {{- if has $process (list "http" "grpc") }}
-  - {name: {{ $process }}, containerPort: {{ $options.port }}}
+  {{- with include "service.ports" (list $ctx $process $options) }}
+  ports: {{- . | nindent 2 }}
   {{- end }}
-  - {name: admin, containerPort: 9100}
-  {{- include "base.probes" "admin" | nindent 2 }}
-  {{- if has $process (list "http" "grpc") }}
-  lifecycle:
-    preStop:
-      # Endpoints are withdrawn and kept-alive connections closed, one answer each, while this sleeps;
-      # only then does the server stop accepting.
-      exec: {command: [/bin/sh, -c, "touch /tmp/draining; sleep {{ $values.drain.preStopSeconds }}"]}
+  {{- include "service.probes" (list $ctx $options) | nindent 2 }}
+  {{- with $options.lifecycle }}
+  {{- $stop := .preStop | default dict }}
+  {{- if gt (len $stop) 1 }}{{ $stop = omit $stop "exec" }}{{ end }}
+  lifecycle: {{- tpl (ternary (omit . "preStop") (mergeOverwrite (omit . "preStop") (dict "preStop" $stop)) (empty $stop) | toYaml) $ctx | nindent 4 }}
   {{- end }}
   {{- end }}
   volumeMounts:
@@ -91,11 +77,63 @@ containers:
   {{- with $values.extraVolumeMounts }}
   {{- tpl (toYaml .) $ctx | nindent 2 }}
   {{- end }}
+{{- with $values.sidecars }}
+{{ tpl (toYaml .) $ctx }}
+{{- end }}
 volumes:
 - name: tmp
   emptyDir: {}
 {{- include "base.kafkaVolumes" (list $ctx $kafka) }}
 {{- with $values.extraVolumes }}
 {{ tpl (toYaml .) $ctx }}
+{{- end }}
+{{- end -}}
+
+{{/* Each variable once: what values say wins. Usage: include "service.env" (list $ctx OPTIONS) */}}
+{{- define "service.env" -}}
+{{- $ctx := index . 0 -}}
+{{- $extra := (index . 1).extraEnv | default dict -}}
+{{- if and $ctx.Values.database.enabled (not (hasKey $extra "DATABASE_URL")) }}
+- name: DATABASE_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "service.databaseSecretName" $ctx }}
+      key: {{ include "service.databaseSecretKey" $ctx }}
+{{- end }}
+{{ include "base.extraEnv" (list $ctx $extra) }}
+{{- end -}}
+
+{{- define "service.ports" -}}
+{{- $ctx := index . 0 -}}
+{{- $process := index . 1 -}}
+{{- if has $process (list "http" "grpc") }}
+- {name: {{ $process }}, containerPort: {{ (index . 2).port }}}
+{{- if eq (int (index . 2).port) (int $ctx.Values.adminPort) }}
+{{- fail (printf "%s.port is %d, and so is adminPort, that of health and metrics: choose another one" $process (int $ctx.Values.adminPort)) }}
+{{- end }}
+{{- end }}
+{{- with $ctx.Values.adminPort }}
+- {name: admin, containerPort: {{ . }}}
+{{- end }}
+{{- with (index . 2).extraPorts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Of the process, over those of all. Usage: include "service.probes" (list $ctx OPTIONS) */}}
+{{- define "service.probes" -}}
+{{- $ctx := index . 0 -}}
+{{- $probes := deepCopy ($ctx.Values.probes | default dict) -}}
+{{- $mine := (index . 1).probes | default dict -}}
+{{- $probes = mergeOverwrite $probes (deepCopy $mine) -}}
+{{- include "service.takeAway" (list $probes $mine) -}}
+{{- range $kind, $probe := $probes }}
+{{- if and $probe (ne (toString $probe.enabled) "false") }}
+{{- if or $probe.tcpSocket $probe.exec $probe.grpc }}{{ $probe = omit $probe "httpGet" }}{{ end }}
+{{- if and (not $ctx.Values.adminPort) (eq (toString ($probe.httpGet).port) "admin") }}
+{{- fail (printf "adminPort is not set, and probes.%s asks it: set probes.%s.httpGet.path and port to what your application answers, or probes.%s.enabled to false" $kind $kind $kind) }}
+{{- end }}
+{{ $kind }}Probe: {{- omit $probe "enabled" | toYaml | nindent 2 }}
+{{- end }}
 {{- end }}
 {{- end -}}

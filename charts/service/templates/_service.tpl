@@ -21,12 +21,15 @@ kind: Service
 metadata:
   name: {{ include "base.fullname" . }}
   labels: {{- include "base.labels" (list . "http") | nindent 4 }}
+  {{- with .Values.http.serviceAnnotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
 spec:
   type: {{ .Values.http.serviceType }}
   selector: {{- include "base.selector" (list . "http") | nindent 4 }}
   ports:
   - name: http
-    port: 80
+    port: {{ .Values.http.servicePort }}
     targetPort: http
     {{- if and (eq .Values.http.serviceType "NodePort") .Values.http.nodePort }}
     nodePort: {{ .Values.http.nodePort }}

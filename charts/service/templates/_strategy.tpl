@@ -65,7 +65,7 @@ kubectl -n {{ .Release.Namespace }} rollout status deployment -l app.kubernetes.
 {{- fail "release.managed is true, and nothing answers requests: set http.enabled or grpc.enabled to true, or release.managed to false" -}}
 {{- end -}}
 {{- range $serving -}}
-{{- if lt (int (index $values .).replicas) 1 -}}
+{{- if and (not (kindIs "invalid" (index $values .).replicas)) (lt (int (index $values .).replicas) 1) -}}
 {{- fail (printf "%s.replicas is 0, and a managed release has one pod at least: set it to 1 or more, or release.managed to false" .) -}}
 {{- end -}}
 {{- end -}}

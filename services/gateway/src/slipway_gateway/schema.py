@@ -7,10 +7,19 @@ from .settings import GatewaySettings
 DRAFT = "http://json-schema.org/draft-07/schema#"
 TEXT = {"type": "string"}
 SWITCH = {"type": "boolean"}
-PEERS = {"type": "array", "items": {"type": "object"}, "description": "Peers of a NetworkPolicy; empty: all."}
-STRINGS = {"type": "object", "additionalProperties": TEXT}
+PEERS = {"type": ["array", "null"], "items": {"type": "object"}, "description": "Peers of a NetworkPolicy; empty: all."}
+STRINGS = {"type": ["object", "null"], "additionalProperties": {"type": ["string", "null"]}}
 SOME_PODS = "^([1-9][0-9]*|[1-9][0-9]?%|100%)$"
 COUNT = {"type": "integer", "minimum": 0}
+MAPPING = {"type": ["object", "null"]}
+OBJECTS = {"type": ["array", "null"], "items": {"type": "object"}}
+RESTRICTED = ["runAsNonRoot", "runAsUser", "runAsGroup", "fsGroup", "seccompProfile"]
+# What has a value of its own is set there, and once.
+OF_THE_CHART = [
+    "affinity", "automountServiceAccountToken", "containers", "enableServiceLinks", "imagePullSecrets",
+    "initContainers", "nodeSelector", "priorityClassName", "restartPolicy", "securityContext", "serviceAccountName",
+    "terminationGracePeriodSeconds", "tolerations", "topologySpreadConstraints", "volumes",
+]  # fmt: skip
 
 
 def _closed(description: str = "", **properties: Any) -> dict[str, Any]:
@@ -64,7 +73,7 @@ def _helm() -> dict[str, Any]:
         ),
         **_policies(),
         "tests": {
-            "type": "array",
+            "type": ["array", "null"],
             "items": {
                 **_closed(method=TEXT, path=TEXT, status={"type": "integer", "minimum": 100, "maximum": 599}),
                 "required": ["path", "status"],
@@ -82,7 +91,11 @@ def _pods() -> dict[str, Any]:
     return {
         "image": _closed(
             repository=TEXT,
-            tag={**TEXT, "not": {"const": "latest"}, "description": "Default: global.imageTag, then appVersion."},
+            tag={
+                "type": ["string", "number"],
+                "not": {"const": "latest"},
+                "description": "Default: global.imageTag, then appVersion.",
+            },
             digest={
                 **TEXT,
                 "pattern": "^(sha256:[0-9a-f]{64})?$",
@@ -97,12 +110,23 @@ def _pods() -> dict[str, Any]:
         "podLabels": STRINGS,
         "nodeSelector": STRINGS,
         "tolerations": {"type": "array", "items": {"type": "object"}},
-        "affinity": {"type": "object"},
+        "affinity": MAPPING,
         "priorityClassName": TEXT,
+        "topologySpreadConstraints": OBJECTS,
+        "podSpec": {**MAPPING, "properties": dict.fromkeys(OF_THE_CHART, False)},
+        "podSecurityContext": {
+            **MAPPING,
+            "description": "As in Kubernetes.",
+            "properties": {key: {} for key in RESTRICTED},
+        },
+        "extraEnv": {**MAPPING, "additionalProperties": {"type": ["string", "number", "boolean", "object", "null"]}},
+        "extraVolumes": OBJECTS,
+        "extraVolumeMounts": OBJECTS,
+        "extraObjects": {"type": ["array", "null"], "items": {"type": ["object", "string"]}},
         "logLevel": {"enum": ["debug", "info", "warning", "error"], "description": "Log level of Envoy."},
-        "replicas": COUNT,
+        "replicas": {**COUNT, "type": ["integer", "null"]},
         "concurrency": {"type": "integer", "minimum": 1, "maximum": 64, "description": "Envoy's worker threads."},
-        "resources": _closed(requests={"type": "object"}, limits={"type": "object"}),
+        "resources": _closed(requests=MAPPING, limits=MAPPING),
         "serviceAccount": _closed(create=SWITCH, name=TEXT, annotations=STRINGS),
     }
 
@@ -114,7 +138,8 @@ def _policies() -> dict[str, Any]:
             enabled=SWITCH,
             minReplicas=positive,
             maxReplicas=positive,
-            targetCPUUtilizationPercentage={**positive, "maximum": 100},
+            targetCPUUtilizationPercentage={**positive, "type": ["integer", "null"]},
+            metrics=OBJECTS,
             behavior=_closed(scaleUp={"type": "object"}, scaleDown={"type": "object"}),
         ),
         "podDisruptionBudget": _closed(
@@ -135,6 +160,7 @@ def _policies() -> dict[str, Any]:
             metricsFrom=PEERS,
             upstreamsTo=PEERS,
             telemetryTo=PEERS,
+            extraEgress=OBJECTS,
             upstreamPodPorts={
                 "type": "array",
                 "items": {"type": "integer", "minimum": 1, "maximum": 65535},

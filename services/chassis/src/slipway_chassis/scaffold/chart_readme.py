@@ -11,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
+LIBRARY = "service"  # under its name a chart gives the library's values other defaults
 LONGEST_DEFAULT = 100
 
 
@@ -63,8 +64,9 @@ def rows(chart: Chart) -> list[tuple[str, str, str]]:
     schema = json.loads(chart.schema)
     values, words = loaded(chart.values), comments(chart.values)
     if chart.library:
-        values = merged(loaded(chart.library), values)
-        words = comments(chart.library) | words
+        own = {key: each for key, each in values.items() if key != LIBRARY}
+        values = merged(merged(loaded(chart.library), values.get(LIBRARY, {})), own)
+        words = comments(chart.library) | {name.removeprefix(f"{LIBRARY}."): each for name, each in words.items()}
     made: list[tuple[str, str, str]] = []
 
     def resolved(part: dict[str, Any]) -> dict[str, Any]:
@@ -77,6 +79,9 @@ def rows(chart: Chart) -> list[tuple[str, str, str]]:
     def walk(value: Any, part: dict[str, Any], name: str) -> None:
         part = resolved(part)
         known = part.get("properties", {})
+        # Where words stand at the map and none in it, they are of the whole.
+        if name in words and not any(each.startswith(f"{name}.") for each in words):
+            known = {}
         if name and not (isinstance(value, dict) and value and known):
             made.append((name, default(value), words.get(name) or part.get("description", "")))
             return
