@@ -1,53 +1,14 @@
 """An application that is not on the chassis: its command, its port, its probes, on the chart library of services."""
 
-import json
 import subprocess
 
 import pytest
 import yaml
 
-from support.charts import CHARTS, Once, helm, of_kind
-from support.cluster.api_server import ApiServer
-from support.cluster.control_plane import KUBECONFIG, TOKEN
-from support.tools import TOOLS, tool
+from support.charts import Once, helm, of_kind
+from support.tools import tool
 
 pytestmark = pytest.mark.charts
-NEEDS = [name for name in ("etcd", "kube-apiserver") if tool(name) is None]
-# As docs/charts.md has it.
-VALUES = """
-image: {repository: registry.example.org/hello}
-http:
-  port: 5000
-  command: [gunicorn]
-  args: ["--bind=0.0.0.0:5000", "app:app"]
-  lifecycle: {preStop: {sleep: {seconds: 5}}}
-adminPort: 0
-probes:
-  startup: {enabled: false}
-  liveness: {enabled: false}
-  readiness: {httpGet: {path: /health, port: http}}
-podSecurityContext: {runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000}
-podAnnotations: {slipway.dev/closes-connections: "false"}
-consumer: {enabled: false}
-relay: {enabled: false}
-migration: {enabled: false}
-database: {enabled: false}
-tests: []
-"""
-
-
-@pytest.fixture(scope="module", name="chart")
-def _chart(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("hello")
-    library = {"name": "service", "version": "0.2.0", "repository": f"file://{CHARTS}/service"}
-    about = {"apiVersion": "v2", "name": "hello", "version": "0.1.0", "appVersion": "1.0", "dependencies": [library]}
-    (folder / "templates").mkdir()
-    (folder / "Chart.yaml").write_text(yaml.safe_dump(about))
-    (folder / "values.yaml").write_text(VALUES)
-    (folder / "templates" / "all.yaml").write_text('{{ include "service.all" . }}\n')
-    fetched = helm("dependency", "update", folder)
-    assert fetched.returncode == 0, fetched.stderr
-    return folder
 
 
 def rendered(chart, *options):
@@ -123,46 +84,3 @@ def test_its_own_port_of_the_service(chart):
 
     done = helm("template", "r", chart, "--set", "http.servicePort=8080,tests[0].path=/health,tests[0].status=200")
     assert "http://r-hello:8080" in done.stdout
-
-
-@pytest.fixture(scope="module", name="on_the_cluster")
-def _on_the_cluster(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("api")
-    with ApiServer(folder) as server:
-        kubeconfig = folder / "kubeconfig"
-        kubeconfig.write_text(KUBECONFIG.format(server=f"https://127.0.0.1:{server.port}", token=TOKEN))
-        yield ("--kubeconfig", kubeconfig)
-
-
-@pytest.mark.integration
-@pytest.mark.skipif(bool(NEEDS), reason=f"not built: ci/tools/install.sh {' '.join(NEEDS)}")
-class TestInstalled:
-    """By Helm on a real API server; no node runs the pods."""
-
-    def test_it_is_taken_and_upgraded(self, chart, on_the_cluster):
-        first = helm("install", "hello", chart, *on_the_cluster)
-        assert first.returncode == 0, first.stderr
-        second = helm(
-            "upgrade", "hello", chart, *on_the_cluster, "--reset-then-reuse-values", "--set", "image.tag=1.1",
-            "--set", "http.resources.limits=null,http.extraEnv.WORKERS=4,settings.LOG_LEVEL=DEBUG",
-        )  # fmt: skip
-        assert second.returncode == 0, second.stderr
-
-        command = [f"{TOOLS}/kubectl", *on_the_cluster, "get", "deployment", "hello-http", "-o", "json"]
-        shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-        runs = container([json.loads(shown.stdout)])
-        assert runs["image"] == "registry.example.org/hello:1.1"
-        assert runs["env"] == [{"name": "WORKERS", "value": "4"}]
-        assert "limits" not in runs["resources"]
-        assert runs["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
-
-    def test_a_volume_of_another_size_is_told_before_anything_is_changed(self, on_the_cluster):
-        chart = CHARTS / "dev-databases"
-        assert helm("install", "dev", chart, *on_the_cluster).returncode == 0
-
-        done = helm("upgrade", "dev", chart, *on_the_cluster, "--set", "postgresql.storage=5Gi")
-
-        assert done.returncode != 0
-        assert "postgresql.storage is 5Gi, and the volume of dev-postgresql was made with 1Gi" in done.stderr
-        assert "delete statefulset dev-postgresql" in done.stderr
-        assert helm("upgrade", "dev", chart, *on_the_cluster, "--set", "databases={parcels}").returncode == 0

@@ -22,6 +22,22 @@ def test_a_name_with_which_parts_would_not_find_each_other_is_refused(release):
     assert "hoose" in done.stderr, "and the cure is told"
 
 
+@pytest.mark.parametrize("key", ["nameOverride", "fullnameOverride"])
+def test_another_name_of_a_part_is_refused(key):
+    done = helm("template", "r", CHARTS / "platform", "-f", KIND, "--set", f"users.{key}=accounts")
+
+    assert f"users.{key} is set, and other parts of the platform find users by its own name: remove it" in done.stderr
+
+
+def test_a_port_that_policies_close_is_told_with_the_cure():
+    other = ("--set", "users.http.port=8005")
+    done = helm("template", "r", CHARTS / "platform", "-f", KIND, *other)
+
+    assert "users.http.port is 8005, and policies keep the gateway from it" in done.stderr
+    opened = ("--set", "gateway.networkPolicy.upstreamPodPorts={8000,8001,8005}")
+    assert render("platform", KIND, *other, *opened)
+
+
 def test_the_longest_name_gives_each_object_one_of_its_own():
     done = helm("template", "a" * 29, CHARTS / "platform", "-f", KIND)
     assert done.returncode == 0, done.stderr

@@ -271,6 +271,30 @@ class TestMore:
         assert set() not in ports()
 
 
+@pytest.mark.parametrize(
+    ("repository", "image"),
+    [
+        ("team/orders", "mirror:5000/team/orders"),
+        ("registry.local:5000/team/orders", "mirror:5000/team/orders"),
+        ("localhost/orders", "mirror:5000/orders"),
+    ],
+)
+def test_a_mirror_takes_the_place_of_a_registry(repository, image):
+    objects = rendered(f"image.repository={repository}", "global.imageRegistry=mirror:5000", "image.tag=v1")
+    assert container(objects)["image"] == f"{image}:v1"
+
+
+@pytest.mark.parametrize(
+    ("servers", "ports"),
+    [("b:9094", {9094}), ("a:9092,b:9095", {9092, 9095}), ("a:9092, b:9092", {9092}), ("[fd00::1]:9093", {9093})],
+)
+def test_policies_let_workers_reach_the_brokers_that_are_named(servers, ports):
+    objects = rendered(f'kafka.bootstrapServers="{servers}"', how="--set-json")
+    [policy] = [each for each in of_kind(objects, "NetworkPolicy") if each["metadata"]["name"].endswith("-relay")]
+    opened = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+    assert opened == {53, 5432} | ports
+
+
 def test_an_umbrella_chart_around_the_platform_has_globals_and_a_condition_of_its_own():
     assert render("platform", CHARTS / "platform" / "ci" / "kind-values.yaml",
                   "--set", "enabled=true,global.env=prod,global.storageClass=gp3")  # fmt: skip

@@ -84,7 +84,8 @@ helm.sh/chart: {{ printf "%s-%s" $ctx.Chart.Name $ctx.Chart.Version | replace "+
 {{- define "base.image" -}}
 {{- $repository := .Values.image.repository | required (printf "image.repository is not set: name the image of %s, for example registry.example.org/shop/%s" .Chart.Name .Chart.Name) -}}
 {{- $registry := (.Values.global).imageRegistry -}}
-{{- if $registry }}{{ $repository = printf "%s/%s" (trimSuffix "/" $registry) $repository }}{{ end -}}
+{{- /* A mirror takes the place of a registry; a first part is one where it looks like a host, as Docker has it. */ -}}
+{{- if $registry }}{{ $repository = printf "%s/%s" (trimSuffix "/" $registry) (regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" $repository "") }}{{ end -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" $repository .Values.image.digest -}}
 {{- else -}}

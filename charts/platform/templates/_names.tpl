@@ -24,6 +24,23 @@ the release alone, as Helm's convention is, and a long one a name that is cut.
 {{- fail (printf "the release is called %q, and %s is the name of a part of it: parts would not find each other. Choose another name, shop for example" $.Release.Name .) -}}
 {{- end -}}
 {{- end -}}
+{{- range $part := list "users" "orders" "inventory" "storefront" "gateway" -}}
+{{- range $key := list "nameOverride" "fullnameOverride" -}}
+{{- if index $.Values $part $key -}}
+{{- fail (printf "%s.%s is set, and other parts of the platform find %s by its own name: remove it" $part $key $part) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.gateway.enabled -}}
+{{- range $part := list "users" "orders" "storefront" -}}
+{{- $port := dig "http" "port" 8000 (index $.Values $part) | int -}}
+{{- $let := list -}}
+{{- range $.Values.gateway.networkPolicy.upstreamPodPorts }}{{ $let = append $let (int .) }}{{ end -}}
+{{- if not (has $port $let) -}}
+{{- fail (printf "%s.http.port is %d, and policies keep the gateway from it: add it to gateway.networkPolicy.upstreamPodPorts%s" $part $port (ternary ", and set networkPolicy.issuerPort of all services to it" "" (eq $part "users"))) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if gt (len .Release.Name) 29 -}}
 {{- fail (printf "the release is called %q, and names of its parts would be too long: choose one of 29 characters at most" .Release.Name) -}}
 {{- end -}}

@@ -43,7 +43,9 @@ spec:
   {{- end }}
   {{- if has $component (list "consumer" "relay" "worker") }}
   - ports:
-    - {port: {{ $policy.kafkaPort }}, protocol: TCP}
+    {{- range $policy.kafkaPort | list | compact | default (include "service.kafkaPorts" $ctx | fromJsonArray) }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
     {{- with tpl (toYaml $policy.kafkaTo) $ctx | fromYamlArray }}
     to: {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -62,4 +64,13 @@ spec:
   {{- tpl (toYaml .) $ctx | nindent 2 }}
   {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* Of the brokers' addresses, as JSON. */}}
+{{- define "service.kafkaPorts" -}}
+{{- $ports := list -}}
+{{- range regexFindAll ":[0-9]+(,|$)" (include "service.bootstrapServers" . | nospace) -1 -}}
+{{- $ports = append $ports (. | trimSuffix "," | trimPrefix ":" | int) -}}
+{{- end -}}
+{{- $ports | uniq | default (list 9092) | toJson -}}
 {{- end -}}
