@@ -255,44 +255,6 @@ def test_a_machine_without_the_issuer_is_told():
         with_upstreams(read(SHOP), {"orders": ("127.0.0.1", 2)}, issuer="http://x")
 
 
-def test_the_routes_are_the_last_key_of_the_shop_s_values():
-    text = SHOP.read_text()
-    values = yaml.safe_load(text)
-    longer = yaml.safe_load(text + "    - {prefix: /v1/parcels, upstream: orders}\n")
-
-    assert list(values)[-1] == list(values["gateway"])[-1] == "gateway"
-    assert list(values["gateway"]["gateway"])[-1] == "routes"
-    assert longer["gateway"]["gateway"]["routes"] == [
-        *values["gateway"]["gateway"]["routes"],
-        {"prefix": "/v1/parcels", "upstream": "orders"},
-    ]
-
-
-def test_what_an_umbrella_chart_says_once_holds_for_the_gateway():
-    umbrella = {
-        "global": {"auth": {"audience": "bank"}},
-        "gateway": {"replicas": 2, "gateway": yaml.safe_load(MINIMAL)["gateway"]},
-    }
-    umbrella["gateway"]["gateway"]["auth"]["audience"] = "{{ .Values.global.auth.audience }}"
-
-    assert read(yaml.safe_dump(umbrella)).auth.audience == "bank"
-    del umbrella["global"]
-    assert read(yaml.safe_dump(umbrella)).auth.audience == "{{ .Values.global.auth.audience }}", (
-        "refused by envoy_config"
-    )
-
-
-@pytest.mark.charts
-def test_laptop_and_compose_have_the_gateway_of_the_cluster():
-    """They read the platform's values alone, and the cluster has the gateway's chart under them."""
-    here = read(SHOP).model_dump_json().replace("{{ tpl .Values.global.auth.issuer . }}", "http://r-gateway")
-    here = here.replace("{{ .Release.Name }}", "r")
-
-    there = read(rendered(PLATFORM / "ci" / "managed-values.yaml", chart=PLATFORM)["data"]["gateway.yaml"])
-
-    assert json.loads(here) == there.model_dump(mode="json")
-
-
 def test_a_gateway_without_services_answers_no_path():
     assert routes(envoy_config(checked({}))) == {}
 
