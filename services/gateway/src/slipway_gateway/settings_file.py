@@ -34,11 +34,12 @@ def read(source: Path | str) -> GatewaySettings:
 
 
 def _of_the_gateway(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    values: Mapping[str, Any] = document[KEY]
-    if not isinstance(values.get(KEY), dict):
+    values: dict[str, Any] = document[KEY]
+    inner = values.get(KEY)
+    if not isinstance(inner, dict):
         return values
-    auth = values[KEY].get("auth")
-    return values[KEY] | ({"auth": _put_in(auth, document)} if isinstance(auth, dict) else {})
+    auth = inner.get("auth")
+    return {**inner, "auth": _put_in(auth, document)} if isinstance(auth, dict) else inner
 
 
 def _put_in(auth: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
