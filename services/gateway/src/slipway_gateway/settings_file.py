@@ -39,7 +39,7 @@ def _of_the_gateway(document: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(inner, dict):
         return values
     auth = inner.get("auth")
-    return {**inner, "auth": _put_in(auth, document)} if isinstance(auth, dict) else inner
+    return {**inner, "auth": _put_in(auth, document)} if isinstance(auth, dict) else {**inner}
 
 
 def _put_in(auth: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
