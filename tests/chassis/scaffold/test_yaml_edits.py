@@ -48,8 +48,8 @@ def routes(text):
     return [one.get("prefix") or one["path"] for one in yaml.safe_load(text)["gateway"]["routes"]]
 
 
-def test_the_gateway_s_own_values_get_two_lines():
-    before = (ROOT / "charts/gateway/values.yaml").read_text()
+def test_the_shop_s_values_get_two_lines():
+    before = (ROOT / "charts/platform/values.yaml").read_text()
 
     after = with_route("values.yaml", before, "parcels")
 

@@ -14,7 +14,7 @@ from ...errors import LocalRuntimeError
 from ...spec.gates import Gate
 
 LARGEST_BODY = 16 * 1024 * 1024
-EXAMPLE = '[tool.slipway]\ngateway = "charts/gateway/values.yaml"\n\n[tool.slipway.services]\norders = {}'
+EXAMPLE = '[tool.slipway]\ngateway = "gateway.yaml"\n\n[tool.slipway.services]\norders = {}'
 
 Process = Literal["migrate", "contract", "http", "grpc", "relay", "consumer", "worker"]
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -38,12 +39,22 @@ def write(root: Path, new: Mapping[str, str], changed: Mapping[str, str]) -> Non
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """A signal that comes meanwhile is heard afterwards, when all is written."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, UNHEARD)
+    """A signal that comes meanwhile is heard afterwards, when all is written.
+
+    Handlers are put off and not signals masked: a mask is one thread's, and another one would take the signal.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which hears them, and may not be told not to
+        yield
+        return
+    heard: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: heard.append(number)) for each in UNHEARD}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for each, handler in before.items():
+            signal.signal(each, signal.SIG_DFL if handler is None else handler)
+        for number in dict.fromkeys(heard):
+            signal.raise_signal(number)
 
 
 def _write(path: Path, content: str) -> None:
