@@ -148,3 +148,8 @@ def test_help_shows_the_command_and_examples():
         "slipway up --port 9000"
         in subprocess.run([*SLIPWAY, "up", "--help"], capture_output=True, text=True, check=True).stdout
     )
+
+
+def test_a_prefix_of_its_topics_and_groups_is_known_to_whoever_hands_consumers_over():
+    assert Service(name="orders").group == "orders"
+    assert Service(name="orders", env={"KAFKA_PREFIX": "staging."}).group == "staging.orders"

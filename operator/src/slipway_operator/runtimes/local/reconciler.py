@@ -161,9 +161,10 @@ class Reconciler:
         ended, self._consuming = self._consuming - alive, alive
         if (releasing or ended) and self._groups and any(version.consumes for version in self._known.values()):
             try:
-                group = self._groups.describe(self.service.name)
+                group = self._groups.describe(self.service.group)
                 # One that was killed could not say so, and would keep its share of the events until its session ends.
-                self._groups.remove(self.service.name, members_of(self.service.name, group.members, self._known, ended))
+                gone = members_of(self.service.name, group.members, self._known, ended)
+                self._groups.remove(self.service.group, gone)
                 if releasing:
                     clients, settled = [member.client_id for member in group.members], group.settled
             except BrokerUnavailable:

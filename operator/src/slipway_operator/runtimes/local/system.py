@@ -99,6 +99,11 @@ class Service(BaseModel):
         return bool(self.command) and not self.module
 
     @property
+    def group(self) -> str:
+        """What brokers call the group of its consumers."""
+        return f"{self.env.get('KAFKA_PREFIX', '')}{self.name}"
+
+    @property
     def wants_database(self) -> bool:
         """One of its own, which is made for it."""
         own = "migrate" in self.processes and "DATABASE_URL" not in self.env
