@@ -207,12 +207,24 @@ class TestRefusals:
         ],
     )
     def test_what_is_there_is_looked_at_before_anything_is_written(self, folder, path, text, words):
+        (folder / ".git").mkdir()
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
         before = contents(folder)
 
         assert words in refused("parcels")
         assert contents(folder) == before
+
+    def test_a_folder_that_is_full_of_something_else_is_no_project(self, folder):
+        """A home folder, say, in which nobody would find forty files again."""
+        for name in ("Desktop", "Documents", "letter.txt", ".bashrc"):
+            (folder / name).write_text("")
+
+        assert "has other things (Desktop, Documents, letter.txt) and is no git repository" in refused("parcels")
+        assert len(contents(folder)) == 4
+
+        (folder / ".git").mkdir()
+        assert new("parcels").exit_code == 0
 
     def test_a_folder_of_a_project_is_no_place_for_another(self, workspace, monkeypatch):
         (workspace / "services").mkdir()

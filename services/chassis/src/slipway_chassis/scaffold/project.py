@@ -10,6 +10,7 @@ from .published import REGISTRY
 
 Mode = Literal["project", "workspace", "platform"]
 PYPROJECT = "pyproject.toml"
+BEGUN = {PYPROJECT, "README.md", "LICENSE"}  # what a project may have before its first service
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,13 @@ def find(root: Path) -> Project:
     """The project in ``root``, which may be an empty folder.
 
     Raises:
-        ConfigurationError: its pyproject.toml can't be read or declares half a workspace, or one lies above.
+        ConfigurationError: its pyproject.toml can't be read or declares half a workspace, or one lies above; or it is
+            full of something else.
     """
     declared = _declared(root / PYPROJECT)
     if declared is None:
         _require_none_above(root)
+        _require_own_folder(root)
         return Project(root, "project")
     gateway, services, registry = (declared.get(key) for key in ("gateway", "services", "registry"))
     if not isinstance(gateway, str):
@@ -86,3 +89,15 @@ def _require_none_above(root: Path) -> None:
             raise ConfigurationError(f"{folder} is a Slipway project, and this is a folder in it: run this there")
         if (folder / ".git").exists():
             return
+
+
+def _require_own_folder(root: Path) -> None:
+    """A home folder is no project: what is written there would lie among other things."""
+    others = sorted(each.name for each in root.iterdir() if not each.name.startswith(".") and each.name not in BEGUN)
+    versioned = any((folder / ".git").exists() for folder in (root, *root.parents))
+    if others and not versioned and not (root / PYPROJECT).exists():
+        found = ", ".join(others[:3]) + (", ..." if others[3:] else "")
+        raise ConfigurationError(
+            f"{root} has other things ({found}) and is no git repository: "
+            "run this in an empty folder, or after git init"
+        )
