@@ -70,6 +70,24 @@ def test_the_proof_reaches_whom_it_is_for_and_nobody_else(security, proof, case,
     assert found & WORKERS
 
 
+@pytest.mark.parametrize(
+    ("chart", "case"), [("orders", MANAGED), ("operator", CHARTS / "operator/ci/plain-values.yaml")]
+)
+def test_a_proof_that_values_give_in_another_way_is_written_once(chart, case, tmp_path):
+    mine = {"extraEnv": {"KAFKA_SASL_PASSWORD": {"valueFrom": {"secretKeyRef": {"name": "mine", "key": "k"}}}}}
+    security = SCRAM | {"secretName": ""}
+    path = tmp_path / "values.yaml"
+    places = {"consumer": mine, "relay": mine} if chart == "orders" else mine
+    path.write_text(yaml.safe_dump({"kafka": {"security": security}, **places}))
+
+    found = 0
+    for _, _, template in pod_templates(rendered(chart, case, path)):
+        names = [each for each in template["spec"]["containers"][0].get("env", []) if "PASSWORD" in each["name"]]
+        assert [each["valueFrom"]["secretKeyRef"]["name"] for each in names] in ([], ["mine"])
+        found += len(names)
+    assert found
+
+
 def test_every_word_is_one_that_services_read(tmp_path):
     known = {name.upper() for name in KafkaSettings.model_fields}
     for security in (SCRAM, TOKENS):

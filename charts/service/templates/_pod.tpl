@@ -27,7 +27,6 @@ spec:
 {{- $values := $ctx.Values -}}
 {{- $kafka := dict -}}
 {{- if has $process (list "consumer" "relay" "worker") }}{{ $kafka = include "service.kafkaSecurity" $ctx | fromYaml }}{{ end -}}
-{{- $kafkaProof := include "base.kafkaProof" (list $ctx $kafka) -}}
 serviceAccountName: {{ include "base.serviceAccountName" $ctx }}
 automountServiceAccountToken: false
 {{ include "base.pod" (list $ctx $options) }}
@@ -52,7 +51,7 @@ containers:
   {{- with $values.envFrom }}
   {{- tpl (toYaml .) $ctx | nindent 2 }}
   {{- end }}
-  {{- with printf "%s%s" $kafkaProof (include "service.env" (list $ctx $options)) }}
+  {{- with include "service.env" (list $ctx $options $kafka) }}
   env: {{- . | nindent 2 }}
   {{- end }}
   {{- with $options.resources }}
@@ -89,10 +88,13 @@ volumes:
 {{- end }}
 {{- end -}}
 
-{{/* Each variable once: what values say wins. Usage: include "service.env" (list $ctx OPTIONS) */}}
+{{/* Each variable once: what values say wins. Usage: include "service.env" (list $ctx OPTIONS KAFKA_SECURITY) */}}
 {{- define "service.env" -}}
 {{- $ctx := index . 0 -}}
 {{- $extra := (index . 1).extraEnv | default dict -}}
+{{- if not (or (hasKey $extra "KAFKA_SASL_PASSWORD") (hasKey $extra "KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET")) }}
+{{- include "base.kafkaProof" (list $ctx (index . 2)) }}
+{{- end }}
 {{- if and $ctx.Values.database.enabled (not (hasKey $extra "DATABASE_URL")) }}
 - name: DATABASE_URL
   valueFrom:
