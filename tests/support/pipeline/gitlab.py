@@ -42,9 +42,9 @@ def job(folder, *names, **variables):
     return done.stdout
 
 
-def listed(folder, **variables):
+def listed(folder, checkout=ROOT, **variables):
     """The jobs that a pipeline with these variables has, by name; those that never run are not among them."""
-    done = gitlab(folder, "--list-json", "--no-evaluate-rule-changes", **variables)
+    done = gitlab(folder, "--list-json", "--no-evaluate-rule-changes", checkout=checkout, **variables)
     assert done.returncode == 0, done.stderr
     jobs = json.loads(done.stdout[done.stdout.index("[\n") :])
     return {job["name"]: job for job in jobs if job["when"] != "never"}
