@@ -40,7 +40,7 @@ one_file() {
   rm -rf "${site:?}/bin" "$site/.lock"
   ci/uv.sh pip install -q --python .venv/bin/python --target "$work/shiv" --require-hashes -r ci/wheels/packages.lock
   PYTHONPATH=$work/shiv .venv/bin/python -m shiv --reproducible --site-packages "$site" \
-    --python '/usr/bin/env python3' -e slipway_operator.kubectl.cli:main -o "$TARGET/kubectl-slipway"
+    --python '/usr/bin/env python3' -e slipway_operator.kubectl.entry:main -o "$TARGET/kubectl-slipway"
 }
 
 build() {

@@ -7,8 +7,13 @@ from slipway_chassis.config import load_or_exit
 from slipway_chassis.telemetry.logs import configure_logs
 
 from .errors import KubernetesError
-from .runtimes.kubernetes.process.operator import run
-from .runtimes.kubernetes.process.settings import OperatorSettings
+
+try:
+    from .runtimes.kubernetes.process.operator import run
+    from .runtimes.kubernetes.process.settings import OperatorSettings
+except ModuleNotFoundError as lacking:
+    package = (lacking.name or "").partition(".")[0]
+    sys.exit(f"error: the package {package} is missing: pip install 'slipway-operator[kubernetes]'")
 
 
 def main() -> None:
