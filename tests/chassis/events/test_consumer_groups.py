@@ -11,6 +11,7 @@ from kafka import KafkaAdminClient
 from slipway_chassis.config import KafkaSettings
 from slipway_chassis.errors import BrokerUnavailable
 from slipway_chassis.events import kafka
+from slipway_chassis.events.kafka.groups import _describe as describe_by
 
 pytestmark = [pytest.mark.integration, pytest.mark.core]
 
@@ -39,6 +40,25 @@ def clients(groups, group):
         return [member.client_id for member in groups.describe(group).members]
     except BrokerUnavailable:
         return None
+
+
+def test_a_group_that_is_made_between_two_questions_is_asked_for_again():
+    """ "It has another protocol" would leave its brokers alone for seconds, in the middle of a handover."""
+    gone = {"group_state": "Dead", "error": "", "members": ()}
+    joined = gone | {"group_state": "Stable", "members": [{"client_id": "c", "client_host": "/h", "member_id": "c-1"}]}
+    answers = [gone, joined]
+
+    class Admin:
+        def describe_groups(self, _):
+            return {"orders": answers.pop(0)}
+
+        def list_groups(self):
+            return [{"group_id": "orders"}]
+
+    assert [member.client_id for member in describe_by(Admin(), "orders").members] == ["c"]
+    answers += [gone, gone]
+    with pytest.raises(BrokerUnavailable, match="another protocol"):
+        describe_by(Admin(), "orders")
 
 
 def test_a_broker_that_is_away_is_no_empty_group():

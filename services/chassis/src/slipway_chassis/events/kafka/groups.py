@@ -115,12 +115,8 @@ class Groups:
 
 
 def _describe(admin: KafkaAdminClient, group: str) -> Group:
-    description: dict[str, Any] = admin.describe_groups([group])[group]
+    description = _description(admin, group)
     state = description["group_state"]
-    # A group that nobody has joined yet does not exist. One of the newer protocol (KIP-848) is not described either,
-    # though it is there and may have members.
-    if state in GONE and any(listed["group_id"] == group for listed in admin.list_groups()):
-        raise BrokerUnavailable(f"Kafka: the group {group} exists and can't be described: it has another protocol")
     if state not in GONE and description["error"]:
         raise BrokerUnavailable(f"Kafka: the group {group}: {description['error']}")
     if state == "Empty":
@@ -129,6 +125,18 @@ def _describe(admin: KafkaAdminClient, group: str) -> Group:
         Member(member["client_id"], member["client_host"], member["member_id"]) for member in description["members"]
     )
     return Group(state or "Dead", members)
+
+
+def _description(admin: KafkaAdminClient, group: str) -> dict[str, Any]:
+    """A group that nobody has joined yet does not exist. One of the newer protocol (KIP-848) is not described either,
+    though it is there and may have members. One that somebody has joined between two questions is asked for again.
+    """
+    for _ in range(2):
+        description: dict[str, Any] = admin.describe_groups([group])[group]
+        gone = description["group_state"] in GONE
+        if not gone or all(listed["group_id"] != group for listed in admin.list_groups()):
+            return description
+    raise BrokerUnavailable(f"Kafka: the group {group} exists and can't be described: it has another protocol")
 
 
 def consumer_id(group: str, version: str, host: str) -> str:
