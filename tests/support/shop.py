@@ -20,7 +20,8 @@ from support.repository import ROOT
 sys.path.append(str(ROOT / "services"))
 import story
 
-BASE_PORT = 26000
+# Each process of the tests has a shop of its own, and a shop less than 200 ports.
+BASE_PORT = 26000 + 200 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 KEY_AHEAD_SECONDS = 20  # so that a rotation fits into a test
 SECRET = base64.urlsafe_b64encode(b"0" * 32).decode()
 
