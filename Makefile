@@ -218,8 +218,8 @@ integration: setup charts ## Run the tests against real PostgreSQL, Kafka, Envoy
 	@ci/prerequisites.sh
 	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold registry gitlab-ci-local
 	@$(PYTEST) $(TWICE_AS_MANY) -m "integration and not demo and not soak $(NOT_AGAIN)" $(COVERAGE) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
-	@# Whole shops take a core each. (5: no such test there; that is no fault where T names a part.)
-	@$(PYTEST) $(SIDE_BY_SIDE) -m "demo and not soak $(NOT_AGAIN)" $(subst .junit.xml,-demo.junit.xml,$(COVERAGE)) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
+	@# A whole shop has the machine for itself. (5: no such test there; that is no fault where T names a part.)
+	@$(PYTEST) -m "demo and not soak $(NOT_AGAIN)" $(subst .junit.xml,-demo.junit.xml,$(COVERAGE)) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
 
 .PHONY: test
 test: lint types imports proto contracts unit core ## Check the code, and prove its core on real parts: 10 minutes
