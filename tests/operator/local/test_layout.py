@@ -1,6 +1,7 @@
 """Each project has a folder and ports of its own."""
 
 import socket
+import stat
 from contextlib import ExitStack
 
 import pytest
@@ -73,6 +74,16 @@ def test_root_has_databases_elsewhere_where_their_user_may_not_enter(tmp_path, m
     first, second = folders(root=True)
     assert first.parent == second.parent == FOR_ALL
     assert first != second
+
+
+def test_data_that_are_not_there_yet_lie_where_they_are_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(layout, "is_root", lambda: True)
+    tmp_path.chmod(0o755)
+    closed = [each for each in tmp_path.parents if not each.stat().st_mode & stat.S_IXOTH]
+
+    folder = Layout(tmp_path / "new" / "data", gateway=1, base=1).postgresql_data
+
+    assert (folder == tmp_path / "new" / "data" / "postgresql") == (not closed)
 
 
 def test_data_of_all_projects_is_told_once_and_not_taken(tmp_path, monkeypatch, capsys):

@@ -54,7 +54,8 @@ class Layout:
     def postgresql_data(self) -> Path:
         """PostgreSQL does not run as root: where its own user may not enter, root has a place for it elsewhere."""
         folder = self.data / "postgresql"
-        if not is_root() or all(each.stat().st_mode & stat.S_IXOTH for each in (self.data, *self.data.parents)):
+        there = [each for each in (self.data, *self.data.parents) if each.exists()]  # its own are made with the data
+        if not is_root() or all(each.stat().st_mode & stat.S_IXOTH for each in there):
             return folder
         return FOR_ALL / f"{self.data.parent.name}-{digest(str(self.data))}"
 
