@@ -31,11 +31,12 @@ KAFKA_SSL_KEYFILE: /etc/kafka-certificate/tls.key
 {{- end }}
 {{- end -}}
 
-{{/* The proof itself, as an item of `env`. Usage: include "base.kafkaProof" (list $ctx $security) */}}
+{{/* The proof itself, as an item of `env`, unless extraEnv brings it. Usage: include "base.kafkaProof" (list $ctx $security $extraEnv) */}}
 {{- define "base.kafkaProof" -}}
 {{- $ctx := index . 0 -}}
 {{- $security := index . 1 -}}
-{{- if contains "SASL" ($security.protocol | default "PLAINTEXT") }}
+{{- $isBrought := or (hasKey (index . 2) "KAFKA_SASL_PASSWORD") (hasKey (index . 2) "KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET") }}
+{{- if and (contains "SASL" ($security.protocol | default "PLAINTEXT")) (not $isBrought) }}
 - name: {{ ternary "KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET" "KAFKA_SASL_PASSWORD" (eq $security.mechanism "OAUTHBEARER") }}
   valueFrom:
     secretKeyRef:

@@ -92,9 +92,7 @@ volumes:
 {{- define "service.env" -}}
 {{- $ctx := index . 0 -}}
 {{- $extra := (index . 1).extraEnv | default dict -}}
-{{- if not (or (hasKey $extra "KAFKA_SASL_PASSWORD") (hasKey $extra "KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET")) }}
-{{- include "base.kafkaProof" (list $ctx (index . 2)) }}
-{{- end }}
+{{- include "base.kafkaProof" (list $ctx (index . 2) $extra) }}
 {{- if and $ctx.Values.database.enabled (not (hasKey $extra "DATABASE_URL")) }}
 - name: DATABASE_URL
   valueFrom:
