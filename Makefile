@@ -49,7 +49,6 @@ COVERAGE = $(JUNIT) $(if $(REPORTS),$(addprefix --cov=,$(MEASURED)) --cov-append
 REGISTRY ?=
 INDEX ?=
 VERSION ?= Unreleased
-export PYTHONDONTWRITEBYTECODE := 1
 export $(if $(REPORTS),COVERAGE_FILE)
 COVERAGE_FILE = $(REPORTS)/.coverage
 

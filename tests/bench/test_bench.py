@@ -10,6 +10,7 @@ from support.repository import ROOT
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(600)]
 
 
+@pytest.mark.soak
 def test_one_benchmark_runs_and_is_written_down():
     done = subprocess.run(["make", "bench", "ONLY=p6"], cwd=ROOT, capture_output=True, text=True, check=False)
 

@@ -18,8 +18,9 @@ def _cluster():
 
 @pytest.fixture(scope="session", name="installed")
 def _installed(cluster):
+    """By `make e2e`; the soak begins with an empty cluster."""
     if not helm("list", "-q", "--filter", f"^{RELEASE}$").strip():
-        pytest.fail("the release is not installed; run `make e2e`, which creates the cluster and installs it")
+        run(f"{ROOT}/ci/deploy.sh", "--fresh", timeout=900)
 
 
 @pytest.fixture(scope="session", name="api")

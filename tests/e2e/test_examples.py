@@ -10,7 +10,7 @@ from support.kind.commands import kubectl, left
 from support.kind.microservice import RELEASE_SECONDS, Microservice
 from support.repository import ROOT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(900)]
 NAMESPACE = "examples"
 
 

@@ -16,9 +16,11 @@ TAG = {"CI_COMMIT_TAG": "v1.2.3", "CI_COMMIT_BRANCH": "", "CI_DEFAULT_BRANCH": "
 PROTECTED = {"CI_COMMIT_REF_PROTECTED": "true"}
 MERGE_REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_DEFAULT_BRANCH": "main"}
 STAGES = ["lint", "unit", "charts", "build", "e2e", "release", "deploy"]
-# These are run by a test below, in a checkout of their own. What needs a registry or a cluster is run by
-# tests/e2e/test_pipeline.py. The rest has the same words with another PART, and .ci/run calls them.
-LIGHT = ["lint", "type check", "import rules", "proto", "contracts", "pipeline", "orders", "changelog"]
+# These are run by a test below, in a checkout of their own: some in each run, the others in the soak. What needs a
+# registry or a cluster is run by tests/e2e/test_pipeline.py. The rest has the same words with another PART, and .ci/run
+# calls them.
+LIGHT = ["proto", "orders", "changelog"]
+LIGHT_TOO = ["lint", "type check", "import rules", "contracts", "pipeline"]
 
 
 @pytest.fixture(scope="module", name="state")
@@ -191,21 +193,25 @@ def _checkout(tmp_path):
 @pytest.mark.integration
 @needs("rsync", "rsync")
 @pytest.mark.timeout(1200)
-def test_light_jobs_run_on_this_machine(checkout, state):
+@pytest.mark.parametrize(("jobs_of", "part"), [
+    pytest.param(LIGHT, "tests/orders/test_domain.py", id="some"),
     # The job called pipeline would run this test again.
-    only = {"PART": "tests/test_repository.py tests/orders", "REPORTS": str(state / "reports")}
+    pytest.param(LIGHT + LIGHT_TOO, "tests/orders tests/test_repository.py", id="all", marks=pytest.mark.soak),
+])  # fmt: skip
+def test_light_jobs_run_on_this_machine(jobs_of, part, checkout, state):
+    only = {"PART": part, "REPORTS": str(state / "reports")}
     # gitlab-ci-local tells jobs with an image that the checkout is /builds/..., whatever runs them.
     only |= {"UV_CACHE_DIR": str(checkout / ".cache" / "uv")}
     one_by_one = ("--force-shell-executor", "--concurrency=1")  # they share a checkout here
-    done = gitlab(state / "run", *one_by_one, *LIGHT, checkout=checkout, timeout=1100, **MAIN, **only)
+    done = gitlab(state / "run", *one_by_one, *jobs_of, checkout=checkout, timeout=1100, **MAIN, **only)
 
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    for job in LIGHT:
+    for job in jobs_of:
         assert re.search(rf"PASS.*{job}", done.stdout), done.stdout[-2000:]
+    name = part.split()[0].removeprefix("tests/").replace("/", "-")
     made = {path.name for path in (state / "reports").iterdir()} - {".coverage"}
     assert made == {
-        "test_repository.py-unit.junit.xml", "test_repository.py-integration.junit.xml",
-        "test_repository.py-integration-demo.junit.xml", "coverage.xml",
+        f"{name}-unit.junit.xml", f"{name}-integration.junit.xml", f"{name}-integration-demo.junit.xml", "coverage.xml",
     }  # fmt: skip
     assert list((checkout / ".cache" / "uv").iterdir()), "packages lie where lint and tests could have found them"
 
@@ -213,7 +219,9 @@ def test_light_jobs_run_on_this_machine(checkout, state):
 @pytest.mark.integration
 @needs("rsync", "rsync")
 def test_a_failing_job_fails(state):
-    done = gitlab(state / "failing", "--force-shell-executor", "orders", **MAIN, PART="tests/not-there")
+    done = gitlab(
+        state / "failing", "--force-shell-executor", "orders", **MAIN, PART="tests/orders/not-there", JOBS="0"
+    )
 
     assert done.returncode != 0
     assert re.search("FAIL.*orders", done.stdout), done.stdout[-2000:]

@@ -97,6 +97,7 @@ def test_kubectl_slipway_is_one_file_that_needs_nothing_installed(released, tmp_
     assert "kubectl" in done.stderr
 
 
+@pytest.mark.soak
 def test_what_is_released_already_is_passed_over_where_it_is_the_same_and_refused_where_not(released):
     """The second build is compared with the first one, byte for byte."""
     index, address = released

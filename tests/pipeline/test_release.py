@@ -147,6 +147,7 @@ def test_a_version_is_made_once(registry):
 
 
 @integration
+@pytest.mark.soak
 def test_another_chart_of_a_version_that_is_released_is_refused(registry, tmp_path):
     """Of a tag that was moved, say."""
     copy = checkout(tmp_path)
