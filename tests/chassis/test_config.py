@@ -62,6 +62,19 @@ def test_a_url_may_name_several_hosts_as_libpq_takes_them(hosts, hosts_and_ports
     assert connects_with == {"user": "u", "password": "p@", "dbname": "d"}
 
 
+def test_a_password_may_have_a_raw_at():
+    url = load(Everything, GOOD | {"DATABASE_URL": "postgresql://u:p@ss@w:0rd@h:5433/d"}).database_url
+    made = make_url(url.get_secret_value())
+    assert (made.username, made.password, made.host, made.port, made.database) == ("u", "p@ss@w:0rd", "h", 5433, "d")
+
+
+@pytest.mark.parametrize("url", ["u:w0rd/x@h/d", "u:12/w0rd@h/d", "u:p@h:w0rd/d", "u:p@h1:1,h2:w0rd/d"])
+def test_what_can_t_be_a_url_ends_in_one_sentence_without_any_of_it(url):
+    with pytest.raises(ConfigurationError, match="%2F") as told:
+        load(Everything, GOOD | {"DATABASE_URL": f"postgresql://{url}"})
+    assert "w0rd" not in str(told.value)
+
+
 SAFE = {
     "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
     "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",

@@ -26,11 +26,18 @@ def _postgresql_url(value: SecretStr) -> SecretStr:
 
 
 def _hosts_as_query(rest: str) -> str:
-    """``h1:5432,h2:5433``, as libpq takes it, in the form that SQLAlchemy takes."""
+    """``h1:5432,h2:5433``, as libpq takes it, in the form that SQLAlchemy takes; and a password with a raw @."""
     place, slash, path = rest.partition("/")
     user, at, hosts = place.rpartition("@")
+    user = user.replace("@", "%40")
+    is_cut = "@" in path.partition("?")[0]  # a raw / ended the password
+    if is_cut or not all(_HOST.fullmatch(host) for host in hosts.partition("?")[0].split(",")):
+        raise ValueError(
+            "must look like postgresql://user:password@host:5432/database: of user and password, "
+            "/ ? # and : are written as %2F %3F %23 and %3A"
+        )
     if "," not in hosts:
-        return rest
+        return f"{user}{at}{hosts}{slash}{path}"
     database, _, query = path.partition("?")
     # Of [::1]:5432 the brackets belong to the URL, not to the address.
     split = [host.rpartition(":") if _has_port(host) else (host, ":", "5432") for host in hosts.split(",")]
@@ -39,6 +46,9 @@ def _hosts_as_query(rest: str) -> str:
     return f"{user}{at}{slash}{database}?" + "&".join(
         [f"host={quote(addresses, safe=',:')}", f"port={ports}", *([query] if query else [])]
     )
+
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[^:@#\[\]]*)(:\d{1,5})?")
 
 
 def _has_port(host: str) -> bool:
@@ -58,7 +68,10 @@ class ProcessSettings(BaseModel):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="minimum severity of log lines"
     )
-    bind_host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 in a pod")
+    bind_host: Annotated[str, AfterValidator(lambda host: host.strip("[]"))] = Field(
+        default="127.0.0.1",
+        description="address to listen on; in a pod 0.0.0.0, or :: where the cluster has IPv6, alone or beside IPv4",
+    )
     drain_file: Path | None = Field(
         default=None, description="while this file exists the process drains; created by a pod's preStop hook"
     )
@@ -244,6 +257,16 @@ class TraceSettings(BaseModel):
     )
     trace_sample_ratio: float = Field(
         default=0.1, ge=0, le=1, description="ratio of new traces that are recorded, from 0 to 1"
+    )
+
+
+class ProxySettings(BaseModel):
+    """The way out; standard variables. Names without a dot are the cluster's own, and are reached without it."""
+
+    http_proxy: str = Field(default="", pattern=r"^(https?://\S+)?$", description="proxy for http URLs")
+    https_proxy: str = Field(default="", pattern=r"^(https?://\S+)?$", description="proxy for https URLs")
+    no_proxy: str = Field(
+        default="", max_length=10_000, description="hosts, domains and networks that are reached without it, or *"
     )
 
 

@@ -25,7 +25,8 @@ def extension(name: str, kind: str, **fields: Any) -> dict[str, Any]:
 
 
 def address_of(host: str, port: int) -> dict[str, Any]:
-    return {"socket_address": {"address": host, "port_value": port}}
+    place: dict[str, Any] = {"address": host.strip("[]"), "port_value": port}
+    return {"socket_address": place | ({"ipv4_compat": True} if place["address"] == "::" else {})}
 
 
 def seconds(value: float) -> str:

@@ -26,6 +26,7 @@ from prometheus_client import Counter, Gauge
 
 from ..bounded_read import read_within
 from ..errors import KeysUnavailable
+from ..outgoing import pool_for
 
 log = logging.getLogger(__name__)
 
@@ -231,7 +232,7 @@ def _get(url: str) -> tuple[int, bytes, str]:
     try:
         # A kept connection stays with whoever accepted it: one that was opened while the Service had no
         # endpoint yet (some networks answer for such an address) would give the same wrong answer for ever.
-        with urllib3.PoolManager(retries=False, timeout=limit) as fresh:
+        with pool_for(url, retries=False, timeout=limit) as fresh:
             answer = fresh.request("GET", url, redirect=False, preload_content=False)
             try:
                 body = read_within(answer, most=MAX_KEY_SET_BYTES + 1, seconds=FETCH_SECONDS)

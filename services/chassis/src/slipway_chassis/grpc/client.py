@@ -43,6 +43,8 @@ def guarded_channel(
             ("grpc.dns_min_time_between_resolutions_ms", RESOLVE_AGAIN_MS),
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 5_000),
+            # A proxy is the way out of the cluster, and calls stay in it.
+            ("grpc.enable_http_proxy", 0),
         ],
     )
     interceptor = _Guarding(name, timeout=timeout, repeatable=frozenset(repeatable), guard=guard or Guard(name))

@@ -21,6 +21,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from ..config import GrpcSettings
+from ..outgoing import joined
 from ..resources import Resources
 from .edge import GrpcEdge
 from .places import Places
@@ -99,7 +100,7 @@ class GrpcServer:
         """Listens and serves; returns the port, which is a free one for ``port`` 0. RuntimeError when it can't be
         bound.
         """
-        bound = int(self._server.add_insecure_port(f"{host}:{port}"))
+        bound = int(self._server.add_insecure_port(joined(host, port)))
         self._server.start()
         self.serving(ready=True)
         return bound

@@ -21,6 +21,7 @@ from prometheus_client import Counter, Histogram
 from .. import deadline
 from ..bounded_read import read_within
 from ..errors import DeadlineExceeded, UnusableAnswer, UpstreamUnavailable
+from ..outgoing import pool_for
 from ..resilience import Guard
 from ..telemetry.correlation import outgoing_headers, span
 
@@ -86,7 +87,7 @@ class HttpClient:
         self._connect_timeout = connect_timeout
         self._largest = largest_body
         self.guard = guard or Guard(name)
-        self._pool = urllib3.PoolManager(retries=False, maxsize=connections, block=False)
+        self._pool = pool_for(base_url, retries=False, maxsize=connections, block=False)
 
     def get(self, path: str, *, headers: Mapping[str, str] = {}) -> Answer:
         """``request`` with GET."""

@@ -15,6 +15,7 @@ from gunicorn.http.message import Request
 
 from ..config import HttpSettings, ProcessSettings
 from ..errors import ConfigurationError
+from ..outgoing import joined
 from ..telemetry.admin import serve_admin
 from ..telemetry.health import Health
 from .worker import Worker
@@ -80,7 +81,7 @@ def serve(
     server = _Server(
         build,
         {
-            "bind": f"{settings.bind_host}:{settings.http_port}",
+            "bind": joined(settings.bind_host, settings.http_port),
             "worker_class": Worker,
             # One worker with threads: metrics need no multiprocess mode then; scale by pods.
             "workers": 1,

@@ -41,6 +41,8 @@ class _Bounded(ThreadingWSGIServer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ends: dict[Any, float] = {}
         self._lock = threading.Lock()
+        if ":" in args[0][0]:
+            self.address_family = socket.AF_INET6
         super().__init__(*args, **kwargs)
 
     def process_request(self, request: Any, client_address: Any) -> None:

@@ -23,6 +23,7 @@ from slipway_chassis.errors import (
     UnusableAnswer,
     UpstreamUnavailable,
 )
+from slipway_chassis.outgoing import pool_for
 from slipway_chassis.resilience import Guard
 from slipway_chassis.telemetry.correlation import outgoing_headers, span
 
@@ -62,7 +63,7 @@ class TokenEndpoint:
         self._timeout = timeout
         self._renewal_timeout = renewal_timeout
         self._guard = guard or Guard("users-tokens")
-        self._pool = urllib3.PoolManager(retries=False, maxsize=8)
+        self._pool = pool_for(users_url, retries=False, maxsize=8)
 
     def exchange(self, code: str, sign_in: SignIn) -> Account:
         """Raises SignInFailed where the code is refused or the tokens are not those that were asked for."""

@@ -26,7 +26,8 @@ async def serve(host: str, port: int, sick: Callable[[], str], registry: Collect
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        # asyncio keeps IPv4 away from "::"; None is both.
+        await web.TCPSite(runner, None if host == "::" else host, port).start()
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, ValidationError
 from ...bounded_read import read_within
 from ...config import KafkaSettings
 from ...errors import BrokerUnavailable
+from ...outgoing import pool_for
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class ClientCredentials(AbstractTokenProvider):  # type: ignore[misc] # kafka-py
         self._fields = {"grant_type": "client_credentials"} | ({"scope": scope} if scope else {})
         # RFC 6749, 2.3.1: both are encoded as in a form before they are joined.
         self._headers = urllib3.make_headers(basic_auth=f"{quote(client_id, safe='')}:{quote(secret, safe='')}")
-        self._pool = urllib3.PoolManager(retries=False, maxsize=1)
+        self._pool = pool_for(url, retries=False, maxsize=1)
         self._lock = threading.Lock()
         self._current = Token("", 0)
         self._renew_at = self._ends_at = 0.0  # of the monotonic clock

@@ -1,0 +1,52 @@
+"""Where processes listen, and how they get out of the cluster: addresses of either family, and proxies."""
+
+import ipaddress
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import urllib3
+
+from .config import ProxySettings, load
+
+
+def joined(host: str, port: int) -> str:
+    """``host:port``, an address of IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def proxy_for(url: str, settings: ProxySettings) -> str:
+    """The proxy's URL; empty where ``url`` is reached without one."""
+    parts = urlsplit(url)
+    proxy = settings.https_proxy if parts.scheme == "https" else settings.http_proxy
+    host = (parts.hostname or "").lower().rstrip(".")
+    if not proxy or _is_near(host) or any(_covers(entry, host) for entry in settings.no_proxy.lower().split(",")):
+        return ""
+    return proxy
+
+
+def pool_for(url: str, **options: Any) -> urllib3.PoolManager:
+    """Connections to ``url``'s host, through the proxy that the environment names for it; ``options`` of urllib3."""
+    proxy = proxy_for(url, load(ProxySettings))
+    if not proxy:
+        return urllib3.PoolManager(**options)
+    parts = urlsplit(proxy)
+    login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    headers = urllib3.make_headers(proxy_basic_auth=login) if parts.username else None
+    return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
+
+
+def _is_near(host: str) -> bool:
+    return "." not in host and ":" not in host
+
+
+def _covers(entry: str, host: str) -> bool:
+    entry = entry.strip()
+    if not entry:
+        return False
+    if entry == "*":
+        return True
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False)
+    except ValueError:  # one of them is a name
+        domain = entry.lstrip("*").lstrip(".")
+        return host == domain or host.endswith(f".{domain}")
