@@ -19,6 +19,7 @@ KINDS = {
     "CustomResourceDefinition": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1",
     "Deployment": "io.k8s.api.apps.v1",
     "HorizontalPodAutoscaler": "io.k8s.api.autoscaling.v2",
+    "Ingress": "io.k8s.api.networking.v1",
     "Job": "io.k8s.api.batch.v1",
     "NetworkPolicy": "io.k8s.api.networking.v1",
     "Pod": "io.k8s.api.core.v1",
