@@ -18,7 +18,12 @@ GOLDEN = ROOT / "tests" / "charts" / "golden"
 CASES = [*(f"{service}-managed" for service in SHOP), "orders-full", "inventory-grpc-only", "users-worker",
          "dev-databases-plain", "gateway-full", "gateway-tls", "operator-plain", "operator-full",
          "platform-kind"]  # fmt: skip
-MORE = {"gateway-tls": ("--set", "tls.issuerRef.name=letsencrypt")}
+KEDA = "keda.enabled=true,kafka.security.protocol=SSL,kafka.security.caSecretName=kafka-ca"
+MORE = {
+    "gateway-tls": ("--set", "tls.issuerRef.name=letsencrypt,tls.acme.enabled=true"),
+    "gateway-full": ("--set", "ingress.enabled=true,ingress.hostnames={shop.example.org}"),
+    "orders-full": ("--set", KEDA),
+}
 
 
 def rendered(name):
@@ -62,8 +67,15 @@ def test_every_kind_of_object_is_in_one():
     assert {path.stem for path in GOLDEN.iterdir()} == set(CASES)
     kinds = {"ConfigMap", "Deployment", "HorizontalPodAutoscaler", "NetworkPolicy", "Pod", "PodDisruptionBudget",
              "PodMonitor", "ServiceAccount"}  # fmt: skip
-    assert {kind for chart, kind in made if chart == "orders"} == kinds | {"Job", "Service", "Microservice"}
-    assert {kind for chart, kind in made if chart == "gateway"} == kinds | {"Service", "Certificate", "HTTPRoute"}
+    assert {kind for chart, kind in made if chart == "orders"} == kinds | {
+        "Job", "Service", "Microservice", "ScaledObject", "TriggerAuthentication",
+    }  # fmt: skip
+    assert {kind for chart, kind in made if chart == "gateway"} == kinds | {
+        "Service",
+        "Certificate",
+        "HTTPRoute",
+        "Ingress",
+    }
     assert {kind for chart, kind in made if chart == "operator"} >= kinds - {
         "ConfigMap",
         "HorizontalPodAutoscaler",

@@ -99,9 +99,11 @@ def test_production_serves_what_certificates_are_for():
     assert settings["tls"]["enabled"]
     [plain] = [one for one in listeners(checked(settings), secret_file=None) if one["name"] == "http"]
     [table] = [filter_["typed_config"]["route_config"] for filter_ in plain["filter_chains"][0]["filters"]]
-    assert [route["redirect"]["response_code"] for route in table["virtual_hosts"][0]["routes"]] == [
-        "PERMANENT_REDIRECT"
-    ]
+    # In plain text the issuer alone is answered, by the pod of the name's proof.
+    [proof, rest] = table["virtual_hosts"][0]["routes"]
+    assert "/.well-known/acme-challenge" in proof["match"].values()
+    assert proof["route"]["cluster"] == "acme"
+    assert rest["redirect"]["response_code"] == "PERMANENT_REDIRECT"
     [face] = [item for item in of_kind(objects, "Service") if item["metadata"]["name"] == "r-gateway"]
     assert {port["port"] for port in face["spec"]["ports"]} == {80, 443}
     volumes = {

@@ -23,7 +23,7 @@ SERVING = {service: "grpc" if service == "inventory" else "http" for service in 
 WITH_DATA = [service for service in SERVICES if service != "storefront"]
 
 
-class Once(yaml.SafeLoader):
+class Once(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # one of two
     """Each key of a mapping once: Helm takes the last of two without a word, and kustomize and Flux refuse them."""
 
     def construct_mapping(self, node, deep=False):  # noqa: FBT002 # as PyYAML has it

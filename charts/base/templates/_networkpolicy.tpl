@@ -18,3 +18,16 @@ from: {{- tpl (toYaml (.Values.networkPolicy.metricsFrom | default (list (dict "
 {{- $url := urlParse . -}}
 {{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (ternary "443" "80" (eq $url.scheme "https")) -}}
 {{- end -}}
+
+{{/* Whom names are asked of: port 53 of anybody, unless networkPolicy.dnsPorts and dnsTo say otherwise. Policies see the port of
+     the pods, which need not be that of the Service (OpenShift: 5353). */}}
+{{- define "base.names" -}}
+- ports:
+  {{- range .Values.networkPolicy.dnsPorts | default (list 53) }}
+  - {port: {{ . }}, protocol: UDP}
+  - {port: {{ . }}, protocol: TCP}
+  {{- end }}
+  {{- with tpl (toYaml .Values.networkPolicy.dnsTo) . | fromYamlArray }}
+  to: {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}

@@ -1,6 +1,12 @@
 {{/* What `slipway gateway render` reads; strings in it may be templates. */}}
 {{- define "gateway.settings" -}}
-gateway: {{- tpl (toYaml .Values.gateway) . | nindent 2 }}
+{{- $gateway := .Values.gateway -}}
+{{- if .Values.tls.acme.enabled -}}
+{{- $upstream := dict "address" (printf "%s-acme" (include "base.fullname" .)) "port" 8089 -}}
+{{- $route := dict "prefix" "/.well-known/acme-challenge" "methods" (list "GET") "upstream" "acme" "public" true -}}
+{{- $gateway = merge (dict "upstreams" (merge (dict "acme" $upstream) (.Values.gateway.upstreams | default dict)) "routes" (prepend (.Values.gateway.routes | default list) $route)) .Values.gateway -}}
+{{- end -}}
+gateway: {{- tpl (toYaml $gateway) . | nindent 2 }}
 {{- end -}}
 
 {{/* Descriptors of transcoded gRPC services, file: base64; empty without transcoding. */}}

@@ -17,6 +17,7 @@
 {{- with include "service.serving" $ctx }}
 {{ include "base.hpa" (list $ctx . (include "service.scaleTarget" $ctx)) }}
 {{- end }}
+{{ include "service.keda" $ctx }}
 {{- if $ctx.Values.http.enabled }}
 {{ include "base.tests.http" $ctx }}
 {{- end }}

@@ -21,7 +21,7 @@ data: {{- include "service.settings" . | nindent 2 }}
 {{- define "service.settings.own" -}}
 LOG_LEVEL: {{ .Values.logLevel | quote }}
 SERVICE_VERSION: {{ include "base.version" . | quote }}
-BIND_HOST: "0.0.0.0"
+BIND_HOST: {{ .Values.bindHost | default "0.0.0.0" | quote }}
 HTTP_PORT: {{ .Values.http.port | int | quote }}
 HTTP_THREADS: {{ .Values.http.threads | int | quote }}
 {{- if .Values.grpc.enabled }}

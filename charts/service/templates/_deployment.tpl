@@ -12,7 +12,7 @@ metadata:
 spec:
   {{- if and $ctx.Values.autoscaling.enabled (eq $component (include "service.serving" $ctx)) }}
   {{- include "base.liveReplicas" (list $ctx "apps/v1" "Deployment" (printf "%s-%s" (include "base.fullname" $ctx) $component)) | indent 2 }}
-  {{- else if not (kindIs "invalid" $options.replicas) }}
+  {{- else if and (not (kindIs "invalid" $options.replicas)) (ne $component (include "service.keda.component" $ctx)) }}
   replicas: {{ $options.replicas }}
   {{- end }}
   revisionHistoryLimit: 3

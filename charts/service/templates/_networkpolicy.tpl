@@ -31,12 +31,12 @@ spec:
   {{- end }}
   {{- end }}
   egress:
-  - ports:
-    - {port: 53, protocol: UDP}
-    - {port: 53, protocol: TCP}
+  {{- include "base.names" $ctx | nindent 2 }}
   {{- if $ctx.Values.database.enabled }}
   - ports:
-    - {port: {{ $policy.databasePort }}, protocol: TCP}
+    {{- range $policy.databasePort | list | compact | default (include "service.databasePorts" $ctx | fromJsonArray) }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
     {{- with tpl (toYaml $policy.databaseTo) $ctx | fromYamlArray }}
     to: {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -60,6 +60,17 @@ spec:
     {{- end }}
   {{- end }}
   {{- end }}
+  {{- with include "base.proxyPorts" $ctx | fromJsonArray }}
+  {{- if ne $component "migrate" }}
+  - ports:
+    {{- range . }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+    {{- with tpl (toYaml $policy.proxyTo) $ctx | fromYamlArray }}
+    to: {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- end }}
+  {{- end }}
   {{- with $policy.extraEgress }}
   {{- tpl (toYaml .) $ctx | nindent 2 }}
   {{- end }}
@@ -73,4 +84,13 @@ spec:
 {{- $ports = append $ports (. | trimSuffix "," | trimPrefix ":" | int) -}}
 {{- end -}}
 {{- $ports | uniq | default (list 9092) | toJson -}}
+{{- end -}}
+
+{{/* Of database.hosts, as JSON; of an address in a Secret nothing is known. */}}
+{{- define "service.databasePorts" -}}
+{{- $ports := list -}}
+{{- range .Values.database.hosts -}}
+{{- $ports = append $ports (regexFind "[0-9]+$" (regexFind ":[0-9]+$" (regexReplaceAll "^\\[[^]]*\\]" (tpl . $) "")) | default "5432" | int) -}}
+{{- end -}}
+{{- $ports | uniq | default (list 5432) | toJson -}}
 {{- end -}}

@@ -51,7 +51,7 @@ containers:
   {{- with $values.envFrom }}
   {{- tpl (toYaml .) $ctx | nindent 2 }}
   {{- end }}
-  {{- with include "service.env" (list $ctx $options $kafka) }}
+  {{- with include "service.env" (list $ctx $options $kafka $process) }}
   env: {{- . | nindent 2 }}
   {{- end }}
   {{- with $options.resources }}
@@ -70,6 +70,10 @@ containers:
   {{- end }}
   volumeMounts:
   - {name: tmp, mountPath: /tmp}
+  {{- include "base.authorityMount" $ctx | nindent 2 }}
+  {{- if and $values.database.enabled $values.database.caSecretName }}
+  - {name: database-ca, mountPath: /etc/database-ca, readOnly: true}
+  {{- end }}
   {{- with include "base.kafkaVolumeMounts" $kafka }}
   {{- . | nindent 2 }}
   {{- end }}
@@ -82,24 +86,29 @@ containers:
 volumes:
 - name: tmp
   emptyDir: {}
+{{- include "base.authorityVolume" $ctx }}
+{{- if and $values.database.enabled $values.database.caSecretName }}
+- name: database-ca
+  secret:
+    secretName: {{ tpl $values.database.caSecretName $ctx }}
+    items: [{key: {{ $values.database.caSecretKey | default "ca.crt" }}, path: ca.crt}]
+{{- end }}
 {{- include "base.kafkaVolumes" (list $ctx $kafka) }}
 {{- with $values.extraVolumes }}
 {{ tpl (toYaml .) $ctx }}
 {{- end }}
 {{- end -}}
 
-{{/* Each variable once: what values say wins. Usage: include "service.env" (list $ctx OPTIONS KAFKA_SECURITY) */}}
+{{/* Each variable once: what values say wins. Usage: include "service.env" (list $ctx OPTIONS KAFKA_SECURITY PROCESS) */}}
 {{- define "service.env" -}}
 {{- $ctx := index . 0 -}}
 {{- $extra := (index . 1).extraEnv | default dict -}}
 {{- include "base.kafkaProof" (list $ctx (index . 2) $extra) }}
-{{- if and $ctx.Values.database.enabled (not (hasKey $extra "DATABASE_URL")) }}
-- name: DATABASE_URL
-  valueFrom:
-    secretKeyRef:
-      name: {{ include "service.databaseSecretName" $ctx }}
-      key: {{ include "service.databaseSecretKey" $ctx }}
+{{- if $ctx.Values.database.enabled }}
+{{- include "service.databaseEnv" (list $ctx (index . 3) $extra) }}
 {{- end }}
+{{- include "base.proxyEnv" (list $ctx $extra) }}
+{{- include "base.authorityEnv" (list $ctx $extra) }}
 {{ include "base.extraEnv" (list $ctx $extra) }}
 {{- end -}}
 

@@ -9,6 +9,9 @@ metadata:
   labels: {{- include "base.labels" (list . "grpc") | nindent 4 }}
 spec:
   clusterIP: None
+  {{- with .Values.grpc.serviceSpec }}
+  {{- tpl (toYaml .) $ | nindent 2 }}
+  {{- end }}
   selector: {{- include "base.selector" (list . "grpc") | nindent 4 }}
   ports:
   - {name: grpc, port: {{ .Values.grpc.port }}, targetPort: grpc, appProtocol: kubernetes.io/h2c}
@@ -26,6 +29,9 @@ metadata:
   {{- end }}
 spec:
   type: {{ .Values.http.serviceType }}
+  {{- with .Values.http.serviceSpec }}
+  {{- tpl (toYaml .) $ | nindent 2 }}
+  {{- end }}
   selector: {{- include "base.selector" (list . "http") | nindent 4 }}
   ports:
   - name: http

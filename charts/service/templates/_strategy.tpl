@@ -72,6 +72,14 @@ kubectl -n {{ .Release.Namespace }} rollout status deployment -l app.kubernetes.
 {{- if and (eq (len $serving) 2) (ne (int $values.http.replicas) (int $values.grpc.replicas)) -}}
 {{- fail "http.replicas and grpc.replicas differ, and a managed release has one size for both: set them to the same number" -}}
 {{- end -}}
+{{- if $values.keda.enabled -}}
+{{- fail "keda.enabled is set, and the operator sets the number of consumers of a managed release, since it hands events over between versions: set keda.enabled or release.managed to false" -}}
+{{- end -}}
+{{- range $serving -}}
+{{- if (index $values .).serviceSpec -}}
+{{- fail (printf "%s.serviceSpec is set, and the operator makes the Services of a managed release: remove it" .) -}}
+{{- end -}}
+{{- end -}}
 {{- if and $values.http.enabled (ne $values.http.serviceType "ClusterIP") -}}
 {{- fail (printf "http.serviceType is %s, and the Service of a managed release is a ClusterIP: remove it, and reach the service through the gateway" $values.http.serviceType) -}}
 {{- end -}}

@@ -6,10 +6,12 @@ from .settings import GatewaySettings
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 TEXT = {"type": "string"}
+OPTIONAL = {"type": ["string", "null"]}
 SWITCH = {"type": "boolean"}
 PEERS = {"type": ["array", "null"], "items": {"type": "object"}, "description": "Peers of a NetworkPolicy; empty: all."}
 STRINGS = {"type": ["object", "null"], "additionalProperties": {"type": ["string", "null"]}}
 SOME_PODS = "^([1-9][0-9]*|[1-9][0-9]?%|100%)$"
+PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
 COUNT = {"type": "integer", "minimum": 0}
 MAPPING = {"type": ["object", "null"]}
 OBJECTS = {"type": ["array", "null"], "items": {"type": "object"}}
@@ -46,6 +48,10 @@ def _helm() -> dict[str, Any]:
         "service": _closed(
             type={"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
             annotations=STRINGS,
+            spec={
+                **MAPPING,
+                "properties": dict.fromkeys(["type", "selector", "ports", "externalTrafficPolicy"], False),
+            },
             nodePort=_node_port("Of HTTP, for type NodePort."),
             tlsNodePort=_node_port("Of HTTPS, for type NodePort."),
             externalTrafficPolicy={
@@ -57,14 +63,23 @@ def _helm() -> dict[str, Any]:
         "httpRoute": _closed(
             "An HTTPRoute (Gateway API) from a gateway of the cluster to this one.",
             enabled=SWITCH,
-            parentRefs={"type": "array", "items": {"type": "object", "required": ["name"]}},
-            hostnames={"type": "array", "items": TEXT},
+            parentRefs={"type": ["array", "null"], "items": {"type": "object", "required": ["name"]}},
+            hostnames={"type": ["array", "null"], "items": TEXT},
             annotations=STRINGS,
+        ),
+        "ingress": _closed(
+            "An Ingress from a controller of the cluster to this gateway.",
+            enabled=SWITCH,
+            className=OPTIONAL,
+            annotations=STRINGS,
+            hostnames={"type": ["array", "null"], "items": TEXT},
+            tls=OBJECTS,
         ),
         "tls": _closed(
             "Where the certificate of gateway.tls comes from: issuerRef, then selfSigned, then secretName.",
-            hosts={"type": "array", "items": TEXT, "description": "Names in the certificate."},
+            hosts={"type": ["array", "null"], "items": TEXT, "description": "Names in the certificate."},
             issuerRef=_closed("Issuer of cert-manager.", name=TEXT, kind=TEXT, group=TEXT),
+            acme=_closed("Proof of the name by HTTP (HTTP-01), through this gateway.", enabled=SWITCH),
             selfSigned={
                 **SWITCH,
                 "description": "Whether the chart generates a self-signed certificate, for development.",
@@ -103,15 +118,15 @@ def _pods() -> dict[str, Any]:
             },
             pullPolicy={"enum": ["Always", "IfNotPresent", "Never"]},
         ),
-        "imagePullSecrets": {"type": "array", "items": {**_closed(name=TEXT), "required": ["name"]}},
+        "imagePullSecrets": {"type": ["array", "null"], "items": {**_closed(name=TEXT), "required": ["name"]}},
         "nameOverride": TEXT,
         "fullnameOverride": TEXT,
         "podAnnotations": STRINGS,
         "podLabels": STRINGS,
         "nodeSelector": STRINGS,
-        "tolerations": {"type": "array", "items": {"type": "object"}},
+        "tolerations": OBJECTS,
         "affinity": MAPPING,
-        "priorityClassName": TEXT,
+        "priorityClassName": OPTIONAL,
         "topologySpreadConstraints": OBJECTS,
         "podSpec": {**MAPPING, "properties": dict.fromkeys(OF_THE_CHART, False)},
         "podSecurityContext": {
@@ -159,11 +174,13 @@ def _policies() -> dict[str, Any]:
             httpFrom=PEERS,
             metricsFrom=PEERS,
             upstreamsTo=PEERS,
+            dnsTo=PEERS,
+            dnsPorts={"type": ["array", "null"], "items": PORT},
             telemetryTo=PEERS,
             extraEgress=OBJECTS,
             upstreamPodPorts={
                 "type": "array",
-                "items": {"type": "integer", "minimum": 1, "maximum": 65535},
+                "items": PORT,
                 "description": "Ports on which the pods of upstreams listen.",
             },
         ),
