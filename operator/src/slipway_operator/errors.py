@@ -5,7 +5,9 @@ OperatorError (a ChassisError, so that the command line shows it as one sentence
 │   ├── PortInUse
 │   ├── AlreadyRunning
 │   ├── NotRunning        a release was asked for and nothing runs that could carry it out
-│   └── ReleaseEnded      a release did not end with the version that was wanted
+│   ├── ReleaseEnded      a release did not end with the version that was wanted
+│   ├── LessonUnreadable  a lesson of the tour is not there, or says what can't be run
+│   └── LessonFailed      a lesson could not be run to its end, or its runs don't show what it tells
 ├── KubernetesError       a request to the API server did not do what it should; ``retriable`` says whether time helps
 │   ├── Unreachable       no answer, or not in time
 │   ├── Overloaded        429 or a 5xx: the server asks for patience
@@ -46,6 +48,14 @@ class NotRunning(LocalRuntimeError):
 
 
 class ReleaseEnded(LocalRuntimeError):
+    pass
+
+
+class LessonUnreadable(LocalRuntimeError):
+    pass
+
+
+class LessonFailed(LocalRuntimeError):
     pass
 
 

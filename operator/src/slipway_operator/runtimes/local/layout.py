@@ -162,7 +162,7 @@ def with_free_ports(data: Path, services: Sequence[Service], *, gateway: int | N
     """Ports that are given are taken as they are. Others are those of the run before, or the first that are free: so
     projects run side by side, and each keeps its addresses.
     """
-    before = _remembered(data)
+    before = remembered(data)
     gateways = [gateway] if gateway else [before[0], *range(FIRST_GATEWAY, FIRST_GATEWAY + MOST_GATEWAYS)]
     bases = [base] if base else [before[1], *range(FIRST_BASE, LAST_BASE, BASES_APART)]
     layout = Layout(
@@ -174,7 +174,8 @@ def with_free_ports(data: Path, services: Sequence[Service], *, gateway: int | N
     return layout
 
 
-def _remembered(data: Path) -> tuple[int, int]:
+def remembered(data: Path) -> tuple[int, int]:
+    """The gateway's port and the first inner one, as the last run on this folder had them."""
     try:
         gateway, base = json.loads((data / "ports.json").read_text())
         return int(gateway), int(base)

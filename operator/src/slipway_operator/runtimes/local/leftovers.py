@@ -37,9 +37,13 @@ class Leftovers:
         replace_file(self._file, json.dumps(found))
         self._written = found
 
+    def running(self) -> list[tuple[str, psutil.Process]]:
+        """Those that were written and still run, by name; one of another's number is none of them."""
+        return [(name, process) for name, pid, started in self._read() if (process := _same(pid, started))]
+
     def end(self) -> list[str]:
         """Ends those that still run, asking first; returns their names."""
-        there = [(name, process) for name, pid, started in self._read() if (process := _same(pid, started))]
+        there = self.running()
         for _, process in there:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.terminate()

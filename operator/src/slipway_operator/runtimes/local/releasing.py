@@ -92,6 +92,10 @@ class Controls:
         return made
 
     # --- following
+    def versions(self) -> dict[str, Version]:
+        """Those that are kept, by hash."""
+        return self._versions.all()
+
     def status(self) -> MicroserviceStatus:
         return self._files.status()
 

@@ -1,0 +1,178 @@
+"""``slipway tour``, ``break`` and ``mend``, beside a running ``slipway up``."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import LessonFailed
+from ..runtimes.local.layout import default_data
+from ..runtimes.local.release_cli import data_option
+from .lesson import FOLDER, LANGUAGES, Language, Lesson, lesson_of, naive_of, read_lessons
+from .running import LessonRun, Result
+from .shop import RunningShop
+from .table import table
+from .words import said
+
+NUMBER = click.IntRange(1, 15)
+
+lang_option = click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """``silent``: a program reads the result, and no step is told."""
+
+    language: Language
+    silent: bool = False
+
+    def say(self, name: str, *words: object) -> None:
+        if not self.silent:
+            click.echo(said(name, self.language).format(*words))
+
+    def text(self, text: str) -> None:
+        if not self.silent:
+            click.echo(text)
+
+    def stepper(self) -> Callable[[str, str], None]:
+        start = time.monotonic()
+
+        def tell(what: str, remark: str) -> None:
+            if not self.silent:
+                click.echo(f"  {time.monotonic() - start:5.1f} s  {what:<22} {remark}")
+
+        return tell
+
+
+@click.command()
+@click.argument("number", type=NUMBER, required=False)
+@lang_option
+@click.option("--yes", is_flag=True, help="Begin without waiting for Enter.")
+@click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@data_option
+def tour(number: int | None, lang: Language, output: str, data: Path | None, *, yes: bool) -> None:
+    """Show pattern NUMBER at work beside `slipway up`, take it away by a release, and put it back.
+
+    Without NUMBER the lessons are listed. Customers and faults are the lesson's own; what is released is
+    rolled back at the end, also after Ctrl-C.
+
+    \b
+    Examples:
+      slipway tour
+      slipway tour 4
+      slipway tour 5 --lang zh
+      slipway tour 5 --yes -o json
+    """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
+    telling = _Telling(lang, silent=output == "json")
+    if number is None:
+        _list(lang, output)
+        return
+    lesson = lesson_of(Path.cwd(), number)
+    if lesson.elsewhere is not None:
+        click.echo(_skipped(lesson, output, lang))
+        return
+    shop = _shop(data, telling)
+    shop.controls(lesson.runnable.service)  # nothing is told to who can't begin
+    _introduce(lesson, telling)
+    if not (yes or telling.silent) and sys.stdin.isatty():
+        click.prompt(said("go", lang), default="", show_default=False, prompt_suffix=" ")
+    result = _run(lesson, shop, telling)
+    if output == "json":
+        click.echo(json.dumps(_as_json(lesson, result), ensure_ascii=False))
+    else:
+        click.echo("\n" + table(result.with_it, result.without_it, lang))
+    if result.failed:
+        raise LessonFailed(
+            f"the runs of lesson {number} don't show what it tells: {'; '.join(result.failed)} is not so"
+        )
+    telling.say("holds")
+
+
+def _run(lesson: Lesson, shop: RunningShop, telling: _Telling) -> Result:
+    run, load = LessonRun(lesson, shop), lesson.runnable.load
+    telling.say("with", load.customers, load.seconds)
+    with_it = run.with_it()
+    try:
+        telling.say("off", lesson.runnable.service)
+        run.take_away()
+        telling.say("without")
+        without_it = run.without_it()
+    finally:
+        telling.say("on")
+        run.put_back()
+    return run.judged(with_it, without_it)
+
+
+@click.command("break")
+@click.argument("number", type=NUMBER)
+@data_option
+def break_(number: int, data: Path | None) -> None:
+    """Take pattern NUMBER away from the running shop, by a release without it, until `slipway mend NUMBER`."""
+    lesson = lesson_of(Path.cwd(), number)
+    shop = _shop(data, _Telling("en"))
+    label = shop.take_away(lesson)
+    click.echo(
+        f"{lesson.runnable.service} runs as {label}, WITHOUT {lesson.title.en}: slipway mend {number} puts it back"
+    )
+
+
+@click.command()
+@click.argument("number", type=NUMBER)
+@data_option
+def mend(number: int, data: Path | None) -> None:
+    """Put pattern NUMBER back, by a rollback to the last version that had it."""
+    lesson = lesson_of(Path.cwd(), number)
+    shop = _shop(data, _Telling("en"))
+    service = lesson.runnable.service
+    if not shop.active(service).startswith(lesson.prefix):
+        click.echo(f"{service} has {lesson.title.en}: there is nothing to mend")
+        return
+    shop.put_back(service)
+    click.echo(f"{service} runs as {shop.active(service)}, with {lesson.title.en}")
+
+
+def _shop(data: Path | None, telling: _Telling) -> RunningShop:
+    return RunningShop(Path.cwd(), (data or default_data(Path.cwd())).absolute(), telling.stepper())
+
+
+def _list(language: Language, output: str) -> None:
+    lessons = read_lessons(Path.cwd())
+    if output == "json":
+        listed = [
+            {"number": each.number, "title": each.title.in_(language), "runs": bool(each.run)} for each in lessons
+        ]
+        click.echo(json.dumps(listed, ensure_ascii=False))
+        return
+    for lesson in lessons:
+        remark = "" if lesson.run else f"  ({said('not here', language)})"
+        click.echo(f"  {lesson.number:>2}  {lesson.title.in_(language)}{remark}")
+    click.echo(said("list", language))
+
+
+def _introduce(lesson: Lesson, telling: _Telling) -> None:
+    language = telling.language
+    telling.text(f"{lesson.number} {lesson.title.in_(language)}\n")
+    telling.text(f"{said('problem', language)}: {lesson.problem.in_(language)}\n")
+    telling.text(f"{said('naive', language)}: {lesson.without.in_(language)}\n")
+    if lesson.runnable.naive:
+        telling.text("\n".join(f"    {line}".rstrip() for line in naive_of(lesson).splitlines()) + "\n")
+    page = "README.zh-CN.md" if language == "zh" else "README.md"
+    telling.say("page", FOLDER / lesson.folder.name / page)
+
+
+def _skipped(lesson: Lesson, output: str, language: Language) -> str:
+    why = lesson.elsewhere.in_(language) if lesson.elsewhere else ""
+    if output == "json":
+        return json.dumps({"lesson": lesson.number, "skipped": why}, ensure_ascii=False)
+    return f"{lesson.number} {lesson.title.in_(language)}\n{said('elsewhere', language)}{why}"
+
+
+def _as_json(lesson: Lesson, result: Result) -> dict[str, Any]:
+    sides = {"with": result.with_it, "without": result.without_it}
+    figures = {side: {**each.counts, "p50_ms": each.p50} for side, each in sides.items()}
+    return {"lesson": lesson.number, **figures, "broken": result.failed}

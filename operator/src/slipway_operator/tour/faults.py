@@ -1,0 +1,66 @@
+"""What goes wrong in a lesson, by the processes of the running ``slipway up``: frozen or killed, and nobody else's."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from ..errors import LessonFailed
+from ..runtimes.local.leftovers import Leftovers
+
+# Lets a frozen process go on should the lesson itself be killed before it does.
+_THAW = """
+import os, signal, sys, time
+time.sleep(float(sys.argv[1]))
+for number in sys.argv[2:]:
+    os.kill(int(number), signal.SIGCONT)
+"""
+GRACE_SECONDS = 3
+
+
+def processes_of(data: Path, name: str) -> list[psutil.Process]:
+    """Those of that name with their children, the parents first: "orders http", "Kafka"."""
+    running = Leftovers(data / "processes.json").running()
+    found = [process for each, process in running if each == name]
+    if not found:
+        there = ", ".join(sorted({each for each, _ in running}))
+        raise LessonFailed(f"no process {name} runs here, only: {there or 'none'}")
+    return [each for process in found for each in (process, *process.children(recursive=True))]
+
+
+def freeze(data: Path, name: str, seconds: int) -> None:
+    """It is there and says nothing, as a machine that swaps or a network that loses packets; then it goes on."""
+    family = processes_of(data, name)
+    numbers = [str(process.pid) for process in family]
+    thaw = [sys.executable, "-c", _THAW, str(seconds + GRACE_SECONDS), *numbers]
+    with subprocess.Popen(thaw, start_new_session=True) as thawing:
+        try:
+            _signal(family, signal.SIGSTOP)
+            time.sleep(seconds)
+        finally:
+            _signal(family, signal.SIGCONT)
+            thawing.kill()
+
+
+def kill(data: Path, name: str) -> None:
+    """With -9: it can't finish anything. ``slipway up`` starts it again."""
+    _signal(processes_of(data, name), signal.SIGKILL)
+
+
+def _signal(family: list[psutil.Process], number: signal.Signals) -> None:
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):  # which looks whether the number is another's by now
+            process.send_signal(number)
+
+
+def waited(seconds: float, pause: float = 0.2) -> Iterator[None]:
+    """Gives turns until the time is over: for loops that look for something."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        yield
+        time.sleep(pause)

@@ -1,0 +1,220 @@
+"""A lesson as its ``lesson.toml`` says it: read, bounded and checked before anything runs."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ..errors import LessonUnreadable
+from ..spec.hashing import digest
+from .relations import COUNTS, Relation, read_relation
+
+FOLDER = Path("docs", "patterns")
+NAMED = re.compile(r"(\d\d)-([a-z0-9-]{1,25})")
+LARGEST, MOST_NAIVE_LINES = 64 * 1024, 40
+MOST_CUSTOMERS, MOST_SECONDS = 64, 120
+
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+_SERVICE = r"^[a-z][a-z0-9_]{0,39}$"
+_PROCESS = r"^([a-z][a-z0-9_]{0,39} (http|grpc|worker|relay|consumer)|Kafka|PostgreSQL)$"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Text(_Model):
+    """The same in both languages."""
+
+    en: str = Field(min_length=1, max_length=1000)
+    zh: str = Field(min_length=1, max_length=1000)
+
+    def in_(self, language: Language) -> str:
+        return self.zh if language == "zh" else self.en
+
+
+class Fault(_Model):
+    """One of: ``freeze`` a process for ``seconds``, ``kill`` it with -9, ``release`` a service's working tree. It
+    happens ``before`` the customers come, or while they are there.
+    """
+
+    freeze: str = Field("", pattern=rf"^$|{_PROCESS}")
+    kill: str = Field("", pattern=rf"^$|{_PROCESS}")
+    release: str = Field("", pattern=rf"^$|{_SERVICE}")
+    seconds: int = Field(5, ge=1, le=30)
+    before: bool = False
+
+    @model_validator(mode="after")
+    def _one(self) -> "Fault":
+        if [bool(self.freeze), bool(self.kill), bool(self.release)].count(True) != 1:
+            raise ValueError("a fault is one of freeze, kill and release")
+        return self
+
+
+class Load(_Model):
+    """``who``: anybody, a customer who signed in, or a stranger with a token that nobody signed. ``at``: the
+    gateway, or a service's own address behind it. In paths ``${user}`` stands for the customer's id. A request POST
+    /v1/orders orders the item ``order``.
+    """
+
+    customers: int = Field(8, ge=1, le=MOST_CUSTOMERS)
+    seconds: int = Field(6, ge=1, le=MOST_SECONDS)
+    pause_seconds: float = Field(0.05, ge=0, le=10)
+    patience_seconds: float = Field(5, ge=0.1, le=30)
+    who: Literal["anybody", "customer", "stranger"] = "anybody"
+    at: str = Field("gateway", pattern=rf"^gateway$|{_SERVICE}")
+    requests: tuple[str, ...] = Field(min_length=1, max_length=20)
+    order: str = Field("tea", pattern=r"^[a-z0-9-]{1,40}$")
+
+    @field_validator("requests")
+    @classmethod
+    def _known(cls, requests: tuple[str, ...]) -> tuple[str, ...]:
+        for request in requests:
+            if not re.fullmatch(r"GET /[!-~]{0,200}|POST /v1/orders", request):
+                raise ValueError(f"{request!r} is neither GET with a path nor POST /v1/orders")
+        return requests
+
+
+class Run(_Model):
+    """What is run twice. ``service`` is what the pattern is taken away from: by ``naive.py`` in its code, by the
+    settings ``set`` (``${users_port}`` stands for the port that users has now), or by both. ``harm`` is the count that
+    is 0 with the pattern and more without; ``holds`` are further relations.
+    """
+
+    service: str = Field(pattern=_SERVICE)
+    naive: bool = True
+    set: Mapping[str, str] = {}
+    harm: str
+    holds: tuple[str, ...] = Field((), max_length=10)
+    load: Load
+    fault: tuple[Fault, ...] = Field((), max_length=10)
+
+    @field_validator("harm")
+    @classmethod
+    def _counted(cls, harm: str) -> str:
+        if harm not in COUNTS:
+            raise ValueError(f"harm is one of {', '.join(COUNTS)}")
+        return harm
+
+    @field_validator("holds")
+    @classmethod
+    def _readable(cls, holds: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            for relation in holds:
+                read_relation(relation)
+        except LessonUnreadable as error:
+            raise ValueError(str(error)) from None
+        return holds
+
+    @model_validator(mode="after")
+    def _taken_away(self) -> "Run":
+        if not self.naive and not self.set:
+            raise ValueError("nothing takes the pattern away: naive.py or set is needed")
+        if any(fault.release == self.service for fault in self.fault):
+            raise ValueError(f"a fault that releases {self.service} would put back what was taken away from it")
+        return self
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        return tuple(read_relation(relation) for relation in self.holds)
+
+
+class Lesson(_Model):
+    """``run`` is missing where a lesson can't be run beside ``slipway up``: ``elsewhere`` says then how it is seen."""
+
+    number: int = Field(ge=1, le=15)
+    name: str
+    folder: Path
+    title: Text
+    problem: Text
+    without: Text
+    run: Run | None = None
+    elsewhere: Text | None = None
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> "Lesson":
+        if (self.run is None) == (self.elsewhere is None):
+            raise ValueError("a lesson has run, or elsewhere, which says why it has none")
+        return self
+
+    @property
+    def runnable(self) -> Run:
+        """LessonUnreadable where there is none."""
+        if self.run is None:
+            raise LessonUnreadable(f"lesson {self.number} can't be run beside slipway up")
+        return self.run
+
+    def label(self, content: object) -> str:
+        """Of the version that is without the pattern. Other content makes another name, since names are for good."""
+        return f"{self.prefix}{self.name}.{digest(content)[:6]}"
+
+    @property
+    def prefix(self) -> str:
+        return f"without-{self.number}-"
+
+
+def read_lesson(folder: Path) -> Lesson:
+    """Raises LessonUnreadable with file, place and what was wrong."""
+    file = folder / "lesson.toml"
+    named = NAMED.fullmatch(folder.name)
+    if named is None:
+        raise LessonUnreadable(f"{folder} is no name of a lesson: it is called like 04-circuit-breaker")
+    try:
+        content = file.read_bytes()
+        if len(content) > LARGEST:
+            raise LessonUnreadable(f"{file} has more than {LARGEST // 1024} KB: it is no lesson")
+        declared = tomllib.loads(content.decode())
+        given = {"number": int(named[1]), "name": named[2], "folder": folder}
+        if taken := given.keys() & declared.keys():
+            raise LessonUnreadable(f"{file}: {', '.join(sorted(taken))} follows from the folder's name: remove it")
+        lesson = Lesson.model_validate(declared | given)
+    except OSError as error:
+        raise LessonUnreadable(f"{file} can't be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LessonUnreadable(f"{file} is no TOML: {error}") from None
+    except ValidationError as error:
+        raise LessonUnreadable(f"{file}: {_first(error)}") from None
+    if lesson.run and lesson.run.naive:
+        naive_of(lesson)
+    return lesson
+
+
+def naive_of(lesson: Lesson) -> str:
+    """The code that takes the pattern away, which a reader can take in at one look."""
+    file = lesson.folder / "naive.py"
+    try:
+        text = file.read_text()
+    except (OSError, UnicodeDecodeError):
+        raise LessonUnreadable(f"{file} can't be read; the lesson says naive = true") from None
+    lines = len(text.splitlines())
+    if lines > MOST_NAIVE_LINES:
+        raise LessonUnreadable(f"{file} has {lines} lines, and a naive version at most {MOST_NAIVE_LINES}")
+    return text
+
+
+def read_lessons(project: Path) -> list[Lesson]:
+    """All of a checkout, by number. Raises LessonUnreadable where there are none."""
+    folders = sorted(path.parent for path in (project / FOLDER).glob("*/lesson.toml"))
+    if not folders:
+        raise LessonUnreadable(f"there is no lesson in {project / FOLDER}: run this in a checkout of Slipway")
+    return sorted(map(read_lesson, folders), key=lambda lesson: lesson.number)
+
+
+def lesson_of(project: Path, number: int) -> Lesson:
+    lessons = read_lessons(project)
+    for lesson in lessons:
+        if lesson.number == number:
+            return lesson
+    raise LessonUnreadable(f"there is no lesson {number}, only: {', '.join(str(each.number) for each in lessons)}")
+
+
+def _first(error: ValidationError) -> str:
+    """The first fault: where, and what."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(step) for step in fault["loc"])
+    said = fault["msg"].removeprefix("Value error, ")
+    return f"{where}: {said}" if where else said

@@ -1,0 +1,53 @@
+"""What one run of a lesson counted, from the outcome of each request."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+
+GOOD = range(200, 400)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``status``: of the answer, 0 where none came. ``late``: the customer's patience was over before. ``partial``: the
+    answer came and named parts that are missing. ``order``: id of the order that was accepted.
+    """
+
+    request: str
+    milliseconds: float
+    status: int = 0
+    late: bool = False
+    partial: bool = False
+    order: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """``counts`` by the names of ``relations.COUNTS``; ``p50``: milliseconds of each request, to be shown."""
+
+    counts: Mapping[str, int]
+    p50: Mapping[str, int] = field(default_factory=dict)
+    orders: tuple[str, ...] = ()
+
+
+def measured(outcomes: Iterable[Outcome]) -> Measured:
+    """Every request is in one of answered, refused and late; what is partial was answered."""
+    counts = dict.fromkeys(("sent", "answered", "refused", "late", "partial"), 0)
+    times: defaultdict[str, list[float]] = defaultdict(list)
+    orders: list[str] = []
+    for outcome in outcomes:
+        counts["sent"] += 1
+        good = outcome.status in GOOD and not outcome.late
+        counts["late" if outcome.late else "answered" if good else "refused"] += 1
+        counts["partial"] += good and outcome.partial
+        times[outcome.request].append(outcome.milliseconds)
+        if good and outcome.order:
+            orders.append(outcome.order)
+    return Measured(counts, {request: round(median(each)) for request, each in times.items()}, tuple(orders))
+
+
+def with_orders(before: Measured, confirmed: int) -> Measured:
+    """``confirmed``: how many of the accepted orders were; the others' events are lost."""
+    placed = len(before.orders)
+    return Measured({**before.counts, "placed": placed, "lost": placed - confirmed}, before.p50, before.orders)

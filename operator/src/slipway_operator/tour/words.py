@@ -1,0 +1,43 @@
+"""What the tour says, in English and in Chinese."""
+
+from collections.abc import Mapping
+
+from .lesson import Language
+
+WORDS: Mapping[str, tuple[str, str]] = {
+    "with": ("with", "有"),
+    "without": ("without", "没有"),
+    "sent": ("requests", "请求数"),
+    "answered": ("answered", "成功应答"),
+    "refused": ("failed", "失败"),
+    "late": ("given up by the customer", "客户等不及放弃"),
+    "partial": ("pages with a missing part", "缺少内容的页面"),
+    "placed": ("orders accepted", "已接受的订单"),
+    "lost": ("orders lost", "丢失的订单"),
+    "p50": ("{} p50, ms", "{} p50（毫秒）"),
+}
+
+SENTENCES: Mapping[str, tuple[str, str]] = {
+    "problem": ("The problem", "问题"),
+    "naive": ("The naive version", "幼稚写法"),
+    "page": ("More in {}", "详见 {}"),
+    "with": ("1/4 with the pattern, {} customers for {} s", "1/4 有这个模式：{} 个客户，{} 秒"),
+    "off": ("2/4 taken away by a release of {}", "2/4 通过一次发布从 {} 中拆掉"),
+    "without": ("3/4 the same without it", "3/4 没有它，再来一遍"),
+    "on": ("4/4 put back by a rollback", "4/4 通过一次回滚装回去"),
+    "go": ("Press Enter to begin", "按回车键开始"),
+    "holds": ("The pattern made the difference.", "差别来自这个模式。"),
+    "elsewhere": ("This lesson does not run here: ", "这一课不在这里运行："),
+    "list": ("slipway tour N runs a lesson beside slipway up", "在 slipway up 旁边运行一课：slipway tour N"),
+    "not here": ("needs more than slipway up", "需要 slipway up 以外的环境"),
+}
+
+
+def word(name: str, language: Language) -> str:
+    """A head or a row of a table."""
+    return WORDS[name][language == "zh"]
+
+
+def said(name: str, language: Language) -> str:
+    """A sentence of a lesson; what stands for ``{}`` is put in by who tells it."""
+    return SENTENCES[name][language == "zh"]
