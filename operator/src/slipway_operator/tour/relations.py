@@ -26,7 +26,7 @@ _SIGNS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-_COUNT = r"(?P<{0}>[a-z_]+)\.(?P<{0}_side>with|without)"
+_COUNT = r"(?P<{0}>[a-z0-9_]+)\.(?P<{0}_side>with|without)"
 _RELATION = re.compile(
     rf"{_COUNT.format('left')}\s*(?P<sign>=|>=|>|<=|<)\s*"
     rf"(?:(?P<number>\d{{1,9}})|(?:(?P<factor>\d{{1,4}})\s*\*\s*)?{_COUNT.format('right')})"

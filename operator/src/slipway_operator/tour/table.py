@@ -10,11 +10,11 @@ from .words import word
 
 
 def rows(with_it: Measured, without_it: Measured, language: Language) -> list[tuple[str, str, str]]:
-    """What was counted in either run, and the median times below."""
+    """What was counted in either run, where it happened in one of them, and the median times below."""
     found = [
         (word(name, language), str(with_it.counts.get(name, 0)), str(without_it.counts.get(name, 0)))
         for name in COUNTS
-        if name in with_it.counts or name in without_it.counts
+        if with_it.counts.get(name) or without_it.counts.get(name)
     ]
     requests = dict.fromkeys([*with_it.p50, *without_it.p50])
     found += [

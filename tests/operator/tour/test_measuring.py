@@ -1,0 +1,34 @@
+from slipway_operator.tour.measuring import Measured, Outcome, measured, with_orders
+
+
+def test_each_request_is_answered_refused_or_late():
+    found = measured(
+        [
+            Outcome("GET /", 10, 200),
+            Outcome("GET /", 30, 200, partial=True),
+            Outcome("GET /", 20, 503),
+            Outcome("GET /", 5),
+            Outcome("GET /", 5000, late=True),
+            Outcome("GET /sign-up", 5001, 200, late=True),
+        ]
+    )
+
+    assert found.counts == {"sent": 6, "answered": 2, "refused": 2, "late": 2, "partial": 1}
+    assert found.p50 == {"GET /": 20, "GET /sign-up": 5001}
+
+
+def test_an_error_that_names_missing_parts_is_no_page():
+    assert measured([Outcome("GET /", 1, 500, partial=True)]).counts["partial"] == 0
+
+
+def test_an_order_counts_when_it_was_accepted_and_is_lost_when_it_was_not_confirmed():
+    order = "POST /v1/orders"
+    found = measured([Outcome(order, 1, 201, order="a"), Outcome(order, 1, 201, order="b"), Outcome(order, 1, 503)])
+
+    assert found.orders == ("a", "b")
+    counts = with_orders(found, confirmed=1).counts
+    assert (counts["placed"], counts["lost"]) == (2, 1)
+
+
+def test_nothing_was_asked():
+    assert measured([]) == Measured(dict.fromkeys(("sent", "answered", "refused", "late", "partial"), 0))
