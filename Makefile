@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 # What people, branches and tags fill in is read by make and by the shell of a recipe. It may be words, and no code: this
 # is looked at before anything is expanded or run.
-ONE_WORD := AGAINST DEPLOYED INDEX JOBS KILLS_EACH KUBE_CONTEXT MINUTES NAME NAMESPACE ONCE ONLY PROFILE REGISTRY RELEASES_EACH REPORTS SEED \
+ONE_WORD := AGAINST DEPLOYED FIGURES INDEX JOBS KILLS_EACH KUBE_CONTEXT MINUTES NAME NAMESPACE ONCE ONLY PROFILE REGISTRY RELEASES_EACH REPORTS SEED \
   SERVICE UPGRADE UPGRADES VERSION WITHOUT
 WORDS := $(ONE_WORD) T DEMO_OPTIONS
 define NEWLINE
@@ -251,6 +251,10 @@ e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstal
 	@$(if $(DEPLOYED),,ci/deploy.sh --fresh)
 	@ci/tools/install.sh helm4 gitlab-ci-local registry
 	@$(PYTEST) -s -m "e2e and not soak $(NOT_AGAIN)" $(JUNIT) $(or $(T),tests/e2e tests/compose)
+
+.PHONY: lessons
+lessons: setup ## Run every lesson of the tour: each pattern at work, taken away, and put back (FIGURES=write: into the pages)
+	@FIGURES=$(FIGURES) $(PYTEST) -n 0 tests/tour
 
 .PHONY: soak
 soak: setup kind-up charts ## What takes long, each night: kills at every write, 100,000 stories, and on kind all shapes of the charts, releases and faults under load

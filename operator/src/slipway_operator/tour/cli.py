@@ -1,12 +1,13 @@
 """``slipway tour``, ``break`` and ``mend``, beside a running ``slipway up``."""
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import click
 
@@ -95,6 +96,7 @@ def tour(number: int | None, lang: Language, output: str, data: Path | None, *, 
 
 def _run(lesson: Lesson, shop: RunningShop, telling: _Telling) -> Result:
     run, load = LessonRun(lesson, shop), lesson.runnable.load
+    signal.signal(signal.SIGTERM, _leave)  # as Ctrl-C: what was taken away is put back first
     telling.say("with", load.customers, load.seconds)
     with_it = run.with_it()
     try:
@@ -106,6 +108,10 @@ def _run(lesson: Lesson, shop: RunningShop, telling: _Telling) -> Result:
         telling.say("on")
         run.put_back()
     return run.judged(with_it, without_it)
+
+
+def _leave(*_: object) -> Never:
+    raise KeyboardInterrupt
 
 
 @click.command("break")

@@ -15,6 +15,8 @@ from .shop import RunningShop
 
 # Events that come at all come one after the other; after so long without any, the rest is lost.
 QUIET_SECONDS = 20
+# A process that was killed is started again, which takes long on a machine that has much else to do.
+RESTART_SECONDS = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +99,25 @@ class LessonRun:
 
 
 def _confirmed(shop: Shop, customer: Customer, found: Measured) -> int:
-    """How many of the orders inventory has reserved at last."""
+    """How many of the orders inventory has reserved at last. A service that was killed needs a moment to answer."""
     wanted = set(found.orders)
     confirmed, since = -1, time.monotonic()
     while confirmed < len(wanted):
-        now = len(shop.confirmed(customer) & wanted)
-        if now > confirmed:
+        now = _reserved(shop, customer, wanted)
+        if now is not None and now > confirmed:
             confirmed, since = now, time.monotonic()
-        elif time.monotonic() - since > QUIET_SECONDS:
+        elif time.monotonic() - since > (QUIET_SECONDS if confirmed >= 0 else RESTART_SECONDS):
             break
         else:
             time.sleep(0.5)
+    if confirmed < 0:
+        raise LessonFailed(f"orders did not answer for {RESTART_SECONDS} s after the fault: its log says why")
     return confirmed
+
+
+def _reserved(shop: Shop, customer: Customer, wanted: set[str]) -> int | None:
+    """None: no answer now."""
+    try:
+        return len(shop.confirmed(customer) & wanted)
+    except LessonFailed:
+        return None
