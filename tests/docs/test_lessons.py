@@ -46,10 +46,13 @@ def test_both_languages_show_the_same_commands_pictures_links_and_figures(lesson
 
 
 @pytest.mark.parametrize("lesson", RUN, ids=ids)
-def test_a_lesson_that_runs_shows_figures_of_a_run_in_which_the_pattern_made_the_difference(lesson):
-    assert len(figures(page(lesson, "en"))) >= 4
-    assert f"slipway tour {lesson.number}\n" in page(lesson, "en")
-    assert f"slipway break {lesson.number}\nslipway mend {lesson.number}\n" in page(lesson, "en")
+def test_a_lesson_that_runs_says_how_and_its_figures_are_those_of_a_run_or_not_there(lesson):
+    """A page without figures says how to get them; numbers that nobody counted are written nowhere."""
+    text = page(lesson, "en")
+
+    assert f"slipway tour {lesson.number}\n" in text
+    assert f"slipway break {lesson.number}\nslipway mend {lesson.number}\n" in text
+    assert len(figures(text)) >= 4 or "FIGURES=write make lessons" in text.partition("## Take it away")[2]
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=ids)

@@ -135,7 +135,7 @@ def mend(number: int, data: Path | None) -> None:
     lesson = lesson_of(Path.cwd(), number)
     shop = _shop(data, _Telling("en"))
     service = lesson.runnable.service
-    if not shop.active(service).startswith(lesson.prefix):
+    if not shop.lacks(lesson):
         click.echo(f"{service} has {lesson.title.en}: there is nothing to mend")
         return
     shop.put_back(service)

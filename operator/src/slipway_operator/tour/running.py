@@ -36,7 +36,7 @@ class LessonRun:
         self._run: Run = lesson.runnable
 
     def with_it(self) -> Measured:
-        if self._shop.active(self._run.service).startswith(self.lesson.prefix):
+        if self._shop.lacks(self.lesson):
             self._shop.put_back(self._run.service)
         return self._measure()
 

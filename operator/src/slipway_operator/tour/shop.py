@@ -54,6 +54,17 @@ class RunningShop:
         version = controls.versions().get(controls.status().active_version or "")
         return version.label if version else DEV
 
+    def asked_for(self, service: str) -> str:
+        """The name of the version that was asked for last: it may be on its way."""
+        controls = self.controls(service)
+        version = controls.versions().get(controls.asked_for())
+        return version.label if version else DEV
+
+    def lacks(self, lesson: Lesson) -> bool:
+        """Whether the pattern is away, or about to be."""
+        service = lesson.runnable.service
+        return any(name.startswith(lesson.prefix) for name in (self.active(service), self.asked_for(service)))
+
     # --- off and on
     def take_away(self, lesson: Lesson) -> str:
         """Releases the lesson's service without the pattern; gives the name of that version."""
@@ -72,7 +83,7 @@ class RunningShop:
         """Rolls back to that version, or to the last one that had everything. False: it answers already."""
         controls = self.controls(service)
         wanted = label or self._last_whole(controls)
-        if self.active(service) == wanted:
+        if self.active(service) == wanted == self.asked_for(service):
             return False
         begin = controls.journal_end()
         controls.follow(controls.rollback(wanted), begin, self._tell)

@@ -96,6 +96,11 @@ class Controls:
         """Those that are kept, by hash."""
         return self._versions.all()
 
+    def asked_for(self) -> str:
+        """The hash of the version that people want, whether it answers already or not; empty before the first start."""
+        desired_release = self._files.desired_release()
+        return (desired_release.pinned or desired_release.version) if desired_release else ""
+
     def status(self) -> MicroserviceStatus:
         return self._files.status()
 

@@ -1,0 +1,58 @@
+import json
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from slipway_chassis.testing.plugin import eventually
+from slipway_operator.errors import LessonFailed
+from slipway_operator.tour.faults import freeze, kill, processes_of
+
+SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
+
+
+@pytest.fixture(name="sleeper")
+def _sleeper():
+    with subprocess.Popen(SLEEP) as process:
+        yield process
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+
+
+def written(folder, name, process, *, later=0.0):
+    started = psutil.Process(process.pid).create_time() + later
+    (folder / "processes.json").write_text(json.dumps([[name, process.pid, started]]))
+    return folder
+
+
+def test_a_process_is_killed_by_the_name_that_the_run_gave_it(tmp_path, sleeper):
+    kill(written(tmp_path, "orders http", sleeper), "orders http")
+
+    assert sleeper.wait(10) == -signal.SIGKILL
+
+
+def test_a_frozen_process_goes_on_even_when_the_lesson_is_interrupted(tmp_path, sleeper, monkeypatch):
+    process = psutil.Process(sleeper.pid)
+
+    def interrupted(_):
+        monkeypatch.undo()
+        eventually(lambda: process.status() == psutil.STATUS_STOPPED)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("slipway_operator.tour.faults.time.sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        freeze(written(tmp_path, "Kafka", sleeper), "Kafka", 1)
+
+    eventually(lambda: process.status() != psutil.STATUS_STOPPED)
+
+
+def test_nobody_else_is_touched(tmp_path, sleeper):
+    """A number is given again to others: who started at another time is another."""
+    with pytest.raises(LessonFailed, match="no process orders http runs here, only: none"):
+        processes_of(written(tmp_path, "orders http", sleeper, later=5), "orders http")
+    with pytest.raises(LessonFailed, match="no process orders grpc runs here, only: orders http"):
+        kill(written(tmp_path, "orders http", sleeper), "orders grpc")
+
+    assert sleeper.poll() is None

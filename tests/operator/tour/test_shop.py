@@ -1,0 +1,59 @@
+import pytest
+
+from slipway_operator.errors import LessonFailed, NotRunning
+from slipway_operator.runtimes.local.layout import Layout
+from slipway_operator.runtimes.local.state import DesiredRelease, Files
+from slipway_operator.runtimes.local.versions import Versions
+from slipway_operator.tour.lesson import lesson_of
+from slipway_operator.tour.shop import RunningShop
+from support.repository import ROOT
+
+BREAKER = lesson_of(ROOT, 4)
+
+
+@pytest.fixture(name="shop")
+def _shop(tmp_path):
+    with Layout(tmp_path, gateway=0, base=0).locked():
+        yield RunningShop(ROOT, tmp_path, lambda *_: None)
+
+
+def test_where_nothing_runs_a_lesson_says_so(tmp_path):
+    with pytest.raises(NotRunning, match=r"Start it in another terminal \(slipway up\)"):
+        RunningShop(ROOT, tmp_path, lambda *_: None).controls("orders")
+
+
+def test_a_pattern_that_is_about_to_go_counts_as_gone(shop, tmp_path):
+    """Who is interrupted between the wish and its end leaves nothing behind."""
+    assert not shop.lacks(BREAKER)
+    [service] = [each for each in shop.system.services if each.name == "storefront"]
+    files = Files(shop.layout.releases("storefront"))
+    (tmp_path / "storefront").mkdir()
+    version = Versions(files.folder, service).keep(BREAKER.label("x"), source=tmp_path, env={})
+    files.write_desired_release(DesiredRelease(version=version.hash))
+
+    assert shop.active("storefront") == "dev"
+    assert shop.lacks(BREAKER)
+
+
+def test_the_naive_code_is_the_service_with_one_import_more(shop):
+    with shop._naive_code(BREAKER) as folder:
+        assert (folder / "src/storefront/naive.py").read_text() == (BREAKER.folder / "naive.py").read_text()
+        assert (folder / "src/storefront/__init__.py").read_text().endswith("\nfrom . import naive\n")
+        assert (folder / "src/storefront/bootstrap.py").exists()
+
+
+def test_a_setting_of_a_lesson_names_ports_that_are_there(shop):
+    shop.layout.endpoints.mkdir(parents=True)
+    address = {"endpoint": {"address": {"socket_address": {"port_value": 4711}}}}
+    (shop.layout.endpoints / "users-http.json").write_text(
+        f'{{"resources": [{str(address).replace(chr(39), chr(34))}]}}'
+    )
+
+    assert shop._filled({"USERS": "http://127.0.0.1:${users_port}"}) == {"USERS": "http://127.0.0.1:4711"}
+    with pytest.raises(LessonFailed, match="only this is known: users_port"):
+        shop._filled({"USERS": "${parcels_port}"})
+
+
+def test_an_unknown_place_is_told_with_those_that_are(shop):
+    with pytest.raises(LessonFailed, match="there is no service parcels here, only: users, orders"):
+        shop.port_of("parcels")
