@@ -1,8 +1,8 @@
 """Dual write: commit, then send. What waits in memory for Kafka dies with the process."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from queue import Queue
-from threading import Thread
+from functools import cache
 from typing import Any
 
 from sqlalchemy import event
@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from slipway_chassis.config import KafkaSettings, load
 from slipway_chassis.events import kafka, outbox, ports, stream
 
-waiting: Queue[dict[str, Any]] = Queue()
-sender = Thread(target=lambda: send(), daemon=True)
+sender = ThreadPoolExecutor(1)
+producer = cache(lambda: kafka.publisher(load(KafkaSettings), client_id="naive"))
 NAMES = {"kind": "type", "source": "source", "subject": "aggregate_id", "version": "aggregate_version"}
 
 
@@ -25,16 +25,13 @@ def collect(db: Session, _: object) -> None:
 @event.listens_for(Session, "after_commit")
 def commit_first(db: Session) -> None:
     for row in db.info.pop("events", ()):
-        waiting.put(row)
-        sender.is_alive() or sender.start()
+        sender.submit(send, row)
 
 
-def send() -> None:
-    producer = kafka.publisher(load(KafkaSettings), client_id="naive")
-    while row := waiting.get():
-        said = {name: row[column] for name, column in NAMES.items()} | {"time": datetime.now(UTC).isoformat()}
-        headers = stream.wire_headers(event_id=str(row["event_id"]), traceparent=None, **said)
-        producer.publish([ports.Record(row["topic"], row["aggregate_id"].encode(), row["payload"].encode(), headers)])
+def send(row: dict[str, Any]) -> None:
+    said = {name: row[column] for name, column in NAMES.items()} | {"time": datetime.now(UTC).isoformat()}
+    headers = stream.wire_headers(event_id=str(row["event_id"]), traceparent=None, **said)
+    producer().publish([ports.Record(row["topic"], row["aggregate_id"].encode(), row["payload"].encode(), headers)])
 
 
 outbox._after_flush = collect
