@@ -12,6 +12,9 @@ place of one finding that decides. What a case expects comes from what the docum
 `make contract-cases` prints how many of them are right, by kind.
 """
 
+from pathlib import Path
+
+import grpc_tools
 import yaml
 from google.protobuf import descriptor_pb2
 from grpc_tools import protoc
@@ -19,6 +22,7 @@ from grpc_tools import protoc
 from slipway_contracts import LENIENT, Kind, Mode, Severity, compare
 from support.repository import ROOT
 
+WELL_KNOWN = Path(grpc_tools.__file__).parent / "_proto"
 CASES = ROOT / "tests/contracts/cases"
 ROLES = {"sent": "request", "given": "answer", "event": "event", "backward": "event", "forward": "event"}
 MODES = {"event": Mode.FULL, "backward": Mode.BACKWARD, "forward": Mode.FORWARD}
@@ -89,7 +93,8 @@ def compiled(source, folder):
         head = "" if source.lstrip().startswith(("syntax", "edition")) else 'syntax = "proto3"; package shop.v1;\n'
         (folder / "shop.proto").write_text(head + source)
         COMPILED[source] = None
-        assert protoc.main(["protoc", f"-I{folder}", f"--descriptor_set_out={folder}/out", "shop.proto"]) == 0, source
+        command = ["protoc", f"-I{folder}", f"-I{WELL_KNOWN}", "--include_imports"]
+        assert protoc.main([*command, f"--descriptor_set_out={folder}/out", "shop.proto"]) == 0, source
         COMPILED[source] = (folder / "out").read_bytes()
         descriptor_pb2.FileDescriptorSet.FromString(COMPILED[source])
     return COMPILED[source]

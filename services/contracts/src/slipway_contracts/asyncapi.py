@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any
 
 from .canonical import canonical
@@ -14,6 +13,15 @@ from .schema import Undecided
 from .schema.reading import Document
 
 MAX_HOPS = 10
+# What a reader takes a message apart by, besides its schemas.
+ASPECTS = {
+    "key": "message-key-changed",
+    "contentType": "message-content-type-changed",
+    "correlationId": "message-correlation-changed",
+    "schemaIdLocation": "message-schema-id-changed",
+    "schemaIdPayloadEncoding": "message-schema-id-changed",
+}
+NEWLY_SAID = {"correlationId", "schemaIdLocation", "schemaIdPayloadEncoding"}  # nobody relied on it before
 CURE = "Keep it, or publish the change under a new topic or event type."
 
 
@@ -84,23 +92,37 @@ def messages_of(document: Mapping[str, Any], action: str) -> dict[str, dict[str,
     if str(document.get("asyncapi", "")).startswith("2"):
         return _messages_of_2(document, {"send": "subscribe", "receive": "publish"}[action])
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for operation in map(partial(_resolved, document), _mapping(document.get("operations")).values()):
-        if operation.get("action") != action:
-            continue
-        channel = _resolved(document, operation.get("channel"))
-        messages = found.setdefault(str(channel.get("address")), {})
-        named = {name: _message(document, one) for name, one in _mapping(channel.get("messages")).items()}
-        listed = operation.get("messages")
-        if isinstance(listed, list):
-            chosen = {id(_resolved(document, one)) for one in listed}
-            kept = {
-                name
-                for name, one in _mapping(channel.get("messages")).items()
-                if id(_resolved(document, one)) in chosen
-            }
-            named = {name: one for name, one in named.items() if name in kept}
-        messages |= named
+    for name, part in _mapping(document.get("operations")).items():
+        operation = _resolved(document, part)
+        reply = _resolved(document, operation.get("reply"))
+        if operation.get("action") == action:
+            topic, messages = _of_channel(document, operation, f"channel of {name}")
+            found.setdefault(topic, {}).update(messages)
+        elif reply:  # who is asked answers
+            topic, messages = _of_channel(document, reply, f"answers of {name}")
+            found.setdefault(topic, {}).update(messages)
     return found
+
+
+def _of_channel(
+    document: Mapping[str, Any], operation: Mapping[str, Any], unnamed: str
+) -> tuple[str, dict[str, Mapping[str, Any]]]:
+    """The topic of an operation or a reply, and its messages: those that it lists, or all of its channel.
+    ``unnamed``: the topic where the address is known at run time alone.
+    """
+    channel = _resolved(document, operation.get("channel"))
+    there = _mapping(channel.get("messages"))
+    listed = operation.get("messages")
+    if isinstance(listed, list):
+        chosen = {id(_resolved(document, one)) for one in listed}
+        kept = {name: one for name, one in there.items() if id(_resolved(document, one)) in chosen}
+        # A reply without a channel lists messages that stand elsewhere.
+        there = kept if there else {_reference(one) or f"message {n}": one for n, one in enumerate(listed)}
+    return str(channel.get("address") or unnamed), {name: _message(document, one) for name, one in there.items()}
+
+
+def _reference(part: Any) -> str:
+    return str(_mapping(part).get("$ref", "")).rpartition("/")[2]
 
 
 def _messages_of_2(document: Mapping[str, Any], verb: str) -> dict[str, dict[str, Mapping[str, Any]]]:
@@ -113,8 +135,7 @@ def _messages_of_2(document: Mapping[str, Any], verb: str) -> dict[str, dict[str
         listed = _mapping(said).get("oneOf")
         for number, one in enumerate(listed if isinstance(listed, list) else [said]):
             message = _message(document, one)
-            reference = str(_mapping(one).get("$ref", "")).rpartition("/")[2]
-            name = message.get("messageId") or message.get("name") or reference or f"message {number}"
+            name = message.get("messageId") or message.get("name") or _reference(one) or f"message {number}"
             found.setdefault(str(topic), {})[str(name)] = message
     return found
 
@@ -159,9 +180,9 @@ def _channel(
             yield _breaking("message-removed", (topic, name), name, None, f"{name} is no longer written to {topic}.")
             continue
         new = news[name]
-        for what, rule in (("key", "message-key-changed"), ("contentType", "message-content-type-changed")):
-            before, after = _aspect(old, what), _aspect(new, what)
-            if canonical(before) != canonical(after):
+        for what, rule in ASPECTS.items():
+            before, after = (_aspect(root, one, what) for root, one in zip(sides, (old, new), strict=True))
+            if canonical(before) != canonical(after) and not (before is None and what in NEWLY_SAID):
                 said = f"{name} in {topic}: {what} was {phrase(before, 'not said')} and is {phrase(after, 'not said')}."
                 yield _breaking(rule, (topic, name), before, after, said)
         if payloads:
@@ -194,15 +215,18 @@ def _format(message: Mapping[str, Any]) -> str:
     return str(inside or message.get("schemaFormat") or "application/schema+json").lower()
 
 
-def _aspect(message: Mapping[str, Any], what: str) -> Any:
+def _aspect(document: Any, message: Mapping[str, Any], what: str) -> Any:
+    kafka = _mapping(_mapping(_resolved(document, message.get("bindings"))).get("kafka"))
     if what == "contentType":
         return normal(str(message[what])) if message.get(what) else None
     if what == "key":
-        key = _mapping(_mapping(message.get("bindings")).get("kafka")).get("key")
+        key = kafka.get("key")
         return (
             {name: value for name, value in key.items() if name != "description"} if isinstance(key, Mapping) else key
         )
-    return message.get(what)
+    if what == "correlationId":
+        return _resolved(document, message.get(what)).get("location")
+    return kafka.get(what)
 
 
 def payload_of(message: Mapping[str, Any]) -> Any:

@@ -163,8 +163,13 @@ def _kinds(field: FieldDescriptorProto) -> Iterator[str]:
 
 def _differing(kind: str, place: str, old: Features, new: Features) -> Iterator[Finding]:
     for feature, rule, what in BEHAVIOURS[kind]:
-        if old[feature] != new[feature]:
+        if old[feature] != new[feature] and not _loosened(feature, new[feature]):
             yield _changed(rule, place, what, old[feature], new[feature])
+
+
+def _loosened(feature: str, value: str) -> bool:
+    """What may be JSON is read as such, also where it had to be by luck before (buf's MESSAGE_SAME_JSON_FORMAT)."""
+    return feature == "json_format" and value == "ALLOW"
 
 
 def _required(message: DescriptorProto) -> dict[int, str]:

@@ -6,6 +6,7 @@ from typing import Any
 from ..findings import Finding, Severity
 from ..schema import Undecided
 from .description import Pair
+from .encodings import compare_encodings
 from .media_types import covering, media_types, schemas_of
 from .references import same_reference
 
@@ -91,6 +92,7 @@ def _answer(pair: Pair, status: str, old: Mapping[str, Any], new: Mapping[str, A
         else:
             for keyword, was, becomes in schemas_of(before, after):
                 yield from pair.given(was, becomes, "response", where, (*at, keyword))
+            yield from compare_encodings(pair, name, before, after, at)
     yield from _headers(pair, status, _header_map(old), _header_map(new))
 
 

@@ -7,6 +7,7 @@ from ..canonical import canonical
 from ..findings import Finding, Severity
 from ..schema import Undecided
 from .description import Description, Pair
+from .encodings import compare_encodings
 from .media_types import covering, media_types, schemas_of
 from .references import same_reference
 
@@ -77,6 +78,7 @@ def _media_types(pair: Pair, olds: dict[str, Any], news: dict[str, Any]) -> Iter
             for keyword, before, after in schemas_of(old, new):
                 yield from pair.taken(before, after, "request", "request body", (*at, keyword))
                 yield from _defaults(pair, before, after, (*at, keyword))
+            yield from compare_encodings(pair, name, old, new, at)
     for name in news.keys() - olds.keys():
         yield pair.say(
             "request-media-type-added", Severity.SAFE, f", request body: {name} is accepted as well.",

@@ -7,6 +7,7 @@ from typing import Any
 from ..canonical import canonical
 from ..findings import Finding, Severity, listed, pointer
 from ..schema import Comparisons
+from ..schema.keywords import known_dialect
 from .answers import compare_answers
 from .bodies import compare_bodies
 from .description import Description, Operation, Pair
@@ -40,11 +41,21 @@ def compare_openapi(old: Any, new: Any) -> list[Finding]:
 def _unread_version(document: Any) -> Finding | None:
     said = document.get("openapi") if isinstance(document, Mapping) else None
     if isinstance(said, str) and VERSIONS.match(said):
-        return None
+        return _unread_dialect(document.get("jsonSchemaDialect"))
     what = f"openapi is {str(said)[:40]}" if said is not None else "it names no version of OpenAPI"
     return Finding(
         rule="openapi-undecided", severity=Severity.WARNING, place="/openapi", before=None, after=said, undecided=True,
         sentence=f"The document can't be judged: {what}. These rules read 3.0, 3.1 and 3.2.",
+    )  # fmt: skip
+
+
+def _unread_dialect(said: Any) -> Finding | None:
+    if said is None or known_dialect(said):
+        return None
+    return Finding(
+        rule="openapi-undecided", severity=Severity.WARNING, place="/jsonSchemaDialect", before=None, after=said,
+        undecided=True, sentence=f"The document can't be judged: its schemas are written in {str(said)[:80]}. "
+        "These rules read the drafts of JSON Schema and the dialect of OpenAPI.",
     )  # fmt: skip
 
 

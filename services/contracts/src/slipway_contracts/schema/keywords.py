@@ -1,10 +1,22 @@
 """What each keyword's value must look like (JSON Schema 2020-12, with what drafts 4 and 7 and OpenAPI 3.0 wrote)."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .gaps import Undecided
+
+# What keywords mean is said by ``$schema``: drafts 3 to 2020-12, and OpenAPI's own, which adds annotations.
+DIALECT = re.compile(
+    r"https?://json-schema\.org/((draft-0[34567]|draft/20(19-09|20-12))/)?(hyper-)?schema#?|"
+    r"https?://spec\.openapis\.org/oas/3\.[0-9]/(dialect|schema-base|schema)/[0-9a-z-]+#?"
+)
+
+
+def known_dialect(value: Any) -> bool:
+    """Whether these rules read schemas of that ``$schema``."""
+    return isinstance(value, str) and DIALECT.fullmatch(value) is not None
 
 
 def _schema(value: Any) -> bool:
@@ -76,6 +88,8 @@ FORMS: Mapping[str, Callable[[Any], bool]] = {
 
 def require_keywords(schema: Mapping[str, Any]) -> None:
     """Raises Undecided that names the first keyword with a value that it can't have."""
+    if "$schema" in schema and not known_dialect(schema["$schema"]):
+        raise Undecided(f"{str(schema['$schema'])[:60]} is a dialect of JSON Schema that these rules do not read")
     for key, value in schema.items():
         form = FORMS.get(key)
         if form is not None and not form(value):

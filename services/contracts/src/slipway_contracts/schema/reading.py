@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from .gaps import Undecided
+from .keywords import known_dialect
 from .patterns import matches
 
 Schema = Any  # bool or dict
@@ -184,5 +185,6 @@ ANNOTATIONS = {
 
 
 def constrains(schema: Mapping[str, Any]) -> set[str]:
-    """The keywords that decide what is accepted, without ``$ref``."""
-    return {key for key in schema if key not in ANNOTATIONS and key != "$ref" and not key.startswith("x-")}
+    """The keywords that decide what is accepted, without ``$ref``. A dialect of a stranger may decide anything."""
+    found = {key for key in schema if key not in ANNOTATIONS and key != "$ref" and not key.startswith("x-")}
+    return found | {"$schema"} if "$schema" in schema and not known_dialect(schema["$schema"]) else found
