@@ -96,10 +96,27 @@ def test_services_in_folders_of_the_root_or_of_another_one(tmp_path, services):
     assert "1 services compared" in done.output
 
 
-def test_who_is_relied_on_in_another_repository_has_to_be_there_and_keep_it(alone):
-    alone_ = slipway("check", "--against", "HEAD", "--root", alone)
-    assert alone_.exit_code == 1
-    assert "consumer-service-unknown" in alone_.output
+def relying_on(folder, service, **more):
+    """The contracts again, with a call of that service."""
+    consumes = json.loads((folder / "consumes.json").read_text())
+    consumes["calls"] = [{"service": service, "method": "GET", "path": "/v1/x", **more}]
+    written(folder, "consumes.json", consumes)
+
+
+def test_who_is_newly_relied_on_has_to_be_there_and_a_change_does_not_wait_for_the_others(alone):
+    before = slipway("check", "--against", "HEAD", "--root", alone)
+    relying_on(alone / "contracts", "stock")
+    now = slipway("check", "--against", "HEAD", "--root", alone, *REGISTRY)
+    relying_on(alone / "contracts", "stock", elsewhere=True)
+    elsewhere = slipway("check", "--against", "HEAD", "--root", alone, *REGISTRY)
+
+    assert before.exit_code == 0
+    assert "no service inventory is known here" in before.output
+    assert "It was so before this change." in before.output
+    assert now.exit_code == 1
+    assert "warning (undecided): orders calls GET /v1/x of stock, and no service stock is known here" in now.output
+    assert "1 services compared with HEAD: a question is open" in now.output
+    assert elsewhere.exit_code == 0, elsewhere.output
 
 
 def test_a_consumer_of_another_repository_is_hurt(alone, tmp_path):

@@ -67,8 +67,8 @@ def bundle(service, **documents):
     return {**files, "index.json": Contracts(service, files).index()}
 
 
-def calls(service, path):
-    return {"calls": [{"service": service, "method": "GET", "path": path}]}
+def calls(service, path, **more):
+    return {"calls": [{"service": service, "method": "GET", "path": path, **more}]}
 
 
 def reads(kind, schema):
@@ -92,6 +92,7 @@ def reads(kind, schema):
 PARCELS = bundle("parcels", v1=api("/v1/parcels", "/v1/prices"), sent=EVENT)
 PAID = bundle("shop", paid=EVENT)
 READER = bundle("parcels", v1=api("/v1/parcels"), asyncapi=reads("shop.Paid.v1", NUMBERED))
+ALONE = bundle("parcels", v1=api("/v1/parcels", "/v1/prices"), sent=EVENT, consumes=calls("stock", "/v1/rest"))
 SHOP = bundle("shop", consumes=calls("parcels", "/v1/parcels"))
 
 
@@ -156,6 +157,25 @@ CASES = {
         bundle("parcels", v1=api("/v1/parcels", "/v1/prices"), sent=EVENT, consumes=calls("stock", "/v1/rest")),
         "Inconclusive", "parcels calls GET /v1/rest of stock, and whether that is there is unknown: ",
         others={"stock": bundle("stock", v1=[7])},
+    ),
+    "it newly calls a service that nobody has": Case(
+        bundle("parcels", v1=api("/v1/parcels", "/v1/prices"), sent=EVENT, consumes=calls("stock", "/v1/rest")),
+        "Inconclusive", "parcels calls GET /v1/rest of stock, and no service stock is known here. Release or name it",
+    ),
+    "it called a service that nobody has before": Case(
+        ALONE, "Passed", "nothing changed", active=ALONE
+    ),
+    "it newly calls a service that is elsewhere": Case(
+        bundle("parcels", v1=api("/v1/parcels", "/v1/prices"), sent=EVENT,
+               consumes=calls("stock", "/v1/rest", elsewhere=True)), "Passed", "nothing changed",
+    ),
+    "a service that is said to be elsewhere, and lacks the route": Case(
+        bundle("parcels", v1=api("/v1/parcels", "/v1/prices"), sent=EVENT,
+               consumes=calls("stock", "/v1/rest", elsewhere=True)),
+        "Failed", "and stock has no such operation", others={"stock": bundle("stock", v1=api("/v1/items"))},
+    ),
+    "a first version calls a service that nobody has": Case(
+        ALONE, "Passed", "there was nothing to compare with", active=None, in_ci=False
     ),
     "what it reads is written otherwise": Case(
         bundle("parcels", v1=api("/v1/parcels", "/v1/prices"), sent=EVENT, asyncapi=reads("shop.Paid.v1", NUMBERED)),
@@ -287,6 +307,16 @@ def test_an_earlier_tree_that_can_not_be_read_is_an_error(tmp_path):
 
     with pytest.raises(AssertionError, match="the earlier contracts of parcels can't be read"):
         ci(case, allow=False, tmp_path=tmp_path)
+
+
+def test_what_a_first_version_relies_on_is_in_the_tree_or_named(tmp_path):
+    """In a cluster the others may be installed after it; a tree stays as it is."""
+    case = CASES["a first version calls a service that nobody has"]
+
+    result, message = ci(case, allow=False, tmp_path=tmp_path)
+
+    assert result == "Inconclusive"
+    assert "no service stock is known here" in message
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -7,7 +7,7 @@ from typing import Any
 from .errors import UnreadableContracts
 from .findings import Finding, Severity
 from .readers import EVENT_UNREADABLE
-from .verdict import Result, Shown, Verdict, judge, verdict_of
+from .verdict import NO_SUCH_SERVICE, Result, Shown, Verdict, judge, verdict_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +18,14 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        return all(verdict.ok for verdict in self.verdicts.values())
+        return all(map(_holds, self.verdicts.values()))
 
     def data(self) -> dict[str, Any]:
         return {
             "ok": self.ok,
             "services": {
                 name: {
-                    "ok": verdict.ok,
+                    "ok": _holds(verdict),
                     "result": str(verdict.result),
                     "inconclusive": verdict.inconclusive,
                     "message": verdict.message,
@@ -34,6 +34,11 @@ class Report:
                 for name, verdict in self.verdicts.items()
             },
         }
+
+
+def _holds(verdict: Verdict) -> bool:
+    """Nothing breaks, and nothing waits for a service that nobody showed: a tree does not change while CI waits."""
+    return verdict.ok and not any(one.rule == NO_SUCH_SERVICE and one.undecided for one in verdict.findings)
 
 
 def check(old: Mapping[str, Shown], new: Mapping[str, Shown], others: Mapping[str, Shown] = {}) -> Report:
@@ -54,14 +59,19 @@ def check(old: Mapping[str, Shown], new: Mapping[str, Shown], others: Mapping[st
 
 
 def _judged(active: Shown | None, name: str, known: Mapping[str, Shown]) -> Verdict:
-    """As the gate does; and what a reader's class refuses is a break of this tree, however old it is."""
+    """As the gate does. But what a reader's class refuses is a break of this tree, however old it is; and the service
+    that a first version relies on is in the tree already, or is named to this command.
+    """
     others = {other: one for other, one in known.items() if other != name}
-    verdict = judge(active, known[name], others, None, all_known=True)
-    unread = [one for one in verdict.findings if one.rule == EVENT_UNREADABLE]
-    if not unread:
-        return verdict
-    rest = [one for one in verdict.findings if one.rule != EVENT_UNREADABLE]
-    return verdict_of([*rest, *(replace(one, severity=Severity.BREAKING) for one in unread)])
+    verdict = judge(active, known[name], others, None)
+    findings = [_in_tree(one, first=active is None) for one in verdict.findings]
+    return verdict if findings == list(verdict.findings) else verdict_of(findings)
+
+
+def _in_tree(finding: Finding, *, first: bool) -> Finding:
+    if finding.rule == EVENT_UNREADABLE:
+        return replace(finding, severity=Severity.BREAKING)
+    return replace(finding, undecided=True) if first and finding.rule == NO_SUCH_SERVICE else finding
 
 
 def _gone(name: str) -> Verdict:

@@ -7,7 +7,8 @@
       {service = "inventory", grpc = "inventory.v1.InventoryService/Reserve"},
     ]
 
-``fields`` are paths into the event or into the successful answer: ``items[].sku``.
+``fields`` are paths into the event or into the successful answer: ``items[].sku``. ``elsewhere = true`` says that the
+service is none of those whose contracts are shown, such as one of another company: it is not missed.
 """
 
 import re
@@ -29,6 +30,7 @@ class ReadsEvent:
     service: str
     type: str
     fields: tuple[str, ...] = ()
+    elsewhere: bool = False
 
     def __str__(self) -> str:
         return f"{self.consumer} reads {self.type} of {self.service}"
@@ -43,6 +45,7 @@ class Calls:
     method: str
     path: str
     fields: tuple[str, ...] = ()
+    elsewhere: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -59,6 +62,7 @@ class CallsGrpc:
     consumer: str
     service: str
     method: str
+    elsewhere: bool = False
 
     def __str__(self) -> str:
         return f"{self.consumer} calls {self.method} of {self.service}"
@@ -95,23 +99,31 @@ def _entries(listed: Any) -> list[Mapping[str, Any]]:
 
 def _event(consumer: str, entry: Mapping[str, Any]) -> ReadsEvent:
     fields = _checked(entry, {"service", "type"}, EXAMPLE_EVENT)
-    return ReadsEvent(consumer=consumer, service=entry["service"], type=entry["type"], fields=fields)
+    return ReadsEvent(
+        consumer=consumer, service=entry["service"], type=entry["type"], fields=fields, elsewhere=_elsewhere(entry)
+    )
 
 
 def _call(consumer: str, entry: Mapping[str, Any]) -> Declared:
     if "grpc" in entry:
         _checked(entry, {"service", "grpc"}, '{service = "inventory", grpc = "inventory.v1.InventoryService/Reserve"}')
-        return CallsGrpc(consumer=consumer, service=entry["service"], method=entry["grpc"])
+        return CallsGrpc(consumer=consumer, service=entry["service"], method=entry["grpc"], elsewhere=_elsewhere(entry))
     fields = _checked(entry, {"service", "method", "path"}, EXAMPLE_CALL)
     return Calls(
-        consumer=consumer, service=entry["service"], method=entry["method"].upper(), path=entry["path"], fields=fields
-    )
+        consumer=consumer, service=entry["service"], method=entry["method"].upper(), path=entry["path"],
+        fields=fields, elsewhere=_elsewhere(entry),
+    )  # fmt: skip
+
+
+def _elsewhere(entry: Mapping[str, Any]) -> bool:
+    return entry.get("elsewhere", False) is True
 
 
 def _checked(entry: Mapping[str, Any], names: set[str], example: str) -> tuple[str, ...]:
     """Returns the fields."""
     fields = entry.get("fields", [])
-    right = entry.keys() - {"fields"} == names and all(isinstance(entry[name], str) for name in names)
+    right = entry.keys() - {"fields", "elsewhere"} == names and all(isinstance(entry[name], str) for name in names)
+    right = right and isinstance(entry.get("elsewhere", False), bool)
     if not right or not isinstance(fields, list) or not all(isinstance(name, str) for name in fields):
         raise DeclarationError(f"consumes has {dict(entry)!r}; an entry looks like {example}")
     return tuple(fields)

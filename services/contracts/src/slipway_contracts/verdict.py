@@ -4,7 +4,7 @@ Pure, and light to import. Who asks it fetches the documents; what can't be read
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 
@@ -19,6 +19,7 @@ from .reliance import unmet_of
 Shown = Contracts | UnreadableContracts  # what a version promises, or why nobody can tell
 MAX_MESSAGE = 500  # characters; what the record of a gate keeps
 UNREADABLE, NOT_COMPARED = "contracts-unreadable", "active-unreadable"
+NO_SUCH_SERVICE = "consumer-service-unknown"
 
 
 class Result(StrEnum):
@@ -53,7 +54,6 @@ def judge(
     *,
     counted: str = "",
     allow_breaking: bool = False,
-    all_known: bool = False,
 ) -> Verdict:
     """Compares with the active version, and asks those who rely on this service and those it relies on.
 
@@ -65,7 +65,6 @@ def judge(
             None, or a version without a number: nobody knows whether it is used.
         counted: what ``usage`` rests on, such as "3 pods have counted for 26 h".
         allow_breaking: what breaks or can't be decided is told, and passes.
-        all_known: ``others`` are all that there are, so that a provider that is not among them does not exist.
     """
     new = _read(candidate)
     if isinstance(new, UnreadableContracts):
@@ -77,7 +76,7 @@ def judge(
         changes, former = _changes(former, new, [*known, new], Usage(usage or {}, counted))
     except UnreadableContracts as error:
         return verdict_of([_unreadable(error)])
-    found = [*changes, *_needs(former, new, read, all_known=all_known)]
+    found = [*changes, *_needs(former, new, read, first=active is None)]
     unchanged = isinstance(former, Contracts) and former.promises() == new.promises()
     if not unchanged:  # where nothing changes, nobody can be hurt
         found += [_unknown(name, one) for name, one in read.items() if isinstance(one, UnreadableContracts)]
@@ -124,7 +123,7 @@ def _upset(error: Exception) -> UnreadableContracts:
 
 
 def _needs(
-    active: Shown | None, candidate: Contracts, others: Mapping[str, Shown], *, all_known: bool
+    active: Shown | None, candidate: Contracts, others: Mapping[str, Shown], *, first: bool
 ) -> Iterator[Finding]:
     """What the candidate reads and calls, and whether it is there."""
     before = active if isinstance(active, Contracts) else None
@@ -138,10 +137,10 @@ def _needs(
                 yield from _of(name, partial(unmet_of, declared, provider))
             elif declared not in relied_on:
                 yield _unknown_provider(declared, provider)
-        if not providers and all_known:
-            yield _no_such_service(declared)
-        elif not providers and before and declared not in relied_on:
-            yield _unknown_provider(declared, UnreadableContracts(f"no service {declared.service} is known here"))
+        if not providers and not declared.elsewhere:
+            missing = _no_such_service(declared)
+            # Whoever is installed first can't wait for the others, and a fix does not wait for what was so before.
+            yield so_before(missing) if declared in relied_on else replace(missing, undecided=not first)
     for name, writer in [*others.items(), (candidate.service, candidate)]:
         if isinstance(writer, Contracts):
             yield from _of(name, partial(_unreadable_events, before, candidate, writer))
@@ -243,7 +242,8 @@ def _unknown_provider(declared: Declared, error: UnreadableContracts) -> Finding
 
 def _no_such_service(declared: Declared) -> Finding:
     return Finding(
-        rule="consumer-service-unknown", place=str(declared), before=declared.service, after=None,
-        severity=Severity.BREAKING,
-        sentence=f"{declared}, and there is no service {declared.service}. Correct its consumes.",
+        rule=NO_SUCH_SERVICE, place=str(declared), before=declared.service, after=None,
+        severity=Severity.WARNING, undecided=True,
+        sentence=f"{declared}, and no service {declared.service} is known here. Release or name it first, correct "
+        "consumes, or say there that it is elsewhere.",
     )  # fmt: skip

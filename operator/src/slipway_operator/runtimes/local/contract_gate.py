@@ -82,7 +82,7 @@ def compared(
     whole = others.keys() if _reads_more_than_it_says(new) else _relied_on(new) & others.keys()
     # Of the rest their declaration is enough: whether they rely on this service.
     shown = {name: exports.of(name, each) if name in whole else exports.declared(name) for name, each in others.items()}
-    verdict = judge(old, new, shown, None, allow_breaking=allow_breaking, all_known=True)
+    verdict = judge(old, new, shown, None, allow_breaking=allow_breaking)
     return GateState(verdict.result.value), verdict.message
 
 
