@@ -1,8 +1,10 @@
-"""Contracts of other repositories: what their services promise and rely on, as folders, by URL or by git.
+"""Contracts of other repositories: what their services promise and rely on, as folders, by URL, by git, or as artifacts
+of a registry.
 
 A folder is a service's contracts, or holds those of several: ``orders/index.json``, ``orders/contracts/index.json`` or
 ``services/orders/contracts/index.json``. A URL is one service's: where its ``index.json`` lies, such as ``/contracts``
-of an admin port. A repository has them where ``slipway-contracts check`` looks in one: see ``remote_repository``.
+of an admin port. ``oci://host/name:tag`` is one service's as well: see ``oci_artifact``. A repository has them where
+``slipway-contracts check`` looks in one: see ``remote_repository``.
 """
 
 import time
@@ -15,26 +17,43 @@ from urllib3.exceptions import HTTPError
 
 from .bounded_read import read_within
 from .bundle import INDEX, MAX_FILE_BYTES, Contracts
-from .errors import UnreadableContracts
+from .config import RegistryLogin
+from .errors import RegistryError, UnreadableContracts
+from .oci_artifact import pulled
+from .oci_reference import SCHEME, Reference
 from .remote_repository import at_remote, is_repository
 from .tree import FOLDER, reading
 
 SECONDS = 30.0  # for all files of one service
 ANSWER_SECONDS = 10.0
+NOBODY = RegistryLogin()
 
 
-def others_of(places: Iterable[str]) -> dict[str, Contracts]:
-    """By service. Raises UnreadableContracts where nothing is there, or two places hold one service."""
+def others_of(places: Iterable[str], login: RegistryLogin = NOBODY) -> dict[str, Contracts]:
+    """By service; ``login``: to a registry of artifacts. Raises UnreadableContracts where nothing is there, or two
+    places hold one service.
+    """
+    listed = list(places)
+    _require_one_host(listed, login)
     found: dict[str, Contracts] = {}
-    for place in places:
-        for contracts in _at(place):
+    for place in listed:
+        for contracts in _at(place, login):
             if contracts.service in found:
                 raise UnreadableContracts(f"{place} has contracts of {contracts.service} as an earlier place has")
             found[contracts.service] = contracts
     return found
 
 
-def _at(place: str) -> list[Contracts]:
+def _require_one_host(places: Iterable[str], login: RegistryLogin) -> None:
+    """Nobody is told the password of another one."""
+    hosts = sorted({Reference.of(place).host for place in places if place.startswith(SCHEME)})
+    if login and not login.host and len(hosts) > 1:
+        raise RegistryError(f"{' and '.join(hosts[:3])} are named, and one login: set REGISTRY_HOST to whose it is")
+
+
+def _at(place: str, login: RegistryLogin) -> list[Contracts]:
+    if place.startswith(SCHEME):
+        return [pulled(place, login)]
     if is_repository(place):
         return _by_git(place)
     return _by_url(place) if "://" in place else _in_folder(Path(place))
@@ -67,7 +86,8 @@ def _by_url(url: str) -> list[Contracts]:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise UnreadableContracts(
-            f"{url} is no address of contracts: name a folder, http(s)://host/path, or git+URL#COMMIT"
+            f"{url} is no address of contracts: name a folder, http(s)://host/path, "
+            "oci://host/name:tag, or git+URL#COMMIT"
         )
     base = url.rstrip("/")
     with urllib3.PoolManager(retries=urllib3.Retry(2, redirect=2), timeout=ANSWER_SECONDS) as pool:

@@ -6,6 +6,7 @@ import click
 
 from slipway_contracts.cli.check import check
 from slipway_contracts.cli.failure import told
+from slipway_contracts.cli.push import push
 from slipway_contracts.consumes import consumes_of
 from slipway_contracts.errors import UnreadableContracts
 
@@ -52,3 +53,4 @@ def export(module: str, to: Path, project: Path | None, output: str, *, only_che
 
 
 contracts.add_command(check)
+contracts.add_command(push)

@@ -10,6 +10,7 @@ import click
 from ..checking import Report
 from ..checking import check as checked
 from ..code_quality import code_quality as code_quality_of
+from ..config import registry_login
 from ..findings import Severity
 from ..registry import others_of
 from ..tree import at_commit, folder_of, in_folder, without_contracts
@@ -27,7 +28,7 @@ SHOWN = {Severity.BREAKING: "breaking", Severity.WARNING: "warning", Severity.SA
     "--registry",
     "places",
     multiple=True,
-    metavar="DIR|URL|GIT#COMMIT",
+    metavar="DIR|URL|OCI|GIT#COMMIT",
     help="Contracts of services in other repositories: they consume and provide. May be given more than once.",
 )
 @click.option("--all", "everything", is_flag=True, help="Show compatible changes as well.")
@@ -60,6 +61,7 @@ def check(
       slipway contracts check --against ../release-1.4 --output json
       slipway contracts check --against main --code-quality gl-code-quality.json
       slipway contracts check --against main --registry ../stock --registry https://shop.example/contracts/users
+      slipway contracts check --against main --registry oci://registry.example/shop/users-contracts:main
       slipway contracts check --against main --registry https://git.example/team/users.git#v1.4
     """  # noqa: D301
     new = in_folder(root, services)
@@ -68,7 +70,7 @@ def check(
         raise click.UsageError(
             f"there are no contracts in {root / 'contracts'} or {root / services}/*/contracts: nothing was compared"
         )
-    report = checked(old, new, others_of(places) if places else {})
+    report = checked(old, new, others_of(places, registry_login()) if places else {})
     if code_quality:
         code_quality.write_text(
             json.dumps(code_quality_of(report, partial(folder_of, root, services)), indent=2, ensure_ascii=False)

@@ -3,6 +3,7 @@
 import click
 
 from .check import check
+from .push import push
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -12,3 +13,4 @@ def cli() -> None:
 
 
 cli.add_command(check)
+cli.add_command(push)
