@@ -216,9 +216,7 @@ def test_who_we_are_is_told_to_nobody_else_and_never_in_the_clear():
         assert storage.asked == [(blob, None)]
 
         there.answers[blob] = (307, {"Location": "http://storage.example/x"}, b"")
-        with pytest.raises(
-            RegistryError, match=r"sends us to http://storage\.example/x, which is not asked"
-        ):
+        with pytest.raises(RegistryError, match=r"sends us to http://storage\.example/x, which is not asked"):
             pulled(f"oci://{there.host}/orders:v1", ME)
         there.answers[blob] = (307, {"Location": blob}, b"")
         with pytest.raises(RegistryError, match="sends us on more than 3 times"):

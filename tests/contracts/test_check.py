@@ -159,7 +159,7 @@ def test_contracts_that_vanish_are_a_break(tree):
 
     assert done.exit_code == 1
     assert "users has no contracts any more" in done.output
-    assert "there is no service users" in done.output
+    assert "and no service users is known here" in done.output
 
 
 def test_a_file_changed_by_hand_is_refused(tree):

@@ -112,7 +112,7 @@ def test_who_is_newly_relied_on_has_to_be_there_and_a_change_does_not_wait_for_t
 
     assert before.exit_code == 0
     assert "no service inventory is known here" in before.output
-    assert "It was so before this change." in before.output
+    assert "It relied on it before as well." in before.output
     assert now.exit_code == 1
     assert "warning (undecided): orders calls GET /v1/x of stock, and no service stock is known here" in now.output
     assert "1 services compared with HEAD: a question is open" in now.output

@@ -4,7 +4,7 @@ Pure, and light to import. Who asks it fetches the documents; what can't be read
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
@@ -138,9 +138,7 @@ def _needs(
             elif declared not in relied_on:
                 yield _unknown_provider(declared, provider)
         if not providers and not declared.elsewhere:
-            missing = _no_such_service(declared)
-            # Whoever is installed first can't wait for the others, and a fix does not wait for what was so before.
-            yield so_before(missing) if declared in relied_on else replace(missing, undecided=not first)
+            yield _no_such_service(declared, before=declared in relied_on, first=first)
     for name, writer in [*others.items(), (candidate.service, candidate)]:
         if isinstance(writer, Contracts):
             yield from _of(name, partial(_unreadable_events, before, candidate, writer))
@@ -240,10 +238,12 @@ def _unknown_provider(declared: Declared, error: UnreadableContracts) -> Finding
     )  # fmt: skip
 
 
-def _no_such_service(declared: Declared) -> Finding:
+def _no_such_service(declared: Declared, *, before: bool, first: bool) -> Finding:
+    """Whoever is installed first can't wait for the others, and a fix does not wait for what it relied on before."""
+    told = " It relied on it before as well." if before else ""
     return Finding(
         rule=NO_SUCH_SERVICE, place=str(declared), before=declared.service, after=None,
-        severity=Severity.WARNING, undecided=True,
+        severity=Severity.WARNING, undecided=not (before or first),
         sentence=f"{declared}, and no service {declared.service} is known here. Release or name it first, correct "
-        "consumes, or say there that it is elsewhere.",
+        f"consumes, or say there that it is elsewhere.{told}",
     )  # fmt: skip
