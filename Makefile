@@ -199,6 +199,11 @@ proto: ## Lint the protobuf files and look for breaking changes (AGAINST=a commi
 contracts: setup ## Compare what the services promise with an earlier commit (AGAINST=...; default: where this branch began)
 	@ci/contracts.sh $(AGAINST)
 
+.PHONY: contracts-compared
+contracts-compared: setup ## Compare the contract rules with oasdiff and buf on the same cases; writes the figures of docs/contracts-compared.md
+	@ci/tools/install.sh buf oasdiff
+	@PYTHONPATH=tests $(BIN)/python tests/bench/contracts_compared.py
+
 .PHONY: contract-cases
 contract-cases: setup ## Print how many cases of the contract rules are right, by kind
 	@$(BIN)/pytest -q -s tests/contracts/test_cases.py

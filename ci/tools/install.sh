@@ -145,6 +145,7 @@ recipe() {
     docker-compose) echo "$DOCKER_COMPOSE_VERSION build_docker_compose" ;;
     argo-rollouts) echo "$ARGO_ROLLOUTS_VERSION build_argo_rollouts" ;;
     skaffold) echo "$SKAFFOLD_VERSION build_skaffold" ;;
+    oasdiff) echo "$OASDIFF_VERSION published github.com/oasdiff/oasdiff@v$OASDIFF_VERSION github.com/oasdiff/oasdiff" ;;
     registry) echo "$REGISTRY_VERSION build_registry" ;;
     etcd) echo "$ETCD_VERSION build_etcd" ;;
     kubectl|kube-apiserver|kube-controller-manager|kube-scheduler|kube-proxy|kubelet|kubeadm) echo "$KUBERNETES_VERSION build_kubernetes $1" ;;
