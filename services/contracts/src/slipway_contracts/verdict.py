@@ -76,7 +76,7 @@ def judge(
         changes, former = _changes(former, new, [*known, new], Usage(usage or {}, counted))
     except UnreadableContracts as error:
         return verdict_of([_unreadable(error)])
-    found = [*changes, *_needs(former, new, read, first=active is None)]
+    found = [*changes, *_needs(former, new, read)]
     unchanged = isinstance(former, Contracts) and former.promises() == new.promises()
     if not unchanged:  # where nothing changes, nobody can be hurt
         found += [_unknown(name, one) for name, one in read.items() if isinstance(one, UnreadableContracts)]
@@ -122,9 +122,7 @@ def _upset(error: Exception) -> UnreadableContracts:
     return UnreadableContracts(f"they can't be compared: {type(error).__name__}: {error}"[:300])
 
 
-def _needs(
-    active: Shown | None, candidate: Contracts, others: Mapping[str, Shown], *, first: bool
-) -> Iterator[Finding]:
+def _needs(active: Shown | None, candidate: Contracts, others: Mapping[str, Shown]) -> Iterator[Finding]:
     """What the candidate reads and calls, and whether it is there."""
     before = active if isinstance(active, Contracts) else None
     relied_on = before.consumes if before else []
@@ -138,7 +136,7 @@ def _needs(
             elif declared not in relied_on:
                 yield _unknown_provider(declared, provider)
         if not providers and not declared.elsewhere:
-            yield _no_such_service(declared, before=declared in relied_on, first=first)
+            yield _no_such_service(declared, before=declared in relied_on, alone=before is None)
     for name, writer in [*others.items(), (candidate.service, candidate)]:
         if isinstance(writer, Contracts):
             yield from _of(name, partial(_unreadable_events, before, candidate, writer))
@@ -238,12 +236,14 @@ def _unknown_provider(declared: Declared, error: UnreadableContracts) -> Finding
     )  # fmt: skip
 
 
-def _no_such_service(declared: Declared, *, before: bool, first: bool) -> Finding:
-    """Whoever is installed first can't wait for the others, and a fix does not wait for what it relied on before."""
+def _no_such_service(declared: Declared, *, before: bool, alone: bool) -> Finding:
+    """Whoever is installed first can't wait for the others, and a fix does not wait for what it relied on before.
+    ``alone``: no earlier version tells what that was.
+    """
     told = " It relied on it before as well." if before else ""
     return Finding(
         rule=NO_SUCH_SERVICE, place=str(declared), before=declared.service, after=None,
-        severity=Severity.WARNING, undecided=not (before or first),
+        severity=Severity.WARNING, undecided=not (before or alone),
         sentence=f"{declared}, and no service {declared.service} is known here. Release or name it first, correct "
         f"consumes, or say there that it is elsewhere.{told}",
     )  # fmt: skip
