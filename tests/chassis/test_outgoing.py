@@ -6,6 +6,7 @@ import pytest
 import urllib3
 
 from slipway_chassis.config import ProcessSettings, ProxySettings, load
+from slipway_chassis.errors import ConfigurationError
 from slipway_chassis.outgoing import joined, pool_for, proxy_for
 from slipway_chassis.telemetry.admin import serve_admin
 from slipway_chassis.telemetry.health import Health
@@ -20,7 +21,8 @@ PROXIES = ProxySettings(
 @pytest.mark.parametrize(
     "url",
     ["http://users/v1", "http://shop-users.shop.svc", "https://a.corp.example:8443", "https://example.net",
-     "https://login.example.net", "http://10.96.0.1", "https://[fd00::1]/", "http://LOCALHOST:1"],
+     "https://login.example.net", "http://10.96.0.1", "https://[fd00::1]/", "http://LOCALHOST:1",
+     "http://127.0.0.1:18010/v1", "http://[::1]:8000", "http://shop.localhost"],
 )  # fmt: skip
 def test_what_is_near_is_reached_without_a_proxy(url):
     assert proxy_for(url, PROXIES) == ""
@@ -52,6 +54,20 @@ def test_a_pool_asks_the_proxy_and_proves_who_asks(monkeypatch):
     assert (pool.proxy.host, pool.proxy.port) == ("proxy.example.org", 3128)
     assert pool.proxy_headers == urllib3.make_headers(proxy_basic_auth="me:s@crt")
     assert not isinstance(pool_for("http://users"), urllib3.ProxyManager)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "ftp://proxy", "a proxy"])
+def test_a_proxy_that_is_not_spoken_disturbs_nobody_on_this_machine(monkeypatch, proxy):
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    assert not isinstance(pool_for("http://127.0.0.1:18010"), urllib3.ProxyManager)
+    with pytest.raises(ConfigurationError, match="HTTP_PROXY is wrong: must be a proxy of HTTP"):
+        pool_for("http://login.example.org")
+
+
+def test_a_proxy_is_named_without_its_scheme_too():
+    assert load(ProxySettings, {"HTTP_PROXY": "proxy.corp:3128"}).http_proxy == "http://proxy.corp:3128"
 
 
 def test_an_address_of_either_family_takes_a_port():

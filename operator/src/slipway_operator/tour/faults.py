@@ -15,10 +15,11 @@ from ..runtimes.local.leftovers import Leftovers
 
 # Lets a frozen process go on should the lesson itself be killed before it does.
 _THAW = """
-import os, signal, sys, time
+import contextlib, os, signal, sys, time
 time.sleep(float(sys.argv[1]))
 for number in sys.argv[2:]:
-    os.kill(int(number), signal.SIGCONT)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(number), signal.SIGCONT)
 """
 GRACE_SECONDS = 3
 

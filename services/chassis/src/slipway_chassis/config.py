@@ -260,11 +260,20 @@ class TraceSettings(BaseModel):
     )
 
 
-class ProxySettings(BaseModel):
-    """The way out; standard variables. Names without a dot are the cluster's own, and are reached without it."""
+def _proxy(value: str) -> str:
+    """As curl takes it: without a scheme it is http."""
+    url = value.strip()
+    url = url if "://" in url or not url else f"http://{url}"
+    if url and not re.fullmatch(r"https?://\S+", url, re.IGNORECASE):
+        raise ValueError("must be a proxy of HTTP, http://host:port: others (SOCKS) are not spoken here")
+    return url
 
-    http_proxy: str = Field(default="", pattern=r"^(https?://\S+)?$", description="proxy for http URLs")
-    https_proxy: str = Field(default="", pattern=r"^(https?://\S+)?$", description="proxy for https URLs")
+
+class ProxySettings(BaseModel):
+    """The way out; standard variables. This machine, and names without a dot, are reached without it."""
+
+    http_proxy: Annotated[str, AfterValidator(_proxy)] = Field(default="", description="proxy for http URLs")
+    https_proxy: Annotated[str, AfterValidator(_proxy)] = Field(default="", description="proxy for https URLs")
     no_proxy: str = Field(
         default="", max_length=10_000, description="hosts, domains and networks that are reached without it, or *"
     )

@@ -16,17 +16,19 @@ def joined(host: str, port: int) -> str:
 
 def proxy_for(url: str, settings: ProxySettings) -> str:
     """The proxy's URL; empty where ``url`` is reached without one."""
-    parts = urlsplit(url)
-    proxy = settings.https_proxy if parts.scheme == "https" else settings.http_proxy
-    host = (parts.hostname or "").lower().rstrip(".")
+    proxy = settings.https_proxy if urlsplit(url).scheme == "https" else settings.http_proxy
+    host = _host(url)
     if not proxy or _is_near(host) or any(_covers(entry, host) for entry in settings.no_proxy.lower().split(",")):
         return ""
     return proxy
 
 
 def pool_for(url: str, **options: Any) -> urllib3.PoolManager:
-    """Connections to ``url``'s host, through the proxy that the environment names for it; ``options`` of urllib3."""
-    proxy = proxy_for(url, load(ProxySettings))
+    """Connections to ``url``'s host, through the proxy that the environment names for it; ``options`` of urllib3.
+    Raises ConfigurationError where that is no proxy of HTTP: for what is outside alone, since most machines of people
+    have such variables.
+    """
+    proxy = "" if _is_near(_host(url)) else proxy_for(url, load(ProxySettings))
     if not proxy:
         return urllib3.PoolManager(**options)
     parts = urlsplit(proxy)
@@ -35,8 +37,16 @@ def pool_for(url: str, **options: Any) -> urllib3.PoolManager:
     return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
 
 
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").lower().rstrip(".")
+
+
 def _is_near(host: str) -> bool:
-    return "." not in host and ":" not in host
+    """This machine, or a name of the cluster's own."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return "." not in host or host.endswith(".localhost")
 
 
 def _covers(entry: str, host: str) -> bool:
