@@ -12,9 +12,6 @@ from support.repository import ROOT
 
 LESSONS = read_lessons(ROOT)
 RUN = [lesson for lesson in LESSONS if lesson.run]
-CHINESE = r"[\u4e00-\u9fff]"
-# Beside a Chinese character these marks are written in full width.
-HALF_WIDTH = re.compile(rf"{CHINESE}[,:;?!()]|[,;?!()]{CHINESE}")
 
 
 def ids(lesson):
@@ -53,13 +50,6 @@ def test_a_lesson_that_runs_says_how_and_its_figures_are_those_of_a_run_or_not_t
     assert f"slipway tour {lesson.number}\n" in text
     assert f"slipway break {lesson.number}\nslipway mend {lesson.number}\n" in text
     assert len(figures(text)) >= 4 or "FIGURES=write make lessons" in text.partition("## Take it away")[2]
-
-
-@pytest.mark.parametrize("lesson", LESSONS, ids=ids)
-def test_chinese_has_marks_of_its_own(lesson):
-    prose = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)|<!--.*?-->", "", page(lesson, "zh"), flags=re.DOTALL)
-
-    assert not HALF_WIDTH.findall(prose)
 
 
 @pytest.mark.parametrize("index", [("patterns.md", "en"), ("patterns.zh-CN.md", "zh")], ids=lambda each: each[0])
