@@ -46,6 +46,16 @@ def test_brokers_are_found_from_every_namespace():
     assert {"name": "ADVERTISED", "value": "dev-kafka.shop:9092"} in container["env"]
 
 
+def test_a_mirror_takes_the_place_of_their_registries_too():
+    images = "postgresql.image=docker.io/library/postgres:18,kafka.image=apache/kafka:4"
+    objects = render("dev-databases", PLAIN, "--set", f"global.imageRegistry=mirror:5000,{images}")
+
+    assert {container["image"] for _, _, template in pod_templates(objects)
+            for container in template["spec"]["containers"]} == {
+        "mirror:5000/library/postgres:18", "mirror:5000/apache/kafka:4",
+    }  # fmt: skip
+
+
 def may_connect(objects, server, labels, namespace):
     [(_, _, template)] = [each for each in pod_templates(objects) if each[1] == server]
     receiver = Pod(server, template["metadata"]["labels"], {server: SERVERS[server]}, HOME)

@@ -81,11 +81,20 @@ helm.sh/chart: {{ printf "%s-%s" $ctx.Chart.Name $ctx.Chart.Version | replace "+
 {{- end -}}
 {{- end -}}
 
+{{/* A mirror takes the place of a registry; a first part is one where it looks like a host, as Docker has it.
+     Usage: include "base.mirrored" (list $ctx IMAGE) */}}
+{{- define "base.mirrored" -}}
+{{- $registry := ((index . 0).Values.global).imageRegistry -}}
+{{- if $registry -}}
+{{- printf "%s/%s" (trimSuffix "/" $registry) (regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" (index . 1) "") -}}
+{{- else -}}
+{{- index . 1 -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "base.image" -}}
 {{- $repository := .Values.image.repository | required (printf "image.repository is not set: name the image of %s, for example registry.example.org/shop/%s" .Chart.Name .Chart.Name) -}}
-{{- $registry := (.Values.global).imageRegistry -}}
-{{- /* A mirror takes the place of a registry; a first part is one where it looks like a host, as Docker has it. */ -}}
-{{- if $registry }}{{ $repository = printf "%s/%s" (trimSuffix "/" $registry) (regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" $repository "") }}{{ end -}}
+{{- $repository = include "base.mirrored" (list . $repository) -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" $repository .Values.image.digest -}}
 {{- else -}}
