@@ -53,7 +53,20 @@ def kubeconform(objects):
 
 
 def test_there_is_a_folder_for_each_concern():
-    assert FOLDERS == ["cert-manager", "examples", "kafka", "monitoring", "namespaces", "policies", "postgresql"]
+    assert FOLDERS == [
+        "cert-manager", "examples", "kafka", "kube-prometheus-stack", "monitoring", "namespaces", "policies", "postgresql",
+    ]  # fmt: skip
+
+
+def test_a_prometheus_of_kube_prometheus_stack_takes_what_it_selects_by_default():
+    def labels(folder):
+        return [item["metadata"].get("labels", {}) for item in kustomized(K8S / folder)]
+
+    released = {"release": "kube-prometheus-stack"}
+    assert labels("kube-prometheus-stack") == [each | released for each in labels("monitoring")]
+    selectors = [each["spec"]["selector"] for each in named("PodMonitor", "kube-prometheus-stack").values()]
+    assert selectors
+    assert not any("release" in str(selector) for selector in selectors), "pods don't have it"
 
 
 def test_images_of_all_kinds_of_containers_need_a_version():
