@@ -37,7 +37,7 @@ SIDE_BY_SIDE = -n $(JOBS) --dist loadfile
 TWICE_AS_MANY = -n $(shell expr 2 \* $(JOBS)) --dist loadfile --no-loadscope-reorder
 # The slowest are told, so that a run that grows shows where.
 PYTEST = $(BIN)/pytest -q --durations=10 --durations-min=1
-# WITHOUT=core leaves out what `make test` has run already, WITHOUT=docker what `make containers` has.
+# Leaves out what was run already: WITHOUT=core by `make test`, WITHOUT=docker by `make containers`, WITHOUT=demo by `make demo`.
 NOT_AGAIN = $(addprefix and not ,$(WITHOUT))
 # REPORTS=folder: results for JUnit readers, and the coverage of what was tested.
 REPORT_NAME = $(subst /,-,$(patsubst tests/%,%-,$(firstword $(T))))$@
@@ -215,7 +215,7 @@ unit: setup charts ## Run the tests that need no server (T=path for some)
 
 .PHONY: core
 core: setup charts ## Run the core on real PostgreSQL, Kafka and Envoy, and the three acts of the demo
-	@$(PYTEST) $(SIDE_BY_SIDE) -m core $(COVERAGE) $(or $(T),$(TESTS))
+	@$(PYTEST) $(SIDE_BY_SIDE) -m "core $(NOT_AGAIN)" $(COVERAGE) $(or $(T),$(TESTS))
 
 .PHONY: integration
 integration: setup charts ## Run the tests against real PostgreSQL, Kafka, Envoy and kube-apiserver, kills and the demo included

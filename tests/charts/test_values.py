@@ -235,10 +235,15 @@ class TestMore:
             'extraVolumes=[{"name":"ca","configMap":{"name":"{{ .Release.Name }}-ca"}}]',
             'extraVolumeMounts=[{"name":"ca","mountPath":"/ca"}]',
             'networkPolicy.extraEgress=[{"ports":[{"port":3128}]}]',
+            'sidecars=[{"name":"proxy","image":"proxy:{{ .Chart.AppVersion }}"}]',
+            'envFrom=[{"secretRef":{"name":"{{ .Release.Name }}-more"}}]',
             chart=chart, how="--set-json",
         )  # fmt: skip
         [template] = [each for _, _, each in pod_templates(objects)]
-        [main] = template["spec"]["containers"]
+        [main, proxy] = template["spec"]["containers"]
+        assert proxy["name"] == "proxy"
+        assert "{{" not in proxy["image"]
+        assert main["envFrom"] == [{"secretRef": {"name": "r-more"}}]
         assert {"name": "HTTPS_PROXY", "value": "http://proxy:3128"} in main["env"]
         assert {"name": "ca", "configMap": {"name": "r-ca"}} in template["spec"]["volumes"]
         assert {"name": "ca", "mountPath": "/ca"} in main["volumeMounts"]

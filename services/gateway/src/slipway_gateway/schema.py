@@ -137,6 +137,8 @@ def _pods() -> dict[str, Any]:
         "extraEnv": {**MAPPING, "additionalProperties": {"type": ["string", "number", "boolean", "object", "null"]}},
         "extraVolumes": OBJECTS,
         "extraVolumeMounts": OBJECTS,
+        "envFrom": OBJECTS,
+        "sidecars": OBJECTS,
         "extraObjects": {"type": ["array", "null"], "items": {"type": ["object", "string"]}},
         "logLevel": {"enum": ["debug", "info", "warning", "error"], "description": "Log level of Envoy."},
         "replicas": {**COUNT, "type": ["integer", "null"]},
