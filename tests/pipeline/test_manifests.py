@@ -54,7 +54,8 @@ def kubeconform(objects):
 
 def test_there_is_a_folder_for_each_concern():
     assert FOLDERS == [
-        "cert-manager", "examples", "kafka", "kube-prometheus-stack", "monitoring", "namespaces", "policies", "postgresql",
+        "cert-manager", "examples", "kafka", "kube-prometheus-stack", "monitoring", "namespaces", "policies",
+        "postgresql",
     ]  # fmt: skip
 
 
