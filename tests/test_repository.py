@@ -176,7 +176,7 @@ RUN_BY_TESTS = {
     "kubectl slipway rollback slipway-orders -n shop --wait": "tests/e2e/test_readme.py",
     "make compose": "tests/compose/test_compose.py",
     "ci/compose.sh down": "tests/compose/test_compose.py",
-    "slipway new service parcels": "tests/scaffold/test_new_service.py",
+    "slipway new service parcels": "tests/scaffold/test_outside.py",
 }
 
 

@@ -1,4 +1,7 @@
-"""`slipway new service` in a copy of this repository: what it writes passes the checks as it is."""
+"""`slipway new service` in a copy of this repository: what it writes passes the checks as it is.
+
+That such services pass their own tests is seen in each run, outside of this repository (test_outside.py).
+"""
 
 import os
 import subprocess
@@ -7,7 +10,7 @@ import pytest
 
 from support.repository import copy_repository
 
-pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(1500)]
 
 
 def run(folder, *command, **environment):
