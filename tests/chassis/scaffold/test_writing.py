@@ -1,7 +1,7 @@
 """All or nothing: whatever ends a write in the middle, the folder is as it was before."""
 
-import os
 import signal
+import threading
 
 import pytest
 
@@ -71,11 +71,23 @@ def test_a_file_that_is_there_meanwhile_stays(root):
     assert state(root) == before
 
 
+def signalled_in_another_thread(number):
+    """The system gives a process' signal to any of its threads. This one has taken it when it has ended; one that comes
+    later would interrupt whatever test runs then.
+    """
+    ends = threading.Event()
+    thread = threading.Thread(target=ends.wait)
+    thread.start()
+    signal.pthread_kill(thread.ident, number)
+    ends.set()
+    thread.join()
+
+
 def test_ctrl_c_in_the_middle_is_heard_when_all_is_written(root, monkeypatch):
     replace = writing._replace
 
     def with_a_signal(staged, target):
-        os.kill(os.getpid(), signal.SIGINT)
+        signalled_in_another_thread(signal.SIGINT)
         replace(staged, target)
 
     monkeypatch.setattr(writing, "_replace", with_a_signal)
