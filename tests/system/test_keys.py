@@ -12,7 +12,7 @@ from slipway_chassis.testing.plugin import eventually
 from support.load import Load
 from support.shop import Customer
 
-pytestmark = [pytest.mark.demo, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.demo, pytest.mark.soak, pytest.mark.timeout(300)]
 CUSTOMERS, RATE_EACH = 4, 20
 ME = ("GET", "/v2/users/me", None)
 
