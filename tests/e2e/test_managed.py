@@ -170,10 +170,8 @@ def test_helm_s_rollback_is_a_switch_to_the_kept_version(running):
     assert pods(running, ready=True) == former, "the same pods, not new ones"
 
 
-@pytest.mark.load
-@pytest.mark.parametrize(
-    "four", [pytest.param(False, id="helm3", marks=pytest.mark.soak), pytest.param(True, id="helm4")]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("four", [False, True], ids=["helm3", "helm4"])
 def test_upgrades_one_after_the_other_and_every_switch_is_to_a_version_that_is_ready(four):
     upgrade(*MANAGED, "--set", "http.replicas=1", install=True, four=four)
     released()
