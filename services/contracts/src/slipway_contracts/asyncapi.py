@@ -9,7 +9,7 @@ from .events import LENIENT, compare_schemas
 from .findings import Finding, Mode, Severity, pointer
 from .openapi.media_types import normal
 from .phrases import phrase
-from .schema import Undecided
+from .schema import Undecided, with_full_addresses
 from .schema.reading import Document
 
 MAX_HOPS = 10
@@ -37,6 +37,7 @@ def compare_asyncapi(old: Any, new: Any, mode: Mode = Mode.FULL, *, payloads: bo
     unread = [one for one in map(_unread_version, (old, new)) if one]
     if unread:
         return [] if canonical(old) == canonical(new) else unread[:1]
+    old, new = map(with_full_addresses, (old, new))
     try:
         olds, news = messages_of(old, "send"), messages_of(new, "send")
     except Undecided as why:

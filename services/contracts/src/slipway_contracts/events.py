@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from .findings import Finding, Mode, listed
-from .schema import Reading, gaps
+from .schema import Reading, gaps, with_full_addresses
 from .wording import Direction, findings_of
 
 # Confluent's two policies. Events of the chassis hold what their class declares and nothing else, so it asks LENIENT.
@@ -34,6 +34,8 @@ def compare_schemas(
     """``mode`` as the registry has it: BACKWARD, the new schema reads what the old one wrote; FORWARD, the reverse.
     ``roots``: the documents that references lead into, where they are not the schemas themselves.
     """
+    if roots is None:
+        old, new = map(with_full_addresses, (old, new))
     old_root, new_root = roots or (old, new)
     found: list[Finding] = []
     if mode is not Mode.FORWARD:

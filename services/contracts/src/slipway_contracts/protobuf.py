@@ -186,7 +186,7 @@ def _field(
         ("field-same-type", "the type", _type(old), _type(new)),
         ("field-same-cardinality", "the cardinality", _cardinality(old_in, old), _cardinality(new_in, new)),
         ("field-same-oneof", "the oneof", _oneof(old_in, old), _oneof(new_in, new)),
-        ("field-same-default", "the default", old.default_value, new.default_value),
+        ("field-same-default", "the default", _default(old), _default(new)),
         ("field-same-jstype", "jstype", old.options.jstype, new.options.jstype),
     )
     for rule, what, before, after in aspects:
@@ -201,6 +201,17 @@ def _extension(name: str, old: FieldDescriptorProto, new: FieldDescriptorProto) 
             yield _changed("extension-no-delete", name, what, before, after)
     nowhere = DescriptorProto()
     yield from _field(name, nowhere, old, nowhere, new)
+
+
+def _default(field: FieldDescriptorProto) -> str:
+    """The one that is said; where it is what nothing said means anyway, none. (An enum's first value has no number
+    here, so that is left to who reads it.)
+    """
+    said = str(field.default_value)
+    if field.type == FieldDescriptorProto.TYPE_BOOL:
+        return "" if said == "false" else said
+    textual = {FieldDescriptorProto.TYPE_STRING, FieldDescriptorProto.TYPE_BYTES, FieldDescriptorProto.TYPE_ENUM}
+    return "" if said == "0" and field.type not in textual else said
 
 
 def _type(field: FieldDescriptorProto) -> str:

@@ -7,7 +7,7 @@ from ..findings import Finding, Severity
 from ..schema import Undecided
 from .description import Pair
 from .encodings import compare_encodings
-from .media_types import covering, media_types, schemas_of
+from .media_types import covering, media_types, schema_of_value, schemas_of
 from .references import same_reference
 
 
@@ -90,10 +90,18 @@ def _answer(pair: Pair, status: str, old: Mapping[str, Any], new: Mapping[str, A
                 at=at, before=name, after=sorted(news),
             )  # fmt: skip
         else:
+            if "*" not in name and not set(_asked(name)) & news.keys():
+                why = f"{name} was answered, and now any of {', '.join(sorted(news))} is"
+                yield pair.unread(at, Undecided(why))
             for keyword, was, becomes in schemas_of(before, after):
                 yield from pair.given(was, becomes, "response", where, (*at, keyword))
             yield from compare_encodings(pair, name, before, after, at)
     yield from _headers(pair, status, _header_map(old), _header_map(new))
+
+
+def _asked(name: str) -> tuple[str, str]:
+    """A media type with its parameters, and without."""
+    return name, name.partition(";")[0]
 
 
 def _header_map(answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,4 +132,6 @@ def _headers(pair: Pair, status: str, olds: Mapping[str, Any], news: Mapping[str
                 f", {where}: is no longer always there. Keep sending it always, or publish a new major version.",
                 at=at, before=True, after=False,
             )  # fmt: skip
-        yield from pair.given(old.get("schema", True), new.get("schema", True), "header", where, (*at, "schema"))
+        if sorted(media_types(old)) != sorted(media_types(new)):
+            yield pair.unread(at, Undecided("the header is written in another way"))
+        yield from pair.given(schema_of_value(old), schema_of_value(new), "header", where, (*at, "schema"))

@@ -6,12 +6,15 @@ from typing import Any
 from ..canonical import canonical
 from ..findings import Finding, Severity
 from ..schema import Undecided
+from ..schema.opening import opened
+from ..schema.subsets import SCALARS
 from .description import Description, Pair
 from .encodings import compare_encodings
 from .media_types import covering, media_types, schemas_of
 from .references import same_reference
 
 MAX_DEPTH = 8
+FORM = "application/x-www-form-urlencoded"
 _NONE: Mapping[str, Any] = {}
 
 
@@ -75,8 +78,9 @@ def _media_types(pair: Pair, olds: dict[str, Any], news: dict[str, Any]) -> Iter
                 at=at, before=name, after=sorted(news),
             )  # fmt: skip
         else:
+            texts = name == FORM and _of_texts(pair.old.description, old) and _of_texts(pair.new.description, new)
             for keyword, before, after in schemas_of(old, new):
-                yield from pair.taken(before, after, "request", "request body", (*at, keyword))
+                yield from pair.taken(before, after, "request", "request body", (*at, keyword), texts=texts)
                 yield from _defaults(pair, before, after, (*at, keyword))
             yield from compare_encodings(pair, name, old, new, at)
     for name in news.keys() - olds.keys():
@@ -84,6 +88,22 @@ def _media_types(pair: Pair, olds: dict[str, Any], news: dict[str, Any]) -> Iter
             "request-media-type-added", Severity.SAFE, f", request body: {name} is accepted as well.",
             at=("requestBody", "content", name), after=name,
         )  # fmt: skip
+
+
+def _of_texts(description: Description, media_type: Mapping[str, Any]) -> bool:
+    """Whether every part of the form is a text or a list of them: nothing in it is JSON."""
+    try:
+        parts = _properties(description, media_type.get("schema", True)).values()
+        return all(_is_text(description, one, SCALARS | {"null", "array"}) for one in parts)
+    except Undecided:
+        return False
+
+
+def _is_text(description: Description, schema: Any, types: frozenset[str]) -> bool:
+    return all(
+        one.types <= types and ("array" not in one.types or _is_text(description, one.items, SCALARS | {"null"}))
+        for one in opened(description.schemas, schema).alternatives
+    )
 
 
 def _defaults(

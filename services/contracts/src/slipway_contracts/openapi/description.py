@@ -85,9 +85,13 @@ class Operation:
     @property
     def addresses(self) -> list[tuple[str, str]]:
         """With the path of each server that offers it."""
+        return [(nameless(base + self.path), self.method) for base in base_paths(self.servers)]
+
+    @property
+    def servers(self) -> Any:
+        """Its own, else its path's, else the document's; None where nothing is said."""
         listed = (part.get("servers") for part in (self.own, self.item, self.description.document))
-        servers = next((one for one in listed if one), None)
-        return [(nameless(base + self.path), self.method) for base in base_paths(servers)]
+        return next((one for one in listed if one), None)
 
     @property
     def title(self) -> str:

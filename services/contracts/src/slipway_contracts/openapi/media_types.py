@@ -14,6 +14,12 @@ def media_types(part: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {normal(str(name)): _opened(one) for name, one in content.items() if isinstance(one, Mapping)}
 
 
+def schema_of_value(part: Mapping[str, Any]) -> Any:
+    """Of a parameter or a header: one media type may stand in place of its schema."""
+    content = list(media_types(part).values())
+    return content[0].get("schema", True) if content else part.get("schema", True)
+
+
 def _opened(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     """From 3.2 on it may be a reference to a component, and so are its schemas then."""
     reference = entry.get("$ref")

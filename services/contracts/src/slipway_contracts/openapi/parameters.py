@@ -10,7 +10,7 @@ from ..schema import Undecided
 from ..schema.opening import opened
 from ..schema.reading import Flat
 from .description import Operation, Pair
-from .media_types import media_types
+from .media_types import media_types, schema_of_value
 
 # OpenAPI says that parameters of these names are to be ignored: other parts describe them.
 NOT_PARAMETERS = {"accept", "content-type", "authorization"}
@@ -113,7 +113,7 @@ def _compare(pair: Pair, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iter
             f", {_name(new)}: is now required. Keep it optional, or publish the change as a new major version.",
             at=at, before=False, after=True,
         )  # fmt: skip
-    before, after = _schema(old), _schema(new)
+    before, after = schema_of_value(old), schema_of_value(new)
     styles = [_style(pair.old, old, before), _style(pair.new, new, after)]
     listed = _listed_now(pair, new, before, after)
     if styles[0] != styles[1] and listed is None:
@@ -124,7 +124,8 @@ def _compare(pair: Pair, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iter
         )  # fmt: skip
     yield from _letters(pair, old, new)
     target = after if listed is None else listed
-    yield from pair.taken(before, target, "parameter", _name(new), (*at, "schema"), texts=True)
+    texts = not (media_types(old) and media_types(new))  # JSON tells a number from its text in an address as well
+    yield from pair.taken(before, target, "parameter", _name(new), (*at, "schema"), texts=texts)
     yield from _default(pair, old, new, before, after)
 
 
@@ -157,11 +158,6 @@ def _default(
             "Keep the default, or publish the change as a new major version.",
             at=("parameters", new["name"], "schema", "default"), before=before, after=after,
         )  # fmt: skip
-
-
-def _schema(parameter: Mapping[str, Any]) -> Any:
-    content = list(media_types(parameter).values())
-    return content[0].get("schema", True) if content else parameter.get("schema", True)
 
 
 def _style(operation: Operation, parameter: Mapping[str, Any], schema: Any) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..canonical import canonical
 from ..findings import Finding, Severity, listed, pointer
-from ..schema import Comparisons
+from ..schema import Comparisons, with_full_addresses
 from ..schema.keywords import known_dialect
 from .answers import compare_answers
 from .bodies import compare_bodies
@@ -23,7 +23,7 @@ def compare_openapi(old: Any, new: Any) -> list[Finding]:
     unread = [_unread_version(one) for one in (old, new)]
     if any(unread):
         return [] if canonical(old) == canonical(new) else [one for one in unread if one][:1]
-    before, after = Description(old), Description(new)
+    before, after = (Description(with_full_addresses(one)) for one in (old, new))
     comparisons = Comparisons()
     moved, found = [], []
     for operation, counterpart, same_address in _counterparts(before, after):
@@ -152,10 +152,11 @@ def _rest(before: Description, after: Description, moved: list[Operation]) -> It
 def _servers(before: Description, after: Description, moved: list[Operation]) -> Iterator[Finding]:
     servers = [description.document.get("servers") for description in (before, after)]
     if moved:
+        said = any(one.servers for one in moved)
         lost = sorted({address for one in moved for address, _ in one.addresses})
         yield Finding(
-            rule="servers-changed", severity=Severity.BREAKING if servers[0] else Severity.WARNING, place="/servers",
-            before=servers[0], after=servers[1], undecided=not servers[0],
+            rule="servers-changed", severity=Severity.BREAKING if said else Severity.WARNING, place="/servers",
+            before=servers[0], after=servers[1], undecided=not said,
             sentence=f"{len(moved)} operations are no longer at their addresses, such as {lost[0]}: the servers' paths "
             "changed. Keep the former paths.",
         )  # fmt: skip

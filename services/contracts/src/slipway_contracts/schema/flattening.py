@@ -53,6 +53,8 @@ def flat_of(document: Document, schema: Mapping[str, Any]) -> Flat | None:
 
 def tidy(flat: Flat) -> Flat | None:
     """Values and types agree; None if nothing is left."""
+    if "fraction" in flat.types and any(isinstance(one, int) or one.is_integer() for one in flat.multiples):
+        flat = replace(flat, types=flat.types - {"fraction"})  # whole numbers by their steps
     values = flat.values
     if values is None and flat.types and flat.types <= FINITE.keys():
         values = {canonical(value): value for name in sorted(flat.types) for value in FINITE[name]}

@@ -12,6 +12,7 @@ DIALECT = re.compile(
     r"https?://json-schema\.org/((draft-0[34567]|draft/20(19-09|20-12))/)?(hyper-)?schema#?|"
     r"https?://spec\.openapis\.org/oas/3\.[0-9]/(dialect|schema-base|schema)/[0-9a-z-]+#?"
 )
+OLD_DRAFT = re.compile(r"json-schema\.org/draft-0[34567]/")
 
 
 def known_dialect(value: Any) -> bool:

@@ -33,6 +33,8 @@ def _open(document: Document, schema: Schema, depth: int) -> Opened:
         raise Undecided("a schema that is neither true, false nor an object")
     if depth > MAX_REFERENCES:
         raise Undecided("a schema that contains itself without end")
+    if document.alone and isinstance(schema.get("$ref"), str):
+        schema = {key: schema[key] for key in ("$ref", "nullable") if key in schema}
     alternatives = [one for one in (flat_of(document, schema),) if one]
     exclusive = False
     for group in _groups(document, schema):

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from .gaps import Undecided
-from .keywords import known_dialect
+from .keywords import OLD_DRAFT, known_dialect
 from .patterns import matches
 
 Schema = Any  # bool or dict
@@ -68,6 +68,7 @@ class Document:
     def __init__(self, root: Any, ignore: str = "") -> None:
         self.root = root
         self.ignore = ignore
+        self.alone = _hides_siblings(root)
         self._named: dict[str, Schema] | None = None
         self._both: dict[tuple[int, int], Schema] = {}
         self.opened: dict[int, tuple[Schema, Opened]] = {}  # the schema is kept, so that its id stays its own
@@ -144,10 +145,17 @@ class Document:
         address = str(reference).partition("#")[0]
         return bool(address) and address != self._own_id() and address not in self._names()
 
+    def constraints(self, schema: Mapping[str, Any]) -> set[str]:
+        """Of ``constrains``, those that count beside a reference in this document. ``nullable`` always does: generators
+        of 3.0 write it there and mean it.
+        """
+        found = constrains(schema)
+        return found & {"nullable"} if self.alone and isinstance(schema.get("$ref"), str) else found
+
     def plain(self, schema: Schema) -> Schema:
         """Follows references that stand alone, as far as they lead into this document."""
         for _ in range(MAX_REFERENCES):
-            if not (isinstance(schema, Mapping) and isinstance(schema.get("$ref"), str) and not constrains(schema)):
+            if not (isinstance(schema, Mapping) and isinstance(schema.get("$ref"), str)) or self.constraints(schema):
                 return schema
             if self.leads_outside(schema["$ref"]):
                 return schema
@@ -188,3 +196,10 @@ def constrains(schema: Mapping[str, Any]) -> set[str]:
     """The keywords that decide what is accepted, without ``$ref``. A dialect of a stranger may decide anything."""
     found = {key for key in schema if key not in ANNOTATIONS and key != "$ref" and not key.startswith("x-")}
     return found | {"$schema"} if "$schema" in schema and not known_dialect(schema["$schema"]) else found
+
+
+def _hides_siblings(root: Any) -> bool:
+    """Up to draft 7, and in OpenAPI 3.0, what stands beside ``$ref`` is ignored (draft 7, 8.3; 3.0.3, 4.7.23)."""
+    if not isinstance(root, Mapping):
+        return False
+    return str(root.get("openapi", "")).startswith("3.0") or bool(OLD_DRAFT.search(str(root.get("$schema", ""))))

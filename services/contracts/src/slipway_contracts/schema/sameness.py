@@ -5,7 +5,7 @@ from typing import Any
 
 from ..canonical import canonical
 from .gaps import Undecided
-from .reading import Document, Schema, constrains
+from .reading import Document, Schema
 from .tags import tag_name, tags_of
 
 MAPS = {"properties", "patternProperties", "dependentSchemas"}
@@ -63,13 +63,13 @@ class Sameness:
         return same
 
     def _same_keywords(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-        keys = self._keys(one)
-        if keys != self._keys(other) or not self._same_tags(one, other):
+        keys = self._keys(0, one)
+        if keys != self._keys(1, other) or not self._same_tags(one, other):
             return False
         return all(self._same_keyword(key, one[key], other[key]) for key in sorted(keys))
 
-    def _keys(self, schema: Mapping[str, Any]) -> set[str]:
-        return constrains(schema) | ({"$ref"} & schema.keys())
+    def _keys(self, number: int, schema: Mapping[str, Any]) -> set[str]:
+        return self._documents[number].constraints(schema) | ({"$ref"} & schema.keys())
 
     def _same_tags(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         if "discriminator" not in one and "discriminator" not in other:

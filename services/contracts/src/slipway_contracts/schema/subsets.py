@@ -17,6 +17,7 @@ from .likeness import written_alike
 from .opening import disjoint, opened, values_of
 from .reading import ANYTHING, FINITE, Document, Flat, Opened, Schema
 from .sameness import Sameness
+from .texts import reread
 from .tags import tag_name, tags_of
 
 MAX_DEPTH = 60
@@ -170,7 +171,21 @@ class Comparison:
         if len(accepted.alternatives) == 1:
             return self.flat_gaps(asked, accepted.alternatives[0])
         alternatives = self._meant(asked, accepted)
-        return self._nearest_of(asked, alternatives) if alternatives else self._unknown_tag(asked, accepted)
+        if not alternatives:
+            return self._unknown_tag(asked, accepted)
+        found = self._nearest_of(asked, alternatives)
+        apart = self._by_value(asked, accepted) if decisive(found) else []
+        return [gap for one in apart for gap in self._fits(one, accepted)] if apart else found
+
+    def _by_value(self, flat: Flat, accepted: Opened) -> list[Flat]:
+        """One for each value of the tag, where it has several: they may fit different alternatives."""
+        tag = accepted.tag
+        if not tag or flat.types != {"object"} or flat.values is not None or tag not in flat.required:
+            return []
+        values = values_of(self.source, flat.properties.get(tag, True)) or ()
+        if not 1 < len(values) <= SHOWN_VALUES:
+            return []
+        return [replace(flat, properties={**flat.properties, tag: {"const": json.loads(one)}}) for one in sorted(values)]
 
     def _nearest_of(self, flat: Flat, alternatives: tuple[Flat, ...]) -> list[Gap]:
         tried = [self._flat_gaps_counted(flat, one) for one in alternatives]
@@ -313,6 +328,7 @@ def _cut(values: Iterable[Any]) -> list[Any]:
 
 def _as_text(flat: Flat, alternatives: tuple[Flat, ...]) -> Flat | None:
     """What is left to be asked where any text is taken, as every number is one there; None: nothing."""
+    flat = reread(flat, frozenset[str]().union(*(one.types for one in alternatives)))
     bare = replace(_ANYTHING, types=frozenset({"string"}))
     any_text = any(replace(one, types=one.types & {"string"}) == bare for one in alternatives)
     away = {"null"} | (SCALARS if any_text else frozenset())

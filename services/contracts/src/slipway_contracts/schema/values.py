@@ -21,6 +21,12 @@ INSIDE = {
     "ipv4": {"ipvanyaddress"}, "ipv6": {"ipvanyaddress"}, "ipv4network": {"ipvanynetwork"},
     "ipv6network": {"ipvanynetwork"}, "file-path": {"path"}, "directory-path": {"path"},
 }  # fmt: skip
+WIDTHS = {"int32": 32, "int64": 64}  # bits of whole numbers with a sign
+# The shortest text of a format (RFC 9562, 3339, 5321, 3986, 791).
+SHORTEST = {
+    "uuid": 36, **{f"uuid{number}": 36 for number in range(1, 9)}, "date": 10, "date-time": 20, "email": 3, "uri": 2,
+    "ipv4": 7, "ipv6": 2, "hostname": 1,
+}  # fmt: skip
 UNLIMITED = 10**9  # where no upper bound is given
 
 
@@ -29,7 +35,8 @@ def gaps(comparison: Comparison, source: Flat, target: Flat, shared: frozenset[s
     if shared & NUMBERS:
         found += _number_gaps(source, target, whole="fraction" not in shared)
     if "string" in shared:
-        found += _counted(source, target, "Length", Code.LENGTH)
+        shortest = max((SHORTEST.get(one, 0) for one in source.formats), default=0)
+        found += _counted(source, target, "Length", Code.LENGTH, least=shortest)
         found += [_pattern_gap(source, pattern) for pattern in _new_patterns(source, target)]
     if shared & (NUMBERS | {"string"}):
         found += _format_gaps(source, target)
@@ -40,7 +47,8 @@ def gaps(comparison: Comparison, source: Flat, target: Flat, shared: frozenset[s
 
 def _number_gaps(source: Flat, target: Flat, *, whole: bool) -> list[Gap]:
     found = []
-    for name, have, want, sign in (("minimum", source.low, target.low, 1), ("maximum", source.high, target.high, -1)):
+    low, high = _edges(source)
+    for name, have, want, sign in (("minimum", low, target.low, 1), ("maximum", high, target.high, -1)):
         if want is not None and (have is None or _tighter(want, have, sign, whole=whole)):
             found.append(Gap(Code.BOUND, (name,), _bound(have), _bound(want)))
     for multiple in target.multiples:
@@ -48,6 +56,15 @@ def _number_gaps(source: Flat, target: Flat, *, whole: bool) -> list[Gap]:
         if not any(step % Fraction(str(multiple)) == 0 for step in steps):
             found.append(Gap(Code.MULTIPLE, ("multipleOf",), _one(source.multiples), multiple))
     return found
+
+
+def _edges(source: Flat) -> tuple[tuple[float, bool] | None, tuple[float, bool] | None]:
+    """The bounds, where none are said those of a format that is one of whole numbers."""
+    sizes = [WIDTHS[one] for one in source.formats if one in WIDTHS]
+    if not sizes or source.types & NUMBERS != {"integer"}:
+        return source.low, source.high
+    half = 1 << (min(sizes) - 1)
+    return source.low or (-half, False), source.high or (half - 1, False)
 
 
 def _tighter(one: tuple[float, bool], other: tuple[float, bool], sign: int, *, whole: bool) -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 from .patterns import LONGEST_PATTERN, matches
 
 PLAIN = ("a", "0", "A", " ", "-", ".", "_", "é", "\n")
-VARIANTS = 12  # of one pattern
+VARIANTS = 16  # of one pattern
+LONGEST_RUN = 200  # of a part that has a largest number
 LONGEST_SAMPLE = 2000
 _CATEGORIES = {
     _constants.CATEGORY_DIGIT: "07", _constants.CATEGORY_WORD: "aZ_0", _constants.CATEGORY_SPACE: " \t",
@@ -69,7 +70,8 @@ def _part(operation: Any, argument: Any, variant: int) -> str:
         return _written(argument[-1], variant)
     if operation in {_constants.MAX_REPEAT, _constants.MIN_REPEAT}:
         least, most, inner = argument
-        times = (least, min(most, least + 1), min(most, max(least, 1) + 7))[variant % 3]
+        longest = most if most <= LONGEST_RUN else least
+        times = (least, min(most, least + 1), min(most, max(least, 1) + 7), longest)[variant % 4]
         return _written(inner, variant) * int(min(times, LONGEST_SAMPLE))
     return ""  # anchors stand for no letter, and what looks ahead RE2 does not read
 
