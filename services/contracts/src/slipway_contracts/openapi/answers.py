@@ -9,6 +9,7 @@ from .description import Pair
 from .encodings import compare_encodings
 from .media_types import covering, media_types, schema_of_value, schemas_of
 from .references import same_reference
+from .xml_names import compare_xml
 
 
 def compare_answers(pair: Pair) -> Iterator[Finding]:
@@ -96,6 +97,7 @@ def _answer(pair: Pair, status: str, old: Mapping[str, Any], new: Mapping[str, A
             for keyword, was, becomes in schemas_of(before, after):
                 yield from pair.given(was, becomes, "response", where, (*at, keyword))
             yield from compare_encodings(pair, name, before, after, at)
+            yield from compare_xml(pair, name, before.get("schema", True), after.get("schema", True), (*at, "schema"))
     yield from _headers(pair, status, _header_map(old), _header_map(new))
 
 

@@ -12,6 +12,7 @@ from .description import Description, Pair
 from .encodings import compare_encodings
 from .media_types import covering, media_types, schemas_of
 from .references import same_reference
+from .xml_names import compare_xml
 
 MAX_DEPTH = 8
 FORM = "application/x-www-form-urlencoded"
@@ -83,6 +84,7 @@ def _media_types(pair: Pair, olds: dict[str, Any], news: dict[str, Any]) -> Iter
                 yield from pair.taken(before, after, "request", "request body", (*at, keyword), texts=texts)
                 yield from _defaults(pair, before, after, (*at, keyword))
             yield from compare_encodings(pair, name, old, new, at)
+            yield from compare_xml(pair, name, old.get("schema", True), new.get("schema", True), (*at, "schema"))
     for name in news.keys() - olds.keys():
         yield pair.say(
             "request-media-type-added", Severity.SAFE, f", request body: {name} is accepted as well.",

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 NAME = re.compile(r"\{([^{}]*)\}")
+HOST = re.compile(r"^[^/]*://[^/]*")
 MAX_PATHS = 50  # of one server
 
 
@@ -21,12 +22,15 @@ def _paths(server: Mapping[str, Any]) -> list[str]:
     """One for each choice of values that the variables may have; the default first."""
     said = server.get("variables")
     variables = said if isinstance(said, Mapping) else {}
-    url = str(server.get("url", ""))
-    names = list(dict.fromkeys(NAME.findall(url)))
-    choices = itertools.islice(itertools.product(*(_values(name, variables.get(name)) for name in names)), MAX_PATHS)
-    addresses = (NAME.sub(lambda match, chosen=dict(zip(names, one, strict=True)): chosen[match[1]], url)
-                 for one in choices)  # fmt: skip
-    return list(dict.fromkeys(map(_path, addresses)))
+    rest = HOST.sub("", str(server.get("url", "")))
+    names = list(dict.fromkeys(NAME.findall(rest)))
+    choices = itertools.product(*(_values(name, variables.get(name)) for name in names))
+    found = (_path(_filled(rest, dict(zip(names, one, strict=True)))) for one in itertools.islice(choices, MAX_PATHS))
+    return list(dict.fromkeys(found))
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    return NAME.sub(lambda match: values[match[1]], template)
 
 
 def _values(name: str, variable: Any) -> list[str]:

@@ -17,8 +17,8 @@ from .likeness import written_alike
 from .opening import disjoint, opened, values_of
 from .reading import ANYTHING, FINITE, Document, Flat, Opened, Schema
 from .sameness import Sameness
-from .texts import reread
 from .tags import tag_name, tags_of
+from .texts import reread
 
 MAX_DEPTH = 60
 MAX_STEPS = 60_000  # compared pairs of two documents: they come from elsewhere and must not hold up who asks
@@ -185,7 +185,8 @@ class Comparison:
         values = values_of(self.source, flat.properties.get(tag, True)) or ()
         if not 1 < len(values) <= SHOWN_VALUES:
             return []
-        return [replace(flat, properties={**flat.properties, tag: {"const": json.loads(one)}}) for one in sorted(values)]
+        constants = ({"const": json.loads(one)} for one in sorted(values))
+        return [replace(flat, properties={**flat.properties, tag: one}) for one in constants]
 
     def _nearest_of(self, flat: Flat, alternatives: tuple[Flat, ...]) -> list[Gap]:
         tried = [self._flat_gaps_counted(flat, one) for one in alternatives]
