@@ -150,6 +150,8 @@ def test_what_is_no_schema_is_never_an_exception(wrong, before):
         (b'{"openapi": "3.1.0", "maximum": 1e999}', "/maximum"),
         (b'{"openapi": "3.1.0", "info": {"title": "\\ud800"}}', "/info/title"),
         (b'{"a":' * 300 + b"1" + b"}" * 300, "nested more than"),
+        (b'{"openapi": "3.1.0", "maximum": 1' + b"0" * 400 + b"}", "/maximum"),
+        (b'{"openapi": "3.1.0", "paths": {}, "paths": {}}', "the name 'paths' twice"),
         (b"[]", "is not a JSON object"),
     ],
 )

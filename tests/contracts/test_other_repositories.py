@@ -1,8 +1,11 @@
 """A service in a repository of its own, and the contracts of services in other ones."""
 
+import contextlib
 import json
 import shutil
+import socket
 import subprocess
+import threading
 
 import pytest
 from click.testing import CliRunner
@@ -229,3 +232,30 @@ def test_a_place_that_answers_something_else_is_told():
 
     with pytest.raises(UnreadableContracts, match=r"index\.json can't be read: the answer was 404"):
         others_of([f"http://127.0.0.1:{port}/contracts"])
+
+
+@pytest.mark.parametrize("place", ["http://[", "https://host:port/a", "x" * 5000, f"{'x' * 5000}.git", "oci://["])
+def test_what_is_no_address_is_told(place):
+    with pytest.raises(UnreadableContracts):
+        others_of([place])
+
+
+@pytest.mark.parametrize("scheme", ["http://{}", "oci://{}/a/b:c"])
+@pytest.mark.parametrize(
+    "answer",
+    ["302 Found\r\nLocation: http://[", "302 Found\r\nLocation: file:///etc/passwd", "503 No\r\nRetry-After: 3600"],
+)
+def test_an_answer_that_leads_nowhere_or_to_another_day_is_told(scheme, answer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_say, args=(server, answer), daemon=True).start()
+        with pytest.raises(UnreadableContracts):
+            others_of([scheme.format(f"127.0.0.1:{server.getsockname()[1]}")])
+
+
+def _say(server, answer):
+    with contextlib.suppress(OSError):  # the test is over
+        while True:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(f"HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n".encode())

@@ -7,7 +7,7 @@ from typing import Any
 
 from .canonical import canonical
 from .events import LENIENT, compare_schemas
-from .findings import Finding, Mode, Severity, pointer
+from .findings import Finding, Mode, Severity, listed, pointer
 from .openapi.media_types import normal
 from .phrases import phrase
 from .schema import Undecided, with_full_addresses
@@ -55,7 +55,7 @@ def compare_asyncapi(old: Any, new: Any, mode: Mode = Mode.FULL, *, payloads: bo
     found += _other_settings(_settings(old), _settings(new))
     for topic in news.keys() - olds.keys():
         found.append(_safe("channel-added", (topic,), f"The topic {topic} is new."))
-    return found
+    return listed(found)
 
 
 def _unread_version(document: Any) -> Finding | None:

@@ -35,7 +35,7 @@ def compare_schemas(
     ``roots``: the documents that references lead into, where they are not the schemas themselves.
     """
     if roots is None:
-        old, new = map(with_full_addresses, (old, new))
+        old, new = (old, new) if old is new else map(with_full_addresses, (old, new))
     old_root, new_root = roots or (old, new)
     found: list[Finding] = []
     if mode is not Mode.FORWARD:

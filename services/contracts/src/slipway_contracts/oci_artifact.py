@@ -8,12 +8,11 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
 
 from .bundle import INDEX, MAX_BYTES, MAX_FILE_BYTES, MAX_FILES, Contracts
 from .config import RegistryLogin
 from .errors import RegistryError, UnreadableContracts
-from .oci_client import RegistryClient, require_tls
+from .oci_client import RegistryClient, joined, require_tls
 from .oci_reference import DIGEST, Reference
 from .tree import reading
 
@@ -130,7 +129,7 @@ def _upload(client: RegistryClient, reference: Reference, content: bytes) -> Non
     if client.ask("HEAD", f"{reference.base}/blobs/{digest}", most=0).status == _OK:
         return
     begun = client.ask("POST", f"{reference.base}/blobs/uploads/", most=MAX_MANIFEST_BYTES, body=b"")
-    location = urljoin(begun.url, begun.headers.get("location", ""))
+    location = joined(begun.url, begun.headers.get("location", ""))
     if begun.status != _ACCEPTED:
         raise RegistryError(f"{reference} takes no files: the answer was {begun.status} {_words(begun.body)}".strip())
     require_tls(location, f"{reference.host} takes files at")

@@ -79,7 +79,7 @@ class RegistryClient:
             answer = self._once(method, url, headers, body, most)
             if answer.status not in _REDIRECTS or method not in ("GET", "HEAD"):
                 return answer
-            target = urljoin(url, answer.headers.get("location", ""))
+            target = joined(url, answer.headers.get("location", ""))
             require_tls(target, f"{_host(url)} sends us to")
             if _host(target) != self.host:
                 headers = {name: value for name, value in headers.items() if name != "Authorization"}
@@ -132,9 +132,20 @@ class RegistryClient:
         return token
 
 
+def joined(url: str, location: str) -> str:
+    """Where an answer sends us; what is no address is passed on, for ``require_tls`` to refuse."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return location
+
+
 def require_tls(url: str, who: str) -> None:
     """Raises RegistryError for what would be sent in the clear, except on this machine."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise RegistryError(f"{who} {url[:100]!r}, which is no address") from None
     if not parts.hostname or parts.scheme not in ("http", "https"):
         raise RegistryError(f"{who} {url[:100]!r}, which is no address")
     if parts.scheme != "https" and not is_loopback(parts.netloc):

@@ -72,8 +72,11 @@ def _by_git(place: str) -> list[Contracts]:
 
 
 def _in_folder(folder: Path) -> list[Contracts]:
-    indexes = [*folder.glob(INDEX), *folder.glob(f"*/{INDEX}"), *folder.glob(f"*/{FOLDER}/{INDEX}")]
-    indexes += folder.glob(f"services/*/{FOLDER}/{INDEX}")
+    forms = INDEX, f"*/{INDEX}", f"*/{FOLDER}/{INDEX}", f"services/*/{FOLDER}/{INDEX}"
+    try:
+        indexes = [index for form in forms for index in folder.glob(form)]
+    except OSError as error:
+        raise UnreadableContracts(f"{str(folder)[:200]} can't be read: {error.strerror}") from None
     if not indexes:
         raise UnreadableContracts(
             f"there are no contracts in {folder}: no {INDEX}, */{INDEX}, */{FOLDER}/{INDEX}, "
@@ -83,14 +86,19 @@ def _in_folder(folder: Path) -> list[Contracts]:
 
 
 def _by_url(url: str) -> list[Contracts]:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UnreadableContracts(f"{url[:200]} is no address: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise UnreadableContracts(
             f"{url} is no address of contracts: name a folder, http(s)://host/path, "
             "oci://host/name:tag, or git+URL#COMMIT"
         )
     base = url.rstrip("/")
-    with urllib3.PoolManager(retries=urllib3.Retry(2, redirect=2), timeout=ANSWER_SECONDS) as pool:
+    # Who asks us to come back in an hour is told as the answer that it is.
+    retries = urllib3.Retry(2, redirect=2, respect_retry_after_header=False)
+    with urllib3.PoolManager(retries=retries, timeout=ANSWER_SECONDS) as pool:
         return [Contracts.read(_fetching(pool, base, time.monotonic() + SECONDS), where=f"{base}/")]
 
 
@@ -101,7 +109,7 @@ def _fetching(pool: urllib3.PoolManager, base: str, end: float) -> Callable[[str
             if answer.status != 200:  # noqa: PLR2004
                 raise UnreadableContracts(f"{base}/{path} can't be read: the answer was {answer.status}")
             content = read_within(answer, most=MAX_FILE_BYTES + 1, seconds=end - time.monotonic())
-        except (HTTPError, TimeoutError) as error:
+        except (HTTPError, TimeoutError, ValueError) as error:  # ValueError: sent on to what is no address
             raise UnreadableContracts(f"{base}/{path} can't be read: {error}") from None
         answer.release_conn()
         return content

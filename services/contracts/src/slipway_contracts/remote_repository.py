@@ -4,6 +4,7 @@ What comes after # is a branch, a tag or a commit; without it, what the reposito
 without files that are too large for contracts where the server can leave them out; nothing of it is checked out or run.
 """
 
+import os
 import re
 import subprocess
 import tempfile
@@ -33,7 +34,7 @@ def at_remote(place: str, services: str = "services") -> dict[str, Shown]:
     address, _, commit = place.removeprefix("git+").partition("#")
     if address.startswith("-") or commit.startswith("-"):
         raise UnreadableContracts(f"{place} is no address of a repository: git takes it for an option")
-    if Path(address).exists():
+    if os.path.exists(address):  # noqa: PTH110 # Path.exists raises for what is too long to be a path
         address = str(Path(address).resolve())
     with tempfile.TemporaryDirectory(prefix="slipway-contracts-") as folder:
         read_by_git(Path(folder), "init", "-q")

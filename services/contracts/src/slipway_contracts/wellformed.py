@@ -2,18 +2,20 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from .findings import pointer
 
+LARGEST = 10**300  # beyond about 10**308 there are whole numbers and no others
 MAX_NESTING = 250  # levels of lists and objects
 
 
 def parsed(content: bytes) -> Any:
     """Raises ValueError with a sentence's end: ", line 2, column 11: ..." or " at /a/b: ..."."""
     try:
-        document = json.loads(content, parse_constant=_refused)
+        document = json.loads(content, parse_constant=_refused, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         raise ValueError(f", line {error.lineno}, column {error.colno}, is not JSON: {error.msg}") from None
     except RecursionError:
@@ -26,6 +28,15 @@ def parsed(content: bytes) -> Any:
     if flaw:
         raise ValueError(f" is not JSON that can be read: {flaw}")
     return document
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Readers differ in which of two equal names they take (RFC 8259, 4), so nobody can tell what is promised."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"an object has the name {twice[:60]!r} twice")
+    return found
 
 
 def _refused(name: str) -> Any:
@@ -50,7 +61,7 @@ def flaw_of(document: Any) -> str:
 def _flaw(part: Any, path: tuple[str | int, ...]) -> str:
     if len(path) > MAX_NESTING:
         return f"nested more than {MAX_NESTING} deep"
-    if isinstance(part, float) and not math.isfinite(part):
+    if (isinstance(part, float) and not math.isfinite(part)) or (isinstance(part, int) and abs(part) > LARGEST):
         return f"a number beyond all bounds at {pointer(*path)}"
     texts = [part] if isinstance(part, str) else part if isinstance(part, Mapping) else ()
     if any(_half(str(text)) for text in texts):

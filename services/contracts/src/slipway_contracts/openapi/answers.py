@@ -11,6 +11,8 @@ from .media_types import covering, media_types, schema_of_value, schemas_of
 from .references import same_reference
 from .xml_names import compare_xml
 
+SHOWN = 20  # media types in a finding
+
 
 def compare_answers(pair: Pair) -> Iterator[Finding]:
     olds, news = (_answers(side.own.get("responses")) for side in (pair.old, pair.new))
@@ -80,7 +82,7 @@ def _removed(pair: Pair, status: str) -> Finding:
 
 def _answer(pair: Pair, status: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Finding]:
     olds, news = media_types(old), media_types(new)
-    where = f"answer {status}"
+    where, kinds = f"answer {status}", sorted(news)[:SHOWN]
     for name, before in olds.items():
         at = ("responses", status, "content", name)
         after = covering(name, news)
@@ -88,11 +90,11 @@ def _answer(pair: Pair, status: str, old: Mapping[str, Any], new: Mapping[str, A
             yield pair.say(
                 "response-media-type-removed", Severity.BREAKING,
                 f", {where}: is no longer available as {name}. Keep it, or publish the change as a new major version.",
-                at=at, before=name, after=sorted(news),
+                at=at, before=name, after=kinds,
             )  # fmt: skip
         else:
             if "*" not in name and not set(_asked(name)) & news.keys():
-                why = f"{name} was answered, and now any of {', '.join(sorted(news))} is"
+                why = f"{name} was answered, and now any of {', '.join(kinds)} is"
                 yield pair.unread(at, Undecided(why))
             for keyword, was, becomes in schemas_of(before, after):
                 yield from pair.given(was, becomes, "response", where, (*at, keyword))

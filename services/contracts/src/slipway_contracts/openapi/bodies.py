@@ -15,6 +15,7 @@ from .references import same_reference
 from .xml_names import compare_xml
 
 MAX_DEPTH = 8
+SHOWN = 20  # media types in a finding
 FORM = "application/x-www-form-urlencoded"
 _NONE: Mapping[str, Any] = {}
 
@@ -69,6 +70,7 @@ def _added(pair: Pair, new: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _media_types(pair: Pair, olds: dict[str, Any], news: dict[str, Any]) -> Iterator[Finding]:
+    kinds = sorted(news)[:SHOWN]
     for name, old in olds.items():
         at = ("requestBody", "content", name)
         new = covering(name, news)
@@ -76,7 +78,7 @@ def _media_types(pair: Pair, olds: dict[str, Any], news: dict[str, Any]) -> Iter
             yield pair.say(
                 "request-media-type-removed", Severity.BREAKING,
                 f", request body: {name} is no longer accepted. Keep it, or publish the change as a new major version.",
-                at=at, before=name, after=sorted(news),
+                at=at, before=name, after=kinds,
             )  # fmt: skip
         else:
             texts = name == FORM and _of_texts(pair.old.description, old) and _of_texts(pair.new.description, new)

@@ -22,6 +22,7 @@ class Description:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
         self.schemas = Document(document)
+        self._bases: dict[int, tuple[Any, list[str]]] = {}  # the servers are kept, so that their ids stay theirs
 
     def resolve(self, part: Any) -> Mapping[str, Any]:
         """A parameter, body, answer, header or path item; {} for what is none. Raises Undecided where its reference
@@ -35,6 +36,12 @@ class Description:
                 return part
             part = self.schemas.resolve(reference)
         raise Undecided("a reference leads back to itself")
+
+    def bases(self, servers: Any) -> list[str]:
+        """Of one list of servers once: most operations have the document's."""
+        if id(servers) not in self._bases:
+            self._bases[id(servers)] = servers, base_paths(servers)
+        return self._bases[id(servers)][1]
 
     def section(self, name: str) -> Mapping[str, Any]:
         found = self.document.get(name)
@@ -85,7 +92,8 @@ class Operation:
     @property
     def addresses(self) -> list[tuple[str, str]]:
         """With the path of each server that offers it."""
-        return [(nameless(base + self.path), self.method) for base in base_paths(self.servers)]
+        bases = self.description.bases(self.servers)
+        return [(nameless(base + self.path), self.method) for base in bases]
 
     @property
     def servers(self) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..canonical import canonical
-from ..findings import Finding, Severity, listed, pointer
+from ..findings import Finding, Severity, breaking, listed, pointer
 from ..schema import Comparisons, with_full_addresses
 from ..schema.keywords import known_dialect
 from .answers import compare_answers
@@ -16,6 +16,7 @@ from .references import Sameness
 from .security import compare_security
 
 VERSIONS = re.compile(r"3\.[0-2](\.|$)")
+ENOUGH = 1000  # breaks, of which some are listed
 
 
 def compare_openapi(old: Any, new: Any) -> list[Finding]:
@@ -24,15 +25,20 @@ def compare_openapi(old: Any, new: Any) -> list[Finding]:
     if any(unread):
         return [] if canonical(old) == canonical(new) else [one for one in unread if one][:1]
     before, after = (Description(with_full_addresses(one)) for one in (old, new))
-    comparisons = Comparisons()
-    moved, found = [], []
+    comparisons = Comparisons(thorough=old is new)
+    moved: list[Operation] = []
+    found: list[Finding] = []
+    breaks = 0
     for operation, counterpart, same_address in _counterparts(before, after):
         if counterpart is None:
             found.append(_removed(operation, after))
             continue
         if not same_address:
             moved.append(operation)
-        found += _operation(Pair(operation, counterpart, comparisons))
+        if breaks < ENOUGH:  # beyond these nobody reads on, and each costs its time
+            of_this = _operation(Pair(operation, counterpart, comparisons))
+            breaks += len(breaking(of_this))
+            found += listed(of_this)
     known = {key for operation in before.operations() for key in (operation.key, *operation.addresses)}
     found += [_added(one) for one in after.operations() if not known & {one.key, *one.addresses}]
     return listed([*found, *_unfollowed(before, after), *_rest(before, after, moved)])

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 
 NAME = re.compile(r"\{([^{}]*)\}")
 HOST = re.compile(r"^[^/]*://[^/]*")
-MAX_PATHS = 50  # of one server
+MAX_PATHS = 50  # of one server, and of all
 
 
 def base_paths(servers: Any) -> list[str]:
     """Without a slash at the end; without servers it is "/", and so ""."""
     listed = [one for one in servers if isinstance(one, Mapping)] if isinstance(servers, list) else []
-    found = [path for one in listed for path in _paths(one)]
-    return list(dict.fromkeys(found)) or [""]
+    found = (path for one in listed for path in _paths(one))
+    return list(itertools.islice(dict.fromkeys(found), MAX_PATHS)) or [""]
 
 
 def _paths(server: Mapping[str, Any]) -> list[str]:

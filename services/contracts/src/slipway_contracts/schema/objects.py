@@ -4,14 +4,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .comparison import Comparison
-from .gaps import Code, Gap
+from .gaps import Code, Gap, Undecided
 from .reading import Flat, Schema
 from .values import counted_properties
+
+MAX_TRIED = 20_000  # names of properties on patterns
 
 
 def gaps(comparison: Comparison, source: Flat, target: Flat, shared: frozenset[str]) -> list[Gap]:
     if "object" not in shared:
         return []
+    _require_few(source, target)
     found = list(_required(comparison, source, target))
     for name in sorted({*source.properties, *target.properties}):
         found += _property(comparison, source, target, name)
@@ -21,6 +24,13 @@ def gaps(comparison: Comparison, source: Flat, target: Flat, shared: frozenset[s
     found += _names(comparison, source, target)
     found += _dependent(comparison, source, target)
     return found
+
+
+def _require_few(source: Flat, target: Flat) -> None:
+    """Each name is tried on each pattern, and compiling many of them takes its time."""
+    patterns = len(source.pattern_properties) + len(target.pattern_properties)
+    if patterns * len({*source.properties, *target.properties}) > MAX_TRIED:
+        raise Undecided(f"more than {MAX_TRIED} pairs of a property's name and a pattern")
 
 
 def _required(comparison: Comparison, source: Flat, target: Flat) -> Iterator[Gap]:

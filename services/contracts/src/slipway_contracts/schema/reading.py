@@ -135,7 +135,8 @@ class Document:
                         if isinstance(part.get(key), str):
                             self._name(mark + part[key], part)
                 left += part.values() if isinstance(part, Mapping) else part if isinstance(part, list) else ()
-        return {name: part for name, part in self._named.items() if part is not _AMBIGUOUS}
+            self._named = {name: part for name, part in self._named.items() if part is not _AMBIGUOUS}
+        return self._named
 
     def _name(self, name: str, part: Schema) -> None:
         assert self._named is not None  # noqa: S101

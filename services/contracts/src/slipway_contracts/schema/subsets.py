@@ -27,14 +27,17 @@ SCALARS = frozenset({"integer", "fraction", "boolean", "string"})
 
 
 def gaps(source: Schema, target: Schema, source_root: Any, target_root: Any, reading: Reading) -> list[Gap]:
-    """References lead into the roots: the whole documents."""
-    return Comparisons().between(source_root, target_root, reading).gaps(source, target)
+    """References lead into the roots: the whole documents. A schema beside itself is gone through as a whole."""
+    return Comparisons(thorough=source is target).between(source_root, target_root, reading).gaps(source, target)
 
 
 class Comparisons:
-    """Of the schemas of two documents: what was compared once is kept, and one budget holds for all."""
+    """Of the schemas of two documents: what was compared once is kept, and one budget holds for all. ``thorough``: what
+    is the same is compared, too, as that shows whether the rules can work on it.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, thorough: bool = False) -> None:
+        self._thorough = thorough
         self._steps = [MAX_STEPS]
         self._kept: dict[tuple[int, int, Reading], Comparison] = {}
         self._roots: list[Any] = []  # kept, so that their ids stay theirs
@@ -44,7 +47,7 @@ class Comparisons:
         if key not in self._kept:
             self._roots += [source_root, target_root]
             documents = Document(source_root, reading.ignore), Document(target_root, reading.ignore)
-            self._kept[key] = Comparison(*documents, reading, self._steps)
+            self._kept[key] = Comparison(*documents, reading, self._steps, thorough=self._thorough)
         return self._kept[key]
 
 
@@ -58,7 +61,10 @@ class _Compared:
 
 
 class Comparison:
-    def __init__(self, source: Document, target: Document, reading: Reading, steps: list[int]) -> None:
+    def __init__(
+        self, source: Document, target: Document, reading: Reading, steps: list[int], *, thorough: bool = False
+    ) -> None:
+        self._thorough = thorough
         self.source = source
         self.target = target
         self.reading = reading
@@ -91,7 +97,7 @@ class Comparison:
         if pair in self._under_way:
             self._rests_on = min(self._rests_on, self._under_way[pair])
             return []
-        if self._same(source, target):
+        if not self._thorough and self._same(source, target):
             return []
         self._count()
         return self._compared(pair, source, target)
