@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 NAME = re.compile(r"\{([^{}]*)\}")
 HOST = re.compile(r"^[^/]*://[^/]*")
-MAX_PATHS = 50  # of one server, and of all
+MAX_PATHS = 20  # of one server, and of all
 
 
 def base_paths(servers: Any) -> list[str]:
