@@ -10,7 +10,9 @@ import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+
+from slipway_chassis.errors import UnusableAnswer
+from slipway_chassis.http.client import Answer
 
 from ..errors import LessonFailed
 from .measuring import Outcome
@@ -27,16 +29,6 @@ class Customer:
 
     id: str
     token: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 class Shop:
@@ -172,6 +164,6 @@ def _is_partial(answer: Answer) -> bool:
         return False
     try:
         said = answer.json()
-    except ValueError:
+    except UnusableAnswer:
         return False
     return isinstance(said, dict) and bool(said.get("missing"))

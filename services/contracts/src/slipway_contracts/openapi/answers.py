@@ -7,11 +7,9 @@ from ..findings import Finding, Severity
 from ..schema import Undecided
 from .description import Pair
 from .encodings import compare_encodings
-from .media_types import covering, media_types, schema_of_value, schemas_of
+from .media_types import covering, media_types, schema_of_value, schemas_of, shown
 from .references import same_reference
 from .xml_names import compare_xml
-
-SHOWN = 20  # media types in a finding
 
 
 def compare_answers(pair: Pair) -> Iterator[Finding]:
@@ -82,7 +80,7 @@ def _removed(pair: Pair, status: str) -> Finding:
 
 def _answer(pair: Pair, status: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Finding]:
     olds, news = media_types(old), media_types(new)
-    where, kinds = f"answer {status}", sorted(news)[:SHOWN]
+    where, kinds = f"answer {status}", shown(news)
     for name, before in olds.items():
         at = ("responses", status, "content", name)
         after = covering(name, news)

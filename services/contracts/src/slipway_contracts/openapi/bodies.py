@@ -10,12 +10,11 @@ from ..schema.opening import opened
 from ..schema.subsets import SCALARS
 from .description import Description, Pair
 from .encodings import compare_encodings
-from .media_types import covering, media_types, schemas_of
+from .media_types import covering, media_types, schemas_of, shown
 from .references import same_reference
 from .xml_names import compare_xml
 
 MAX_DEPTH = 8
-SHOWN = 20  # media types in a finding
 FORM = "application/x-www-form-urlencoded"
 _NONE: Mapping[str, Any] = {}
 
@@ -70,7 +69,7 @@ def _added(pair: Pair, new: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _media_types(pair: Pair, olds: dict[str, Any], news: dict[str, Any]) -> Iterator[Finding]:
-    kinds = sorted(news)[:SHOWN]
+    kinds = shown(news)
     for name, old in olds.items():
         at = ("requestBody", "content", name)
         new = covering(name, news)

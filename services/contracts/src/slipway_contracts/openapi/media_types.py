@@ -1,9 +1,10 @@
 """Media types of bodies and answers: names with parameters, and ranges."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 SCHEMAS = ("schema", "itemSchema")
+SHOWN = 20  # media types in a finding
 
 
 def media_types(part: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -58,6 +59,11 @@ def _matters(kind: str, parameter: str) -> bool:
     if key == "charset":
         return value not in {"utf-8", "utf8"} and not kind.endswith(("/json", "+json"))
     return key != "boundary"
+
+
+def shown(names: Iterable[str]) -> list[str]:
+    """As many as a finding names."""
+    return sorted(names)[:SHOWN]
 
 
 def covering(name: str, known: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:

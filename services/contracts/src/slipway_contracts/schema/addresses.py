@@ -95,12 +95,21 @@ def _joined(base: str, reference: str) -> str:
 def _leads(fragment: str, part: Any) -> bool:
     if fragment and not fragment.startswith("/"):
         return False  # an anchor has a name of its own in the whole document
-    for token in fragment.split("/")[1:]:
+    try:
+        pointed_at(part, fragment)
+    except LookupError:
+        return False
+    return True
+
+
+def pointed_at(part: Any, pointer: str) -> Any:
+    """What a JSON pointer (RFC 6901) leads to, as it stands in an address; LookupError: nowhere."""
+    for token in pointer.split("/")[1:]:
         name = unquote(token).replace("~1", "/").replace("~0", "~")
         if isinstance(part, list) and name.isdecimal() and int(name) < len(part):
             part = part[int(name)]
         elif isinstance(part, Mapping) and name in part:
             part = part[name]
         else:
-            return False
-    return True
+            raise LookupError(pointer)
+    return part

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
 
+from .addresses import pointed_at
 from .gaps import Undecided
 from .keywords import OLD_DRAFT, known_dialect
 from .patterns import matches
@@ -94,15 +94,10 @@ class Document:
             return found
         if not fragment.startswith("/"):
             return self._anchored(reference, fragment)
-        for token in fragment.split("/")[1:]:
-            name = unquote(token).replace("~1", "/").replace("~0", "~")
-            if isinstance(found, list) and name.isdecimal() and int(name) < len(found):
-                found = found[int(name)]
-            elif isinstance(found, Mapping) and name in found:
-                found = found[name]
-            else:
-                raise Undecided(f"the reference {reference[:100]!r} leads nowhere")
-        return found
+        try:
+            return pointed_at(found, fragment)
+        except LookupError:
+            raise Undecided(f"the reference {reference[:100]!r} leads nowhere") from None
 
     def _start(self, reference: str) -> tuple[Schema, str]:
         """The resource that the reference names, and the rest of it."""
