@@ -107,3 +107,12 @@ def test_every_folder_of_a_pattern_has_a_lesson_and_each_number_one():
 
     assert {lesson.folder.name for lesson in lessons} == folders
     assert len({lesson.number for lesson in lessons}) == len(lessons)
+
+
+def test_what_is_nested_without_end_is_no_lesson(tmp_path):
+    folder = tmp_path / "docs" / "patterns" / "05-y"
+    folder.mkdir(parents=True)
+    (folder / "lesson.toml").write_text("x=" + "[" * 5000)
+
+    with pytest.raises(LessonUnreadable, match="is no TOML"):
+        read_lessons(tmp_path)

@@ -174,7 +174,7 @@ def read_lesson(folder: Path) -> Lesson:
         lesson = Lesson.model_validate(declared | given)
     except OSError as error:
         raise LessonUnreadable(f"{file} can't be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, RecursionError, UnicodeDecodeError) as error:
         raise LessonUnreadable(f"{file} is no TOML: {error}") from None
     except ValidationError as error:
         raise LessonUnreadable(f"{file}: {_first(error)}") from None
