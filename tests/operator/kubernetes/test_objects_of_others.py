@@ -20,6 +20,7 @@ pytestmark = [
 ]
 LABELS = {"app": "hello"}
 SLOW = "slipway.dev/takes-its-time"  # the double of the kubelet ends a pod at once; one with a preStop sleep stays
+THEIR_OBJECTS = ((DEPLOYMENT, "hello"), (SERVICE, "orders"))
 THEIRS = {"selector": LABELS, "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8000}]}
 
 
@@ -165,10 +166,12 @@ def test_a_written_microservice_changes_nothing_until_it_is_applied_and_takes_ov
         return done.stdout + done.stderr
 
     async def found(world):
+        """Both objects but for what controllers of Kubernetes write by themselves: status, and who wrote when."""
+        objects = [await world.client.get(kind, "written", name) for kind, name in THEIR_OBJECTS]
+        written = ("resourceVersion", "managedFields")
         return [
-            each["metadata"]["resourceVersion"]
-            for kind, name in ((DEPLOYMENT, "hello"), (SERVICE, "orders"))
-            if (each := await world.client.get(kind, "written", name))
+            (each["spec"], {key: value for key, value in each["metadata"].items() if key not in written})
+            for each in objects
         ]
 
     async def story():
