@@ -106,6 +106,20 @@ def test_a_batch_ends_after_a_second_of_its_handlers_and_commits_with_its_offset
     assert world.committed() == 10
 
 
+def test_a_batch_is_one_line_and_each_event_one_at_debug(world, caplog):
+    caplog.set_level("DEBUG", "slipway_chassis.events.batch")
+    published = record("a", "k")
+    world.broker.publisher().publish([published, published, record("b", "k")])
+
+    world.rounds()
+
+    summary, *each = caplog.records
+    assert summary.getMessage() == "2 events were applied, 1 known before"
+    places = [line.getMessage().removeprefix(f"applied {TYPE} of k from in:") for line in each]
+    assert [place.split(":")[1] for place in places] == ["0", "2"]
+    assert each[0].__dict__["event.id"] == published.header("ce_id")
+
+
 def test_a_stop_is_heard_between_two_events_and_what_was_applied_is_committed(world):
     stop = Stop()
     world.before = lambda _session, event, _envelope: stop.request() if event.note == "2" else None

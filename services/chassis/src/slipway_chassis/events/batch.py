@@ -21,6 +21,7 @@ from ..database import Database, transient_as_unavailable
 from ..errors import DependencyUnavailable
 from ..lifecycle import Stop
 from ..telemetry.correlation import OpenSpan
+from ..telemetry.logs import event_fields
 from .inbox import claim, known_among
 from .ports import Record
 from .sources import Reaction
@@ -125,6 +126,7 @@ class Batches:
         else:
             self._seconds = min(LONGEST_SECONDS, self._seconds * 2)
         _count(applied, duplicates=done - len(applied))
+        _tell(applied, duplicates=done - len(applied))
         LAG_SECONDS.set(max(0.0, time.time() - works[done - 1].record.timestamp_ms / 1000))
         return done
 
@@ -163,3 +165,19 @@ def _count(applied: Sequence[Work], *, duplicates: int) -> None:
         DUPLICATES.inc(duplicates)
     for kind, count in Counted(work.envelope.type for work in applied).items():
         CONSUMED.labels(kind).inc(count)
+
+
+def _tell(applied: Sequence[Work], *, duplicates: int) -> None:
+    log.info("%d events were applied, %d known before", len(applied), duplicates)
+    if log.isEnabledFor(logging.DEBUG):
+        for work in applied:
+            event, record = work.envelope, work.record
+            log.debug(
+                "applied %s of %s from %s:%d:%d",
+                event.type,
+                event.subject,
+                record.topic,
+                record.partition,
+                record.offset,
+                extra=event_fields(event.id, event.type, event.subject, event.traceparent),
+            )

@@ -29,7 +29,7 @@ from ..database import Database
 from ..errors import DatabaseUnavailable, DependencyUnavailable, InvalidEvent, SubscriptionOutdated
 from ..lifecycle import Stop
 from .batch import ApplyFailed, Batches, Work
-from .dead_letters import Failure, failure_of, publish_dead_letters, retry_topic, words_of
+from .dead_letters import Failure, failure_of, fields_of, publish_dead_letters, retry_topic, words_of
 from .deferral import Deferrals, Deferred, Positions
 from .inbox import RETENTION, forget
 from .ports import Publisher, Record, Subscription
@@ -334,7 +334,7 @@ class Consumer:
             self._keys.bury([failure_of(record, error, attempts=attempts)])
             return
         self._in_trouble += attempts == 1 and _is_retriable(error)
-        log.warning("try %d of %d failed: %s", attempts, TRIES, words_of(error))
+        log.warning("try %d of %d failed: %s", attempts, TRIES, words_of(error), extra=fields_of(record))
         due = now + self._pause(attempts)
         self._deferrals.defer(record, attempts=attempts, due=due, blamed=blamed, since=before.since, last=now)
 

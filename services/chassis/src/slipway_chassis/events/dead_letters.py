@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from prometheus_client import Counter
 
 from ..errors import DependencyUnavailable, InvalidEvent
+from ..telemetry.correlation import TRACEPARENT
+from ..telemetry.logs import event_fields
 from .ports import Publisher, Record
 
 log = logging.getLogger(__name__)
@@ -61,6 +63,12 @@ def words_of(error: Exception) -> str:
     return f"{type(error).__name__}: {said.partition('DETAIL:')[0].strip()}"
 
 
+def fields_of(record: Record) -> dict[str, str]:
+    """``extra`` of a line about a record that may be anything."""
+    key = (record.key or b"").decode("utf-8", errors="replace")
+    return event_fields(record.header("ce_id"), record.header("ce_type"), key, record.header(TRACEPARENT))
+
+
 def dead_letter(failure: Failure, group: str, *, sequence: int, now: datetime) -> Record:
     """The record as it was, with headers that say where it came from and why it failed.
 
@@ -102,7 +110,7 @@ def publish_dead_letters(
         DEAD_LETTERS.labels(failure.reason).inc()
         at = failure.record
         place = f"{at.topic} partition {at.partition} offset {at.offset}"
-        log.error("dead letter: %s: %s: %s", place, failure.reason, failure.error)
+        log.error("dead letter: %s: %s: %s", place, failure.reason, failure.error, extra=fields_of(at))
 
 
 def bare_headers(record: Record) -> tuple[tuple[str, bytes | None], ...]:

@@ -21,6 +21,7 @@ from ..database import Database, transient_as_unavailable
 from ..errors import ChassisError, DependencyUnavailable, PublishFailed
 from ..lifecycle import Stop
 from ..telemetry.correlation import current_traceparent, span
+from ..telemetry.logs import event_fields
 from .outbox_size import Measuring
 from .ports import Publisher, Record
 from .shards import Shards
@@ -162,6 +163,8 @@ class Relay:
                     acked += len(published)
         finally:
             self._delete_acked(connection)
+            if acked:
+                log.info("%d of %d events were sent", acked, len(rows))
         return acked
 
     def _read(self, connection: Connection, shards: set[int]) -> list[OutboxRow]:
@@ -200,6 +203,8 @@ class Relay:
         now = time.time()
         for row in acked[:MEASURED]:
             PUBLISH_SECONDS.observe(max(0.0, now - row.created))
+        if log.isEnabledFor(logging.DEBUG):
+            _tell_each(acked)
         if self._suspects:
             self._suspects.difference_update(row.aggregate_id for row in acked)
         if len(acked) < len(rows):
@@ -232,6 +237,18 @@ class Relay:
             row.type,
             row.aggregate_id,
             failure,
+            extra=event_fields(row.event_id, row.type, row.aggregate_id, row.traceparent),
+        )
+
+
+def _tell_each(rows: Sequence[OutboxRow]) -> None:
+    for row in rows:
+        log.debug(
+            "sent %s of %s to %s",
+            row.type,
+            row.aggregate_id,
+            row.topic,
+            extra=event_fields(row.event_id, row.type, row.aggregate_id, row.traceparent),
         )
 
 

@@ -80,6 +80,13 @@ def current_request_id() -> str | None:
     return _request_id.get()
 
 
+def ids_of(traceparent: str | None) -> tuple[str, str] | None:
+    """Trace id and span id of a traceparent that somebody else sent; None where it is none."""
+    if traceparent is None or not _TRACEPARENT.fullmatch(traceparent):
+        return None
+    return traceparent[3:35], traceparent[36:52]
+
+
 def outgoing_headers() -> dict[str, str]:
     """What a call to another service carries on: trace and request id."""
     found = {TRACEPARENT: _traceparent.get(), REQUEST_ID: _request_id.get()}

@@ -18,11 +18,12 @@ from typing import Any, ClassVar
 
 from pythonjsonlogger.json import JsonFormatter
 
-from .correlation import current_request_id, current_traceparent
+from .correlation import current_request_id, current_traceparent, ids_of
 
 ECS_VERSION = "8.17"
 ACCESS = "slipway.access"
 TOGETHER_SECONDS = 0.1
+LONGEST_FIELD = 200  # characters of what others named
 _DETAIL = re.compile(r"^DETAIL:.*$", re.MULTILINE)
 _access = logging.getLogger(ACCESS)
 
@@ -30,7 +31,7 @@ _access = logging.getLogger(ACCESS)
 class _Correlation(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         traceparent = current_traceparent()
-        if traceparent:
+        if traceparent and not hasattr(record, "trace.id"):
             setattr(record, "trace.id", traceparent[3:35])
             setattr(record, "span.id", traceparent[36:52])
         request_id = current_request_id()
@@ -137,6 +138,15 @@ def configure_logs(service: str, *, process: str, version: str, level: str) -> N
     # Their INFO is about every connection and every migration step of others.
     for noisy in ("kafka", "alembic", "werkzeug", "opentelemetry", "authlib"):
         logging.getLogger(noisy).setLevel("WARNING")
+
+
+def event_fields(event_id: object, kind: str, aggregate_id: str, traceparent: str | None) -> dict[str, str]:
+    """``extra`` of a line about one event: its own trace, which is that of the request it came of."""
+    fields = {"event.id": str(event_id), "event.action": kind, "labels.aggregate_id": aggregate_id}
+    fields = {name: value[:LONGEST_FIELD] for name, value in fields.items()}  # headers may be as long as a record
+    if ids := ids_of(traceparent):
+        fields |= dict(zip(("trace.id", "span.id"), ids, strict=True))
+    return fields
 
 
 def log_access(message: str, *, nanoseconds: int, fields: Mapping[str, str], number: str = "", value: int = 0) -> None:
