@@ -1,5 +1,6 @@
 """Rotation, whatever the times are: who verifies by the published keys never meets an unknown one."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -83,6 +84,35 @@ def test_keys_are_rotated_and_revoked_by_the_command(client_of, users_settings, 
     slipway("revoke", "made-up", "--yes", code=1)
     for older in ("-lyes-1Q", "-RI4SNX_0h", "-h", "--h"):
         assert f"no signing key {older}." in str(CliRunner().invoke(cli, ["keys", "revoke", older, "--yes"]).exception)
+
+
+@pytest.mark.integration
+def test_the_command_gives_a_token_that_services_take(client_of, users_settings, database_url, monkeypatch):
+    client = client_of(SERVICE, settings=users_settings)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    for name, value in users_settings.model_dump(mode="json", exclude_defaults=True).items():
+        monkeypatch.setenv(name.upper(), value if isinstance(value, str) else json.dumps(value))
+    monkeypatch.setenv("SIGNING_KEYS_SECRET", users_settings.signing_keys_secret.get_secret_value())
+
+    def slipway(*arguments, code=0):
+        done = CliRunner().invoke(cli, ["token", *arguments])
+        assert done.exit_code == code, done.output
+        return done.output.strip() or str(done.exception)
+
+    assert CliRunner().invoke(cli, ["keys", "rotate"]).exit_code == 0
+    account = {"name": "Ada", "email": "ada@example.org", "password": "correct horse battery"}
+    ada = client.post("/v2/users", json=account).get_json()["id"]
+    for user in ("ada@example.org", ada):
+        bearer = {"Authorization": f"Bearer {slipway('--user', user, '--scope', 'users:read')}"}
+        assert client.get("/v2/users/me", headers=bearer).get_json()["id"] == ada
+        assert client.delete("/v2/users/me", headers=bearer).status_code in {403, 405}
+
+    assert "no client may ask for root" in slipway("--scope", "root", code=2)
+    assert "from 1s to 1h" in slipway("--for", "61m", code=2)
+    assert "neither an email nor an id" in slipway("--user", "ada", code=2)
+    assert "there is no account" in slipway("--user", "eve@example.org", code=1)
+    monkeypatch.delenv("AUTH_ISSUER")
+    assert "AUTH_ISSUER is not set" in slipway(code=1)
 
 
 @pytest.mark.integration

@@ -33,6 +33,7 @@ GRACEFUL_TIMEOUT: {{ .Values.drain.gracefulSeconds | int | quote }}
 ADMIN_PORT: {{ . | int | quote }}
 {{- end }}
 DRAIN_FILE: /tmp/draining
+LEVELS_FILE: /etc/slipway/levels
 TRACE_SAMPLE_RATIO: {{ .Values.telemetry.traceSampleRatio | quote }}
 {{- with .Values.telemetry.otlpEndpoint }}
 OTEL_EXPORTER_OTLP_ENDPOINT: {{ . | quote }}

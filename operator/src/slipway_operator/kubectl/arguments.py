@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, TypeVar
 
 import click
@@ -17,7 +16,6 @@ _NAME = re.compile(
 )
 _NAMESPACE = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 _VERSION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")
-_DURATION = re.compile(r"^(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s)?$")
 _COMPLETION_SECONDS = 10  # who is tired of waiting presses Ctrl-C
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -87,19 +85,6 @@ class Version(click.ParamType[str]):
         except OperatorError:
             return []
         return [CompletionItem(each.version, help=each.label) for each in kept if each.version.startswith(incomplete)]
-
-
-class Duration(click.ParamType[timedelta]):
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        if isinstance(value, timedelta):
-            return value
-        found = _DURATION.match(str(value))
-        if not found or not any(found.groups()):
-            self.fail(f"{value!r} is no duration: give one like 90s, 10m or 1h30m", param, ctx)
-        hours, minutes, seconds = (int(each or 0) for each in found.groups())
-        return timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
 def _namespace(context: click.Context, option: click.Parameter, value: str | None) -> None:

@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import click
 
-from .arguments import Duration, PlanName, cluster_options, output_option, target_of
+from slipway_chassis.cli.arguments import Duration
+
+from .arguments import PlanName, cluster_options, output_option, target_of
 from .cluster import RELEASE_PLANS, Cluster
 from .errors import NotPossible
 from .read_commands import LOOK_SECONDS

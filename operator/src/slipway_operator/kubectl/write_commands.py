@@ -6,11 +6,13 @@ from datetime import timedelta
 
 import click
 
+from slipway_chassis.cli.arguments import Duration
+
 from ..errors import KubernetesError
 from ..spec.status import MicroserviceStatus
 from ..spec.stored import read_stored
 from . import release_patches
-from .arguments import Command, Duration, Version, cluster_options, service_argument, target_of
+from .arguments import Command, Version, cluster_options, service_argument, target_of
 from .cluster import MICROSERVICES, Cluster
 from .errors import NotPossible
 from .outcome import outcome

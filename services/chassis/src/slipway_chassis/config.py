@@ -79,6 +79,10 @@ class ProcessSettings(BaseModel):
         default=Path("/run/slipway/draining"),
         description="while this file contains true, connections are closed after each response; set by the operator",
     )
+    levels_file: Path = Field(
+        default=Path("/etc/slipway/levels"),
+        description="while this file says so, LOG_LEVEL and TRACE_SAMPLE_RATIO of the process are others",
+    )
     admin_port: Port = Field(
         default=9100, description="TCP port of health and metrics, not exposed outside of the cluster"
     )
@@ -342,14 +346,15 @@ def load_here(settings: type[SettingsT], service: str = "") -> SettingsT:
     ``service``: whose settings; those that all have, where none is named.
     """
     try:
-        return load(settings, {**_running_here().get(service, {}), **os.environ})
+        return load(settings, {**running_here().get(service, {}), **os.environ})
     except ConfigurationError as error:
         raise ConfigurationError(
             f"{error}. Nothing runs here that would say it: {RUNNING_HERE.absolute()} was looked at"
         ) from None
 
 
-def _running_here() -> dict[str, dict[str, str]]:
+def running_here() -> dict[str, dict[str, str]]:
+    """Settings that a ``slipway up`` in this folder gives: by service, and under "" those of all; empty without one."""
     try:
         found: dict[str, dict[str, str]] = json.loads(RUNNING_HERE.read_text())
     except (OSError, ValueError):

@@ -132,6 +132,15 @@ class Layout:
         """What is remembered of a service's versions and of the release that goes on."""
         return self.data / "releases" / service
 
+    def levels(self, service: str) -> Path:
+        """The file by which levels of its processes change while they run."""
+        return self.data / "levels" / service
+
+    @property
+    def logs(self) -> Path:
+        """A file of each process, of all its versions."""
+        return self.data / "logs"
+
     def is_locked(self) -> bool:
         """Whether a runtime holds the folder."""
         if not (self.data / "lock").exists():

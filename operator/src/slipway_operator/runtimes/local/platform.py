@@ -138,11 +138,11 @@ class Platform:
             )
 
     def _tell_commands(self) -> None:
-        """What ``slipway dlq`` and ``slipway keys`` take from the environment elsewhere; gone when nothing runs."""
+        """What ``slipway dlq``, ``keys``, ``token`` and ``env`` take from the environment elsewhere."""
         settings = {"": {"KAFKA_BOOTSTRAP_SERVERS": self._kafka.bootstrap_servers} if self._kafka else {}}
         for service in self.services:
             url = {"DATABASE_URL": self._databases[service.name]} if service.name in self._databases else {}
-            settings[service.name] = {**settings[""], **url, **self.settings_of(service)}
+            settings[service.name] = {**settings[""], **url, **self._trust(), **self.settings_of(service)}
         replace_file(self.layout.data / RUNNING_HERE.name, json.dumps(settings))
 
     def _versions_beside(self, service: str) -> dict[str, Version]:

@@ -159,9 +159,10 @@ class Processes:
         environment = dict(self.environment(self.service, version, ports))
         if admin:
             environment["ADMIN_PORT"] = str(admin)
+        environment["LEVELS_FILE"] = str(self.layout.levels(self.service.name))
         if component in SERVING:
             environment["CLOSING_FILE"] = str(self._closing_file(version.hash, component))
-        log = self.layout.data / "logs" / f"{self.service.name}-{component}.log"
+        log = self.layout.logs / f"{self.service.name}-{component}.log"
         name = f"{self.service.name} {component}"
         argv = version.argv(self.service.name, process, ports.http)
         child = Child(name, argv, log, environment, folder=Path(version.folder) if version.folder else None)

@@ -20,7 +20,7 @@ def data_option(command: Command) -> Command:
     return click.option("--data", type=folder, help="Data directory of slipway up; default: .slipway.")(command)
 
 
-def _place(data: Path | None) -> tuple[Layout, System]:
+def place(data: Path | None) -> tuple[Layout, System]:
     system = read(Path.cwd())
     return Layout((data or default_data(Path.cwd())).absolute(), gateway=0, base=0), system
 
@@ -64,7 +64,7 @@ def release(service: str, label: str, source: Path | None, env: dict[str, str], 
       slipway release orders --version 2
       slipway release orders --version 1.4 --from ../v1.4/services/orders
     """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
-    controls = Controls(*_place(data), service)
+    controls = Controls(*place(data), service)
     begin = controls.journal_end()
     _follow(controls, controls.release(label, source=source, env=env), begin)
 
@@ -74,7 +74,7 @@ def release(service: str, label: str, source: Path | None, env: dict[str, str], 
 @data_option
 def promote(service: str, data: Path | None) -> None:
     """Promote the version of SERVICE that passed its gates; required if auto_promote is false."""
-    controls = Controls(*_place(data), service)
+    controls = Controls(*place(data), service)
     begin = controls.journal_end()
     _follow(controls, controls.promote(), begin)
 
@@ -91,7 +91,7 @@ def rollback(service: str, version: str | None, data: Path | None) -> None:
       slipway rollback orders
       slipway rollback orders dev
     """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
-    controls = Controls(*_place(data), service)
+    controls = Controls(*place(data), service)
     begin = controls.journal_end()
     _follow(controls, controls.rollback(version), begin)
 
@@ -101,7 +101,7 @@ def rollback(service: str, version: str | None, data: Path | None) -> None:
 @data_option
 def status(service: str | None, data: Path | None) -> None:
     """Show the active version of each service, and what its release is waiting for."""
-    layout, system = _place(data)
+    layout, system = place(data)
     for each in [service] if service else [one.name for one in system.services]:
         controls = Controls(layout, system, each)
         click.echo(f"{each:<12} {controls.sentence()}")

@@ -2,13 +2,14 @@
 
 import logging
 
-from ..config import GrpcSettings, ProcessSettings, TraceSettings, load_or_exit
+from ..config import GrpcSettings, load_or_exit
 from ..grpc.server import GrpcServer
 from ..lifecycle import DrainSignal, Stop
 from ..service import Service
 from ..telemetry import traces
 from ..telemetry.admin import serve_admin
 from ..telemetry.health import Health
+from ..telemetry.levels import LevelSettings, follow_levels
 from ..telemetry.logs import configure_logs
 from .building import ResourceSettings, build_resources
 
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS = 1.0
 
 
-class GrpcProcessSettings(ProcessSettings, GrpcSettings, TraceSettings):
+class GrpcProcessSettings(GrpcSettings, LevelSettings):
     """Settings of the process; the database's and the issuer's are read where they are used."""
 
 
@@ -26,6 +27,7 @@ def run_grpc(declared: Service) -> None:
     resource_settings = ResourceSettings.of(declared)
     configure_logs(declared.name, process="grpc", version=settings.service_version, level=settings.log_level)
     recorder = traces.configure(declared.name, settings.service_version, settings)
+    follow_levels(settings)
     stop = Stop().install()
     built = build_resources(
         declared,

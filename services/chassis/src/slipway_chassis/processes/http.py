@@ -4,17 +4,18 @@ from flask import Flask
 from flask.logging import default_handler
 from prometheus_client import REGISTRY
 
-from ..config import TraceSettings, load_or_exit
+from ..config import load_or_exit
 from ..http.server import WebSettings, serve
 from ..lifecycle import DrainSignal
 from ..service import Service
 from ..telemetry import traces
 from ..telemetry.health import Health
+from ..telemetry.levels import LevelSettings, follow_levels
 from ..telemetry.logs import configure_logs
 from .building import ResourceSettings, build_resources
 
 
-class HttpProcessSettings(WebSettings, TraceSettings):
+class HttpProcessSettings(WebSettings, LevelSettings):
     """Settings of the process; the database's and the issuer's are read where they are used."""
 
 
@@ -28,6 +29,7 @@ def run_http(declared: Service) -> None:
 
     def build() -> tuple[Flask, Health]:
         traces.configure(declared.name, settings.service_version, settings)
+        follow_levels(settings)
         built = build_resources(
             declared,
             resource_settings,

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
-from ..config import DatabaseSettings, KafkaSettings, ProcessSettings, TraceSettings, load_or_exit
+from ..config import DatabaseSettings, KafkaSettings, ProcessSettings, load_or_exit
 from ..database import Database
 from ..events import kafka
 from ..events.consumer import Consumer
@@ -25,6 +25,7 @@ from ..service import Service
 from ..telemetry import traces
 from ..telemetry.admin import serve_admin
 from ..telemetry.health import Health
+from ..telemetry.levels import LevelSettings, follow_levels
 from ..telemetry.logs import configure_logs
 from ..timers import start_timers
 from .loops import Loop, run_together
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 POOL = 2  # the wakeup, the readiness check; and one for each loop and each timer
 
 
-class WorkerSettings(ProcessSettings, DatabaseSettings, KafkaSettings, TraceSettings):
+class WorkerSettings(DatabaseSettings, KafkaSettings, LevelSettings):
     """Settings of a process that relays or consumes."""
 
 
@@ -118,6 +119,7 @@ def _run(declared: Service, process: str, *, relays: bool = False, consumes: boo
     own_settings = load_or_exit(declared.settings) if declared.settings and consumes else None
     configure_logs(declared.name, process=process, version=settings.service_version, level=settings.log_level)
     recorder = traces.configure(declared.name, settings.service_version, settings)
+    follow_levels(settings)
     stop = Stop().install()
     timers = declared.timers if consumes else ()
     database = Database(

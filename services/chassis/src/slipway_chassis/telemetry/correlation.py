@@ -65,6 +65,14 @@ def record_with(recorder: Recorder | None) -> None:
     _Process.recorder = recorder
 
 
+def set_ratio(ratio: float) -> bool:
+    """Sets the share of new traces that are recorded, from 0 to 1. Whether any can be: there is a recorder."""
+    if _Process.recorder is None:
+        return False
+    _Process.recorder.ratio = ratio
+    return True
+
+
 def reseed() -> None:
     """Call after a fork: a child must not make its parent's ids again."""
     _chance.seed(random.SystemRandom().getrandbits(64))

@@ -261,8 +261,6 @@ def _save_token(settings: UsersSettings) -> Callable[[dict[str, Any], Any], None
 
 
 def _make_token(settings: UsersSettings, signer: Signer) -> Callable[..., dict[str, Any]]:
-    """Access tokens are JWTs as RFC 9068 has them."""
-
     def make(
         *,
         client: OAuthClient,
@@ -272,21 +270,19 @@ def _make_token(settings: UsersSettings, signer: Signer) -> Callable[..., dict[s
         **_rest: object,
     ) -> dict[str, Any]:
         lifetime = settings.access_token_seconds
-        now = int(time.time())
         granted = client.get_allowed_scope(scope)
-        claims = {
-            "iss": settings.auth_issuer,
-            "sub": str(user.id) if user else client.client_id,
-            "aud": settings.auth_audience,
-            "iat": now,
-            "exp": now + lifetime,
-            "jti": uuid4().hex,
-            "client_id": client.client_id,
-            "scope": granted,
-        }
+        subject = str(user.id) if user else client.client_id
+        signed = signer.access_token(
+            _session(),
+            subject=subject,
+            client_id=client.client_id,
+            scope=granted,
+            now=datetime.now(UTC),
+            lifetime=lifetime,
+        )
         token = {
             "token_type": "Bearer",
-            "access_token": signer.sign(_session(), claims, kind="at+jwt"),
+            "access_token": signed,
             "expires_in": lifetime,
             "scope": granted,
         }

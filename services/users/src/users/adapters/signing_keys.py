@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from cryptography.fernet import InvalidToken
 from joserfc import jwt
@@ -120,6 +121,23 @@ class Signer:
         """``kind`` is the token's ``typ``."""
         pair = self.pair(session)
         return jwt.encode({"alg": ALGORITHM, "kid": pair.kid, "typ": kind}, claims, pair, [ALGORITHM])
+
+    def access_token(
+        self, session: Session, *, subject: str, client_id: str, scope: str, now: datetime, lifetime: int
+    ) -> str:
+        """A JWT as RFC 9068 has it; ``lifetime`` in seconds."""
+        issued = int(now.timestamp())
+        claims = {
+            "iss": self.settings.auth_issuer,
+            "sub": subject,
+            "aud": self.settings.auth_audience,
+            "iat": issued,
+            "exp": issued + lifetime,
+            "jti": uuid4().hex,
+            "client_id": client_id,
+            "scope": scope,
+        }
+        return self.sign(session, claims, kind="at+jwt")
 
     def pair(self, session: Session) -> ECKey:
         chosen = session.info.get(CHOSEN)

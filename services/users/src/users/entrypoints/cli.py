@@ -1,20 +1,30 @@
-"""``slipway keys``: the keys that sign tokens. Reads DATABASE_URL and SIGNING_KEYS_SECRET like the service."""
+"""``slipway keys`` and ``slipway token``: the keys that sign tokens, and a token. Both read DATABASE_URL and
+SIGNING_KEYS_SECRET like the service.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import click
+from sqlalchemy.orm import Session
 
+from slipway_chassis.cli.arguments import Duration
 from slipway_chassis.cli.output import output_option, show
 from slipway_chassis.config import DatabaseSettings, load_here
 from slipway_chassis.database import Database
 from slipway_chassis.errors import ChassisError
 
-from ..adapters.signing_keys import SqlSigningKeys
+from ..adapters.repositories import SqlUsers
+from ..adapters.signing_keys import Signer, SqlSigningKeys
+from ..adapters.tables import map_domain
 from ..application import key_rotation
-from ..errors import UsersError
+from ..errors import UserNotFound, UsersError
 from ..settings import UsersSettings
+
+PROGRAM = "slipway"  # the client that tokens of this command name
+LONGEST_TOKEN = timedelta(hours=1)
 
 
 @click.group()
@@ -33,15 +43,21 @@ def keys() -> None:
 
 
 @contextmanager
-def _stored(settings: UsersSettings) -> Iterator[SqlSigningKeys]:
+def _session() -> Iterator[Session]:
     database = Database(load_here(DatabaseSettings, "users").database_url, application_name="slipway-keys", pool_size=1)
     try:
         with database.transaction() as session:
-            yield SqlSigningKeys(session, settings.signing_keys_secret)
+            yield session
     except UsersError as error:
         raise ChassisError(str(error)) from error
     finally:
         database.close()
+
+
+@contextmanager
+def _stored(settings: UsersSettings) -> Iterator[SqlSigningKeys]:
+    with _session() as session:
+        yield SqlSigningKeys(session, settings.signing_keys_secret)
 
 
 @keys.command("ls")
@@ -86,3 +102,60 @@ def revoke(kid: str, *, yes: bool) -> None:
     with _stored(settings) as stored:
         made = key_rotation.revoke(stored, settings.rotation, kid, now=datetime.now(UTC))
     click.echo(f"{kid} is withdrawn" + (f"; {made.kid} signs from now on" if made else ""))
+
+
+@click.command()
+@click.option("--user", default="", help="Whose token: the email or id of an account. Default: a program's, `slipway`.")
+@click.option("--scope", default="", help="Scopes with spaces between. Default: all that a client may ask for.")
+@click.option(
+    "--for", "lifetime", type=Duration(), default="5m", show_default=True, help="Until it expires; 1h at most."
+)
+def token(user: str, scope: str, lifetime: timedelta) -> None:
+    """Print an access token of the users service: for curl, scripts and tests.
+
+    Whoever has the database and SIGNING_KEYS_SECRET may sign: run it where the service runs, with its environment, or
+    in the folder of a `slipway up`.
+
+    \b
+    Examples:
+      curl -H "Authorization: Bearer $(slipway token --user ada@example.org)" localhost:8080/v1/orders
+      slipway token --scope inventory:read --for 10m
+    """  # noqa: D301
+    if not timedelta(0) < lifetime <= LONGEST_TOKEN:
+        raise click.BadParameter("from 1s to 1h", param_hint="--for")
+    settings = load_here(UsersSettings, "users")
+    if not settings.auth_issuer:
+        raise ChassisError(
+            "AUTH_ISSUER is not set, and nobody takes a token without an issuer: it is the service's own"
+        )
+    offered = sorted({name for client in settings.oauth_clients for name in client.scopes})
+    if unknown := sorted(set(scope.split()) - set(offered)):
+        raise click.BadParameter(
+            f"no client may ask for {unknown[0]}: there are {', '.join(offered)}", param_hint="--scope"
+        )
+    with _session() as session:
+        signed = Signer.of(settings).access_token(
+            session,
+            subject=_id_of(session, user) if user else PROGRAM,
+            client_id=PROGRAM,
+            scope=scope or " ".join(offered),
+            now=datetime.now(UTC),
+            lifetime=int(lifetime.total_seconds()),
+        )
+    click.echo(signed)
+
+
+def _id_of(session: Session, user: str) -> str:
+    map_domain()
+    users = SqlUsers(session)
+    found = users.with_email(user) if "@" in user else users.get(_uuid(user))
+    if found is None:
+        raise UserNotFound(f"there is no account {user}")
+    return str(found.id)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither an email nor an id", param_hint="--user") from None
