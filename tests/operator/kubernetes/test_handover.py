@@ -16,7 +16,9 @@ from slipway_operator.runtimes.kubernetes.observe.consumer_group import (
     membership,
     view_of,
 )
+from slipway_operator.spec import status
 from slipway_operator.spec.microservice import MicroserviceSpec
+from slipway_operator.spec.status import MicroserviceStatus
 from support.release_world import running
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -146,3 +148,20 @@ def test_each_pause_is_counted_once():
 
     metrics.handed_over(facts(started), facts(None, closed))  # the release ends in the same look
     assert total() == 6
+
+
+def test_a_release_that_goes_on_has_a_series_with_its_age_until_it_ends():
+    metrics = Metrics(lambda: NOW + timedelta(minutes=5))
+    of = {"microservice_namespace": "shop", "microservice": "orders", "phase": "Releasing", "stage": "Scaling"}
+
+    def age():
+        return metrics.registry.get_sample_value("slipway_release_stage_age_seconds", of)
+
+    release = status.OpenRelease(version=NEW, kind="Release", attempt=1, started=NOW, reached="Scaling", since=NOW)
+    metrics.open_releases.note("shop", "orders", MicroserviceStatus(phase="Releasing", release=release))
+    assert age() == 300
+    metrics.watch(lambda: 0.0, lambda: 0.0, lambda: False)
+    assert age() is None, "another replica leads, and knows"
+    metrics.watch(lambda: 0.0, lambda: 0.0, lambda: True)
+    metrics.open_releases.note("shop", "orders", MicroserviceStatus(phase="Released"))
+    assert age() is None

@@ -1,19 +1,54 @@
 """What Prometheus is told. Numbers of single services are in their status; here is how the operator does."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from ...planning.facts import Ended, Facts
+from ...spec.status import MicroserviceStatus
 
 HANDOVER_SECONDS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300)
+OPEN_LABELS = ("microservice_namespace", "microservice", "phase", "stage")
 PHASE_SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 
 
+class OpenReleases(Collector):
+    """How long each release that goes on has been in its stage: one series each, gone with its end. Named by labels of
+    their own, since Prometheus gives ``namespace`` to the operator's pod.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._open: dict[tuple[str, str], tuple[str, str, datetime]] = {}
+        self.leading: Callable[[], bool] = lambda: True
+
+    def note(self, namespace: str, name: str, status: MicroserviceStatus | None) -> None:
+        """What was seen of a service; None: it is gone."""
+        if status is None or status.release is None:
+            self._open.pop((namespace, name), None)
+        else:
+            self._open[namespace, name] = (status.phase, status.release.reached, status.release.since)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Asked by the registry at each scrape; a replica that does not lead knows nothing."""
+        family = GaugeMetricFamily(
+            "slipway_release_stage_age_seconds",
+            "Time that a release has been in its stage, in seconds.",
+            labels=OPEN_LABELS,
+        )
+        for (namespace, name), (phase, stage, since) in list(self._open.items()) if self.leading() else ():
+            family.add_metric([namespace, name, phase, stage], max(0.0, (self._now() - since).total_seconds()))
+        yield family
+
+
 class Metrics:
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.registry = CollectorRegistry()
+        self.open_releases = OpenReleases(now)
+        self.registry.register(self.open_releases)
         self.releases = Counter(
             "slipway_releases", "Completed releases by outcome.", ["outcome"], registry=self.registry
         )  # fmt: skip
@@ -52,6 +87,7 @@ class Metrics:
         self._queue_age.set_function(queue_age)
         self._event_age.set_function(event_age)
         self._leading.set_function(lambda: float(leading()))
+        self.open_releases.leading = leading
 
     def ended(self, before: Facts, after: Facts) -> None:
         for each in after.history:

@@ -113,6 +113,7 @@ class Reconciler:
         refusals = self._refused.pop(key, {})
         seen = await look(self._client, key)
         if seen is None:
+            self._metrics.open_releases.note(key.namespace, key.name, None)
             return AT_ONCE if await self._borrower.give_back(key) else None
         metadata = seen.microservice["metadata"]
         spec = readable(MicroserviceSpec, MICROSERVICE, seen.microservice)
@@ -218,6 +219,7 @@ class Reconciler:
         after = status_of(
             made, before, selector=_autoscaled(key.name, made), generation=metadata["generation"], now=now
         )  # fmt: skip
+        self._metrics.open_releases.note(key.namespace, key.name, after)
         if after == before and seen.microservice.get("status"):
             return False
         await self._write_status(key, metadata["resourceVersion"], after)
