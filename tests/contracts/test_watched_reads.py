@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from http.client import HTTPException
 
 import pytest
 
@@ -12,6 +13,7 @@ from slipway_contracts.errors import UnreadableContracts
 from slipway_contracts.oci_artifact import pulled
 from slipway_contracts.registry import others_of
 from slipway_contracts.watched import LINK_LOCAL, LOOPBACK, PRIVATE, PUBLIC, Watch, how_far_inside
+from slipway_operator.runtimes.kubernetes.gates.pod_requests import asked
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 
@@ -124,10 +126,10 @@ def own_address():
 
 @pytest.mark.skipif(own_address() is None, reason="this machine has no address but its loopback")
 def test_a_redirect_to_this_machine_is_refused_before_anything_is_asked_there():
-    asked = []
+    heard = []
 
     def kept(connection, _):
-        asked.append(connection.recv(65536))
+        heard.append(connection.recv(65536))
 
     with serving(kept) as inner:
         location = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{inner}/x\r\nContent-Length: 0\r\n\r\n".encode()
@@ -140,4 +142,17 @@ def test_a_redirect_to_this_machine_is_refused_before_anything_is_asked_there():
             others_of([f"http://{own_address()}:{port}/contracts"], seconds=5)
 
     assert "sends us to 127.0.0.1, which is 127.0.0.1: an address of this machine" in str(told.value)
-    assert [one for one in asked if one] == []
+    assert [one for one in heard if one] == []
+
+
+@pytest.mark.parametrize("where", DRIPS)
+def test_the_operator_gives_up_a_pod_that_drips_by_the_same_watch(where):
+    began = time.monotonic()
+    with (
+        serving(dripping(*DRIPS[where])) as port,
+        pytest.raises((OSError, HTTPException)),
+        asked(f"http://127.0.0.1:{port}/contracts", seconds=0.3) as (_, chunks),
+    ):
+        list(chunks)
+
+    assert time.monotonic() - began < 8
