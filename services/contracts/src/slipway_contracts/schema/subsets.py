@@ -351,12 +351,11 @@ _ANYTHING = Flat()
 
 def _unlisted(source: Flat, target: Flat) -> list[Gap]:
     """Where the target lists values and the source does not. The texts of a pattern may be no more than those."""
-    known = target.values or {}
-    found = Gap(Code.ENUM, (), None, cut(known.values()))
+    known = (target.values or {}).values()
+    found = Gap(Code.ENUM, (), None, cut(known))
     if source.types != {"string"} or not source.patterns or source.formats or source.nots or source.conditions:
         return [found]
-    texts = frozenset(one for one in known.values() if isinstance(one, str))
-    if outside(texts, source.patterns, source.counts) is not None:
+    if outside({one for one in known if isinstance(one, str)}, source.patterns, source.counts) is not None:
         return [found]
     return [Gap(Code.UNDECIDED, ("pattern",), "whether texts of the pattern are more than those that are listed", None)]
 
