@@ -231,10 +231,9 @@ def test_who_we_are_is_told_to_nobody_else_and_never_in_the_clear():
         assert {who for _, who in there.asked} == {None}
 
 
-def test_an_answer_that_does_not_end_is_given_up(monkeypatch):
-    monkeypatch.setattr("slipway_contracts.oci_client.SECONDS", 0)
+def test_an_answer_that_does_not_end_is_given_up():
     with stranger(artifact()) as there, pytest.raises(RegistryError, match="not answered everything within 0 s"):
-        pulled(f"oci://{there.host}/orders:v1", NOBODY)
+        pulled(f"oci://{there.host}/orders:v1", NOBODY, seconds=0)
 
 
 def test_what_can_not_be_read_or_has_a_digest_already_is_not_pushed(tmp_path):

@@ -7,6 +7,8 @@ import pytest
 from slipway_contracts import LENIENT, Contracts, Kind, Mode, Result, breaking, compare, judge
 from slipway_contracts.bundle import pretty
 from slipway_contracts.findings import MAX_FINDINGS
+from slipway_contracts.openapi.alternatives import MAX_STEPS as MAX_SECURITY_STEPS
+from slipway_contracts.openapi.alternatives import Asked, Steps, parts_of
 from slipway_contracts.schema.subsets import MAX_STEPS, Comparisons
 
 TEXT, INTEGER = {"type": "string"}, {"type": "integer"}
@@ -175,3 +177,67 @@ def test_a_message_of_many_breaks_is_cut_at_whole_sentences():
     assert message.startswith("6 changes break somebody.")
     assert len(message) <= 500
     assert message.endswith(".")
+
+
+def guarded(alternatives):
+    own = {"security": alternatives, "responses": {"200": {"description": "OK"}}}
+    return {"openapi": "3.1.0", "paths": {"/v1/p": {"get": own}, "/v1/q": {"get": own}}}
+
+
+def ways(number, *scopes):
+    """So many alternatives of as many schemes each, which differ in the last scope alone."""
+    return [{f"s{n}": [*scopes, f"w{way}"] for n in range(number)} for way in range(number)]
+
+
+def test_long_lists_of_alternatives_are_compared_in_bounded_steps():
+    steps = Steps()
+
+    asked = Asked([{name: frozenset(of) for name, of in one.items()} for one in ways(100, "x")], steps)
+    had = [parts_of({name: frozenset(of) for name, of in one.items()}) for one in ways(100)]
+    lacking = [asked.missing(one) for one in had if not asked.enough(one)]
+
+    assert len(lacking) == 100
+    assert all("x" in (one or ()) for one in lacking)
+    assert MAX_SECURITY_STEPS - steps.left < 3_000_000
+
+
+def test_what_is_still_there_costs_a_step_for_each_of_its_parts():
+    steps = Steps()
+    alternatives = [{f"s{n}": frozenset[str]() for n in range(way)} for way in range(100)]
+
+    asked = Asked(alternatives, steps)
+
+    assert all(asked.enough(parts_of(one)) for one in alternatives)
+    assert MAX_SECURITY_STEPS - steps.left <= 2 * sum(map(len, alternatives))
+
+
+def test_a_hundred_alternatives_of_a_hundred_schemes_are_judged_once_for_all_operations():
+    found = compare(guarded(ways(100)), guarded(ways(100, "x")), Kind.OPENAPI)
+
+    assert {one.rule for one in breaking(found)} == {"security-scope-added", "further-findings"}
+    assert max(len(one.sentence) for one in found) < 1000
+    assert max(len(json.dumps(one.data())) for one in found) < 5000
+
+
+def test_more_alternatives_than_are_compared_are_undecided(monkeypatch):
+    monkeypatch.setattr("slipway_contracts.openapi.security.Steps", lambda: Steps(1000))
+
+    found = compare(guarded(ways(20)), guarded(ways(20, "x")), Kind.OPENAPI)
+
+    assert [one.undecided for one in found] == [True, True]
+    assert "has more alternatives of security than are compared" in found[0].sentence
+
+
+@pytest.mark.parametrize("after", ["integer", ["string", "null"]])
+def test_more_properties_than_are_listed_or_compared_are_not_gone_through(after):
+    """The first thousand that break are enough; of those that break nobody, no more than there are steps."""
+    old, new = (thing(**{f"p{n}": {"type": each} for n in range(6000)}) for each in ("string", after))
+    comparisons = Comparisons()
+    comparisons._steps[0] = 3000
+
+    gaps = comparisons.between(old, new, LENIENT).gaps(old, new)
+
+    undecided = [one for one in gaps if "too large to be compared" in str(one.wide)]
+    assert len(gaps) == 100
+    assert len(undecided) == (0 if after == "integer" else 100)
+    assert comparisons._steps[0] > (0 if after == "integer" else -1100)

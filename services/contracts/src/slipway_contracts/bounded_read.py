@@ -20,5 +20,7 @@ def read_within(answer: BaseHTTPResponse, *, most: int, seconds: float) -> bytes
         pieces.append(piece)
         size += len(piece)
         if time.monotonic() > end:
-            raise TimeoutError(f"the answer was not there within {seconds:.1f} s")
+            break
+    if time.monotonic() > end:  # also where the answer was cut off by then
+        raise TimeoutError(f"the answer was not there within {seconds:.1f} s")
     return b"".join(pieces)

@@ -12,7 +12,7 @@ from typing import Any
 from .bundle import INDEX, MAX_BYTES, MAX_FILE_BYTES, MAX_FILES, Contracts
 from .config import RegistryLogin
 from .errors import RegistryError, UnreadableContracts
-from .oci_client import RegistryClient, joined, require_tls
+from .oci_client import SECONDS, RegistryClient, joined, require_tls
 from .oci_reference import DIGEST, Reference
 from .tree import reading
 
@@ -25,10 +25,10 @@ MAX_MANIFEST_BYTES = 256 * 1024
 _OK, _CREATED, _ACCEPTED, _NOT_FOUND = 200, 201, 202, 404
 
 
-def pulled(place: str, login: RegistryLogin) -> Contracts:
-    """By tag or digest. Raises UnreadableContracts."""
+def pulled(place: str, login: RegistryLogin, *, seconds: float = SECONDS) -> Contracts:
+    """By tag or digest, all within ``seconds``. Raises UnreadableContracts."""
     reference = Reference.of(place)
-    with RegistryClient(reference.host, login) as client:
+    with RegistryClient(reference.host, login, seconds) as client:
         layers = _layers(reference, _manifest(client, reference))
         return Contracts.read(_fetching(client, reference, layers), where=f"{reference}/")
 

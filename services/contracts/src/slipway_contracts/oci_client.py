@@ -6,7 +6,6 @@ which is. Both must be asked by TLS.
 
 import json
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -19,6 +18,7 @@ from .bounded_read import read_within
 from .config import RegistryLogin
 from .errors import RegistryError
 from .oci_reference import is_loopback
+from .watched import Watch, pool_of
 
 SECONDS = 60.0  # for one artifact
 ANSWER_SECONDS = 10.0
@@ -45,17 +45,20 @@ class RegistryClient:
 
     host: str
     login: RegistryLogin
-    _said: str = ""  # the Authorization that the registry took
-    _pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False))
+    seconds: float = SECONDS
+    _said: str = field(default="", init=False)  # the Authorization that the registry took
 
     def __post_init__(self) -> None:
-        self._ends = time.monotonic() + SECONDS
+        self._watch = Watch(self.seconds)
+        self._pool = pool_of(self._watch, retries=False)
 
     def __enter__(self) -> Self:
+        self._watch.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._pool.clear()
+        self._watch.__exit__()
 
     def ask(
         self, method: str, url: str, *, most: int, headers: Mapping[str, str] | None = None, body: bytes | None = None
@@ -87,16 +90,18 @@ class RegistryClient:
         raise RegistryError(f"{_host(url)} sends us on more than {MAX_REDIRECTS} times")
 
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, most: int) -> Answered:
-        left = self._ends - time.monotonic()
-        if left <= 0:
-            raise RegistryError(f"{_host(url)} has not answered everything within {SECONDS:.0f} s")
+        late = f"{_host(url)} has not answered everything within {self.seconds:g} s"
+        if self._watch.left <= 0:
+            raise RegistryError(late)
         try:
             answer = self._pool.request(
                 method, url, headers=dict(headers), body=body, preload_content=False, redirect=False,
-                timeout=min(ANSWER_SECONDS, left), decode_content=False,
+                timeout=min(ANSWER_SECONDS, self._watch.left), decode_content=False,
             )  # fmt: skip
-            content = read_within(answer, most=most + 1, seconds=self._ends - time.monotonic())
+            content = read_within(answer, most=most + 1, seconds=self._watch.left)
         except (HTTPError, TimeoutError) as error:
+            if self._watch.left <= 0:
+                raise RegistryError(late) from None
             raise RegistryError(f"{_host(url)} does not answer {method} of {_path(url)}: {_reason(error)}") from None
         answer.release_conn() if len(content) <= most else answer.close()
         return Answered(answer.status, {name.lower(): value for name, value in answer.headers.items()}, content, url)

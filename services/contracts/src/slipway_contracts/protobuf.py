@@ -20,6 +20,7 @@ from google.protobuf.message import DecodeError
 
 from .errors import UnreadableContracts
 from .findings import Finding, Severity
+from .protobuf_defaults import not_by_their_first, say_defaults
 from .protobuf_features import Features, within
 from .protobuf_names import Names
 
@@ -36,6 +37,7 @@ def compare_descriptors(old: bytes, new: bytes) -> list[Finding]:
         return [_finding("protobuf-undecided", "", None, None, "The descriptors can't be read. Export them again.")]
     found: list[Finding] = []
     before, after = Names(olds.values()), Names(news.values())
+    say_defaults(before, after)
     for path, file in olds.items():
         if path in news:
             found += _file(file, news[path])
@@ -43,6 +45,8 @@ def compare_descriptors(old: bytes, new: bytes) -> list[Finding]:
             found.append(_gone("package-no-delete", file.package, f"The package {file.package}"))
     found += _named(before.messages, after.messages, "message-no-delete", "The message", _message)
     found += _named(before.enums, after.enums, "enum-no-delete", "The enum", _enum)
+    for name in sorted(before.enums.keys() & after.enums.keys() - not_by_their_first(before, after)):
+        found += _first_value(name, before.enums[name], after.enums[name])
     for name in before.features.keys() & after.features.keys():
         found += _behaviour(name, before, after)
     found += _named(before.extensions, after.extensions, "extension-no-delete", "The extension", _extension)
@@ -204,9 +208,7 @@ def _extension(name: str, old: FieldDescriptorProto, new: FieldDescriptorProto) 
 
 
 def _default(field: FieldDescriptorProto) -> str:
-    """The one that is said; where it is what nothing said means anyway, none. (An enum's first value has no number
-    here, so that is left to who reads it.)
-    """
+    """The one that is said; where it is what nothing said means anyway, none. (An enum's: see protobuf_defaults.)"""
     said = str(field.default_value)
     if field.type == FieldDescriptorProto.TYPE_BOOL:
         return "" if said == "false" else said
@@ -260,7 +262,6 @@ def _enum(name: str, old: EnumDescriptorProto, new: EnumDescriptorProto) -> Iter
             )  # fmt: skip
         elif value.name not in news[value.number]:
             yield _changed("enum-value-same-name", place, f"value {value.number}", value.name, min(news[value.number]))
-    yield from _first_value(name, old, new)
     yield from _reserved("reserved-enum-no-delete", name, old, new)
 
 

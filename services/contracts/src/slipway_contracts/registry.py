@@ -7,7 +7,6 @@ of an admin port. ``oci://host/name:tag`` is one service's as well: see ``oci_ar
 ``slipway-contracts check`` looks in one: see ``remote_repository``.
 """
 
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,21 +22,24 @@ from .oci_artifact import pulled
 from .oci_reference import SCHEME, Reference
 from .remote_repository import at_remote, is_repository
 from .tree import FOLDER, reading
+from .watched import Watch, pool_of
 
 SECONDS = 30.0  # for all files of one service
 ANSWER_SECONDS = 10.0
 NOBODY = RegistryLogin()
 
 
-def others_of(places: Iterable[str], login: RegistryLogin = NOBODY) -> dict[str, Contracts]:
-    """By service; ``login``: to a registry of artifacts. Raises UnreadableContracts where nothing is there, or two
-    places hold one service.
+def others_of(
+    places: Iterable[str], login: RegistryLogin = NOBODY, *, seconds: float = SECONDS
+) -> dict[str, Contracts]:
+    """By service; ``login``: to a registry of artifacts; ``seconds``: for all files of a URL. Raises
+    UnreadableContracts where nothing is there, or two places hold one service.
     """
     listed = list(places)
     _require_one_host(listed, login)
     found: dict[str, Contracts] = {}
     for place in listed:
-        for contracts in _at(place, login):
+        for contracts in _at(place, login, seconds):
             if contracts.service in found:
                 raise UnreadableContracts(f"{place} has contracts of {contracts.service} as an earlier place has")
             found[contracts.service] = contracts
@@ -51,12 +53,12 @@ def _require_one_host(places: Iterable[str], login: RegistryLogin) -> None:
         raise RegistryError(f"{' and '.join(hosts[:3])} are named, and one login: set REGISTRY_HOST to whose it is")
 
 
-def _at(place: str, login: RegistryLogin) -> list[Contracts]:
+def _at(place: str, login: RegistryLogin, seconds: float) -> list[Contracts]:
     if place.startswith(SCHEME):
         return [pulled(place, login)]
     if is_repository(place):
         return _by_git(place)
-    return _by_url(place) if "://" in place else _in_folder(Path(place))
+    return _by_url(place, seconds) if "://" in place else _in_folder(Path(place))
 
 
 def _by_git(place: str) -> list[Contracts]:
@@ -85,7 +87,7 @@ def _in_folder(folder: Path) -> list[Contracts]:
     return [Contracts.read(reading(each.parent), where=f"{each.parent}/") for each in sorted(indexes)]
 
 
-def _by_url(url: str) -> list[Contracts]:
+def _by_url(url: str, seconds: float) -> list[Contracts]:
     try:
         parts = urlsplit(url)
     except ValueError as error:
@@ -98,18 +100,20 @@ def _by_url(url: str) -> list[Contracts]:
     base = url.rstrip("/")
     # Who asks us to come back in an hour is told as the answer that it is.
     retries = urllib3.Retry(2, redirect=2, respect_retry_after_header=False)
-    with urllib3.PoolManager(retries=retries, timeout=ANSWER_SECONDS) as pool:
-        return [Contracts.read(_fetching(pool, base, time.monotonic() + SECONDS), where=f"{base}/")]
+    with Watch(seconds) as watch, pool_of(watch, retries=retries, timeout=min(ANSWER_SECONDS, seconds)) as pool:
+        return [Contracts.read(_fetching(pool, base, watch, seconds), where=f"{base}/")]
 
 
-def _fetching(pool: urllib3.PoolManager, base: str, end: float) -> Callable[[str], bytes]:
+def _fetching(pool: urllib3.PoolManager, base: str, watch: Watch, seconds: float) -> Callable[[str], bytes]:
     def fetch(path: str) -> bytes:
         try:
             answer = pool.request("GET", f"{base}/{path}", preload_content=False)
             if answer.status != 200:  # noqa: PLR2004
                 raise UnreadableContracts(f"{base}/{path} can't be read: the answer was {answer.status}")
-            content = read_within(answer, most=MAX_FILE_BYTES + 1, seconds=end - time.monotonic())
+            content = read_within(answer, most=MAX_FILE_BYTES + 1, seconds=watch.left)
         except (HTTPError, TimeoutError, ValueError) as error:  # ValueError: sent on to what is no address
+            if watch.left <= 0:
+                raise UnreadableContracts(f"{base} has not answered everything within {seconds:g} s") from None
             raise UnreadableContracts(f"{base}/{path} can't be read: {error}") from None
         answer.release_conn()
         return content

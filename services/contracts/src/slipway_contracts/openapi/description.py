@@ -1,9 +1,9 @@
 """One OpenAPI document, read: references of its parts resolved, its paths by what callers see of them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ..findings import Finding, Severity, pointer
 from ..schema import Comparisons, Gap, Reading, Undecided
@@ -13,6 +13,7 @@ from .servers import base_paths
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 MAX_HOPS = 20
+T = TypeVar("T")
 REQUEST = Reading(undeclared=False, ignore="readOnly")
 PARAMETER = Reading(undeclared=False, ignore="readOnly", texts=True)
 RESPONSE = Reading(undeclared=False, exclusive=False, ignore="writeOnly")
@@ -22,6 +23,7 @@ class Description:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
         self.schemas = Document(document)
+        self._once: dict[Any, Any] = {}
         self._bases: dict[int, tuple[Any, list[str]]] = {}  # the servers are kept, so that their ids stay theirs
 
     def resolve(self, part: Any) -> Mapping[str, Any]:
@@ -42,6 +44,13 @@ class Description:
         if id(servers) not in self._bases:
             self._bases[id(servers)] = servers, base_paths(servers)
         return self._bases[id(servers)][1]
+
+    def once(self, key: Any, compute: Callable[[], T]) -> T:
+        """What all its operations ask for is computed by the first one."""
+        if key not in self._once:
+            self._once[key] = compute()
+        found: T = self._once[key]
+        return found
 
     def section(self, name: str) -> Mapping[str, Any]:
         found = self.document.get(name)

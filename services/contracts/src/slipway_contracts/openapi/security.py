@@ -1,46 +1,77 @@
 """Who may call: a caller's token that was enough must stay enough."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..findings import Finding, Severity, pointer
 from ..schema import Undecided
+from .alternatives import Alternative, Asked, Steps, parts_of
 from .description import Description, Operation, Pair
 
-Alternative = Mapping[str, frozenset[str]]  # schemes that are needed together, each with its scopes
 FLOW_ADDRESSES = ("authorizationUrl", "tokenUrl", "refreshUrl", "deviceAuthorizationUrl")
+SHOWN = 5  # alternatives, schemes of one, and scopes of one
 
 
 def compare_security(pair: Pair) -> Iterator[Finding]:
-    olds, news = _alternatives(pair.old), _renamed(pair, _alternatives(pair.new))
-    for had in olds:
-        if any(_enough(had, need) for need in news):
-            continue
-        same_schemes = [need for need in news if need.keys() <= had.keys()]
-        if same_schemes:
-            missing = min((_missing(had, need) for need in same_schemes), key=len)
+    olds = _alternatives(pair.old)
+    try:
+        news, refused = _refused(pair, olds)
+    except Undecided as why:
+        yield pair.unread(("security",), why)
+        return
+    before, after = _shown(olds), _shown(news)
+    for had, missing in refused:
+        if missing is not None:
             yield pair.say(
                 "security-scope-added", Severity.BREAKING,
-                f" asks for the scope {', '.join(sorted(missing))}, which callers were not asked for. "
+                f" asks for the scope {_few(missing, ', ')}, which callers were not asked for. "
                 "Accept the former scopes, or publish the change as a new major version.",
-                at=("security",), before=_shown(olds), after=_shown(news),
+                at=("security",), before=before, after=after,
             )  # fmt: skip
         else:
             yield pair.say(
                 "security-added", Severity.BREAKING,
                 f" asks for {_for_people(news)}, where {_for_people([had])} was enough. "
                 "Keep the former way, or publish a new major.",
-                at=("security",), before=_shown(olds), after=_shown(news),
+                at=("security",), before=before, after=after,
             )  # fmt: skip
     yield from _schemes(pair, {name for alternative in olds for name in alternative})
 
 
+def _refused(
+    pair: Pair, olds: list[Alternative]
+) -> tuple[list[Alternative], list[tuple[Alternative, frozenset[str] | None]]]:
+    """What is asked for now, and the former ways that are not enough for it, each with the scopes it lacks; None: it
+    lacks a scheme. Most operations have the document's lists: of two lists once. Raises Undecided.
+    """
+    new = pair.new.description
+    key = "refused", id(_listed(pair.old)), id(_listed(pair.new))
+
+    def compared() -> tuple[list[Alternative], list[tuple[Alternative, frozenset[str] | None]]]:
+        news = _renamed(pair, _alternatives(pair.new))
+        asked = Asked(news, new.once("security steps", Steps))
+        had = ((one, parts_of(one)) for one in olds)
+        return news, [(one, asked.missing(parts)) for one, parts in had if not asked.enough(parts)]
+
+    return new.once(key, compared)
+
+
+def _few(names: Iterable[str], between: str) -> str:
+    listed = sorted(names)
+    return between.join([*listed[:SHOWN], *([f"{len(listed) - SHOWN} more"] if len(listed) > SHOWN else [])])
+
+
 def _for_people(alternatives: list[Alternative]) -> str:
-    return " or ".join(" with ".join(sorted(one)) or "no token" for one in alternatives)
+    further = [f"{len(alternatives) - SHOWN} more"] if len(alternatives) > SHOWN else []
+    return " or ".join([*(_few(one, " with ") or "no token" for one in alternatives[:SHOWN]), *further])
+
+
+def _listed(operation: Operation) -> Any:
+    return operation.own.get("security", operation.description.document.get("security"))
 
 
 def _alternatives(operation: Operation) -> list[Alternative]:
-    listed = operation.own.get("security", operation.description.document.get("security"))
+    listed = _listed(operation)
     found = [
         {str(name): frozenset(map(str, scopes if isinstance(scopes, list) else ())) for name, scopes in one.items()}
         for one in (listed if isinstance(listed, list) else ())
@@ -52,34 +83,29 @@ def _alternatives(operation: Operation) -> list[Alternative]:
 def _renamed(pair: Pair, alternatives: list[Alternative]) -> list[Alternative]:
     """By the former names of schemes: names of components are not sent."""
     olds, news = (_described(side.description) for side in (pair.old, pair.new))
+    by_form = {tuple(form): name for name, form in reversed(olds.items())}
 
     def former(name: str) -> str:
         if name not in news or olds.get(name) == news[name]:
             return name
-        known = [old for old, form in olds.items() if form == news[name]]
-        return known[0] if known else name
+        return by_form.get(tuple(news[name]), name)
 
     return [{former(name): scopes for name, scopes in one.items()} for one in alternatives]
 
 
-def _enough(had: Alternative, need: Alternative) -> bool:
-    return need.keys() <= had.keys() and not _missing(had, need)
-
-
-def _missing(had: Alternative, need: Alternative) -> frozenset[str]:
-    return frozenset[str]().union(*(need[name] - had[name] for name in need))
-
-
 def _shown(alternatives: list[Alternative]) -> list[dict[str, list[str]]]:
-    return [{name: sorted(scopes) for name, scopes in one.items()} for one in alternatives]
+    return [
+        {name: sorted(scopes)[:SHOWN] for name, scopes in sorted(one.items())[:SHOWN]} for one in alternatives[:SHOWN]
+    ]
 
 
 def _schemes(pair: Pair, used: set[str]) -> Iterator[Finding]:
     """Of those that callers used, what was kept under its name and is another one."""
     olds, news = (_described(side.description) for side in (pair.old, pair.new))
+    kept = {tuple(form) for form in news.values()}
     for name in sorted(used & olds.keys() & news.keys()):
         place = pointer("components", "securitySchemes", name)
-        if olds[name] != news[name] and olds[name] not in news.values():
+        if olds[name] != news[name] and tuple(olds[name]) not in kept:
             yield Finding(
                 rule="security-scheme-changed", severity=Severity.BREAKING, place=place, before=olds[name],
                 after=news[name], sentence=f"{pair.new.title}: the scheme {name} was {_words(olds[name])} and is "
@@ -125,7 +151,9 @@ def _mapping(part: Any) -> Mapping[str, Any]:
 def _described(description: Description) -> dict[str, list[str]]:
     """What each scheme asks of a request, in one form (RFC 9110: schemes and header fields in any letters)."""
     schemes = _mapping(description.section("components").get("securitySchemes"))
-    return {str(name): _form(_scheme(description, str(name))) for name in schemes}
+    return description.once(
+        "security schemes", lambda: {str(name): _form(_scheme(description, str(name))) for name in schemes}
+    )
 
 
 def _form(scheme: Mapping[str, Any]) -> list[str]:

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .comparison import Comparison
-from .gaps import Code, Gap, Undecided
+from .gaps import NOTICES, Code, Gap, Undecided
 from .reading import Flat, Schema
 from .values import counted_properties
 
+ENOUGH = 1000  # gaps of one object, of which some are listed
 MAX_TRIED = 20_000  # names of properties on patterns
 
 
@@ -18,6 +19,8 @@ def gaps(comparison: Comparison, source: Flat, target: Flat, shared: frozenset[s
     found = list(_required(comparison, source, target))
     for name in sorted({*source.properties, *target.properties}):
         found += _property(comparison, source, target, name)
+        if len(found) > ENOUGH and sum(gap.code not in NOTICES for gap in found) > ENOUGH:
+            return found
     found += counted_properties(source, target)
     found += _patterns(comparison, source, target)
     found += _additional(comparison, source, target)
@@ -117,7 +120,7 @@ def _additional(comparison: Comparison, source: Flat, target: Flat) -> list[Gap]
 def _names(comparison: Comparison, source: Flat, target: Flat) -> list[Gap]:
     if target.names is True or comparison.accepts(source.names, target.names):
         return []
-    if _quiet(comparison, source) and not source.pattern_properties:
+    if source.names is True and _quiet(comparison, source) and not source.pattern_properties:
         refused = [name for name in source.properties if not comparison.accepts({"const": name}, target.names)]
         return [Gap(Code.PROPERTY_NAMES, ("propertyNames",), refused, target.names)] if refused else []
     return [Gap(Code.PROPERTY_NAMES, ("propertyNames",), _said(source.names), target.names)]

@@ -19,7 +19,7 @@ def opened(document: Document, schema: Schema) -> Opened:
     """What the schema accepts, as alternatives; Undecided where these rules can't tell. Each is opened once."""
     kept = document.opened.get(id(schema))
     if kept is None:
-        kept = schema, _tagged(document, _open(document, schema, 0))
+        kept = schema, tagged(document, _open(document, schema, 0))
         document.opened[id(schema)] = kept
     return kept[1]
 
@@ -36,31 +36,38 @@ def _open(document: Document, schema: Schema, depth: int) -> Opened:
     if document.alone and isinstance(schema.get("$ref"), str):
         schema = {key: schema[key] for key in ("$ref", "nullable") if key in schema}
     alternatives = [one for one in (flat_of(document, schema),) if one]
-    exclusive = False
+    exclusive = refuses = False
     for group in _groups(document, schema):
-        choices, overlapping = _choices(document, group, depth)
-        exclusive = exclusive or overlapping
+        choices, overlapping, refusing = _choices(document, group, depth)
+        exclusive, refuses = exclusive or overlapping, refuses or refusing
         if len(choices) * len(alternatives) > MAX_ALTERNATIVES:
             raise Undecided(f"more than {MAX_ALTERNATIVES} alternatives")
         alternatives = [both for one in alternatives for choice in choices if (both := met(document, one, choice))]
     if schema.get("nullable") is True and not any("null" in one.types for one in alternatives):
         alternatives.append(Flat(types=TYPES["null"], values={"null": None}))
-    return Opened(tuple(alternatives), exclusive)
+    return Opened(tuple(alternatives), exclusive, refuses)
 
 
-def _choices(document: Document, group: "_Group", depth: int) -> tuple[list[Flat], bool]:
-    """The alternatives of all schemas of a group, and whether what fits two of them is refused."""
+def _choices(document: Document, group: "_Group", depth: int) -> tuple[list[Flat], bool, bool]:
+    """The alternatives of all schemas of a group; whether what fits two of them is refused; whether something does."""
     choices: list[Flat] = []
-    exclusive = False
+    exclusive = refuses = False
     for sub in group.schemas:
         inner = _open(document, sub, depth + 1)
         choices += inner.alternatives
-        exclusive = exclusive or inner.exclusive
+        exclusive, refuses = exclusive or inner.exclusive, refuses or inner.refuses
         if len(choices) > MAX_CHOICES:
             raise Undecided(f"more than {MAX_CHOICES} alternatives")
     if group.tag:
         choices = [_needing(one, group.tag) for one in choices]
-    return _listed(choices), exclusive or (group.exclusive and not _apart(document, choices))
+    refuses = refuses or (group.exclusive and _overlap_by_type(choices))
+    return _listed(choices), exclusive or (group.exclusive and not _apart(document, choices)), refuses
+
+
+def _overlap_by_type(choices: Sequence[Flat]) -> bool:
+    """Whether two that are nothing but types have one in common, as a whole number is a number."""
+    types = [name for one in choices if one == replace(_BARE, types=one.types) for name in one.types]
+    return len(types) > len(set(types))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +157,8 @@ def values_of(document: Document, schema: Schema) -> frozenset[str] | None:
     return frozenset(map(canonical, found["enum"])) if isinstance(found.get("enum"), list) else None
 
 
-def _tagged(document: Document, found: Opened) -> Opened:
+def tagged(document: Document, found: Opened) -> Opened:
+    """With the property that tells its alternatives apart, where there is one."""
     objects = [one for one in found.alternatives if one.types == {"object"} and one.values is None]
     if len(objects) < 2:  # noqa: PLR2004
         return found

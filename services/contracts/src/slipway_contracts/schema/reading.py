@@ -58,6 +58,7 @@ class Flat:
 class Opened:
     alternatives: tuple[Flat, ...]
     exclusive: bool = False  # a oneOf whose alternatives may overlap: what fits two of them is refused
+    refuses: bool = False  # and there is something that fits two of them
     tag: str = ""  # a property that tells alternatives apart: each object among them has it, with its own values
     by_tag: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # canonical value -> places of alternatives
 
@@ -72,6 +73,7 @@ class Document:
         self._named: dict[str, Schema] | None = None
         self._both: dict[tuple[int, int], Schema] = {}
         self.opened: dict[int, tuple[Schema, Opened]] = {}  # the schema is kept, so that its id stays its own
+        self.settled: dict[int, tuple[Schema, Opened]] = {}
 
     def both(self, one: Schema, other: Schema) -> Schema:
         """What satisfies both. The same pair gives the same object: recursion is noticed by identity."""

@@ -6,6 +6,7 @@ there is a gap too: a schema with no gap accepts everything.
 
 import json
 import math
+import operator
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,14 +16,16 @@ from .flattening import tidy, type_of
 from .gaps import NOTICES, OPEN, Code, Gap, Reading, Undecided, most_telling
 from .likeness import written_alike
 from .opening import disjoint, opened, values_of
-from .reading import ANYTHING, FINITE, Document, Flat, Opened, Schema
+from .reading import ANYTHING, Document, Flat, Opened, Schema
 from .sameness import Sameness
+from .settling import listed, parts, settled
+from .shown import SHOWN_VALUES, cut, shown, type_names
 from .tags import tag_name, tags_of
 from .texts import reread
+from .witnesses import outside
 
 MAX_DEPTH = 60
-MAX_STEPS = 60_000  # compared pairs of two documents: they come from elsewhere and must not hold up who asks
-SHOWN_VALUES = 20
+MAX_STEPS = 20_000  # compared pairs of two documents: they come from elsewhere and must not hold up who asks
 SCALARS = frozenset({"integer", "fraction", "boolean", "string"})
 
 
@@ -159,11 +162,29 @@ class Comparison:
         return found
 
     def _opened(self, source: Schema, target: Schema) -> list[Gap]:
-        accepted = opened(self.target, target)
+        """What differs is looked at again with all that follows from its keywords: the same may be said in two ways."""
+        sent, accepted = opened(self.source, source).alternatives, opened(self.target, target)
+        found = self._against(sent, accepted)
+        if not decisive(found):
+            return found
+        quiet = not self.reading.undeclared
+        again = [
+            part
+            for flat in settled(self.source, source).alternatives
+            for part in parts(flat, quiet=flat.additional is False or (flat.silent and quiet))
+        ]
+        plain = settled(self.target, target)
+        if plain is accepted and len(again) == len(sent) and all(map(operator.is_, again, sent)):
+            return found
+        self._count()
+        second = self._against(again, plain)
+        return found if decisive(second) else second
+
+    def _against(self, sent: Iterable[Flat], accepted: Opened) -> list[Gap]:
         found: dict[tuple[Code, tuple[str | int, ...], str], Gap] = {}
-        if accepted.exclusive and self.reading.exclusive:
+        if accepted.exclusive and (self.reading.exclusive or accepted.refuses):
             found[Code.UNDECIDED, (), ""] = Gap(Code.UNDECIDED, (), "oneOf whose alternatives may overlap", None)
-        for flat in opened(self.source, source).alternatives:
+        for flat in sent:
             for gap in self._fits(flat, accepted):
                 found.setdefault((gap.code, gap.path, repr(gap.wide)[:200]), gap)
         return list(found.values())
@@ -202,7 +223,7 @@ class Comparison:
         return [gap for piece in _pieces(flat) for gap in self._nearest(piece, alternatives)]
 
     def _unknown_tag(self, flat: Flat, accepted: Opened) -> list[Gap]:
-        known = _cut(json.loads(value) for value in accepted.by_tag)
+        known = cut(json.loads(value) for value in accepted.by_tag)
         mine = values_of(self.source, flat.properties[accepted.tag]) or ()
         return [Gap(Code.ENUM, ("properties", accepted.tag), json.loads(value), known) for value in sorted(mine)]
 
@@ -245,7 +266,7 @@ class Comparison:
         ]
         if not related or (piece.values is not None and len(piece.values) == 1):
             code = Code.ENUM if piece.values is not None else Code.UNION
-            return [Gap(code, (), shown(piece), _cut([shown(one) for one in alternatives]))]
+            return [Gap(code, (), shown(piece), cut([shown(one) for one in alternatives]))]
         return min(related, key=lambda found: len(decisive(found)))
 
     def flat_gaps(self, source: Flat, target: Flat) -> list[Gap]:
@@ -257,7 +278,8 @@ class Comparison:
         if source.values is not None:
             return [*found, *self._values_gaps(source, target)]
         if target.values is not None:
-            return [*found, Gap(Code.ENUM, (), None, _cut(target.values.values()))]
+            few = listed(source)
+            return [*found, *(self._values_gaps(few, target) if few else _unlisted(source, target))]
         shared = source.types & target.types
         return [*found, *values.gaps(self, source, target, shared), *objects.gaps(self, source, target, shared),
                 *self._rest(source, target)]  # fmt: skip
@@ -270,8 +292,8 @@ class Comparison:
         unknown = [value for text, value in fitting.items() if text not in known]
         found = []
         if unknown:
-            wide = unknown[0] if len(unknown) == 1 else _cut(unknown)
-            found.append(Gap(Code.ENUM, (), wide, _cut(known.values())))
+            wide = unknown[0] if len(unknown) == 1 else cut(unknown)
+            found.append(Gap(Code.ENUM, (), wide, cut(known.values())))
         asks = replace(target, values=None, types=ANYTHING) != _ANYTHING
         for text, value in fitting.items() if asks else ():
             if text in known:
@@ -327,10 +349,15 @@ def decisive(found: list[Gap]) -> list[Gap]:
 _ANYTHING = Flat()
 
 
-def _cut(values: Iterable[Any]) -> list[Any]:
-    """As many as people read."""
-    listed = list(values)
-    return listed if len(listed) <= SHOWN_VALUES else [*listed[:SHOWN_VALUES], f"and {len(listed) - SHOWN_VALUES} more"]
+def _unlisted(source: Flat, target: Flat) -> list[Gap]:
+    """Where the target lists values and the source does not. The texts of a pattern may be no more than those."""
+    known = (target.values or {}).values()
+    found = Gap(Code.ENUM, (), None, cut(known))
+    if source.types != {"string"} or not source.patterns or source.formats or source.nots or source.conditions:
+        return [found]
+    if outside({one for one in known if isinstance(one, str)}, source.patterns, source.counts) is not None:
+        return [found]
+    return [Gap(Code.UNDECIDED, ("pattern",), "whether texts of the pattern are more than those that are listed", None)]
 
 
 def _as_text(flat: Flat, alternatives: tuple[Flat, ...]) -> Flat | None:
@@ -370,24 +397,3 @@ def _literal(value: Any) -> Flat:
         size = {"minItems": len(value), "maxItems": len(value)}
         return Flat(types=frozenset({"array"}), prefix=prefix, items=False, counts=size)
     return Flat(types=frozenset({type_of(value)}))
-
-
-def type_names(types: frozenset[str]) -> list[str]:
-    """As JSON Schema names them.
-
-    >>> type_names(frozenset({"integer", "fraction", "null"}))
-    ['null', 'number']
-    """
-    names = set(types)
-    if "fraction" in names:
-        names = (names - {"fraction", "integer"}) | {"number"}
-    return sorted(names)
-
-
-def shown(flat: Flat) -> Any:
-    """An alternative in a few words, for people."""
-    if flat.values is not None and not flat.types <= FINITE.keys():
-        return _cut(flat.values.values())
-    if flat.types == {"object"} and flat.properties:
-        return {"type": "object", "properties": sorted(flat.properties)[:20]}
-    return {"type": type_names(flat.types)}

@@ -7,6 +7,7 @@ from typing import Any
 from .comparison import Comparison
 from .flattening import item
 from .gaps import Code, Gap, Undecided
+from .opening import opened
 from .patterns import matches
 from .reading import Flat
 from .witnesses import refused
@@ -123,8 +124,9 @@ def _format_gaps(source: Flat, target: Flat) -> list[Gap]:
 
 def _array_gaps(comparison: Comparison, source: Flat, target: Flat) -> list[Gap]:
     longest = len(source.prefix) if source.items is False else UNLIMITED
-    longest = min(longest, source.counts.get("maxItems", UNLIMITED))
-    found = _counted(source, target, "Items", Code.ITEM_COUNT, most=longest)
+    longest = min(longest, source.counts.get("maxItems", UNLIMITED), _different(comparison, source))
+    contained = max((least for _, least, _ in source.contains), default=0)
+    found = _counted(source, target, "Items", Code.ITEM_COUNT, least=contained, most=longest)
     if target.unique and not source.unique and longest > 1:
         found.append(Gap(Code.UNIQUE, ("uniqueItems",), None, True))
     places = max(len(source.prefix), len(target.prefix))
@@ -137,7 +139,28 @@ def _array_gaps(comparison: Comparison, source: Flat, target: Flat) -> list[Gap]
     return found + _contains_gaps(comparison, source, target)
 
 
+def _different(comparison: Comparison, source: Flat) -> int:
+    """How many items there can be where no two are equal."""
+    if not source.unique or source.prefix or source.items is True:
+        return UNLIMITED
+    listed = [one.values for one in opened(comparison.source, source.items).alternatives]
+    known = [one for one in listed if one is not None]
+    return len({text for one in known for text in one}) if len(known) == len(listed) else UNLIMITED
+
+
+def _all_items(comparison: Comparison, source: Flat, schema: Any) -> bool:
+    """Whether each item fits the schema, wherever it stands."""
+    return all(comparison.accepts(one, schema) for one in (*source.prefix, source.items))
+
+
 def _contains_gaps(comparison: Comparison, source: Flat, target: Flat) -> list[Gap]:
+    longest = source.counts.get("maxItems")
+
+    def by_all(schema: Any, least: int, most: int | None) -> bool:
+        enough = source.counts.get("minItems", 0) >= least > 0 or least == 0
+        few = most is None or (longest is not None and longest <= most)
+        return enough and few and _all_items(comparison, source, schema)
+
     def known(schema: Any, least: int, most: int | None) -> bool:
         for own, own_least, own_most in source.contains:
             at_least = own_least >= least and comparison.accepts(own, schema)
@@ -146,7 +169,7 @@ def _contains_gaps(comparison: Comparison, source: Flat, target: Flat) -> list[G
             )
             if at_least and at_most:
                 return True
-        return least == 0 and most is None
+        return (least == 0 and most is None) or by_all(schema, least, most)
 
     return [
         Gap(Code.CONTAINS, ("contains",), [one[0] for one in source.contains] or None, wanted[0])

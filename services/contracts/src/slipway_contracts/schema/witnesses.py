@@ -1,7 +1,7 @@
 """Texts that one pattern matches and another does not. Each is tried by RE2; none found proves nothing."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from re import _constants, _parser  # type: ignore[attr-defined] # the standard library's own reader of patterns
 from typing import Any
 
@@ -21,14 +21,21 @@ def refused(pattern: str, patterns: Iterable[str], counts: Mapping[str, int]) ->
     """A text that all ``patterns`` match, as long as ``counts`` (minLength, maxLength) allow, and ``pattern`` does not;
     None: none was found. Raises Undecided for a pattern that RE2 does not read.
     """
+    return next((text for text in _texts(patterns, counts) if not matches(pattern, text)), None)
+
+
+def outside(listed: Collection[str], patterns: Iterable[str], counts: Mapping[str, int]) -> str | None:
+    """As ``refused``, for a text that is none of those listed."""
+    return next((text for text in _texts(patterns, counts) if text not in listed), None)
+
+
+def _texts(patterns: Iterable[str], counts: Mapping[str, int]) -> Iterator[str]:
+    """Some that all patterns match."""
     known = sorted(patterns)
     shortest, longest = counts.get("minLength", 0), counts.get("maxLength", LONGEST_SAMPLE)
     for text in _candidates(known, shortest, longest):
-        if not shortest <= len(text) <= longest or matches(pattern, text):
-            continue
-        if all(matches(one, text) for one in known):
-            return text
-    return None
+        if shortest <= len(text) <= longest and all(matches(one, text) for one in known):
+            yield text
 
 
 def _candidates(patterns: list[str], shortest: int, longest: int) -> Iterator[str]:

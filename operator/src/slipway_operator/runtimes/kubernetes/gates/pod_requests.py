@@ -3,12 +3,12 @@
 No redirect is followed and nothing is unpacked. What does not end in time is no answer.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from socket import socket
 from urllib.parse import urlsplit
+
+from slipway_contracts.watched import Watch
 
 ASK_SECONDS = 5.0
 _CHUNK_BYTES = 64 * 1024
@@ -18,25 +18,24 @@ _CHUNK_BYTES = 64 * 1024
 def asked(url: str, seconds: float = ASK_SECONDS) -> Iterator[tuple[int, Iterator[bytes]]]:
     """Status and content. Raises OSError or HTTPException for what does not answer, then or while it is read."""
     parts = urlsplit(url)
-    ends = time.monotonic() + seconds
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
-    try:
-        connection.connect()
-        opened = connection.sock  # the connection forgets it with the answer's head
-        connection.request("GET", parts.path, headers={"Accept-Encoding": "identity", "Connection": "close"})
-        with connection.getresponse() as response:
-            yield response.status, _chunks(response, opened, ends)
-    finally:
-        connection.close()
+    with Watch(seconds) as watch:  # one that sends its head byte by byte ends with it
+        try:
+            connection.connect()
+            watch.add(connection.sock)
+            connection.request("GET", parts.path, headers={"Accept-Encoding": "identity", "Connection": "close"})
+            with connection.getresponse() as response:
+                yield response.status, _chunks(response, watch)
+        finally:
+            connection.close()
 
 
-def _chunks(response: HTTPResponse, opened: socket, ends: float) -> Iterator[bytes]:
+def _chunks(response: HTTPResponse, watch: Watch) -> Iterator[bytes]:
     while not response.isclosed():
-        left = ends - time.monotonic()
-        if left <= 0:
+        chunk = response.read1(_CHUNK_BYTES)
+        if watch.left <= 0:  # also where the answer was cut off by then
             raise TimeoutError("not in time")
-        opened.settimeout(left)
-        if not (chunk := response.read1(_CHUNK_BYTES)):
+        if not chunk:
             return
         yield chunk
 
