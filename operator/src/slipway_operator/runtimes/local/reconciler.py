@@ -86,8 +86,13 @@ class Reconciler:
 
     def migrate_working_tree(self) -> None:
         """Of a working tree that is active already: its files may have changed while nothing ran."""
-        version = working_tree(self.service)
-        if self.state.active == version.hash and "migrate" in version.processes:
+        if self.state.active == working_tree(self.service).hash and self.desired_release.suspend != "All":
+            self._migrate_active()
+
+    def _migrate_active(self) -> None:
+        """Its database may be older than it is: files were edited while nothing ran, or it was restored."""
+        version = self.active_version
+        if version and "migrate" in version.processes:
             others = [each for each in self.state.migrations if each.version != version.hash]
             again = Migration(version=version.hash, kind="expand", attempt=self.status.attempts)
             self._keep(self.state.model_copy(update={"migrations": (*others, again)}))
@@ -108,7 +113,8 @@ class Reconciler:
     @property
     def rests(self) -> bool:
         """Nothing goes on, and nothing is missing."""
-        calm = self.status.release is None and self.status.phase in {"Released", "Failed", "Blocked"}
+        over = self.status.release is None and self.status.phase in {"Released", "Failed", "Blocked"}
+        calm = over or self.status.phase == "Suspended"  # what is open then stands still
         return calm and self.status.observed_generation == self.desired_release.generation and self._complete
 
     @property
@@ -139,6 +145,8 @@ class Reconciler:
             raise LocalRuntimeError(
                 f"{self.service.name}: the version {desired_release.version} that is wanted is gone"
             )
+        if self.status.suspended == "All" != self.desired_release.suspend:
+            self._migrate_active()
         seen = self._look()
         state = absorbed(self.state, seen)
         saw = observed(self.service, state, self._known, facts_of(self.status), seen)
@@ -148,7 +156,7 @@ class Reconciler:
             state = applied(state, step, now)
         self._keep(state)
         self._follow(seen, now)
-        busy = bool(made.steps) or self.status.release is not None or not self.rests
+        busy = bool(made.steps) or not self.rests
         self._next = now + (LOOK_AGAIN if busy else AT_REST)
 
     def _look(self) -> Seen:
