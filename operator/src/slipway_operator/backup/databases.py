@@ -97,6 +97,7 @@ class Databases:
         """One moment, which stays while the block runs."""
         with connected(self._shop.url(database), autocommit=False) as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_WAIT)))
             found = connection.execute(
                 "SELECT clock_timestamp(), pg_current_wal_lsn()::text, pg_export_snapshot()"
             ).fetchone()

@@ -16,9 +16,12 @@ from slipway_chassis.events.kafka import Committed, Groups
 from slipway_chassis.events.ports import Partition
 
 from ..errors import BackupError, NotRunning
+from ..runtimes.local.observing import MIGRATIONS
 from ..runtimes.local.releasing import Controls
 from ..runtimes.local.state import DesiredRelease, replace_file
 from ..runtimes.local.system import Service
+from ..runtimes.local.versions import Version
+from ..spec.fields import CONSUMING
 from ..spec.status import MicroserviceStatus
 from .databases import Databases
 from .folder import Found, contents, require_checksum
@@ -141,7 +144,13 @@ class _Restoring:
 
     def _start(self) -> None:
         controls = self.shop.controls(self.service.name)
-        controls_wait(controls, controls.suspend("None"), _is_up, READY_SECONDS, "did not get ready")
+
+        def started(status: MicroserviceStatus) -> bool:
+            version = controls.versions().get(status.active_version)
+            migrates = any(name.endswith(MIGRATIONS) for name in self.shop.running(self.service.name))
+            return version is not None and not migrates and is_up(version, status)
+
+        controls_wait(controls, controls.suspend("None"), started, READY_SECONDS, "did not get ready")
 
     def _ended(self, noted: Restore, databases: Databases) -> Restored:
         ready, stopped = databases.now(), noted.stopped or noted.begun
@@ -169,10 +178,15 @@ def offsets_back(
     return {where: one for where, one in wanted.items() if where[0] in ids}
 
 
-def _is_up(status: MicroserviceStatus) -> bool:
-    """Every process of the active version that is wanted is ready."""
-    ready = [one.partition("/") for one in (status.readiness, status.consumers.partition(" ")[0]) if one]
-    return status.suspended == "None" and status.phase == "Released" and all(have == want for have, _, want in ready)
+def is_up(version: Version, status: MicroserviceStatus) -> bool:
+    """Whether every process of the active ``version`` is wanted again, and ready."""
+    consumers = [each.partition(" ")[0] for each in status.consumers.split(", ")]
+    asked = [
+        *([status.readiness] if version.serving else []),
+        *(consumers if set(CONSUMING) & set(version.workers) else []),
+    ]
+    counts = [each.partition("/") for each in asked]
+    return status.suspended == "None" and all(ready == wanted != "0" and wanted for ready, _, wanted in counts)
 
 
 def controls_wait(
