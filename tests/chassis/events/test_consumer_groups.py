@@ -121,8 +121,7 @@ def test_offsets_are_told_with_the_topic_they_speak_of_and_set_back(kafka_settin
     kafka.ensure_topics(kafka_settings, [topic])
     group, groups = f"group-of-{topic}", kafka.Groups(kafka_settings)
     with closing(groups):
-        eventually(lambda: clients(groups, group) == [])
-        assert groups.committed(group) == {}
+        eventually(lambda: committed(groups, group) == {})
         [known] = groups.topic_ids([topic, f"{topic}.missing"]).values()
         far = {(topic, 0): kafka.Committed(7, known), (topic, 1): kafka.Committed(0, known)}
         groups.commit(group, far)
@@ -130,6 +129,14 @@ def test_offsets_are_told_with_the_topic_they_speak_of_and_set_back(kafka_settin
 
         groups.commit(group, {(topic, 0): kafka.Committed(2, known)})
         assert groups.committed(group) == far | {(topic, 0): kafka.Committed(2, known)}
+
+
+def committed(groups, group):
+    """None: unknown for now, as while a new broker makes its topic of offsets."""
+    try:
+        return groups.committed(group)
+    except BrokerUnavailable:
+        return None
 
 
 def test_offsets_of_a_group_with_members_are_not_set(kafka_settings, topic, eventually):
