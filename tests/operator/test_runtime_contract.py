@@ -141,3 +141,28 @@ def test_who_follows_a_release_has_read_how_it_ended_when_it_is_over(tmp_path, m
         runtime.close()
 
     assert told["Failed"][-1] == "orders: version 1 answers; 2 is held back"
+
+
+@pytest.mark.integration
+def test_what_is_stopped_on_purpose_stays_down_and_is_migrated_before_it_answers_again(tmp_path):
+    """On one machine; in a cluster it is a word of the spec."""
+    runtime = LocalRuntime(tmp_path / "data")
+    try:
+        installed(runtime)
+
+        suspend(runtime, "All")
+        runtime.until(lambda: runtime.look() == ("1", frozenset(), False) and not runtime.processes.all())
+        assert runtime.status()[0] == "Suspended"
+        assert runtime.reconciler.rests
+        suspend(runtime, "None")
+        runtime.until(lambda: runtime.look() == ("1", {"1"}, True))
+
+        assert [(each.kind, each.state) for each in runtime.reconciler.state.migrations] == [("expand", "Succeeded")]
+    finally:
+        runtime.close()
+
+
+def suspend(runtime, what):
+    wish = runtime.files.desired_release()
+    changes = {"suspend": what, "generation": wish.generation + 1}
+    runtime.files.write_desired_release(wish.model_copy(update=changes))

@@ -8,6 +8,9 @@ OperatorError (a ChassisError, so that the command line shows it as one sentence
 │   ├── ReleaseEnded      a release did not end with the version that was wanted
 │   ├── LessonUnreadable  a lesson of the tour is not there, or says what can't be run
 │   └── LessonFailed      a lesson could not be run to its end, or its runs don't show what it tells
+├── BackupError           a backup can't be made, read or restored; the message says the cure
+│   ├── BackupUnusable    what lies there is no whole backup, or not what its manifest says
+│   └── RestoreUnfinished a restore stopped on its way: the same command again goes on with it
 ├── KubernetesError       a request to the API server did not do what it should; ``retriable`` says whether time helps
 │   ├── Unreachable       no answer, or not in time
 │   ├── Overloaded        429 or a 5xx: the server asks for patience
@@ -56,6 +59,18 @@ class LessonUnreadable(LocalRuntimeError):
 
 
 class LessonFailed(LocalRuntimeError):
+    pass
+
+
+class BackupError(OperatorError):
+    pass
+
+
+class BackupUnusable(BackupError):
+    pass
+
+
+class RestoreUnfinished(BackupError):
     pass
 
 

@@ -217,6 +217,7 @@ def desired(service: Service, desired_release: DesiredRelease, version: Version,
         history=how.history,
         promote=desired_release.promote,
         pinned=desired_release.pinned,
+        suspend=desired_release.suspend,
     )
 
 

@@ -11,6 +11,7 @@ from slipway_chassis.events.kafka import Groups
 
 from ...errors import LocalRuntimeError
 from ...planning import Decision, plan
+from ...planning.observed import JobState
 from ...planning.status import facts_of, status_of
 from ...spec.fields import CONSUMING
 from ...spec.gates import Gate
@@ -72,6 +73,7 @@ class Reconciler:
         self._next = utc_now()
         self._complete = False
         self._ready_versions: set[str] = set()
+        self._returning = False  # from a stop of everything
 
     def _begin_desired_release(self, found: DesiredRelease | None) -> DesiredRelease:
         dev, held = working_tree(self.service).hash, self.status.held_version
@@ -86,8 +88,30 @@ class Reconciler:
 
     def migrate_working_tree(self) -> None:
         """Of a working tree that is active already: its files may have changed while nothing ran."""
-        version = working_tree(self.service)
-        if self.state.active == version.hash and "migrate" in version.processes:
+        if self.state.active == working_tree(self.service).hash and self.desired_release.suspend != "All":
+            self._migrate_active()
+
+    def _begin_return(self) -> None:
+        """What was stopped on purpose may find a restored database, so its migration comes before its processes. Begun
+        again by a ``slipway up`` that ended in between, since the status says until then that all is stopped.
+        """
+        returns = self.status.suspended == "All" != self.desired_release.suspend
+        wanted = self.desired_release.pinned or self.desired_release.version
+        if returns and not self._returning and wanted == self.state.active:
+            self._migrate_active()
+        self._returning = returns
+
+    def _held_down(self, state: ServiceState) -> DesiredRelease:
+        """The desired release, with all stopped until the migration of what comes back has ended, however it ends."""
+        running = {each.version for each in state.migrations if each.state is JobState.RUNNING}
+        if self._returning and state.active in running:
+            return self.desired_release.model_copy(update={"suspend": "All"})
+        return self.desired_release
+
+    def _migrate_active(self) -> None:
+        """Its database may be older than it is: files were edited while nothing ran, or it was restored."""
+        version = self.active_version
+        if version and "migrate" in version.processes:
             others = [each for each in self.state.migrations if each.version != version.hash]
             again = Migration(version=version.hash, kind="expand", attempt=self.status.attempts)
             self._keep(self.state.model_copy(update={"migrations": (*others, again)}))
@@ -108,7 +132,9 @@ class Reconciler:
     @property
     def rests(self) -> bool:
         """Nothing goes on, and nothing is missing."""
-        calm = self.status.release is None and self.status.phase in {"Released", "Failed", "Blocked"}
+        over = self.status.release is None and self.status.phase in {"Released", "Failed", "Blocked"}
+        stands_still = self.status.phase == "Suspended" and self.desired_release.suspend == "All"
+        calm = over or stands_still
         return calm and self.status.observed_generation == self.desired_release.generation and self._complete
 
     @property
@@ -139,16 +165,19 @@ class Reconciler:
             raise LocalRuntimeError(
                 f"{self.service.name}: the version {desired_release.version} that is wanted is gone"
             )
+        self._begin_return()
         seen = self._look()
         state = absorbed(self.state, seen)
         saw = observed(self.service, state, self._known, facts_of(self.status), seen)
-        made = plan(saw, desired(self.service, desired_release, version, first=not self.status.stable_version), now)
+        made = plan(
+            saw, desired(self.service, self._held_down(state), version, first=not self.status.stable_version), now
+        )
         self._remember(made, now)
         for step in made.steps:
             state = applied(state, step, now)
         self._keep(state)
         self._follow(seen, now)
-        busy = bool(made.steps) or self.status.release is not None or not self.rests
+        busy = bool(made.steps) or not self.rests
         self._next = now + (LOOK_AGAIN if busy else AT_REST)
 
     def _look(self) -> Seen:

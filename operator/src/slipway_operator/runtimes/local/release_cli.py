@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .layout import Layout, default_data
-from .releasing import Controls
+from .releasing import AWAITS, Controls
 from .state import DesiredRelease
 from .system import System, read
 from .versions import LABEL
@@ -116,5 +116,5 @@ def _follow(controls: Controls, desired_release: DesiredRelease, begin: int) -> 
         click.echo(f"  {time.monotonic() - start:5.1f} s  {what:<22} {remark}")
 
     controls.follow(desired_release, begin, tell)
-    if controls.status().phase == "Waiting":
+    if controls.status().phase in AWAITS:
         click.echo(f"  it waits: {controls.sentence()}")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import LocalRuntimeError, NotRunning, ReleaseEnded
+from ...spec.microservice import Suspend
 from ...spec.status import MicroserviceStatus
 from .layout import Layout
 from .progress import in_words
@@ -20,6 +21,8 @@ from .versions import Version, Versions
 POLL_SECONDS = 0.1
 # ``slipway up`` looks several times a second; it answers within this, or it is gone.
 ANSWER_SECONDS = 30.0
+# Phases in which nothing goes on until somebody says so.
+AWAITS = frozenset({"Waiting", "Suspended"})
 
 
 class Controls:
@@ -65,6 +68,15 @@ class Controls:
     def promote(self) -> DesiredRelease:
         with self._desired_release() as desired_release:
             return self._write(desired_release.model_copy(update={"promote": desired_release.version}))
+
+    def suspend(self, what: Suspend) -> DesiredRelease:
+        """Stops all processes of the service, or those that write and read events, on purpose; ``None`` lets them run
+        again. It stays so when ``slipway up`` ends and is started again.
+        """
+        with self._desired_release() as desired_release:
+            if desired_release.suspend == what:
+                return desired_release
+            return self._write(desired_release.model_copy(update={"suspend": what}))
 
     def _former(self) -> Version:
         """The version before this one: a release that goes on is given up, one that is over is taken back."""
@@ -144,7 +156,7 @@ class Controls:
     def _judge(self, status: MicroserviceStatus, desired_release: DesiredRelease) -> None:
         wanted = desired_release.pinned or desired_release.version
         versions = self._versions.all()
-        if status.phase == "Waiting":
+        if status.phase in AWAITS:
             return
         if status.active_version == wanted and status.phase == "Released":
             return
@@ -182,7 +194,7 @@ def _said(version: Version, status: MicroserviceStatus) -> Iterator[str]:
 
 
 def _over(status: MicroserviceStatus) -> bool:
-    return status.phase in {"Released", "Failed", "Blocked", "Waiting"}
+    return status.phase in {"Released", "Failed", "Blocked", *AWAITS}
 
 
 def _named(system: System, name: str) -> Service:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...planning.observed import GateState, JobState, MigrationKind, Noted
+from ...spec.microservice import Suspend
 from ...spec.status import MicroserviceStatus
 from ...spec.stored import read_stored
 
@@ -68,13 +69,17 @@ class ServiceState(_Model):
 
 
 class DesiredRelease(_Model):
-    """What people want: written by ``slipway release`` and ``slipway rollback``, read by ``slipway up``."""
+    """What people want: written by ``slipway release`` and ``slipway rollback``, read by ``slipway up``.
+
+    ``suspend``: what is stopped on purpose, as ``spec.suspend`` of a Microservice.
+    """
 
     version: str
     generation: int = 1
     retry: int = 0
     pinned: str | None = None
     promote: str | None = None
+    suspend: Suspend = "None"
 
 
 class Files:

@@ -67,7 +67,7 @@ def start(directory: Path, *, port: int, durable: bool = True) -> PostgreSQL:
     directory.mkdir(parents=True, exist_ok=True)
     if user:
         _require_enterable(directory)
-    password = _password(directory)
+    password = password_of(directory)
     data = directory / "data"
     if not (data / "PG_VERSION").exists():
         _initialise(binaries, data, directory / "password", user)
@@ -92,7 +92,8 @@ def start(directory: Path, *, port: int, durable: bool = True) -> PostgreSQL:
     return server
 
 
-def _password(directory: Path) -> str:
+def password_of(directory: Path) -> str:
+    """Of the server whose data is in ``directory``, and of all its roles; one is made where there is none yet."""
     file = directory / "password"
     if not file.exists():
         file.touch(mode=0o600)
@@ -131,6 +132,11 @@ def _initialise(binaries: Path, data: Path, password_file: Path, user: str | Non
     if done.returncode:
         raise EmbeddedError(f"initdb failed: {done.stderr.strip() or done.stdout.strip()}")
     unfinished.rename(data)
+
+
+def programs() -> Path:
+    """The folder of pg_dump and pg_restore, which fit the server; EmbeddedError when they are not installed."""
+    return _binaries(for_others=False)
 
 
 def _binaries(*, for_others: bool) -> Path:

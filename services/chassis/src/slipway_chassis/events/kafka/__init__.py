@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from ...config import KafkaSettings
 from ...errors import ConfigurationError
 from ..ports import Publisher, Subscription
-from .groups import Group, Groups, Member, consumer_id
+from .groups import Committed, Group, Groups, Member, consumer_id
 from .prefixes import PrefixedPublisher, PrefixedSubscription, on_broker
 from .topic_watch import TopicWatch
 from .topics import ensure_topics, list_topics, longest_life, ping, purge_topic, read_topic
 
 __all__ = [
+    "Committed",
     "Group",
     "Groups",
     "Member",

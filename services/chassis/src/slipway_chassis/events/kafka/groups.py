@@ -1,19 +1,23 @@
-"""Who is in a consumer group, and whether it has committed: what a release asks before it hands consumers over."""
+"""Who is in a consumer group, and what it has committed: what a release asks before it hands consumers over, and what
+a backup keeps.
+"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import MemberToRemove
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, NoError
 from kafka.net.compat import KafkaNetClient
+from kafka.structs import OffsetAndMetadata
 
 from ...config import KafkaSettings
 from ...errors import BrokerUnavailable
+from ..ports import Partition
 from .connecting import kafka_python
-from .topics import wrapped
+from .topics import ids_of, wrapped
 
 SETTLED = {"Stable", "Empty", "Dead"}  # states of a classic group; in the others members come or go
 GONE = {"Dead", ""}
@@ -44,6 +48,16 @@ class Group:
         return self.state in SETTLED
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """How far a group has come in a partition. ``offset``: of the record that it reads next. ``topic_id``: of the topic
+    that it speaks of; empty where another client committed it.
+    """
+
+    offset: int
+    topic_id: str = ""
+
+
 class Groups:
     """Asks the brokers of ``settings``, on one connection that is opened by the first question and by the first after
     an error. Groups are called as brokers call them, an environment's prefix included. One thread at a time.
@@ -72,6 +86,38 @@ class Groups:
         if leaving:
             with self._connected() as admin, wrapped(f"removing members of the group {group}"):
                 admin.remove_group_members(group, leaving)
+
+    def committed(self, group: str) -> dict[Partition, Committed]:
+        """How far the group has come; nothing for a group that has committed nothing yet. BrokerUnavailable when no
+        broker answers.
+        """
+        with self._connected() as admin, wrapped(f"asking for the offsets of the group {group}"):
+            found = admin.list_group_offsets([group])[group]
+        return {
+            (where.topic, where.partition): Committed(one.offset, one.metadata or "")
+            for where, one in found.items()
+            if one.offset >= 0
+        }
+
+    def topic_ids(self, topics: Sequence[str]) -> dict[str, str]:
+        """The topics that exist, and their ids. BrokerUnavailable when no broker answers."""
+        with self._connected() as admin, wrapped("asking for topics"):
+            return ids_of(admin, topics)
+
+    def commit(self, group: str, offsets: Mapping[Partition, Committed]) -> None:
+        """Sets the group to these offsets, forwards or back; others stay. BrokerUnavailable when no broker answers, and
+        when the group has members, which would go on from where they are.
+        """
+        wanted = {
+            TopicPartition(*where): OffsetAndMetadata(one.offset, one.topic_id, -1) for where, one in offsets.items()
+        }
+        with self._connected() as admin, wrapped(f"setting the offsets of the group {group}"):
+            outcomes = admin.alter_group_offsets(group, wanted)
+        refused = {where: error for where, error in outcomes.items() if error is not NoError}
+        for where, error in refused.items():
+            raise BrokerUnavailable(
+                f"Kafka: the offset of {group} in {where.topic}/{where.partition} can't be set: {error.__name__}"
+            )
 
     def close(self) -> None:
         """Ends the connection; the next question opens another."""

@@ -1,0 +1,188 @@
+"""``slipway backup``: create, ls, verify, restore and gap, beside a running ``slipway up``."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from slipway_chassis.cli.output import output_option, show
+
+from ..runtimes.local.release_cli import data_option
+from .creating import create as create_backup
+from .folder import Backups, Found
+from .gap import gap as gap_of
+from .restoring import restore as restore_service
+from .sealing import passphrase_of
+from .shop import default_folder, shop_on
+from .verifying import verify as verify_backup
+from .verifying import whole
+
+Command = Callable[..., Any]
+
+
+def _services_option(command: Command) -> Command:
+    says = "Service to take; repeatable. Default: all that have a database."
+    return click.option("--service", "services", multiple=True, help=says)(command)
+
+
+def _passphrase_option(command: Command) -> Command:
+    file = click.Path(path_type=Path, exists=True, dir_okay=False)
+    says = "File whose first line seals the secrets that encrypt signing keys. Without it they are left out."
+    return click.option("--passphrase-file", type=file, help=says)(command)
+
+
+def _folder_option(name: str) -> Callable[[Command], Command]:
+    folder = click.Path(path_type=Path, file_okay=False)
+    return click.option(name, "folder", type=folder, help="Folder of backups; default: backups in the data directory.")
+
+
+@click.group()
+def backup() -> None:
+    """Back up and restore the databases of a running `slipway up`.
+
+    BACKUP is a name that `slipway backup ls` prints, or the path of a backup's own folder.
+
+    \b
+    Examples:
+      slipway backup create --to /mnt/backups --keep 7 --passphrase-file ~/passphrase
+      slipway backup ls
+      slipway backup verify 20260131T020000Z
+      slipway backup restore 20260131T020000Z --service orders --yes
+      slipway backup gap 20260131T020000Z --service orders
+    """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
+
+
+@backup.command("create")
+@_folder_option("--to")
+@_services_option
+@_passphrase_option
+@click.option("--keep", type=click.IntRange(1, 10_000), help="Remove all but the newest N backups of these services.")
+@data_option
+def create(
+    folder: Path | None, services: Sequence[str], passphrase_file: Path | None, keep: int | None, data: Path | None
+) -> None:
+    """Write a backup: each database at one moment, with the offsets of its consumers and its releases."""
+    shop = shop_on(data, Path.cwd())
+    passphrase = passphrase_of(passphrase_file) if passphrase_file else None
+    made = create_backup(
+        shop,
+        Backups(folder or default_folder(data, Path.cwd())),
+        services=services,
+        passphrase=passphrase,
+        keep=keep,
+        tell=_teller(),
+    )
+    for name in made.left_out:
+        click.echo(
+            f"left out: the secret {name}, without which what it encrypted can't be read; --passphrase-file takes it in"
+        )
+    for name in made.forgotten:
+        click.echo(f"removed: {name}")
+    click.echo(f"{made.manifest.name} is whole: {made.manifest.size} bytes in {made.path}")
+
+
+@backup.command("ls")
+@_folder_option("--from")
+@output_option
+@data_option
+def ls(folder: Path | None, output: str, data: Path | None) -> None:
+    """List the backups of a folder; one that was interrupted is not offered."""
+    found = Backups(folder or default_folder(data, Path.cwd())).all()
+    columns = ["name", "services", "bytes", "age_seconds", "fault"]
+    show([_row(each) for each in found], columns, output=output, empty="no backups")
+
+
+def _row(found: Found) -> dict[str, object]:
+    manifest = found.manifest
+    if manifest is None:
+        return {"name": found.path.name, "services": "", "bytes": "", "age_seconds": "", "fault": found.fault}
+    return {
+        "name": found.path.name,
+        "services": ",".join(each.service for each in manifest.services),
+        "bytes": manifest.size,
+        "age_seconds": round((datetime.now(UTC) - manifest.moment).total_seconds()),
+        "fault": found.fault,
+    }
+
+
+@backup.command("verify")
+@click.argument("backup")
+@_folder_option("--from")
+@data_option
+def verify(backup: str, folder: Path | None, data: Path | None) -> None:
+    """Restore every database of BACKUP into a scratch database, compare its rows, and drop it."""
+    shop = shop_on(data, Path.cwd())
+    found = Backups(folder or default_folder(data, Path.cwd())).named(backup)
+    verify_backup(shop, found, tell=_teller())
+    click.echo(f"{whole(found).name} can be restored")
+
+
+@backup.command("restore")
+@click.argument("backup")
+@_folder_option("--from")
+@_services_option
+@_passphrase_option
+@click.option("--yes", is_flag=True, help="Skip the confirmation.")
+@data_option
+def restore(
+    backup: str,
+    folder: Path | None,
+    services: Sequence[str],
+    passphrase_file: Path | None,
+    data: Path | None,
+    *,
+    yes: bool,
+) -> None:
+    """Take services back to BACKUP, one after the other. Killed in the middle, the same command goes on."""
+    shop = shop_on(data, Path.cwd())
+    found = Backups(folder or default_folder(data, Path.cwd())).named(backup)
+    chosen = shop.chosen(services or [each.service for each in whole(found).services])
+    passphrase = passphrase_of(passphrase_file) if passphrase_file else None
+    if not yes:
+        names = ", ".join(each.name for each in chosen)
+        click.confirm(f"Stop {names}, and take it back to {whole(found).moment:%Y-%m-%d %H:%M:%S} UTC?", abort=True)
+    tell = _teller()
+    for service in chosen:
+        done = restore_service(shop, found, service, passphrase=passphrase, tell=tell)
+        kept = f"; the database of before is kept as {done.before}" if done.before else ""
+        click.echo(f"{done.service}: RPO {done.lost:.1f} s, RTO {done.away:.1f} s{kept}")
+    click.echo(f"slipway backup gap {backup} lists what others know of the time between, and these databases do not")
+
+
+@backup.command("gap")
+@click.argument("backup")
+@_folder_option("--from")
+@_services_option
+@output_option
+@data_option
+def gap(backup: str, folder: Path | None, services: Sequence[str], output: str, data: Path | None) -> None:
+    """List aggregates of which Kafka has a newer version than the database restored from BACKUP.
+
+    Before a restore, the backup itself is compared: what is listed would be unknown afterwards.
+    """
+    shop = shop_on(data, Path.cwd())
+    found = Backups(folder or default_folder(data, Path.cwd())).named(backup)
+    rows = [
+        {
+            "service": service,
+            "stream": one.topic,
+            "aggregate": one.aggregate_id,
+            "kafka": one.published,
+            "database": "none" if one.stored is None else one.stored,
+        }
+        for service, one in gap_of(shop, found, services)
+    ]
+    columns = ["service", "stream", "aggregate", "kafka", "database"]
+    show(rows, columns, output=output, empty="no aggregate is known to others in a newer version")
+
+
+def _teller() -> Callable[[str, str], None]:
+    start = time.monotonic()
+
+    def tell(what: str, remark: str) -> None:
+        click.echo(f"  {time.monotonic() - start:5.1f} s  {what:<12} {remark}")
+
+    return tell
