@@ -157,7 +157,9 @@ def test_what_is_stopped_on_purpose_stays_down_and_is_migrated_before_it_answers
         suspend(runtime, "None")
         runtime.until(lambda: runtime.look() == ("1", {"1"}, True))
 
-        assert [(each.kind, each.state) for each in runtime.reconciler.state.migrations] == [("expand", "Succeeded")]
+        assert [(each.kind, each.state.value) for each in runtime.reconciler.state.migrations] == [
+            ("expand", "Succeeded")
+        ]
     finally:
         runtime.close()
 

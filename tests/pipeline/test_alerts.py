@@ -11,7 +11,10 @@ import yaml
 from support.repository import ROOT
 from support.tools import tool
 
-pytestmark = pytest.mark.skipif(tool("promtool") is None, reason="not built: ci/tools/install.sh promtool")
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(tool("promtool") is None, reason="not built: ci/tools/install.sh promtool"),
+]
 RULES = yaml.safe_load((ROOT / "k8s" / "monitoring" / "rules.yaml").read_text())["spec"]
 ALERTS = {rule["alert"]: rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule}
 POD = 'namespace="shop",pod="shop-orders-7d9-x",app_kubernetes_io_name="orders"'
@@ -29,7 +32,7 @@ DAY = 24 * 60
 
 @dataclass(frozen=True)
 class Case:
-    """``series`` of one minute each: until ``fires`` they are wrong, and at ``clears`` they have been right again.
+    """Times in minutes. Until ``fires`` they are wrong, and at ``clears`` they have been right again.
     ``says``: what the summary and the action have in them.
     """
 
@@ -40,6 +43,7 @@ class Case:
     labels: dict[str, str] = field(default_factory=dict)
     says: tuple[str, ...] = ()
     is_silent: bool = False
+    step: int = 1  # minutes between two values of the series
 
 
 def requests(good, bad, version=VERSION):
@@ -58,8 +62,8 @@ CASES = [
     Case("ErrorBudgetBurnsFast", requests("0+1x70", "0+0.2x70"), fires=65, clears=66, is_silent=True),  # few requests
     Case("ErrorBudgetBurnsFast", requests("0+600x70", "0+3x70"), fires=65, clears=66, is_silent=True),  # 0.5 %
     Case(
-        "ErrorBudgetBurnsSlowly", requests(f"0+590x{DAY} 849600+600x{4 * DAY}", f"0+10x{DAY} 14400+0x{4 * DAY}"),
-        fires=DAY - 10, clears=5 * DAY - 10, labels=OF_VERSION, says=("Version 2 of orders",),
+        "ErrorBudgetBurnsSlowly", requests("0+5900x144 849600+6000x576", "0+100x144 14400+0x576"),
+        fires=DAY - 10, clears=5 * DAY - 10, labels=OF_VERSION, says=("Version 2 of orders",), step=10,
     ),
     Case(
         "HighGrpcErrorRate",
@@ -135,8 +139,8 @@ CASES = [
     Case(
         "BackupTooOld",
         {'cnpg_collector_last_available_backup_timestamp{namespace="shop",cnpg_io_cluster="orders-db"}':
-         f"0x{27 * 60} {27 * 3600}x60"},
-        fires=27 * 60 - 5, clears=27 * 60 + 30, labels={"namespace": "shop", "cnpg_io_cluster": "orders-db"},
+         f"0x162 {27 * 3600}x6"},
+        step=10, fires=27 * 60 - 10, clears=27 * 60 + 30, labels={"namespace": "shop", "cnpg_io_cluster": "orders-db"},
         says=("backup of orders-db is 1d",),
     ),
 ]  # fmt: skip
@@ -146,10 +150,10 @@ def fired(case, folder):
     """Minute → labels and annotations of the alert then. promtool is told to expect none, and says what it got."""
     tests = [{"eval_time": f"{at}m", "alertname": case.alert, "exp_alerts": []} for at in (case.fires, case.clears)]
     series = [{"series": name, "values": values} for name, values in case.series.items()]
-    story = {"interval": "1m", "input_series": series, "alert_rule_test": tests}
+    story = {"interval": f"{case.step}m", "input_series": series, "alert_rule_test": tests}
     (folder / "rules.yaml").write_text(yaml.safe_dump(RULES))
     (folder / "test.yaml").write_text(
-        yaml.safe_dump({"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [story]})
+        yaml.safe_dump({"rule_files": ["rules.yaml"], "evaluation_interval": f"{case.step}m", "tests": [story]})
     )
     done = subprocess.run(
         [tool("promtool"), "test", "rules", "test.yaml"], cwd=folder, capture_output=True, text=True, check=False,

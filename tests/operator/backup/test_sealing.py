@@ -19,7 +19,7 @@ def test_the_same_secrets_are_sealed_otherwise_each_time():
     assert seal({"users-KEY": "secret"}, PASSPHRASE) != SEALED
 
 
-@pytest.mark.parametrize("position", [0, 20, 35, 50, len(SEALED) - 1])
+@pytest.mark.parametrize("position", [0, 20, 35, 50, -1])
 def test_a_changed_byte_is_found(position):
     changed = bytearray(SEALED)
     changed[position] ^= 1
@@ -28,7 +28,7 @@ def test_a_changed_byte_is_found(position):
         unseal(bytes(changed), PASSPHRASE)
 
 
-@pytest.mark.parametrize("text", [b"", SEALED[:30], SEALED[:-1], b"x" * 100])
+@pytest.mark.parametrize("text", [b"", SEALED[:30], SEALED[:-1], b"x" * 100], ids=["empty", "begun", "cut", "else"])
 def test_what_is_cut_or_something_else_is_a_sentence(text):
     with pytest.raises(BackupUnusable):
         unseal(text, PASSPHRASE)

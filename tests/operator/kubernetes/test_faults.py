@@ -207,15 +207,17 @@ def gate(image, **changes):
 
 NO_POD = pod("shop/orders:2.0")
 NO_POD["spec"]["containers"][0]["ports"] = [{"name": "a-port", "containerPort": 99999}]
+# Its pods have to be ready before its gates are asked, on a machine that starts nine versions at once.
+PATIENT = {"scaleDownDelaySeconds": 0, "progressDeadlineSeconds": 30}
 BAD = {
     "crashes": ({"image": "shop/crashes:2.0"}, "CrashLoopBackOff"),
     "is-never-ready": ({"image": "shop/never:2.0"}, "Starting took too long: 0 of 2 pods"),
-    "fails-a-gate": ({"gates": [gate("shop/fails:1")]}, "gate tests failed"),
+    "fails-a-gate": ({"gates": [gate("shop/fails:1")], "strategy": PATIENT}, "gate tests failed"),
     "has-a-bad-image": ({"image": "shop/missing:2.0"}, "ImagePullBackOff"),
     "cannot-migrate": (
         {"migrations": {"expand": pod("shop/fails:2.0"), "deadlineSeconds": 10}}, "migration",
     ),
-    "has-a-gate-that-never-ends": ({"gates": [gate("shop/hangs:1")]}, "gate tests"),
+    "has-a-gate-that-never-ends": ({"gates": [gate("shop/hangs:1")], "strategy": PATIENT}, "gate tests"),
     "has-a-migration-that-never-ends": (
         {"migrations": {"expand": pod("shop/hangs:2.0"), "deadlineSeconds": 10}}, "migration",
     ),
