@@ -1,4 +1,4 @@
-"""``slipway backup``: create, ls, verify, restore and gap, beside a running ``slipway up``."""
+"""``slipway backup``: create, ls, verify, restore, gap and reconcile, beside a running ``slipway up``."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ from ..runtimes.local.release_cli import data_option
 from .creating import create as create_backup
 from .folder import Backups, Found
 from .gap import gap as gap_of
+from .gap import reconcile as reconcile_gap
 from .restoring import restore as restore_service
 from .sealing import passphrase_of
 from .shop import default_folder, shop_on
@@ -52,6 +53,7 @@ def backup() -> None:
       slipway backup verify 20260131T020000Z
       slipway backup restore 20260131T020000Z --service orders --yes
       slipway backup gap 20260131T020000Z --service orders
+      slipway backup reconcile 20260131T020000Z --service orders
     """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
 
 
@@ -177,6 +179,28 @@ def gap(backup: str, folder: Path | None, services: Sequence[str], output: str, 
     ]
     columns = ["service", "stream", "aggregate", "kafka", "database"]
     show(rows, columns, output=output, empty="no aggregate is known to others in a newer version")
+
+
+@backup.command("reconcile")
+@click.argument("backup")
+@_folder_option("--from")
+@_services_option
+@click.option("--yes", is_flag=True, help="Skip the confirmation.")
+@data_option
+def reconcile(backup: str, folder: Path | None, services: Sequence[str], data: Path | None, *, yes: bool) -> None:
+    """After a restore of BACKUP: let others take what restored aggregates will tell from now on.
+
+    A row that went back would give its next changes numbers that others have seen already, and they would leave them
+    out. It gets the number of the gap; what it says stays. Aggregates without a row are listed: a person decides.
+    """
+    shop = shop_on(data, Path.cwd())
+    found = Backups(folder or default_folder(data, Path.cwd())).named(backup)
+    if not yes:
+        click.confirm("Raise the versions of rows that went back to those that others know?", abort=True)
+    for done in reconcile_gap(shop, found, services):
+        click.echo(f"{done.service}: {done.behind} rows go on from the version that others know")
+        for one in done.missing:
+            click.echo(f"  {one.topic} {one.aggregate_id}: others know version {one.published}, there is no row")
 
 
 def _teller() -> Callable[[str, str], None]:

@@ -1,4 +1,5 @@
-"""``slipway backup gap``: aggregates that Kafka's topics know with a newer version than the restored database.
+"""``slipway backup gap`` and ``reconcile``: aggregates that Kafka's topics know with a newer version than a restored
+database.
 
 The versions are asked for by the service's own mapping, in this process: its module is found as ``slipway run`` finds
 it.
@@ -6,6 +7,7 @@ it.
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
 from pydantic import SecretStr
 
@@ -13,7 +15,8 @@ from slipway_chassis.cli.run import find_service
 from slipway_chassis.config import DatabaseSettings
 from slipway_chassis.database import Database
 from slipway_chassis.errors import ConfigurationError
-from slipway_chassis.events.gap import Unknown, gap_of
+from slipway_chassis.events.gap import Unknown, gap_of, go_on_from
+from slipway_chassis.service import Service as Declared
 
 from ..errors import BackupError
 from ..runtimes.local.system import Service
@@ -23,6 +26,15 @@ from .manifest import ServiceBackup
 from .progress import marked_by
 from .shop import Shop
 from .verifying import scratch, whole
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """A service, how many of its rows were behind, and the aggregates of which it has none."""
+
+    service: str
+    behind: int
+    missing: Sequence[Unknown]
 
 
 def gap(shop: Shop, found: Found, names: Sequence[str]) -> list[tuple[str, Unknown]]:
@@ -39,21 +51,52 @@ def gap(shop: Shop, found: Found, names: Sequence[str]) -> list[tuple[str, Unkno
     ]
 
 
+def reconcile(shop: Shop, found: Found, names: Sequence[str]) -> list[Reconciled]:
+    """Gives aggregates that are behind, of services that were restored from this backup, the version that others have
+    seen; errors as of ``gap``, and BackupError for a service that was not restored from it.
+    """
+    manifest = whole(found)
+    done = []
+    for service in shop.chosen(names or [each.service for each in manifest.services]):
+        kept = manifest.of(service.name)
+        if not marked_by(Databases(shop).mark(service.name), manifest.name):
+            raise BackupError(f"{service.name} was not restored from {manifest.name}: there is nothing to reconcile")
+        unknown = _of_service(shop, found, kept, service)
+        declared = _declared(service) if unknown else None
+        behind = 0
+        if declared:
+            with _database(shop, service.name, service.name) as database:
+                behind = go_on_from(database, declared.publishes, unknown)
+        done.append(Reconciled(service.name, behind, [one for one in unknown if one.stored is None]))
+    return done
+
+
 def _of_service(shop: Shop, found: Found, kept: ServiceBackup, service: Service) -> list[Unknown]:
     settings = shop.kafka(service)
-    if settings is None or service.is_folder:
+    declared = _declared(service) if settings and not service.is_folder else None
+    if settings is None or declared is None:
         return []
+    with _asked(shop, found, kept) as name, _database(shop, name, service.name) as database:
+        return gap_of(settings, database, declared.publishes, since=kept.database.moment)
+
+
+def _declared(service: Service) -> Declared | None:
+    """What it publishes; None where that is nothing."""
     try:
         declared = find_service(service.module or service.name)
     except ConfigurationError as error:
         raise BackupError(f"{service.name} does not tell what it publishes: {error}") from None
     if not declared.publishes:
-        return []
+        return None
     declared.prepare_once()
-    with _asked(shop, found, kept) as name:
-        url = DatabaseSettings(database_url=SecretStr(shop.url(name, service.name))).database_url
-        with closing(Database(url, application_name="slipway-backup", pool_size=1)) as database:
-            return gap_of(settings, database, declared.publishes, since=kept.database.moment)
+    return declared
+
+
+@contextmanager
+def _database(shop: Shop, name: str, role: str) -> Iterator[Database]:
+    url = DatabaseSettings(database_url=SecretStr(shop.url(name, role))).database_url
+    with closing(Database(url, application_name="slipway-backup", pool_size=1)) as database:
+        yield database
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from typing import cast as cast_type
 
-from sqlalchemy import Text, cast, inspect, select
+from sqlalchemy import Column, Text, cast, inspect, select, update
 from sqlalchemy.orm import Mapper
 
 from ..config import KafkaSettings
@@ -49,6 +50,22 @@ def gap_of(
     return sorted(found)
 
 
+def go_on_from(database: Database, publishes: Mapping[type[Any], Stream], gap: Sequence[Unknown]) -> int:
+    """Gives rows that are behind the version that others have seen of them, so that their next event is newer to
+    everybody. What the rows say stays as it is. Returns how many were behind; rows that are not there are left out.
+    """
+    behind = {stream.topic: [one for one in gap if one.topic == stream.topic] for stream in publishes.values()}
+    count = 0
+    with database.transaction() as session:
+        for aggregate, stream in publishes.items():
+            key, version = _columns(aggregate)
+            for one in behind[stream.topic]:
+                this = (cast(key, Text) == one.aggregate_id, version < one.published)
+                change = update(key.table).where(*this).values({version: one.published}).returning(key)
+                count += len(session.execute(change).all())
+    return count
+
+
 def newest(records: Iterable[Record], *, since: datetime) -> dict[str, int]:
     """The highest version by aggregate, of records after ``since``. What is no event of ours is passed over."""
     begin, found = int(since.timestamp() * 1000), dict[str, int]()
@@ -79,15 +96,21 @@ def unknown(topic: str, published: Mapping[str, int], stored: Mapping[str, int])
 
 
 def _stored(database: Database, aggregate: type[Any], ids: Iterable[str]) -> dict[str, int]:
-    mapper: Mapper[Any] = inspect(aggregate)
-    key, version = cast(mapper.primary_key[0], Text), mapper.version_id_col
-    if version is None:
-        raise ConfigurationError(f"{aggregate.__name__} has a stream and is mapped without version_id_col")
+    column, version = _columns(aggregate)
+    key = cast(column, Text)
     found: dict[str, int] = {}
     with database.transaction() as session:
         for some in _some_at_a_time(list(ids)):
             found |= {row[0]: int(row[1]) for row in session.execute(select(key, version).where(key.in_(some)))}
     return found
+
+
+def _columns(aggregate: type[Any]) -> tuple[Column[Any], Column[Any]]:
+    """Of its id and its version."""
+    mapper: Mapper[Any] = inspect(aggregate)
+    if mapper.version_id_col is None:
+        raise ConfigurationError(f"{aggregate.__name__} has a stream and is mapped without version_id_col")
+    return cast_type("Column[Any]", mapper.primary_key[0]), cast_type("Column[Any]", mapper.version_id_col)
 
 
 def _some_at_a_time(ids: Sequence[str]) -> Iterator[Sequence[str]]:
