@@ -243,7 +243,7 @@ class TestBranches:
     def test_volumes_and_first_containers_are_in_every_pod(self, service):
         for name, _, template in pod_templates(self.objects(service, "full")):
             spec = template["spec"]
-            assert [each["name"] for each in spec["volumes"]] == ["tmp", "data"], name
+            assert [each["name"] for each in spec["volumes"]] == ["tmp", "slipway-levels", "data"], name
             assert {"name": "data", "mountPath": "/data", "readOnly": True} in spec["containers"][0]["volumeMounts"]
             [first] = spec["initContainers"]
             assert first["command"][2] == "echo r > /data/name", "templates are filled in"

@@ -70,7 +70,7 @@ containers:
   {{- end }}
   volumeMounts:
   - {name: tmp, mountPath: /tmp}
-  - {name: levels, mountPath: /etc/slipway, readOnly: true}
+  - {name: slipway-levels, mountPath: /etc/slipway, readOnly: true}
   {{- include "base.authorityMount" $ctx | nindent 2 }}
   {{- if and $values.database.enabled $values.database.caSecretName }}
   - {name: database-ca, mountPath: /etc/database-ca, readOnly: true}
@@ -87,7 +87,7 @@ containers:
 volumes:
 - name: tmp
   emptyDir: {}
-- name: levels # changed while it runs: kubectl annotate pod ... slipway.dev/levels='LOG_LEVEL=DEBUG'
+- name: slipway-levels # changed while it runs: kubectl annotate pod ... slipway.dev/levels='LOG_LEVEL=DEBUG'
   downwardAPI:
     items: [{path: levels, fieldRef: {fieldPath: "metadata.annotations['slipway.dev/levels']"}}]
 {{- include "base.authorityVolume" $ctx }}
