@@ -18,6 +18,7 @@ for chart in "${services[@]}"; do
 done
 [ ! -d charts/gateway ] || .venv/bin/slipway gateway schema >charts/gateway/values.schema.json
 .venv/bin/python ci/chart_readmes.py
+.venv/bin/python ci/module_map.py
 mkdir -p k8s/crds charts/operator/files/crds
 for crd in microservices serviceversions releaseplans; do
   .venv/bin/python -m slipway_operator.spec.crds "$crd" >"k8s/crds/$crd.yaml"
