@@ -1,6 +1,7 @@
 """The command line: help with examples, exit codes that mean something, JSON for programs."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -148,3 +149,14 @@ def test_a_module_with_two_services_is_told_so(tmp_path, monkeypatch):
 
     with pytest.raises(ConfigurationError, match="twins declares 2 services, not one"):
         find_service("twins")
+
+
+def test_help_imports_no_command():
+    """It would take seconds: databases, brokers, templates and engines lie behind them."""
+    code = (
+        "import sys; from slipway_chassis.cli import cli; cli(['--help'], standalone_mode=False); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert not {"sqlalchemy", "kafka", "jinja2", "flask", "pydantic"} & set(done.stdout.splitlines()[-1].split())
+    assert "  up          Run PostgreSQL, Kafka, Envoy" in done.stdout
