@@ -7,6 +7,7 @@ import sys
 
 import psycopg
 import pytest
+import requests
 from psycopg.rows import dict_row
 
 from slipway_chassis.testing.plugin import eventually
@@ -78,6 +79,12 @@ def test_an_order_is_found_in_every_process_that_had_to_do_with_it(asked, placed
         assert ("orders", "http") in {
             (line["service.name"], line["process.title"]) for line in lines if line.get("trace.id") == placing
         }
+
+
+def test_a_token_of_the_command_is_taken_at_the_gateway(asked, shop):
+    token = asked("token", "--scope", "orders:read").strip()
+    answer = requests.get(f"{shop.url}/v1/orders", headers={"Authorization": f"Bearer {token}"}, timeout=20)
+    assert answer.status_code != 401, answer.text
 
 
 def test_nothing_is_lost_until_something_is(asked, placed, shop):
