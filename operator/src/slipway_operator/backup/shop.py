@@ -91,11 +91,7 @@ def shop_on(data: Path | None, project: Path) -> Shop:
     """NotRunning when nothing runs there."""
     folder = (data or default_data(project)).absolute()
     layout = Layout(folder, gateway=0, base=remembered(folder)[1])
-    if not layout.is_locked():
-        raise NotRunning(
-            f"nothing runs here: {folder} was looked at. Start it in another terminal (slipway up), or name its folder "
-            "(--data)"
-        )
+    layout.require_running()
     return Shop(layout, read(project))
 
 

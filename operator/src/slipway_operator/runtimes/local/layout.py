@@ -11,7 +11,7 @@ from pathlib import Path
 from slipway_chassis.config import MachineSettings
 from slipway_chassis.embedded.processes import is_root, port_free
 
-from ...errors import AlreadyRunning, PortInUse
+from ...errors import AlreadyRunning, NotRunning, PortInUse
 from ...spec.hashing import digest
 from .state import replace_file
 from .system import Service
@@ -152,6 +152,14 @@ class Layout:
                 return True
             return False
 
+    def require_running(self) -> None:
+        """Raises NotRunning that says where it was looked."""
+        if not self.is_locked():
+            raise NotRunning(
+                f"nothing runs here: {self.data} was looked at. Start it in another terminal (slipway up), or name "
+                "its folder (--data)"
+            )
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Holds the folder for one runtime at a time; the lock ends with the process, however it ends."""
@@ -195,6 +203,11 @@ def remembered(data: Path) -> tuple[int, int]:
 def default_data(project: Path) -> Path:
     """Beside pyproject.toml."""
     return project / FOLDER
+
+
+def layout_on(data: Path | None) -> Layout:
+    """Of a command beside ``slipway up``, which takes no port: the folder that was named, or that of this project."""
+    return Layout((data or default_data(Path.cwd())).absolute(), gateway=0, base=0)
 
 
 def make_data(data: Path) -> None:

@@ -14,7 +14,7 @@ from slipway_chassis.cli.arguments import Duration
 from slipway_chassis.telemetry.levels import LOOK_SECONDS, levels_of
 
 from ...errors import NotRunning
-from .layout import Layout, default_data
+from .layout import Layout, layout_on
 from .log_files import LogFile, log_files
 from .log_lines import LEVELS, LONGEST_LINE, SHORTEST_WORD, About, Choice, Line, in_order, lines_of
 from .processes import utc_now
@@ -71,7 +71,7 @@ def logs(
     if STANDARD_INPUT in services:
         shown.show(lines_of("input", _standard_input()))
         return
-    layout = Layout((data or default_data(Path.cwd())).absolute(), gateway=0, base=0)
+    layout = layout_on(data)
     files = _files(layout)
     shown.show(line for file in files for line in file.read())
     for file in files:

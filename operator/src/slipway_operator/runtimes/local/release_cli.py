@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .layout import Layout, default_data
+from .layout import Layout, layout_on
 from .releasing import AWAITS, Controls
 from .state import DesiredRelease
 from .system import System, read
@@ -22,7 +22,7 @@ def data_option(command: Command) -> Command:
 
 def place(data: Path | None) -> tuple[Layout, System]:
     system = read(Path.cwd())
-    return Layout((data or default_data(Path.cwd())).absolute(), gateway=0, base=0), system
+    return layout_on(data), system
 
 
 def _label(_context: click.Context, _parameter: click.Parameter, value: str) -> str:

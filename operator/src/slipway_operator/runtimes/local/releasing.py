@@ -31,11 +31,7 @@ class Controls:
     def __init__(self, layout: Layout, system: System, name: str) -> None:
         self.service = _named(system, name)
         self.layout = layout
-        if not layout.is_locked():
-            raise NotRunning(
-                f"nothing runs here: {layout.data} was looked at. Start it in another terminal (slipway up), or name "
-                "its folder (--data)"
-            )
+        layout.require_running()
         self._files = Files(layout.releases(name))
         self._versions = Versions(self._files.folder, self.service)
 
