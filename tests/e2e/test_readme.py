@@ -1,4 +1,4 @@
-"""The README's commands about the operator, as a newcomer types them."""
+"""The README's commands about the operator, as a newcomer types them, while customers order."""
 
 import os
 import re
@@ -7,7 +7,9 @@ import subprocess
 
 import pytest
 
+from support.kind.auditor import auditing
 from support.kind.commands import CONTEXT, NAMESPACE, OPERATOR_NAMESPACE, RELEASE, helm, kubectl, run
+from support.kind.traffic import assert_no_event_was_lost_doubled_or_misordered, traffic
 from support.repository import ROOT
 from support.tools import TOOLS
 
@@ -71,14 +73,23 @@ def test_the_shop_is_released_by_the_operator_and_goes_back(commands, shell):
     code, said = shell(explain)
     assert (code, f"({first}) is active" in said) == (0, True), said
 
+    with auditing() as auditor:
+        with traffic() as flowing:
+            second = upgraded_from(first)
+            _, said = shell(explain)
+            assert f"({second})" in said.splitlines()[0], said
+            code, said = shell(rollback)
+            assert (code, version()) == (0, first), said
+        assert_no_event_was_lost_doubled_or_misordered(auditor, flowing)
+
+
+def upgraded_from(first):
+    """The version that answers after an upgrade by Helm, which the operator turned into a release."""
     helm("upgrade", RELEASE, ROOT / "charts" / "platform", "--reuse-values", "--set", "orders.logLevel=DEBUG")
     kubectl("wait", "--for=condition=Released", f"microservice/{ORDERS}", "--timeout=300s", timeout=320, check=False)
     second = version()
-    _, said = shell(explain)
-    assert second != first, said
-    assert f"({second})" in said.splitlines()[0], said
-    code, said = shell(rollback)
-    assert (code, version()) == (0, first), said
+    assert second != first, kubectl("get", "microservice", ORDERS, "-o", "yaml")
+    return second
 
 
 def version():

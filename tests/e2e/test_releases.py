@@ -70,10 +70,8 @@ def release_again_and_again(service, switches, strategy, times):
     return [release_and_follow(service, switches, strategy) for _ in range(times)]
 
 
-@pytest.mark.load
-@pytest.mark.parametrize(
-    "strategy", [pytest.param(QUICK, id="BlueGreen"), pytest.param(ROLLING, id="Rolling", marks=pytest.mark.soak)]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("strategy", [pytest.param(QUICK, id="BlueGreen"), pytest.param(ROLLING, id="Rolling")])
 def test_releases_under_load(strategy, services, switches, auditor):
     with traffic() as flowing, ThreadPoolExecutor(len(services)) as pool:
         runs = [pool.submit(release_again_and_again, each, switches, strategy, RELEASES_EACH) for each in services]

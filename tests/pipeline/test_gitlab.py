@@ -19,8 +19,8 @@ STAGES = ["lint", "unit", "charts", "build", "e2e", "release", "deploy"]
 # These are run by a test below, in a checkout of their own: some in each run, the others in the soak. What needs a
 # registry or a cluster is run by tests/e2e/test_pipeline.py. The rest has the same words with another PART, and .ci/run
 # calls them.
-LIGHT = ["proto", "orders", "changelog"]
-LIGHT_TOO = ["lint", "type check", "import rules", "contracts", "pipeline"]
+LIGHT = ["proto", "changelog"]
+LIGHT_TOO = ["orders", "lint", "type check", "import rules", "contracts", "pipeline"]
 
 
 @pytest.fixture(scope="module", name="state")
@@ -193,27 +193,24 @@ def _checkout(tmp_path):
 @pytest.mark.integration
 @needs("rsync", "rsync")
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize(("jobs_of", "part"), [
-    pytest.param(LIGHT, "tests/orders/test_domain.py", id="some"),
+@pytest.mark.parametrize("jobs_of", [LIGHT, pytest.param(LIGHT + LIGHT_TOO, marks=pytest.mark.soak)], ids=["some", "all"])
+def test_light_jobs_run_on_this_machine(jobs_of, checkout, state):
+    reports, packages = state / "reports", checkout / ".cache" / "uv"
     # The job called pipeline would run this test again.
-    pytest.param(LIGHT + LIGHT_TOO, "tests/orders tests/test_repository.py", id="all", marks=pytest.mark.soak),
-])  # fmt: skip
-def test_light_jobs_run_on_this_machine(jobs_of, part, checkout, state):
-    only = {"PART": part, "REPORTS": str(state / "reports")}
+    only = {"PART": "tests/orders tests/test_repository.py", "REPORTS": str(reports)}
     # gitlab-ci-local tells jobs with an image that the checkout is /builds/..., whatever runs them.
-    only |= {"UV_CACHE_DIR": str(checkout / ".cache" / "uv")}
+    only |= {"UV_CACHE_DIR": str(packages)}
     one_by_one = ("--force-shell-executor", "--concurrency=1")  # they share a checkout here
     done = gitlab(state / "run", *one_by_one, *jobs_of, checkout=checkout, timeout=1100, **MAIN, **only)
 
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     for job in jobs_of:
         assert re.search(rf"PASS.*{job}", done.stdout), done.stdout[-2000:]
-    name = part.split()[0].removeprefix("tests/").replace("/", "-")
-    made = {path.name for path in (state / "reports").iterdir()} - {".coverage"}
-    assert made == {
-        f"{name}-unit.junit.xml", f"{name}-integration.junit.xml", f"{name}-integration-demo.junit.xml", "coverage.xml",
-    }  # fmt: skip
-    assert list((checkout / ".cache" / "uv").iterdir()), "packages lie where lint and tests could have found them"
+    if "orders" in jobs_of:
+        made = {path.name for path in reports.iterdir()} - {".coverage"}
+        kinds = ("unit", "integration", "integration-demo")
+        assert made == {"coverage.xml", *(f"orders-{kind}.junit.xml" for kind in kinds)}
+        assert list(packages.iterdir()), "packages lie where lint and tests could have found them"
 
 
 @pytest.mark.integration

@@ -167,8 +167,8 @@ def every(count):
 
 
 def some(count):
-    """What is there before a write is what was left after the one before it: each tenth one is cut after it landed."""
-    return [(1, False), *((number, True) for number in range(1, count + 1, 10))]
+    """What is there before a write is what was left after the one before it: each twentieth one is cut after it landed."""
+    return [(1, False), *((number, True) for number in range(1, count + 1, 20))]
 
 
 @pytest.mark.timeout(1800)
