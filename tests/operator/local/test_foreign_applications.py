@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from slipway_chassis.embedded.processes import free_port
 from slipway_chassis.testing.plugin import eventually
 from slipway_operator.errors import LocalRuntimeError
 from slipway_operator.runtimes.local import processes
+from slipway_operator.runtimes.local import versions as versions_module
 from slipway_operator.runtimes.local.layout import Layout
 from slipway_operator.runtimes.local.platform import Platform
 from slipway_operator.runtimes.local.processes import Processes, ask, utc_now
@@ -77,6 +79,35 @@ def test_the_same_code_in_another_folder_is_the_same_version(tmp_path):
     assert versions.keep("2", source=project(tmp_path / "b", ""), env={}) == first
     with pytest.raises(LocalRuntimeError, match="has a version 2 already"):
         versions.keep("2", source=project(tmp_path / "c", "", "other.py"), env={})
+
+
+@pytest.mark.parametrize("options", [{}, {"command": (), "module": "app"}], ids=["command", "module"])
+def test_the_working_tree_as_a_way_back_is_what_it_was_when_it_began(tmp_path, options):
+    service = HELLO.model_copy(update={"source": str(project(tmp_path / "code", "")), **options})
+    (tmp_path / "releases").mkdir()
+    versions, dev = Versions(tmp_path / "releases", service), working_tree(service)
+    assert versions.as_it_began(dev) == dev, "nothing began"
+
+    versions.remember_working_tree()
+    project(tmp_path / "code", "").joinpath("app.py").write_text("edited since")
+
+    began = versions.as_it_began(dev)
+    assert (began.hash, began.label, began.folder == began.source) == (dev.hash, dev.label, bool(began.command))
+    assert "'one'" in (Path(began.source) / "app.py").read_text()
+    versions.remember_working_tree()
+    assert (Path(began.source) / "app.py").read_text() == "edited since"
+
+
+def test_a_working_tree_that_is_too_large_is_a_way_back_as_it_is(tmp_path, monkeypatch):
+    service = HELLO.model_copy(update={"source": str(project(tmp_path / "code", ""))})
+    (tmp_path / "releases").mkdir()
+    versions, dev = Versions(tmp_path / "releases", service), working_tree(service)
+    versions.remember_working_tree()
+    monkeypatch.setattr(versions_module, "MOST_FILES", 1)
+
+    versions.remember_working_tree()
+
+    assert versions.as_it_began(dev) == dev, "an older copy is no way back to what began now"
 
 
 def test_what_a_module_is_called_may_differ_from_its_service(tmp_path):
@@ -235,6 +266,10 @@ def test_a_plain_flask_application_is_released_and_ends_with_its_terminal(tmp_pa
 
         (folder / "app.py").write_text("what is edited later does not change a version")
         assert up.home() == "two"
+
+        assert up.slipway("rollback", "hello").returncode == 0
+
+        assert up.home() == "one", "a way back brings what ran, and not what was edited since"
     assert "stopped; no process is left" in up.said
     gone = up.slipway("status")
     assert (gone.returncode, gone.stdout) == (1, "")

@@ -133,7 +133,8 @@ class Processes:
 
     def _ensure(self, version: Version, component: str, now: datetime) -> None:
         each = self._running.get((version.hash, component))
-        if each is None:
+        replaced = each and not each.child.alive and each.version != version  # it ended, and other code is to run
+        if each is None or replaced:
             self._start(version, component, component)
         elif not each.child.alive:
             self._start_again(each, now)

@@ -68,6 +68,9 @@ class Reconciler:
         self._known = self._versions.all()
         self.state = resumed(self._files.state(), self._known)
         self._desired_release = self._begin_desired_release(self._files.desired_release())
+        if self._desired_release.pinned == self.state.active == working_tree(self.service).hash:
+            self._versions.remember_working_tree()
+        self._known = self._versions_of(self._desired_release)
         self._files.write_state(self.state)
         self._endpoints.write(self.service, wanted_endpoints(self.service, self.state, Seen()))
         self._next = utc_now()
@@ -96,8 +99,7 @@ class Reconciler:
         again by a ``slipway up`` that ended in between, since the status says until then that all is stopped.
         """
         returns = self.status.suspended == "All" != self.desired_release.suspend
-        wanted = self.desired_release.pinned or self.desired_release.version
-        if returns and not self._returning and wanted == self.state.active:
+        if returns and not self._returning and self.desired_release.wanted == self.state.active:
             self._migrate_active()
         self._returning = returns
 
@@ -153,8 +155,19 @@ class Reconciler:
         found = self._files.desired_release()
         if found is None or found == self._desired_release:
             return False
-        self._desired_release, self._known = found, self._versions.all()
+        self._desired_release, self._known = found, self._versions_of(found)
         return True
+
+    def _versions_of(self, desired_release: DesiredRelease) -> dict[str, Version]:
+        """By hash. The working tree is as it is now where it is what is released, and as it began where it is a way
+        back: what was edited since is what somebody wants to leave.
+        """
+        known = self._versions.all()
+        dev = working_tree(self.service).hash
+        if desired_release.version == dev and not desired_release.pinned:
+            self._versions.remember_working_tree()
+            return known
+        return known | {dev: self._versions.as_it_began(known[dev])}
 
     # --- a look
     def reconcile(self) -> None:

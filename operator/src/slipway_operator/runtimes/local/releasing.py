@@ -107,7 +107,7 @@ class Controls:
     def asked_for(self) -> str:
         """The hash of the version that people want, whether it answers already or not; empty before the first start."""
         desired_release = self._files.desired_release()
-        return (desired_release.pinned or desired_release.version) if desired_release else ""
+        return desired_release.wanted if desired_release else ""
 
     def status(self) -> MicroserviceStatus:
         return self._files.status()
@@ -150,8 +150,7 @@ class Controls:
         return begin
 
     def _judge(self, status: MicroserviceStatus, desired_release: DesiredRelease) -> None:
-        wanted = desired_release.pinned or desired_release.version
-        versions = self._versions.all()
+        wanted, versions = desired_release.wanted, self._versions.all()
         if status.phase in AWAITS:
             return
         if status.active_version == wanted and status.phase == "Released":

@@ -81,6 +81,11 @@ class DesiredRelease(_Model):
     promote: str | None = None
     suspend: Suspend = "None"
 
+    @property
+    def wanted(self) -> str:
+        """The hash of the version that is to answer: what a rollback names comes first."""
+        return self.pinned or self.version
+
 
 class Files:
     """Wish, state and status of one service. Each is replaced as a whole, so that nobody reads half of one."""

@@ -1,6 +1,7 @@
 """What a version is on one machine: its name, its settings, and the code it runs, which is copied when it is released.
 
-The version ``dev`` is the working tree itself: it runs what lies there, and is what ``slipway up`` begins with.
+The version ``dev`` is the working tree itself: it runs what lies there, and is what ``slipway up`` begins with. As a way
+back from what was edited and released since, it runs what lay there when it began.
 """
 
 import hashlib
@@ -8,6 +9,7 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -134,24 +136,50 @@ class Versions:
             )
         return self._copy(version, found)
 
+    # --- the working tree, as a way back
+    def remember_working_tree(self) -> None:
+        """Copies it as it begins to run. What is no module or too large for a version is not there as a way back."""
+        kept, unfinished = self._working_tree, self._working_tree.with_name("dev.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(kept, ignore_errors=True)
+        with suppress(LocalRuntimeError):
+            found = code_of(self._service, None)
+            _require_small(found)
+            self._copy_code(found, unfinished / "code")
+            unfinished.rename(kept)
+
+    def as_it_began(self, version: Version) -> Version:
+        """What ran, for a version that may have been edited since: the copy of the working tree, if there is one."""
+        code = str(self._working_tree / "code")
+        if version.label != DEV or not Path(code).exists():
+            return version
+        return version.model_copy(update={"source": code, "folder": code if version.command else ""})
+
+    @property
+    def _working_tree(self) -> Path:
+        return self._folder.with_name(DEV)
+
+    # --- copies
     def _copy(self, version: Version, found: Path) -> Version:
         """The folder appears as a whole, under its name, or not at all."""
         folder = self._folder / version.hash
         unfinished = self._folder.with_name(f"{version.hash}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        code = unfinished / "code"
-        code.mkdir(parents=True, mode=0o700)
-        if found.is_dir():
-            within = code if self._service.is_folder else code / found.name
-            shutil.copytree(found, within, ignore=_left_out, dirs_exist_ok=True)
-        else:
-            shutil.copy2(found, code / found.name)
+        self._copy_code(found, unfinished / "code")
         copied = str(folder / "code")
         version = version.model_copy(update={"source": copied, "folder": copied if version.command else ""})
         (unfinished / "version.json").write_text(version.model_dump_json(indent=1))
         self._folder.mkdir(exist_ok=True, mode=0o700)
         unfinished.rename(folder)
         return version
+
+    def _copy_code(self, found: Path, code: Path) -> None:
+        code.mkdir(parents=True, mode=0o700)
+        if found.is_dir():
+            within = code if self._service.is_folder else code / found.name
+            shutil.copytree(found, within, ignore=_left_out, dirs_exist_ok=True)
+        else:
+            shutil.copy2(found, code / found.name)
 
     def forget(self, version: str) -> None:
         shutil.rmtree(self._folder / version, ignore_errors=True)
@@ -199,12 +227,19 @@ def source_of(module: str, folder: Path | None) -> Path:
 
 def _digests(found: Path, base: Path) -> dict[str, str]:
     """Of each file of the code, by its path below ``base``."""
+    return {
+        str(path.relative_to(base)): hashlib.sha256(path.read_bytes()).hexdigest() for path in _require_small(found)
+    }
+
+
+def _require_small(found: Path) -> list[Path]:
+    """The files of the code; LocalRuntimeError where they are too many or too large."""
     files = list(islice(_files(found), MOST_FILES + 1))
     if len(files) > MOST_FILES or sum(path.stat().st_size for path in files) > MOST_BYTES:
         raise LocalRuntimeError(
             f"{found} is too large for the code of a service: name its own folder by source (pyproject.toml) or --from"
         )
-    return {str(path.relative_to(base)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return files
 
 
 def _files(found: Path) -> Iterator[Path]:

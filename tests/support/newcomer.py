@@ -1,0 +1,97 @@
+"""Somebody with an empty home and an empty folder, who types what a page says. Nothing of this repository is on the path.
+
+Our packages come from a folder, as they would from an index; those of others from where this machine takes its own.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.repository import ROOT
+
+PACKAGES = ROOT / "build" / "packages"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+
+
+def blocks_of(page, section):
+    """The lines of each block of commands in a section of a page of docs."""
+    text = (ROOT / "docs" / page).read_text().split(f"\n## {section}", 1)[1].split("\n## ")[0]
+    return [block.strip().splitlines() for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)]
+
+
+class Newcomer:
+    """``typed``: how many commands, and ``told`` what each took. The folder changes where a command changes it."""
+
+    def __init__(self, above):
+        self.home, self.folder = above / "home", above / "work"
+        (above / "bin").mkdir(parents=True)
+        shutil.copy(ROOT / ".venv/bin/uv", above / "bin")
+        for folder in (self.home, self.folder):
+            folder.mkdir()
+        self._environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV", "PYTEST"))
+        } | {
+            "HOME": str(self.home),
+            "PATH": f"{self.home}/.local/bin:{above}/bin:/usr/local/bin:/usr/bin:/bin",
+            "XDG_CACHE_HOME": str(CACHE),
+            **_index_of_this_machine(),
+        }
+        self.told = []
+
+    @property
+    def typed(self):
+        return len(self.told)
+
+    def types(self, line, *, code=0, within=300):
+        """What the command printed; the folder that it ends in is the next one's."""
+        began, ends = time.monotonic(), self.home / ".ends"
+        done = subprocess.run(
+            ["bash", "-c", f"{line}\nended=$?; pwd >{shlex.quote(str(ends))}; exit $ended"], cwd=self.folder,
+            env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, check=False, timeout=within,
+        )  # fmt: skip
+        self.told.append(f"{time.monotonic() - began:5.1f} s  {line}")
+        self.folder = Path(ends.read_text().strip())
+        assert done.returncode == code, f"$ {line}\n{done.stdout[-4000:]}"
+        return done.stdout
+
+    @contextmanager
+    def leaves_running(self, line):
+        """What is typed in another terminal, and ended there by Ctrl-C; it has to say that nothing is left."""
+        self.told.append(f"         {line}")
+        running = subprocess.Popen(
+            ["bash", "-c", f"exec {line}"], cwd=self.folder, env=self._environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
+        try:
+            yield running
+        finally:
+            os.killpg(running.pid, signal.SIGINT)
+            try:
+                said = running.communicate(timeout=90)[0]
+            except subprocess.TimeoutExpired:
+                os.killpg(running.pid, signal.SIGKILL)
+                said = running.communicate()[0]
+            print(said)
+        assert "stopped; no process is left" in said, said
+
+    def left(self):
+        """Files of ours that somebody finds in the home after all was removed; caches are no part of it."""
+        return [str(path) for path in self.home.rglob("*") if "slipway" in path.name]
+
+
+def _index_of_this_machine():
+    """uv is told what pip was told here: a mirror, certificates."""
+    listed = subprocess.run(
+        ["bash", "-c", ".venv/bin/pip config list | .venv/bin/python ci/pip_settings.py"],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    ).stdout  # fmt: skip
+    told = dict(line.split("=", 1) for line in listed.splitlines()) | {"UV_SYSTEM_CERTS": "true"}
+    told["UV_FIND_LINKS"] = ",".join(filter(None, [str(PACKAGES), told.get("UV_FIND_LINKS")]))
+    return told
