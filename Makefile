@@ -257,6 +257,10 @@ e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstal
 	@ci/tools/install.sh helm4 gitlab-ci-local registry
 	@$(PYTEST) -s -m "e2e and not soak $(NOT_AGAIN)" $(JUNIT) $(or $(T),tests/e2e tests/compose)
 
+.PHONY: outsider
+outsider: setup charts ## Follow docs/adopt.md with the packages of a release alone, in an empty folder with an empty home (EVERY=1: all sizes)
+	@$(PYTEST) -s -m "demo $(if $(EVERY),,and not soak)" $(or $(T),tests/outsider)
+
 .PHONY: lessons
 lessons: setup ## Run every lesson of the tour: each pattern at work, taken away, and put back (FIGURES=write: into the pages)
 	@FIGURES=$(FIGURES) $(PYTEST) -n 0 tests/tour

@@ -2,16 +2,20 @@
 
 import shutil
 import subprocess
+import time
 
 import pytest
 
+from slipway_chassis import __version__
 from support.newcomer import Newcomer
 from support.repository import ROOT
 
 
 @pytest.fixture(scope="session", name="packages")
 def _packages():
-    subprocess.run(["make", "-s", "packages"], cwd=ROOT, check=True, timeout=600)
+    """Of a version that was never there: uv keeps what it unpacked by name and version, and would take that again."""
+    version = f"{__version__.rpartition('.')[0]}.{time.time():.0f}"
+    subprocess.run(["make", "-s", "packages", f"VERSION={version}"], cwd=ROOT, check=True, timeout=600)
 
 
 @pytest.fixture(name="newcomer")

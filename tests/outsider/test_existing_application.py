@@ -1,4 +1,4 @@
-"""Story C of docs/adopt.md on a laptop, as typed: a plain Flask application, without the chassis, released under load."""
+"""Story C of docs/adopt.md on a laptop, as typed: a Flask application without the chassis, released under load."""
 
 import re
 import urllib.request

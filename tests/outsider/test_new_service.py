@@ -109,9 +109,10 @@ def assert_names_nothing_of_the_checkout(folder):
 
 def assert_a_removed_path_is_found(newcomer):
     """The check of a pipeline: what was committed against what is there."""
-    newcomer.types("uv run slipway contracts export parcels && git add -A && git -c user.name=Ada -c user.email=a@b commit -qm first")
+    commit = "git add -A && git -c user.name=Ada -c user.email=a@b commit -qm first"
+    newcomer.types(f"uv run slipway contracts export parcels && {commit}")
     source = newcomer.folder / "src" / "parcels" / "entrypoints" / "http.py"
-    source.write_text(source.read_text().replace('@v1.get("/v1/parcels/<uuid:one_id>"', '@v1.get("/v1/parcel/<uuid:one_id>"'))
+    source.write_text(source.read_text().replace("/v1/parcels/<uuid:one_id>", "/v1/parcel/<uuid:one_id>"))
     newcomer.types("uv run slipway contracts export parcels")
     said = newcomer.types("uv run slipway contracts check --against HEAD", code=1)
     assert "GET /v1/parcels/{one_id}" in said, said

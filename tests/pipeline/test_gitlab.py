@@ -193,7 +193,9 @@ def _checkout(tmp_path):
 @pytest.mark.integration
 @needs("rsync", "rsync")
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("jobs_of", [LIGHT, pytest.param(LIGHT + LIGHT_TOO, marks=pytest.mark.soak)], ids=["some", "all"])
+@pytest.mark.parametrize(
+    "jobs_of", [pytest.param(LIGHT, id="some"), pytest.param(LIGHT + LIGHT_TOO, id="all", marks=pytest.mark.soak)]
+)
 def test_light_jobs_run_on_this_machine(jobs_of, checkout, state):
     reports, packages = state / "reports", checkout / ".cache" / "uv"
     # The job called pipeline would run this test again.

@@ -1,4 +1,4 @@
-"""Somebody with an empty home and an empty folder, who types what a page says. Nothing of this repository is on the path.
+"""Somebody with an empty home and an empty folder, who types what a page says. Nothing of this repository is in reach.
 
 Our packages come from a folder, as they would from an index; those of others from where this machine takes its own.
 """
@@ -34,9 +34,8 @@ class Newcomer:
         shutil.copy(ROOT / ".venv/bin/uv", above / "bin")
         for folder in (self.home, self.folder):
             folder.mkdir()
-        self._environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV", "PYTEST"))
-        } | {
+        foreign = ("PYTHON", "VIRTUAL_ENV", "PYTEST")
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {
             "HOME": str(self.home),
             "PATH": f"{self.home}/.local/bin:{above}/bin:/usr/local/bin:/usr/bin:/bin",
             "XDG_CACHE_HOME": str(CACHE),

@@ -167,7 +167,7 @@ def every(count):
 
 
 def some(count):
-    """What is there before a write is what was left after the one before it: each twentieth one is cut after it landed."""
+    """What is there before a write is what was left after the one before it: each twentieth is cut after it landed."""
     return [(1, False), *((number, True) for number in range(1, count + 1, 20))]
 
 

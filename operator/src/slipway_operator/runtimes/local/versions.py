@@ -1,7 +1,7 @@
 """What a version is on one machine: its name, its settings, and the code it runs, which is copied when it is released.
 
-The version ``dev`` is the working tree itself: it runs what lies there, and is what ``slipway up`` begins with. As a way
-back from what was edited and released since, it runs what lay there when it began.
+The version ``dev`` is the working tree itself: it runs what lies there, and is what ``slipway up`` begins with. As a
+way back from what was edited and released since, it runs what lay there when it began.
 """
 
 import hashlib
