@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Writes the entry of a version in CHANGELOG.md to build/release/changelog.md. Usage: changelog.sh v1.2.3 | Unreleased
+# A pre-release (v1.2.3-rc.1) without an entry has that of the version it comes before, or what is unreleased.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -13,6 +14,14 @@ entry
 if [ "$VERSION" = Unreleased ] && grep -q '^## \[Unreleased\]' "$REPO/CHANGELOG.md" && ! grep -q '^- ' "$TARGET"; then
   VERSION=$(sed -n 's/^## \[\([0-9][^]]*\)\].*/\1/p' "$REPO/CHANGELOG.md" | head -1)
   entry
+fi
+if [[ $VERSION = *-* ]]; then
+  asked=$VERSION
+  for VERSION in "$asked" "${asked%%-*}" Unreleased; do
+    entry
+    if grep -q '^- ' "$TARGET"; then break; fi
+  done
+  VERSION=$asked
 fi
 grep -q '^- ' "$TARGET" || die "CHANGELOG.md has no entry for $VERSION: write what changed under '## [$VERSION]'"
 say "the entry of $VERSION is in ${TARGET#"$REPO"/}"

@@ -78,8 +78,8 @@ there() {
 }
 
 release() {
-  local version=${1#v} registry=${2:-} target=$REPO/build/release/charts chart plain=()
-  [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "'$1' is no version to release. Name one: VERSION=v1.2.3"
+  local version registry=${2:-} target=$REPO/build/release/charts chart plain=()
+  version=$(to_release "$1")
   [[ $registry != 127.0.0.1:* ]] || plain=(--plain-http)
   work=$(mktemp -d); trap 'rm -rf "$work"' EXIT # not local: the trap runs after this function
   sign=$(signing "$work"); [ -z "$sign" ] || mapfile -t sign <<< "$sign"

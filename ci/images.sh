@@ -54,7 +54,6 @@ load() {
 }
 load_archive() { docker save "$@" | docker exec -i "$CLUSTER-control-plane" ctr -n k8s.io images import -; }
 
-version() { [[ ${1:-} =~ ^v?[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "'${1:-}' is no version to release. Name one: VERSION=v1.2.3"; }
 registry() {
   [ -n "${1:-}" ] || die "no registry. Name the one that images go to: REGISTRY=registry.example.org/shop"
   registry_login "$1" docker login
@@ -106,7 +105,7 @@ pull() {
 
 # The images that were tested, under a second name: nothing is built for a release.
 release() {
-  local version=${1#v} target=$REPO/build/release name image
+  local version=$1 target=$REPO/build/release name image
   mkdir -p "$target"; : >"$target/images.txt"
   for name in "${IMAGES[@]}"; do
     image=$2/slipway/$name:$version
@@ -131,6 +130,6 @@ case ${1:-} in
   tag) echo "$TAG" ;;
   push) registry "${2:-}"; push "$2" ;;
   pull) registry "${2:-}"; pull "$2" ;;
-  release) version "${2:-}"; registry "${3:-}"; pull "$3"; release "$2" "$3" ;;
+  release) version=$(to_release "${2:-}"); registry "${3:-}"; pull "$3"; release "$version" "$3" ;;
   *) sed -n '2,8p' "$0"; exit 2 ;;
 esac

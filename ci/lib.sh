@@ -12,6 +12,16 @@ mkdir -p "$LOGS"
 say() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# to_release VERSION: prints it without its v, as images and charts are named: 1.2.3, or before it 1.2.3-alpha.1, -beta.1, -rc.1.
+to_release() {
+  [[ ${1:-} =~ ^v?([0-9]+\.[0-9]+\.[0-9]+(-(alpha|beta|rc)\.[0-9]+)?)$ ]] ||
+    die "'${1:-}' is no version to release. Name one: VERSION=v1.2.3, or before it VERSION=v1.2.3-rc.1"
+  printf '%s\n' "${BASH_REMATCH[1]}"
+}
+
+# python_version VERSION: the same as Python writes it, 1.2.3rc1 (PEP 440).
+python_version() { sed -E 's/-alpha\./a/; s/-beta\./b/; s/-rc\./rc/' <<< "$1"; }
+
 # began: where this branch left main; on main itself, the commit before; nothing in a clone of one commit.
 began() {
   local found

@@ -14,11 +14,12 @@ TARGET=$REPO/build/packages
 
 # Versions and the licence are written into a copy: the checkout stays as it was tagged.
 stage() {
-  local work=$1 version=$2 package
+  local work=$1 version=$2 package least=${2%.*}.0
+  [[ $version =~ ^[0-9.]+$ ]] || least=$version # a pre-release of 1.2.0 comes before 1.2.0
   tar -c --exclude='__pycache__' --exclude='*.egg-info' "${PACKAGES[@]}" | tar -x -C "$work"
   for package in "${PACKAGES[@]}"; do
     cp LICENSE "$work/$package/"
-    sed -i -E "s/^version = .*/version = \"$version\"/; s/(\"slipway-[a-z]+(\[[a-z,]+\])?~=)[0-9.]+/\1${version%.*}.0/g" \
+    sed -i -E "s/^version = .*/version = \"$version\"/; s/(\"slipway-[a-z]+(\[[a-z,]+\])?~=)[0-9.]+/\1$least/g" \
       "$work/$package/pyproject.toml"
   done
   sed -i -E "s/^__version__ = .*/__version__ = \"$version\"/" "$work/services/chassis/src/slipway_chassis/__init__.py"
@@ -44,7 +45,8 @@ one_file() {
 }
 
 build() {
-  local version=${1#v}
+  local version
+  version=$(python_version "${1#v}")
   work=$(mktemp -d); trap 'rm -rf "$work"' EXIT # not local: the trap runs after this function
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 315532800); export SOURCE_DATE_EPOCH
   rm -rf "$TARGET"; mkdir -p "$TARGET"
@@ -56,14 +58,14 @@ build() {
 }
 
 release() {
-  local index=${2:-}
-  [[ ${1:-} =~ ^v?[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "'${1:-}' is no version to release. Name one: VERSION=v1.2.3"
+  local index=${2:-} version
+  version=$(to_release "${1:-}")
   [[ $index =~ ^(https://|http://127\.0\.0\.1[:/]|$) ]] || die "'$index' is no index to upload to. Name one: INDEX=https://HOST/PATH"
-  build "$1"
+  build "$version"
   [ -n "$index" ] || { say "no INDEX: build/packages has them"; return; }
   # What is there is compared by its hash: the same is passed over, another one is an error. A version is made once.
   ci/uv.sh publish -q --trusted-publishing never --publish-url "$index" --check-url "${index%/}/simple" "$TARGET"/*.whl ||
-    die "the packages ${1#v} were not all uploaded to $index. What is there with other content stays: name the next version"
+    die "the packages $version were not all uploaded to $index. What is there with other content stays: name the next version"
 }
 
 case ${1:-} in

@@ -29,8 +29,9 @@ def _checkout(tmp_path_factory):
             assert done.exit_code == 0, done.output
     pipeline = folder / ".gitlab-ci.yml"
     written = yaml.safe_load(pipeline.read_text())
+    [tags, *_] = re.findall(r"CI_COMMIT_TAG =~ /\^(.*?)\$/", (ROOT / "ci/release.gitlab-ci.yml").read_text())
     for each in written["include"]:
-        assert re.fullmatch(rf"{re.escape(COMPONENT)}@\d+\.\d+\.\d+", each.pop("component"))
+        assert re.fullmatch(rf"{re.escape(COMPONENT)}@{tags}", each.pop("component")), "a tag that a release has"
         each["local"] = "templates/service.yml"
     pipeline.write_text(yaml.safe_dump({"stages": ["test", "build", "deploy"], **written}))
     (folder / "templates").mkdir()

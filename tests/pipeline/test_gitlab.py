@@ -169,6 +169,14 @@ def test_a_merge_request_gets_an_environment_that_can_be_stopped(state, pipeline
     assert "review" not in listed(state, **MERGE_REQUEST, KUBE_CONTEXT="shop")
 
 
+@pytest.mark.parametrize("tag", ["v1.2.3-rc.1", "v1.2.3-beta.12"])
+def test_a_pre_release_is_released_by_the_same_jobs(state, tag):
+    of_a_release = listed(state, **TAG, **PROTECTED)
+    assert listed(state, **TAG | {"CI_COMMIT_TAG": tag}, **PROTECTED).keys() == of_a_release.keys()
+    assert "release charts" in of_a_release
+    assert "release charts" not in listed(state, **TAG | {"CI_COMMIT_TAG": f"{tag}x"}, **PROTECTED)
+
+
 def test_a_promotion_is_a_persons_decision_on_main(state):
     on_main = listed(state, **MAIN, KUBE_CONTEXT="shop")
     for decision in ("promote", "rollback"):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.version import Version
 
 from support.charts import CHARTS, LIBRARIES, helm, of_kind, pods
 from support.pipeline.registry import Registry, logged_in
@@ -36,8 +37,36 @@ def test_the_entry_of_a_version_is_what_stands_under_its_heading():
     assert not re.search(r"^## \[", written, re.MULTILINE)
 
 
+@pytest.mark.parametrize(("version", "same_as"), [("99.0.0-rc.1", "Unreleased"), ("99.0.0-alpha.12", "Unreleased")])
+def test_a_pre_release_tells_what_is_to_come(version, same_as):
+    assert make("changelog", f"VERSION={same_as}").returncode == 0
+    to_come = (RELEASED / "changelog.md").read_text()
+
+    done = make("changelog", f"VERSION=v{version}")
+
+    assert done.returncode == 0, done.stderr
+    assert (RELEASED / "changelog.md").read_text() == to_come
+    assert f"the entry of {version} is in" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("version", "released", "python"),
+    [
+        ("v1.2.3", "1.2.3", "1.2.3"),
+        ("1.2.3-rc.1", "1.2.3-rc.1", "1.2.3rc1"),
+        ("v1.2.0-alpha.10", "1.2.0-alpha.10", "1.2.0a10"),
+        ("v1.2.0-beta.2", "1.2.0-beta.2", "1.2.0b2"),
+    ],
+)
+def test_a_version_is_written_as_charts_and_as_packages_write_it(version, released, python):
+    script = f'. ci/lib.sh; named=$(to_release {version}); echo "$named"; python_version "$named"'
+    done = subprocess.run(["bash", "-ec", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == [released, python]
+    assert str(Version(released)) == python, "pip and Helm order them alike"
+
+
 @pytest.mark.parametrize("target", ["release-images", "release-charts", "release-packages"])
-@pytest.mark.parametrize("version", ["latest", "1.2", "v1.2.3-$(id)"])
+@pytest.mark.parametrize("version", ["latest", "1.2", "v1.2.3-$(id)", "v1.2.3-rc1", "v1.2.3-rc.1-x", "v1.2.3+1"])
 def test_what_is_no_version_is_refused_before_anything_is_pushed(target, version):
     script = f"ci/{target.removeprefix('release-')}.sh"
     done = subprocess.run(

@@ -12,7 +12,7 @@ from ..errors import ConfigurationError
 from .chart_readme import Chart, readme
 from .naming import Names
 from .project import PYPROJECT, Project
-from .published import COMPONENT, LIBRARY, PACKAGES, UV_VERSION
+from .published import COMPONENT, LIBRARY, PACKAGES, TAG, UV_VERSION
 from .rendering import here, rendered
 from .toml_edits import adding, changed, layering
 from .yaml_edits import with_include, with_route
@@ -62,10 +62,11 @@ def _facts(project: Project, names: Names, *, events: bool) -> dict[str, Any]:
         "folder": folders["service"],
         "tests": folders["tests"],
         "registry": project.registry,
-        "component": f"{COMPONENT}@{__version__}",
+        "component": f"{COMPONENT}@v{TAG}",
         "versions": PACKAGES,
         "library_version": LIBRARY,
         "chassis_version": __version__,
+        "chart_version": TAG,
         "uv_version": UV_VERSION,
     }
 
@@ -80,7 +81,7 @@ def _made_of_others(project: Project, names: Names, files: dict[str, str]) -> di
     chart = Chart(files[f"{folder}/Chart.yaml"], files[f"{folder}/values.yaml"], schema, defaults)
     made_by, place = "slipway new", f"./{folder}"
     if project.mode == "platform":
-        made_by, place = "make generate", f"oci://REGISTRY/charts/{names.service} --version {__version__}"
+        made_by, place = "make generate", f"oci://REGISTRY/charts/{names.service} --version {TAG}"
     install = f"helm install {names.service} {place} --values my-values.yaml"
     page = readme(chart, made_by=made_by, install=install)
     if project.mode != "platform":
