@@ -43,9 +43,9 @@ function badge(kind, mark, text) {
   return el("span", { class: `badge ${kind}` }, el("span", { "aria-hidden": "true" }, mark), text);
 }
 
-function table(heads, rows) {
+function table(heads, rows, kind = "") {
   const head = el("tr", {}, heads.map(([text, kind]) => el("th", { scope: "col", class: kind }, text)));
-  return el("div", { class: "table-wrap" }, el("table", {}, el("thead", {}, head), el("tbody", {}, rows)));
+  return el("div", { class: "table-wrap" }, el("table", { class: kind }, el("thead", {}, head), el("tbody", {}, rows)));
 }
 
 function cell(label, kind, ...children) {
@@ -245,7 +245,7 @@ export function processes(view, part) {
   const { t } = view;
   const heads = [[t("col.process")], [t("col.version")], [t("col.state")], [t("col.pid"), "number"], [t("col.falls")]];
   return [table(heads, part.value.map((one) => el("tr", { "data-process": one.name }, el("th", { scope: "row" }, one.name), cell(t("col.version"), "", one.version || "–"),
-    cell(t("col.state"), "", stateBadge(view, one.state)), cell(t("col.pid"), "number", String(one.pid)), cell(t("col.falls"), one.falls ? "" : "quiet", fell(view, one)))))];
+    cell(t("col.state"), "", stateBadge(view, one.state)), cell(t("col.pid"), "number", String(one.pid)), cell(t("col.falls"), one.falls ? "" : "quiet", fell(view, one)))), "tight")];
 }
 
 function fell(view, one) {
@@ -261,7 +261,7 @@ export function breakers(view, part) {
   if (!part.value.breakers.length) return [...silent, el("p", { class: "calm" }, t("no.breakers"))];
   const heads = [[t("col.process")], [t("col.breaker")], [t("col.state")], [t("col.rejected"), "number"]];
   return [...silent, table(heads, part.value.breakers.map((one) => el("tr", {}, el("th", { scope: "row" }, one.process), cell(t("col.breaker"), "", one.name),
-    cell(t("col.state"), "", badge(...kinds[one.state], t(`breaker.${one.state}`))), cell(t("col.rejected"), "number", view.number(one.rejected)))))];
+    cell(t("col.state"), "", badge(...kinds[one.state], t(`breaker.${one.state}`))), cell(t("col.rejected"), "number", view.number(one.rejected)))), "tight")];
 }
 
 export function happenings(view, part) {
@@ -273,9 +273,14 @@ export function happenings(view, part) {
 // --- what needs a look
 export function attention(view, parts) {
   const found = [...fallen(view, parts), ...waiting(view, parts), ...stuck(view, parts), ...open(view, parts)];
-  const known = Object.keys(parts).length;
-  if (!found.length) return known ? [el("p", { class: "alert good" }, el("b", { "aria-hidden": "true" }, "✓"), view.t("all.well"))] : [];
+  if (!found.length) return calm(parts) ? [el("p", { class: "alert good" }, el("b", { "aria-hidden": "true" }, "✓"), view.t("all.well"))] : [];
   return found.map(([kind, mark, text]) => el("p", { class: `alert ${kind}` }, el("b", { "aria-hidden": "true" }, mark), el("span", {}, text)));
+}
+
+// Said of what is known alone: every part was asked and answered, and nothing is on its way up.
+function calm(parts) {
+  const asked = ["services", "processes", "outboxes", "streams", "gauges"].every((name) => parts[name] && !parts[name].trouble);
+  return asked && parts.processes.value.every((one) => one.state === "ready" || one.state === "ending");
 }
 
 function fallen(view, parts) {
@@ -287,10 +292,16 @@ function fallen(view, parts) {
 
 function waiting(view, parts) {
   const kinds = { Waiting: ["", "‖", "alert.waits"], Failed: ["bad", "✕", "alert.failed"], Blocked: ["bad", "✕", "alert.failed"], Suspended: ["", "‖", "alert.failed"] };
-  return (parts.services?.value || []).filter((one) => kinds[one.phase]).map((one) => {
-    const [kind, mark, key] = kinds[one.phase];
+  return (parts.services?.value || []).filter((one) => one.trouble || kinds[one.phase] || said(one)).map((one) => {
+    if (one.trouble) return ["bad", "✕", view.t("alert.broken", { name: one.name, sentence: one.trouble })];
+    const [kind, mark, key] = kinds[one.phase] || ["", "!", "alert.failed"];
     return [kind, mark, view.t(key, { name: one.name, sentence: one.sentence })];
   });
+}
+
+// A service at rest that says more than that lacks something.
+function said(one) {
+  return one.phase === "Released" && one.sentence !== one.phase;
 }
 
 function stuck(view, parts) {

@@ -85,7 +85,7 @@ def view_of(name: str, controls: Controls, journal: Iterable[Line]) -> ServiceVi
     return ServiceView(
         name,
         active=_label(status.active_version, versions),
-        previous=former,
+        previous=former if former != _label(status.active_version, versions) else "",
         candidate=_label(status.candidate_version, versions),
         readiness=status.readiness,
         phase=status.phase,
