@@ -34,13 +34,20 @@ def test_stages_and_gates_have_words():
     assert {f"gate.{state.value}" for state in GateState} <= WORDS["zh"].keys()
 
 
-@pytest.mark.parametrize("sign", ["innerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", ".setHTML"])
+@pytest.mark.parametrize(
+    "sign", ["innerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", ".setHTML"]
+)
 def test_text_never_becomes_markup(sign):
     assert not any(sign in text for text in TEXTS.values())
 
 
 def test_nothing_is_fetched_from_elsewhere():
     assert {each.name for each in PAGE.iterdir()} == {name for name, _ in FILES.values()}
-    assert not any(re.search(r"(https?:)?//[a-z]", text) for name, text in TEXTS.items() if name != "parts.js" for text in [re.sub(r"^\s*//.*| // .*", "", text, flags=re.M)])
+    assert not any(
+        re.search(r"(https?:)?//[a-z]", text)
+        for name, text in TEXTS.items()
+        if name != "parts.js"
+        for text in [re.sub(r"^\s*//.*| // .*", "", text, flags=re.MULTILINE)]
+    )
     assert " style=" not in TEXTS["index.html"]
     assert " on" not in re.sub(r">[^<]*<", "><", TEXTS["index.html"])

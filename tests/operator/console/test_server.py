@@ -71,7 +71,9 @@ def act(console, body, token=TOKEN, **headers):
 
 
 # --- reading
-@pytest.mark.parametrize(("path", "kind"), [("/", "text/html"), ("/console.js", "text/javascript"), ("/words.json", "app")])
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/", "text/html"), ("/console.js", "text/javascript"), ("/words.json", "app")]
+)
 def test_the_page_comes_with_a_strict_policy(console, path, kind):
     answer, text = ask(console, "GET", path)
     assert (answer.status, answer.getheader("Content-Type")[: len(kind)]) == (200, kind)

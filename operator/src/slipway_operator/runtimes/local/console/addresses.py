@@ -38,5 +38,5 @@ class Addresses:
     def elsewhere(self, service: str) -> str:
         """The service's brokers, where they are not the one that runs here; else empty."""
         told = self._told()
-        own = told.get(service, {}).get(BROKERS, "")
-        return own if own != told.get("", {}).get(BROKERS, own) or not told.get("", {}).get(BROKERS) else ""
+        here, own = told.get("", {}).get(BROKERS, ""), told.get(service, {}).get(BROKERS, "")
+        return own if own != here else ""
