@@ -58,7 +58,11 @@ def test_dataclasses_become_json_and_equal_looks_are_no_change(board_of):
 
 def test_a_source_that_fails_is_a_sentence_and_its_last_value_stays(board_of):
     answers = [lambda: [1], _raises(ChassisError("PostgreSQL is away")), _raises(ZeroDivisionError("1/0"))]
-    board = board_of(Source("a", lambda: (answers.pop(0) if len(answers) > 1 else answers[0])()))
+
+    def look():
+        return (answers.pop(0) if len(answers) > 1 else answers[0])()
+
+    board = board_of(Source("a", look))
     with board.watched():
         until(lambda: board.since(0, 0.1)[1].get("a", {}).get("trouble") == "PostgreSQL is away")
         assert board.since(0, 0.1)[1]["a"]["value"] == [1]

@@ -195,8 +195,10 @@ def test_everything_is_there_and_hostile_text_stays_text(reader):
     reader.wait(lambda: "orders.order.v1" in reader.text("#flow") and "orders worker" in reader.text("#processes"))
     reader.find("#about").send_keys("0198c0de", Keys.ENTER)
     reader.wait(lambda: HOSTILE in reader.text("#found"))
-    for said in ("the old consumer finishes", "contracts", HOSTILE, "state.json can't be read", "12 behind", "nobody reads",
-                 "3 dead letters", "users worker 1 does not answer", "17 pending", "1 parked keys"):  # fmt: skip
+    for said in (
+        "the old consumer finishes", "contracts", HOSTILE, "state.json can't be read", "12 behind", "nobody reads",
+        "dead letters: 3", "users worker 1 does not answer", "17 pending", "parked keys: 1",
+    ):  # fmt: skip
         assert said in reader.text(), said
     assert "orders worker ended by itself" in reader.text("#attention")
     assert reader.script("return document.querySelectorAll('main img').length") == 0
