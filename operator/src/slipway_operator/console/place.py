@@ -24,4 +24,3 @@ class Place:
     questions: Mapping[str, Question] = field(default_factory=dict)
     actions: Mapping[str, Action] = field(default_factory=dict)
     audit: Audit = lambda _: None
-    spans: Callable[[bytes, str], None] | None = None  # takes OTLP's body and content type; None: it takes none

@@ -32,7 +32,7 @@ STALL_SECONDS = 10.0  # of a client that takes or sends nothing
 HEARTBEAT_SECONDS = 10.0
 STATE_SECONDS = 3.0
 LARGEST_ACTION = 4 * 1024
-LARGEST_SPANS = 4 * 1024 * 1024
+REFUSAL_SECONDS = 1.0  # each takes so long, one after the other: no log is filled, and no token is guessed
 LONGEST_PATH = 2000
 MOST_WORDS = 10
 LONGEST_WORD = 300
@@ -71,7 +71,7 @@ class Console(ThreadingHTTPServer):
         self.board = Board(place.sources)
         self.epoch = secrets.token_hex(4)  # a stream of a former run goes on from the beginning
         self.asking = threading.BoundedSemaphore(2)  # questions read files and brokers: two at a time
-        self.acting = threading.Lock()
+        self.acting, self.refusing = threading.Lock(), threading.Lock()
         self.streams = threading.BoundedSemaphore(MOST_STREAMS)
         self.ending = threading.Event()
         self._ends: dict[Any, float] = {}
@@ -160,13 +160,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         with self._answering():
             path, _ = self._asked()
-            if path == "/v1/traces" and self.server.place.spans:
-                self.server.place.spans(self._body(LARGEST_SPANS), self.headers.get("Content-Type", ""))
-                self._send(HTTPStatus.OK, JSON, b"{}")
-            elif path == "/api/actions":
-                self._action()
-            else:
+            if path != "/api/actions":
                 raise ConsoleRefused("there is no such page", status=HTTPStatus.NOT_FOUND)
+            self._action()
 
     # --- what is asked
     @contextlib.contextmanager
@@ -231,7 +227,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body(LARGEST_ACTION)
         who = str(self.client_address[0])
         if not is_token(self.headers.get(TOKEN_HEADER), self.server.token):
-            self._audit(who, {}, "refused", "no token, or a wrong one")
+            with self.server.refusing:
+                self._audit(who, {}, "refused", "no token, or a wrong one")
+                self.server.ending.wait(REFUSAL_SECONDS)
             raise ConsoleRefused("this needs the token: slipway console prints it", status=HTTPStatus.UNAUTHORIZED)
         words = _words_of(body)
         name = words.get("action", "")

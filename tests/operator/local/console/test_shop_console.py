@@ -1,4 +1,4 @@
-"""The console of `slipway up` with the whole shop: a release is followed on the stream, and a killed consumer is named."""
+"""The console of `slipway up` with the whole shop: a release is followed, and a killed consumer is named."""
 
 import http.client
 import json

@@ -216,9 +216,7 @@ function speak(language) {
 
 async function begin() {
   state.words = await (await fetch("/words.json")).json();
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  state.token = given || sessionStorage.getItem("token") || "";
-  if (given) history.replaceState(null, "", "/");
+  state.token = sessionStorage.getItem("token") || "";
   const wanted = localStorage.getItem("language") || (navigator.language.startsWith("zh") ? "zh" : "en");
   speak(wanted in state.words ? wanted : "en");
   $("language").addEventListener("click", () => speak(state.language === "zh" ? "en" : "zh"));

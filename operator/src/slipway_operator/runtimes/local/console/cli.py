@@ -12,7 +12,7 @@ from .serving import address_on, token_of
 
 
 @click.command()
-@click.option("--open", "opens", is_flag=True, help="Open it in a browser, with the token filled in.")
+@click.option("--open", "opens", is_flag=True, help="Open it in a browser.")
 @data_option
 def console(*, opens: bool, data: Path | None) -> None:
     """Print the address of the console of `slipway up`, and the token for its actions.
@@ -28,7 +28,7 @@ def console(*, opens: bool, data: Path | None) -> None:
     layout = layout_on(data)
     address, token = address_on(layout), token_of(layout)
     click.echo(f"console  {address}\ntoken    {token}")
-    # Behind the #, which browsers send nowhere: the page keeps it for this tab and removes it from the address.
-    if opens and not webbrowser.open(f"{address}#token={token}"):
+    # Without the token: a browser's arguments are seen by everybody on the machine.
+    if opens and not webbrowser.open(address):
         click.echo("no browser could be opened: open the address yourself", err=True)
         sys.exit(1)

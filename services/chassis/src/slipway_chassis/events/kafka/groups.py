@@ -115,6 +115,8 @@ class Groups:
                 if not topic["is_internal"]
                 for one in topic["partitions"]
             ]
+            if not partitions:
+                return {}
             first = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
             end = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
         return {(one.topic, one.partition): (first[one].offset, end[one].offset) for one in partitions}
