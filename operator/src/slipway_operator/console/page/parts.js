@@ -75,7 +75,7 @@ function service(view, one) {
       el("div", { class: "row" }, one.actions.map((action) => actionButton(view, action, one)))),
     facts(view, one),
     spare ? el("p", { class: "sentence", "data-sentence": true }, spare) : null,
-    one.release ? release(view, one.release) : null,
+    one.release ? release(view, one.release, one.name) : null,
     el("details", { "data-key": `versions-${one.name}` }, el("summary", {}, t("versions"), ` (${one.versions.length})`),
       el("ul", {}, one.versions.map((each) => el("li", {}, el("b", {}, each.name), " ", el("span", { class: "quiet" }, each.said))))));
 }
@@ -92,18 +92,23 @@ function facts(view, one) {
     el("div", {}, el("dt", {}, view.t(name)), el("dd", {}, value))));
 }
 
-function release(view, one) {
+// One that goes on lies open; of one that is over the outcome does, and of one that failed the reason.
+function release(view, one, service) {
   const { t } = view;
   const kind = t(`kind.${one.kind}`, {}, one.kind);
   const title = one.ended
     ? t("release.past", { kind, version: one.version, at: view.clock(one.ended), result: t(`result.${one.result}`, {}, one.result), took: span(one.ended - one.began) })
     : t("release.now", { kind, version: one.version, at: view.clock(one.began) });
-  return el("div", { class: "release" }, el("p", { class: "quiet" }, title),
-    one.reason ? el("p", { class: "sentence" }, one.reason) : null,
+  const reason = one.reason ? el("p", { class: "sentence" }, one.reason) : null;
+  const inside = [
     one.steps.length ? el("ol", { class: "steps" }, one.steps.map((step) => stepOf(view, step, one))) : null,
     saidOf(one),
     handover(view, one),
-    one.gates.length ? el("ul", { class: "gates" }, one.gates.map((gate) => gateOf(view, gate))) : null);
+    one.gates.length ? el("ul", { class: "gates" }, one.gates.map((gate) => gateOf(view, gate))) : null,
+  ];
+  if (!one.ended) return el("div", { class: "release" }, el("p", { class: "quiet" }, title), reason, inside);
+  const folded = el("details", { "data-key": `release-${service}` }, el("summary", {}, title), el("div", { class: "release inner" }, inside));
+  return el("div", { class: "release" }, reason, folded);
 }
 
 function stepOf(view, step, one) {
@@ -345,7 +350,11 @@ export function lines(view, found) {
   if (!found.lines.length) return [el("p", { class: "calm" }, t("nothing.found"))];
   return [el("h3", {}, t("lines")), found.left_out ? el("p", { class: "calm" }, t("left.out", { n: found.left_out })) : null,
     el("div", { class: "card lines", tabindex: "0", "data-key": "lines" }, found.lines.map((one) => el("div", { class: "said-line" },
-      el("span", { class: "quiet" }, view.clock(one.at, true)), el("b", {}, [one.service, one.process, one.version].filter(Boolean).join(" ")), levelBadge(one.level), el("span", {}, one.said))))];
+      el("span", { class: "quiet" }, view.clock(one.at, true)), el("b", {}, who(one)), levelBadge(one.level), el("span", {}, one.said))))];
+}
+
+function who(one) {
+  return [...new Set([one.service, one.process, one.version])].filter((word) => word && word !== "-").join(" ");
 }
 
 function levelBadge(level) {
