@@ -271,11 +271,12 @@ export function breakers(view, part) {
 
 export function happenings(view, part) {
   if (!part.value.length) return [el("p", { class: "calm" }, view.t("no.happenings"))];
-  return [el("div", { class: "card told", tabindex: "0", "data-key": "told" }, part.value.map((one) => el("div", { class: "said-line" },
+  return [el("div", { class: "card told", tabindex: "0", role: "region", "aria-label": view.t("happenings"), "data-key": "told" }, part.value.map((one) => el("div", { class: "said-line" },
     el("span", { class: "quiet" }, view.clock(one.at, true)), el("b", {}, one.what), el("span", {}, one.said))))];
 }
 
 // --- what needs a look
+// It is read aloud when it changes, so it has no ages and no counts that change by themselves.
 export function attention(view, parts) {
   const found = [...fallen(view, parts), ...waiting(view, parts), ...stuck(view, parts), ...open(view, parts)];
   if (!found.length) return calm(parts) ? [el("p", { class: "alert good" }, el("b", { "aria-hidden": "true" }, "✓"), view.t("all.well"))] : [];
@@ -292,7 +293,7 @@ function fallen(view, parts) {
   const all = parts.processes?.value || [];
   const fell = all.filter((one) => one.fell && view.now() - one.fell < FELL_SECONDS && one.state !== "ended");
   return [...all.filter((one) => one.state === "ended").map((one) => ["bad", "✕", view.t("alert.ended", { name: one.name })]),
-    ...fell.map((one) => ["bad", "✕", view.t("alert.fell", { name: one.name, age: span(Math.floor(view.now() - one.fell) + 0.0001).replace(".0", "") })])];
+    ...fell.map((one) => ["bad", "✕", view.t("alert.fell", { name: one.name, at: view.clock(one.fell) })])];
 }
 
 function waiting(view, parts) {
@@ -313,9 +314,9 @@ function stuck(view, parts) {
   const streams = parts.streams?.value, boxes = parts.outboxes?.value || [];
   const letters = (streams?.letters || []).map((one) => ["bad", "✉", view.t("alert.letters", { ...one, n: view.number(one.count) })]);
   const parked = boxes.filter((one) => one.parked_count).map((one) => ["", "‖", view.t("alert.parked", { service: one.service, n: one.parked_count })]);
-  const old = boxes.filter((one) => one.oldest > OLD_SECONDS).map((one) => ["", "‖", view.t("alert.old", { service: one.service, age: span(one.oldest) })]);
+  const old = boxes.filter((one) => one.oldest > OLD_SECONDS).map((one) => ["", "‖", view.t("alert.old", { service: one.service, age: span(Math.floor(one.oldest / OLD_SECONDS) * OLD_SECONDS) })]);
   const nobody = (streams?.groups || []).filter((one) => !one.trouble && !one.members.length && one.lags.some((lag) => lag.behind))
-    .map((one) => ["bad", "✕", view.t("alert.nobody", { group: one.group, n: one.lags.reduce((sum, lag) => sum + lag.behind, 0) })]);
+    .map((one) => ["bad", "✕", view.t("alert.nobody", { group: one.group })]);
   return [...nobody, ...letters, ...parked, ...old];
 }
 
@@ -349,7 +350,7 @@ export function lines(view, found) {
   const { t } = view;
   if (!found.lines.length) return [el("p", { class: "calm" }, t("nothing.found"))];
   return [el("h3", {}, t("lines")), found.left_out ? el("p", { class: "calm" }, t("left.out", { n: found.left_out })) : null,
-    el("div", { class: "card lines", tabindex: "0", "data-key": "lines" }, found.lines.map((one) => el("div", { class: "said-line" },
+    el("div", { class: "card lines", tabindex: "0", role: "region", "aria-label": t("lines"), "data-key": "lines" }, found.lines.map((one) => el("div", { class: "said-line" },
       el("span", { class: "quiet" }, view.clock(one.at, true)), el("b", {}, who(one)), levelBadge(one.level), el("span", {}, one.said))))];
 }
 
