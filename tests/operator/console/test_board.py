@@ -54,6 +54,7 @@ def test_dataclasses_become_json_and_equal_looks_are_no_change(board_of):
         assert found["a"]["value"][0]["name"] == "orders http"
         assert found["a"]["trouble"] == ""
         assert board.since(version, 0.0) == (version, {})
+        assert board.since(version + 7, 0.0)[1] == found  # a number of another board
 
 
 def test_a_source_that_fails_is_a_sentence_and_its_last_value_stays(board_of):

@@ -45,7 +45,7 @@ def services():
         (model.KeptVersion("2", "is being released"), model.KeptVersion("dev", "answers requests")), release(),
     )  # fmt: skip
     past = model.Release("3", "Undo", NOW - 90, NOW - 60, "Failed", "GateFailed: contracts: /v1/users lost name",
-                         (model.Step("Checking", "", NOW - 90, NOW - 60),), pause=0.8)  # fmt: skip
+                         (model.Step("Checking", "", NOW - 90, NOW - 60, failed=True),), pause=0.8)  # fmt: skip
     users = model.ServiceView(
         "users", "1", "dev", "", "1/1", "Released", "Released", actions=("rollback",), release=past
     )

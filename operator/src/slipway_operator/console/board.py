@@ -95,6 +95,8 @@ class Board:
         """The parts that changed after ``version``, as soon as there are some, or none after ``timeout`` seconds."""
         ends = self._clock() + timeout
         with self._changed:
+            if version > self._version:  # of another board: everything is new
+                version = 0
             while True:
                 self._mark_late()
                 found = {name: part.shown() for name, part in self._parts.items() if part.version > version}

@@ -12,12 +12,13 @@ ProcessState = Literal["ready", "starting", "ending", "ended"]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A stage that a release came to. ``ended``: None while it is there."""
+    """A stage that a release came to. ``ended``: None while it is there; ``failed``: the release was given up there."""
 
     stage: str
     said: str
     began: float
     ended: float | None = None
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,14 @@ from slipway_operator.runtimes.local.console.finding import Finding, lines_about
 from slipway_operator.runtimes.local.console.gauges import gauges_of, samples_of
 from slipway_operator.runtimes.local.console.happenings import MOST, Happenings
 from slipway_operator.runtimes.local.console.processes import process_views
-from slipway_operator.runtimes.local.console.releases import Releases, lines_of, steps_of
+from slipway_operator.runtimes.local.console.releases import Releases, last_of, lines_of, step_failed, steps_of
 from slipway_operator.runtimes.local.console.serving import address_on, token_of
 from slipway_operator.runtimes.local.console.streams import lags_of, streams_of
 from slipway_operator.runtimes.local.layout import Layout
 from slipway_operator.runtimes.local.observing import Process
 from slipway_operator.runtimes.local.state import Files
 from slipway_operator.runtimes.local.system import Service, System
+from slipway_operator.spec.status import ReleaseRecord
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 JOURNAL = """99.000\torders Starting\tof a release before
@@ -55,6 +56,26 @@ def test_the_last_stage_of_a_release_that_is_over_ends_with_it():
     assert steps_of("orders", lines_of(JOURNAL), 100.0, 109.0)[-1].ended == 109.0
     assert [one.stage for one in steps_of("orders", lines_of(JOURNAL), 98.9, 99.5)] == ["Starting"]
     assert steps_of("orders", [], 0.0, None) == []
+
+
+def record(kind, result, began, ended):
+    times = {"started": datetime.fromtimestamp(began, UTC), "ended": datetime.fromtimestamp(ended, UTC)}
+    return ReleaseRecord(version="11111111", kind=kind, result=result, **times)
+
+
+def test_a_rollback_after_a_failure_is_shown_with_the_release_that_failed():
+    first, failed = record("Install", "Succeeded", 1, 2), record("Release", "Failed", 3, 4)
+    undo, back = record("Undo", "Succeeded", 4, 6), record("Rollback", "Succeeded", 7, 8)
+    assert last_of([first]) is None
+    assert last_of([first, failed]) == (failed, failed.ended)
+    assert last_of([first, failed, undo]) == (failed, undo.ended)
+    assert last_of([first, failed, undo, back]) == (back, back.ended)
+
+
+def test_the_stage_that_went_on_when_it_failed_is_the_one_that_failed():
+    steps = steps_of("orders", lines_of(JOURNAL), 100.0, 109.0)
+    assert [step.failed for step in step_failed(steps, 105.0)] == [False, True, False]
+    assert [step.failed for step in step_failed(steps, 50.0)] == [False, False, False]
 
 
 @pytest.mark.parametrize("broken", ["status.json", "state.json", "wish.json"])

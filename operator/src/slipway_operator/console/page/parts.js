@@ -113,8 +113,7 @@ function release(view, one, service) {
 
 function stepOf(view, step, one) {
   const now = !step.ended && !one.ended;
-  const failed = one.result === "Failed" && step === one.steps[one.steps.length - 1];
-  const [kind, mark] = now ? ["now", "●"] : failed ? ["failed", "✕"] : ["done", "✓"];
+  const [kind, mark] = now ? ["now", "●"] : step.failed ? ["failed", "✕"] : ["done", "✓"];
   const when = now ? since(step.began, view.now(), `${view.clock(step.began)}  `) : `${view.clock(step.began)}  ${span(step.ended - step.began)}`;
   return el("li", { class: kind, title: step.said, "aria-current": now ? "step" : undefined, "data-stage": step.stage },
     el("span", { class: "mark", "aria-hidden": "true" }, mark),

@@ -1,7 +1,8 @@
 """Services and their releases, from the files of the data folder. ``steps_of`` and what it needs are pure."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -122,8 +123,19 @@ def _release(
     """The one that goes on; else the last one that was more than a first start."""
     if status.release:
         return _open(name, status, status.release, gates, versions, journal)
-    past = [record for record in status.history if record.kind != "Install"]
-    return _past(name, past[-1], gates, versions, journal) if past else None
+    past = last_of(status.history)
+    return _past(name, *past, gates, versions, journal) if past else None
+
+
+def last_of(history: Sequence[ReleaseRecord]) -> tuple[ReleaseRecord, datetime] | None:
+    """The last one, and when it was over. A rollback after a failure belongs to the release that failed: that one has
+    the reason.
+    """
+    past = [record for record in history if record.kind != "Install"]
+    if not past:
+        return None
+    undone = len(past) > 1 and past[-1].kind == "Undo" and past[-2].result == "Failed"
+    return (past[-2] if undone else past[-1]), past[-1].ended
 
 
 def _open(  # noqa: PLR0917 # each is another part of one picture
@@ -146,11 +158,13 @@ def _open(  # noqa: PLR0917 # each is another part of one picture
     )
 
 
-def _past(
-    name: str, record: ReleaseRecord, gates: Iterable[GateRun], versions: Mapping[str, Version], journal: list[Line]
-) -> Release:
-    began, ended = record.started.timestamp(), record.ended.timestamp()
+def _past(  # noqa: PLR0917 # each is another part of one picture
+    name: str, record: ReleaseRecord, over: datetime, gates: Iterable[GateRun], versions: Mapping[str, Version],
+    journal: list[Line],
+) -> Release:  # fmt: skip
+    began, ended = record.started.timestamp(), over.timestamp()
     pause = record.handover_pause_milliseconds
+    steps = steps_of(name, journal, began, ended)
     return Release(
         record.label or _label(record.version, versions),
         record.kind,
@@ -158,7 +172,7 @@ def _past(
         ended,
         record.result,
         in_words(record.reason, versions),
-        tuple(steps_of(name, journal, began, ended)),
+        tuple(step_failed(steps, record.ended.timestamp()) if record.result == "Failed" else steps),
         tuple(_gate(each, versions) for each in gates if each.version == record.version),
         pause=None if pause is None else pause / 1000,
     )
@@ -180,6 +194,13 @@ def step_ended(steps: list[Step], at: float) -> Iterator[Step]:
     yield from steps[:-1]
     for last in steps[-1:]:
         yield Step(last.stage, last.said, last.began, max(at, last.began))
+
+
+def step_failed(steps: list[Step], at: float) -> Iterator[Step]:
+    """The one that went on at that time did; those behind it belong to the way back."""
+    before = [step for step in steps if step.began <= at]
+    for step in steps:
+        yield replace(step, failed=bool(before) and step is before[-1])
 
 
 def _handover(release: OpenRelease) -> Handover | None:
