@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 import pytest
 
 from slipway_chassis.config import RUNNING_HERE
+from slipway_chassis.embedded.processes import free_port
 from slipway_chassis.events.kafka import Committed
 from slipway_operator.console.model import Breaker, Consumers, DeadLetters, Lag
 from slipway_operator.errors import LocalRuntimeError, NotRunning
 from slipway_operator.runtimes.local.console.acting import AUDIT_LOG, auditor
 from slipway_operator.runtimes.local.console.addresses import Addresses
 from slipway_operator.runtimes.local.console.finding import Finding, lines_about
-from slipway_operator.runtimes.local.console.gauges import gauges_of, samples_of
+from slipway_operator.runtimes.local.console.gauges import gauge_source, gauges_of, samples_of
 from slipway_operator.runtimes.local.console.happenings import MOST, Happenings
 from slipway_operator.runtimes.local.console.processes import process_views
 from slipway_operator.runtimes.local.console.releases import Releases, last_of, lines_of, step_failed, steps_of
@@ -126,6 +127,18 @@ def test_numbers_of_processes_are_read_and_silence_is_named():
         {"orders.order.v1": 41}, {"users.UserRegistered.v1": 3}, 0.25,
     )  # fmt: skip
     assert found.silent == (("users http", "127.0.0.1:7/metrics: refused"),)
+
+
+def test_a_process_that_is_ready_and_silent_is_named_and_one_on_its_way_is_not():
+    port = free_port()
+    ready, starting, ended = (
+        Process("h", "worker", 7, admin=port, alive=alive, ready=ready)
+        for alive, ready in [(True, True), (True, False), (False, False)]
+    )
+    named = [("orders worker", "2", ready), ("users worker", "2", starting), ("inventory worker", "2", ended)]
+    [(process, why)] = gauge_source(lambda: named)().silent
+    assert process == "orders worker 2"
+    assert f"127.0.0.1:{port}/metrics" in why
 
 
 def test_a_group_is_behind_by_what_it_has_not_read_and_can_still_read():

@@ -3,6 +3,7 @@
 const COUNTED = 10000;
 const FELL_SECONDS = 60;
 const OLD_SECONDS = 30;
+const LONGEST = 140;
 
 export function el(tag, about = {}, ...children) {
   const made = document.createElement(tag);
@@ -68,14 +69,15 @@ function service(view, one) {
   }
   const { t } = view;
   const [kind, mark] = PHASES[one.phase] || ["now", "●"];
-  const busy = one.release && !one.release.ended && one.release.kind !== "Install";
+  const failed = one.phase === "Failed" && one.release?.result === "Failed";
+  const busy = failed || (one.release && !one.release.ended && one.release.kind !== "Install");
   const spare = one.sentence === one.phase ? "" : one.sentence;
   return el("article", { class: `card service${busy ? " busy" : ""}`, "data-service": one.name },
     el("header", {}, el("h3", {}, one.name), badge(kind, mark, t(`phase.${one.phase}`, {}, one.phase)),
       el("div", { class: "row" }, one.actions.map((action) => actionButton(view, action, one)))),
     facts(view, one),
     spare ? el("p", { class: "sentence", "data-sentence": true }, spare) : null,
-    one.release ? release(view, one.release, one.name) : null,
+    one.release ? release(view, one.release, { name: one.name, failed, said: spare }) : null,
     el("details", { "data-key": `versions-${one.name}` }, el("summary", {}, t("versions"), ` (${one.versions.length})`),
       el("ul", {}, one.versions.map((each) => el("li", {}, el("b", {}, each.name), " ", el("span", { class: "quiet" }, each.said))))));
 }
@@ -92,22 +94,22 @@ function facts(view, one) {
     el("div", {}, el("dt", {}, view.t(name)), el("dd", {}, value))));
 }
 
-// One that goes on lies open; of one that is over the outcome does, and of one that failed the reason.
-function release(view, one, service) {
+// One that goes on lies open, and one that failed until the next one begins; others are folded.
+function release(view, one, { name, failed, said }) {
   const { t } = view;
   const kind = t(`kind.${one.kind}`, {}, one.kind);
   const title = one.ended
     ? t("release.past", { kind, version: one.version, at: view.clock(one.ended), result: t(`result.${one.result}`, {}, one.result), took: span(one.ended - one.began) })
     : t("release.now", { kind, version: one.version, at: view.clock(one.began) });
-  const reason = one.reason ? el("p", { class: "sentence" }, one.reason) : null;
+  const reason = one.reason && !said.includes(one.reason) ? el("p", { class: "sentence" }, one.reason) : null;
   const inside = [
     one.steps.length ? el("ol", { class: "steps" }, one.steps.map((step) => stepOf(view, step, one))) : null,
     saidOf(one),
     handover(view, one),
     one.gates.length ? el("ul", { class: "gates" }, one.gates.map((gate) => gateOf(view, gate))) : null,
   ];
-  if (!one.ended) return el("div", { class: "release" }, el("p", { class: "quiet" }, title), reason, inside);
-  const folded = el("details", { "data-key": `release-${service}` }, el("summary", {}, title), el("div", { class: "release inner" }, inside));
+  if (!one.ended || failed) return el("div", { class: "release" }, el("p", { class: "quiet" }, title), reason, inside);
+  const folded = el("details", { "data-key": `release-${name}` }, el("summary", {}, title), el("div", { class: "release inner" }, inside));
   return el("div", { class: "release" }, reason, folded);
 }
 
@@ -300,8 +302,13 @@ function waiting(view, parts) {
   return (parts.services?.value || []).filter((one) => one.trouble || kinds[one.phase] || said(one)).map((one) => {
     if (one.trouble) return ["bad", "✕", view.t("alert.broken", { name: one.name, sentence: one.trouble })];
     const [kind, mark, key] = kinds[one.phase] || ["", "!", "alert.failed"];
-    return [kind, mark, view.t(key, { name: one.name, sentence: one.sentence })];
+    return [kind, mark, view.t(key, { name: one.name, sentence: brief(one.sentence) })];
   });
+}
+
+// The whole sentence stands beside the service.
+function brief(text) {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST).trimEnd()}…` : text;
 }
 
 // A service at rest that says more than that lacks something.
@@ -314,7 +321,8 @@ function stuck(view, parts) {
   const letters = (streams?.letters || []).map((one) => ["bad", "✉", view.t("alert.letters", { ...one, n: view.number(one.count) })]);
   const parked = boxes.filter((one) => one.parked_count).map((one) => ["", "‖", view.t("alert.parked", { service: one.service, n: one.parked_count })]);
   const old = boxes.filter((one) => one.oldest > OLD_SECONDS).map((one) => ["", "‖", view.t("alert.old", { service: one.service, age: span(Math.floor(one.oldest / OLD_SECONDS) * OLD_SECONDS) })]);
-  const nobody = (streams?.groups || []).filter((one) => !one.trouble && !one.members.length && one.lags.some((lag) => lag.behind))
+  const moving = (parts.services?.value || []).filter((one) => one.release?.handover && !one.release.handover.ended).map((one) => one.name);
+  const nobody = (streams?.groups || []).filter((one) => !moving.includes(one.group) && !one.trouble && !one.members.length && one.lags.some((lag) => lag.behind))
     .map((one) => ["bad", "✕", view.t("alert.nobody", { group: one.group })]);
   return [...nobody, ...letters, ...parked, ...old];
 }

@@ -64,11 +64,15 @@ def _counts(numbers: Mapping[str, float]) -> dict[str, int]:
 
 
 def gauge_source(everything: Callable[[], Iterable[Named]]) -> Callable[[], Gauges]:
-    def look() -> Gauges:
-        return gauges_of((f"{name} {version}".strip(), _asked(process.admin)) for name, version, process in everything()
-                         if process.admin and process.alive)  # fmt: skip
+    return lambda: gauges_of(_answers(everything()))
 
-    return look
+
+def _answers(everything: Iterable[Named]) -> Iterator[tuple[str, Samples | str]]:
+    for name, version, process in everything:
+        if process.admin and process.alive:
+            answer = _asked(process.admin)
+            if process.ready or not isinstance(answer, str):  # one that is on its way up is told of by its state
+                yield f"{name} {version}".strip(), answer
 
 
 def _asked(port: int) -> Samples | str:
