@@ -11,6 +11,7 @@ OperatorError (a ChassisError, so that the command line shows it as one sentence
 ├── BackupError           a backup can't be made, read or restored; the message says the cure
 │   ├── BackupUnusable    what lies there is no whole backup, or not what its manifest says
 │   └── RestoreUnfinished a restore stopped on its way: the same command again goes on with it
+├── ConsoleRefused       the console does not do what was asked; ``status`` is HTTP's
 ├── KubernetesError       a request to the API server did not do what it should; ``retriable`` says whether time helps
 │   ├── Unreachable       no answer, or not in time
 │   ├── Overloaded        429 or a 5xx: the server asks for patience
@@ -26,6 +27,8 @@ OperatorError (a ChassisError, so that the command line shows it as one sentence
 │   └── AccessUnknown     neither a service account nor a kubeconfig says how to reach the API server
 └── UnknownResource       a resource was asked for that is none of slipway.dev
 """
+
+from http import HTTPStatus
 
 from slipway_chassis.errors import ChassisError
 
@@ -72,6 +75,12 @@ class BackupUnusable(BackupError):
 
 class RestoreUnfinished(BackupError):
     pass
+
+
+class ConsoleRefused(OperatorError):
+    def __init__(self, message: str, *, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class KubernetesError(OperatorError):

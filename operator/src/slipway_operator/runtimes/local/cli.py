@@ -11,10 +11,14 @@ import click
 
 from slipway_chassis.config import MachineSettings, load
 
+from ...console.server import Console
+from ...errors import LocalRuntimeError
+from .console import serving
+from .console.happenings import Happenings
 from .layout import FIRST_BASE, FIRST_GATEWAY, Layout, default_data, former_data, make_data, with_free_ports
 from .leftovers import Leftovers
 from .platform import Platform
-from .system import read
+from .system import System, read
 
 WATCH_SECONDS = 0.1
 
@@ -38,8 +42,11 @@ WATCH_SECONDS = 0.1
 @click.option(
     "--story", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Script to run when everything is up."
 )
+@click.option("--console/--no-console", default=True, help="Serve the console, a page of what runs. Default: yes.")
 @click.option("--once", is_flag=True, help="Stop after the story and exit with its exit code.")
-def up(data: Path | None, port: int | None, base_port: int | None, story: Path | None, *, once: bool) -> None:
+def up(
+    data: Path | None, port: int | None, base_port: int | None, story: Path | None, *, console: bool, once: bool
+) -> None:
     """Run PostgreSQL, Kafka, Envoy and all services as processes, until Ctrl-C.
 
     The services are those of [tool.slipway] in pyproject.toml. Data is kept between runs, beside that file.
@@ -60,11 +67,12 @@ def up(data: Path | None, port: int | None, base_port: int | None, story: Path |
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with Layout(folder, gateway=0, base=0).locked():
-        teller = _Teller()
+        teller = _Teller(serving.happenings())
         for name in Leftovers(folder / "processes.json").end():
             teller(name, "of a former run has ended")
         layout = with_free_ports(folder, system.services, gateway=port, base=base_port)
         platform = Platform(layout, system, machine=machine, tell=teller)
+        shown = _begin_console(layout, system, platform, teller) if console else None
         click.echo(f"data, logs and passwords are in {_short(layout.data)}")
         code = 0
         try:
@@ -73,16 +81,29 @@ def up(data: Path | None, port: int | None, base_port: int | None, story: Path |
                 memory = platform.memory()
                 click.echo(f"all of it takes {memory.megabytes} MB of memory ({memory.how})")
             teller.silent = story is not None  # a story tells of its releases itself
-            code = _tell_story(story, platform, stop) if story and not stop.is_set() else 0
+            code = _tell_story(story, platform, stop, teller) if story and not stop.is_set() else 0
             teller.silent = False
             if not once and not stop.is_set():
                 click.echo(f"\nthe gateway is at http://127.0.0.1:{layout.gateway} - Ctrl-C stops everything")
-                _watch(platform, stop)
+                _watch(platform, stop, teller)
         finally:
             click.echo("stopping")
+            if shown:
+                serving.ended(shown, layout)
             platform.stop()
     click.echo("stopped; no process is left")
     sys.exit(code)
+
+
+def _begin_console(layout: Layout, system: System, platform: Platform, teller: "_Teller") -> Console | None:
+    """Before anything else, so that a start can be watched; without it everything else goes on."""
+    try:
+        console = serving.started(layout, system, platform, teller.happenings)
+    except LocalRuntimeError as error:
+        teller("console", str(error))
+        return None
+    teller("console", f"http://127.0.0.1:{console.port}/ (slipway console prints the token for its actions)")
+    return console
 
 
 def _tell_of_former_data(folder: Path, former: Path) -> None:
@@ -101,34 +122,37 @@ def _short(folder: Path) -> Path:
 class _Teller:
     """Prints each step with the time since the last one and since the start."""
 
-    def __init__(self) -> None:
+    def __init__(self, happenings: Happenings) -> None:
         self._start = self._last = time.monotonic()
+        self.happenings = happenings
         self.silent = False
 
     def __call__(self, what: str, remark: str) -> None:
         now = time.monotonic()
+        self.happenings.tell(what, remark)
         if not self.silent:
             click.echo(f"  {now - self._start:5.1f} s  (+{now - self._last:4.1f})  {what:<18} {remark}")
         self._last = now
 
 
-def _tell_story(story: Path, platform: Platform, stop: threading.Event) -> int:
+def _tell_story(story: Path, platform: Platform, stop: threading.Event, teller: _Teller) -> int:
     """Runs the script beside the platform, which goes on: a story may release versions."""
     layout = platform.layout
     telling = subprocess.Popen([sys.executable, str(story), layout.gateway_url, str(layout.data)])
     try:
         while telling.poll() is None and not stop.wait(WATCH_SECONDS):
-            _tend(platform)
+            _tend(platform, teller)
     finally:
         telling.terminate()
     return telling.wait()
 
 
-def _watch(platform: Platform, stop: threading.Event) -> None:
+def _watch(platform: Platform, stop: threading.Event, teller: _Teller) -> None:
     while not stop.wait(WATCH_SECONDS):
-        _tend(platform)
+        _tend(platform, teller)
 
 
-def _tend(platform: Platform) -> None:
+def _tend(platform: Platform, teller: _Teller) -> None:
     for name in platform.tend():
+        teller.happenings.fell(name)
         click.echo(f"{name} ended by itself and was started again; its log says why", err=True)

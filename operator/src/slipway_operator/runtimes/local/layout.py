@@ -80,6 +80,11 @@ class Layout:
         return self.base + 5
 
     @property
+    def console(self) -> int:
+        """Where the console answers, unless somebody else has the port: it is not needed for anything else."""
+        return self.base + 6
+
+    @property
     def gateway_url(self) -> str:
         return f"http://127.0.0.1:{self.gateway}"
 

@@ -36,6 +36,7 @@ class Process:
     component: str
     pid: int
     port: int = 0  # where it answers requests; 0: it answers none
+    admin: int = 0  # where its health and metrics are; 0: nowhere
     alive: bool = True
     ready: bool = False
     ending: bool = False

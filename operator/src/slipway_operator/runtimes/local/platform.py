@@ -57,7 +57,7 @@ class Platform:
         self.services = system.services
         self._machine = machine
         self._tell = tell
-        self._infrastructure: list[Child] = []  # in the order of their start
+        self.infrastructure: list[Child] = []  # in the order of their start
         self._leftovers = Leftovers(layout.data / "processes.json")
         self._databases: dict[str, str] = {}
         self._kafka: kafka.Kafka | None = None
@@ -117,7 +117,7 @@ class Platform:
 
     def add(self, child: Child) -> None:
         """A process that runs: it is started again when it dies, and stopped with the others."""
-        self._infrastructure.append(child)
+        self.infrastructure.append(child)
         self._record()
 
     def _begin_releases(self) -> None:
@@ -186,7 +186,7 @@ class Platform:
     # --- while it runs
     def tend(self) -> list[str]:
         """Starts again what died, and takes each release one look further; returns what was started again."""
-        dead = [child for child in self._infrastructure if not child.alive]
+        dead = [child for child in self.infrastructure if not child.alive]
         for child in dead:
             child.start()
         names = [child.name for child in dead]
@@ -199,7 +199,7 @@ class Platform:
         return names
 
     def _record(self) -> None:
-        self._leftovers.record([*self._infrastructure, *self._everything()])
+        self._leftovers.record([*self.infrastructure, *self._everything()])
 
     def _everything(self) -> Iterator[Child]:
         for reconciler in self.reconcilers.values():
@@ -208,7 +208,7 @@ class Platform:
     @property
     def children(self) -> list[Child]:
         """Everything that runs; of two versions of a service the active one's processes."""
-        return [*self._infrastructure, *self._children_of_services()]
+        return [*self.infrastructure, *self._children_of_services()]
 
     def _children_of_services(self) -> Iterator[Child]:
         for reconciler in self.reconcilers.values():
@@ -368,13 +368,13 @@ class Platform:
 
     def memory(self) -> Memory:
         """What all processes take, this one and children's children included."""
-        children = [*self._infrastructure, *self._everything()]
+        children = [*self.infrastructure, *self._everything()]
         return taken([psutil.Process(), *(process for child in children for process in child.family())])
 
     def stop(self) -> None:
         """Gateway first, then services, then what they depend on."""
-        gateway = [child for child in self._infrastructure if child.name == "gateway"]
-        rest = [child for child in reversed(self._infrastructure) if child not in gateway]
+        gateway = [child for child in self.infrastructure if child.name == "gateway"]
+        rest = [child for child in reversed(self.infrastructure) if child not in gateway]
         (self.layout.data / RUNNING_HERE.name).unlink(missing_ok=True)
         _stop(gateway)
         _stop(list(self._everything()))
@@ -384,7 +384,7 @@ class Platform:
             self._groups.close()
         for child in rest:
             child.stop()
-        self._infrastructure.clear()
+        self.infrastructure.clear()
         self.reconcilers.clear()
         self._record()
 

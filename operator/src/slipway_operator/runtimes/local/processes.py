@@ -76,18 +76,8 @@ class Processes:
             each.ready = False
         if not alive and each.component in MIGRATIONS:
             each.ended = each.child.wait(0)
-        return Process(
-            version=each.version.hash,
-            component=each.component,
-            pid=each.child.pid,
-            port=each.port,
-            alive=alive,
-            ready=each.ready,
-            ending=each.ending is not None,
-            ended=each.ended,
-            said=_last_line(each.child) if each.ended or each.failing_since else "",
-            failing_since=each.failing_since,
-        )
+        said = _last_line(each.child) if each.ended or each.failing_since else ""
+        return replace(_known(each, alive=alive), said=said)
 
     def _probe(self, each: _Running) -> None:
         answer, now = ask(*each.asked), time.monotonic()
@@ -222,6 +212,13 @@ class Processes:
         ordered = sorted(self._running.values(), key=lambda each: each.version.hash == active)
         return {each.child.name: each.child for each in ordered if each.component not in MIGRATIONS}
 
+    def shown(self) -> list[tuple[str, str, Process]]:
+        """Name, name of the version, and what is known of each since the last look: it asks nobody, and any thread may
+        call it.
+        """
+        running = [each for each in list(self._running.values()) if each.component not in MIGRATIONS]
+        return [(each.child.name, each.version.label, _known(each, alive=each.child.alive)) for each in running]
+
     def answers(self) -> list[str]:
         """What those that are not ready answered, as far as it was told."""
         return [f"{each.child.name}: {each.answer}" for each in self._running.values() if each.answer]
@@ -232,6 +229,21 @@ class Processes:
     def admin_port(self, component: str, active: str | None) -> int:
         found = [each for (version, name), each in self._running.items() if name == component]
         return max(found, key=lambda each: each.version.hash == active).admin
+
+
+def _known(each: _Running, *, alive: bool) -> Process:
+    return Process(
+        version=each.version.hash,
+        component=each.component,
+        pid=each.child.pid,
+        port=each.port,
+        admin=each.admin,
+        alive=alive,
+        ready=each.ready,
+        ending=each.ending is not None,
+        ended=each.ended,
+        failing_since=each.failing_since,
+    )
 
 
 def _wanted(state: ServiceState, version: str, component: str) -> bool:

@@ -14,7 +14,7 @@ from ...spec.microservice import Suspend
 from ...spec.status import MicroserviceStatus
 from .layout import Layout
 from .progress import in_words
-from .state import DesiredRelease, Files
+from .state import DesiredRelease, Files, GateRun
 from .system import Service, System
 from .versions import Version, Versions
 
@@ -57,7 +57,7 @@ class Controls:
             return self._write(made)
 
     def rollback(self, reference: str | None) -> DesiredRelease:
-        version = self._versions.named(reference) if reference else self._former()
+        version = self._versions.named(reference) if reference else self.former()
         with self._desired_release() as desired_release:
             return self._write(desired_release.model_copy(update={"pinned": version.hash}))
 
@@ -74,8 +74,10 @@ class Controls:
                 return desired_release
             return self._write(desired_release.model_copy(update={"suspend": what}))
 
-    def _former(self) -> Version:
-        """The version before this one: a release that goes on is given up, one that is over is taken back."""
+    def former(self) -> Version:
+        """The version before this one: a release that goes on is given up, one that is over is taken back.
+        LocalRuntimeError where there is none.
+        """
         status, versions = self.status(), self._versions.all()
         if status.release and not status.release.accepted_at and status.stable_version in versions:
             return versions[status.stable_version]
@@ -111,6 +113,10 @@ class Controls:
 
     def status(self) -> MicroserviceStatus:
         return self._files.status()
+
+    def gates(self) -> tuple[GateRun, ...]:
+        """What gates found, those of former releases included as long as they are remembered."""
+        return self._files.state().gates
 
     def journal_end(self) -> int:
         journal = self._journal

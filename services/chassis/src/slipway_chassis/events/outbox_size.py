@@ -43,7 +43,7 @@ class Measuring:
         if self._clock() < self._due:
             return
         try:
-            pending, age = _look(driver)
+            pending, age = look_at_outbox(driver)
         except psycopg.Error as error:
             self._due = self._clock() + PAUSE_SECONDS
             log.log(logging.DEBUG if self._failed else logging.WARNING, "the outbox is measured later: %s", error)
@@ -54,7 +54,10 @@ class Measuring:
         OLDEST_AGE.set(age)
 
 
-def _look(driver: "psycopg.Connection[tuple[Any, ...]]") -> tuple[int, float]:
+def look_at_outbox(driver: "psycopg.Connection[tuple[Any, ...]]") -> tuple[int, float]:
+    """How many events wait (above COUNTED an estimate), and the age of the oldest in seconds. psycopg.Error when the
+    look takes more than TIMEOUT_MS, or the connection is lost.
+    """
     with driver.transaction():
         driver.execute(f"SET LOCAL statement_timeout = {TIMEOUT_MS}")
         oldest = driver.execute(_OLDEST).fetchone()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
-from kafka.admin import MemberToRemove
+from kafka.admin import MemberToRemove, OffsetSpec
 from kafka.errors import KafkaError, NoError
 from kafka.net.compat import KafkaNetClient
 from kafka.structs import OffsetAndMetadata
@@ -103,6 +103,23 @@ class Groups:
         """The topics that exist, and their ids. BrokerUnavailable when no broker answers."""
         with self._connected() as admin, wrapped("asking for topics"):
             return ids_of(admin, topics)
+
+    def ranges(self) -> dict[Partition, tuple[int, int]]:
+        """Of every partition of every topic the first offset, and that of the record that comes next. Topics are called
+        as brokers call them. BrokerUnavailable when no broker answers.
+        """
+        with self._connected() as admin, wrapped("asking how much topics hold"):
+            partitions = [
+                TopicPartition(topic["name"], one["partition_index"])
+                for topic in admin.describe_topics()
+                if not topic["is_internal"]
+                for one in topic["partitions"]
+            ]
+            if not partitions:
+                return {}
+            first = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+            end = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+        return {(one.topic, one.partition): (first[one].offset, end[one].offset) for one in partitions}
 
     def commit(self, group: str, offsets: Mapping[Partition, Committed]) -> None:
         """Sets the group to these offsets, forwards or back; others stay. BrokerUnavailable when no broker answers, and
