@@ -31,6 +31,8 @@ SECONDS = 60
 SIDES = ("before", "after")
 ERROR = 3  # the level of oasdiff
 TOOLS = ("oasdiff", "buf", "apicurio")
+DRAFT_7, DRAFT_2020 = "http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft/2020-12/schema"
+NEWER_WORDS = re.compile(r'"(prefixItems|dependent(Required|Schemas)|unevaluated\w+|(min|max)Contains|\$dynamicRef)"')
 Verdict = str  # breaking, safe, undecided; refused: the documents can't be read
 
 
@@ -64,13 +66,19 @@ def _told_of_events() -> Iterator[dict[str, str]]:
     """``alike``: it makes no difference to these rules whether undeclared properties may come; to Apicurio they may."""
     rows = [(case, role) for _, case, role in table.rows() if role in table.MODES]
     pairs = [[_with_components(case, side) for side in SIDES] for case, _ in rows]
-    asked = [(table.MODES[role].value.upper(), *pair) for (_, role), pair in zip(rows, pairs, strict=True)]
+    asked = [(table.MODES[role].value.upper(), *_dated(pair)) for (_, role), pair in zip(rows, pairs, strict=True)]
     for (case, role), pair, theirs in zip(rows, pairs, verdicts(asked), strict=True):
         before, after = pair
         found = [compare(before, after, Kind.EVENT, table.MODES[role], reading=one) for one in (LENIENT, STRICT)]
         own = [table.deciding(one)[0] for one in found]
         yield {"kind": "event", "case": case["case"], "role": role, "source": case["source"], "expected": case[role],
                "tool": "apicurio", "theirs": theirs, "ours": own[0], "alike": str(own[0] == own[1])}  # fmt: skip
+
+
+def _dated(pair: list[Any]) -> list[Any]:
+    """With the draft that both are written in: Apicurio takes schemas that name none for ones of draft 4."""
+    draft = DRAFT_2020 if NEWER_WORDS.search(json.dumps(pair)) else DRAFT_7
+    return [{"$schema": draft, **one} if isinstance(one, dict) else one for one in pair]
 
 
 def _with_components(case: dict[str, Any], side: str) -> Any:
