@@ -200,7 +200,7 @@ contracts: setup ## Compare what the services promise with an earlier commit (AG
 	@ci/contracts.sh $(AGAINST)
 
 .PHONY: contracts-compared
-contracts-compared: setup ## Compare the contract rules with oasdiff and buf on the same cases; writes the figures of docs/contracts-compared.md
+contracts-compared: setup ## Compare the contract rules with oasdiff, buf and Apicurio on the same cases; writes the figures of docs/contracts-compared.md
 	@ci/tools/install.sh buf oasdiff
 	@PYTHONPATH=tests $(BIN)/python tests/bench/contracts_compared.py
 

@@ -1,8 +1,10 @@
-"""What oasdiff and buf say of the cases of the table, beside these rules: the figures of docs/contracts-compared.md.
+"""What oasdiff, buf and Apicurio Registry say of the cases of the table, beside these rules: the figures of
+docs/contracts-compared.md.
 
-Run by `make contracts-compared`, which builds both at the versions that the repository pins. A verdict is right where
-the case expects it; "missed" is a break that was let pass, "false alarm" a refusal of what breaks nobody. oasdiff's
-warnings count as undecided. buf has no third answer, so it may refuse what the case calls undecided alone.
+Run by `make contracts-compared`, which builds or fetches them at the versions that the repository pins. A verdict is
+right where the case expects it; "missed" is a break that was let pass, "false alarm" a refusal of what breaks nobody.
+oasdiff's warnings count as undecided. buf and Apicurio have no third answer, so they may refuse what the case calls
+undecided alone.
 """
 
 import json
@@ -15,7 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from slipway_contracts import Kind, compare
+from apicurio_registry import verdicts
+
+from slipway_contracts import LENIENT, STRICT, Kind, compare
 from support import contracts_table as table
 from support.repository import ROOT
 from support.tools import tool
@@ -26,13 +30,15 @@ HTTP = {"openapi", "parameter", "request", "answer"}
 SECONDS = 60
 SIDES = ("before", "after")
 ERROR = 3  # the level of oasdiff
-TOOLS = ("oasdiff", "buf")
+TOOLS = ("oasdiff", "buf", "apicurio")
+DRAFT_7, DRAFT_2020 = "http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft/2020-12/schema"
+NEWER_WORDS = re.compile(r'"(prefixItems|dependent(Required|Schemas)|unevaluated\w+|(min|max)Contains|\$dynamicRef)"')
 Verdict = str  # breaking, safe, undecided; refused: the documents can't be read
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        told = list(_told(Path(folder)))
+        told = [*_told(Path(folder)), *_told_of_events()]
     page = PAGE.read_text()
     PAGE.write_text(FIGURES.sub(lambda _: _tables(told), page))
     (ROOT / "build").mkdir(exist_ok=True)
@@ -54,6 +60,30 @@ def _told(folder: Path) -> Iterator[dict[str, str]]:
             continue
         yield {"kind": kind, "case": case["case"], "role": role, "source": case["source"], "expected": case[role],
                "tool": name, "theirs": theirs, "ours": table.deciding(findings)[0]}  # fmt: skip
+
+
+def _told_of_events() -> Iterator[dict[str, str]]:
+    """``alike``: it makes no difference to these rules whether undeclared properties may come; to Apicurio they may."""
+    rows = [(case, role) for _, case, role in table.rows() if role in table.MODES]
+    pairs = [[_with_components(case, side) for side in SIDES] for case, _ in rows]
+    asked = [(table.MODES[role].value.upper(), *_dated(pair)) for (_, role), pair in zip(rows, pairs, strict=True)]
+    for (case, role), pair, theirs in zip(rows, pairs, verdicts(asked), strict=True):
+        before, after = pair
+        found = [compare(before, after, Kind.EVENT, table.MODES[role], reading=one) for one in (LENIENT, STRICT)]
+        own = [table.deciding(one)[0] for one in found]
+        yield {"kind": "event", "case": case["case"], "role": role, "source": case["source"], "expected": case[role],
+               "tool": "apicurio", "theirs": theirs, "ours": own[0], "alike": str(own[0] == own[1])}  # fmt: skip
+
+
+def _dated(pair: list[Any]) -> list[Any]:
+    """With the draft that both are written in: Apicurio takes schemas that name none for ones of draft 4."""
+    draft = DRAFT_2020 if NEWER_WORDS.search(json.dumps(pair)) else DRAFT_7
+    return [{"$schema": draft, **one} if isinstance(one, dict) else one for one in pair]
+
+
+def _with_components(case: dict[str, Any], side: str) -> Any:
+    schema, named = case[side], case.get(f"components_{side}", case.get("components"))
+    return {**schema, "components": {"schemas": named}} if named and isinstance(schema, dict) else schema
 
 
 def _documents(kind: str, role: str, case: dict[str, Any]) -> list[Any]:
@@ -121,7 +151,11 @@ def _tables(told: list[dict[str, str]]) -> str:
 def _lines(name: str, told: list[dict[str, str]]) -> Iterator[str]:
     by_kind = {kind: [one for one in told if one["kind"] == kind] for kind in sorted({one["kind"] for one in told})}
     own = [one for one in told if name in one["source"].lower()]
-    for what, cases in {**by_kind, f"of these after {name}'s rules and threads": own}.items():
+    rows = {**by_kind, f"of these after {name}'s rules and threads": own}
+    if name == "apicurio":
+        alike = [one for one in told if one["alike"] == "True"]
+        rows = {**by_kind, "of these where undeclared properties play no part": alike}
+    for what, cases in rows.items():
         for who, key in (("these rules", "ours"), (name, "theirs")):
             count = Counter(_judged(one[key], one["expected"]) for one in cases)
             third = count["undecided"] + count["refused"]

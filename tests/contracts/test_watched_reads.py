@@ -12,6 +12,7 @@ from slipway_contracts.config import RegistryLogin
 from slipway_contracts.errors import UnreadableContracts
 from slipway_contracts.oci_artifact import pulled
 from slipway_contracts.registry import others_of
+from slipway_contracts.remote_repository import at_remote
 from slipway_contracts.watched import LINK_LOCAL, LOOPBACK, PRIVATE, PUBLIC, Watch, how_far_inside
 from slipway_operator.runtimes.kubernetes.gates.pod_requests import asked
 
@@ -73,6 +74,25 @@ def test_a_server_that_drips_is_given_up_at_one_point_in_time(where, scheme):
 
     assert "has not answered everything within 0.3 s" in str(told.value)
     assert time.monotonic() - began < 8, "the limit of one piece is 10 s"
+
+
+def test_a_repository_that_drips_is_given_up_with_all_that_speaks_for_git():
+    ended = threading.Event()
+
+    def answer(connection, over):
+        connection.recv(65536)
+        connection.sendall(HEAD)
+        try:
+            while not over.wait(0.02):
+                connection.sendall(b"0")
+        finally:
+            ended.set()
+
+    with serving(answer) as port:
+        with pytest.raises(UnreadableContracts, match=r"/users\.git#HEAD was not fetched within 1 s"):
+            at_remote(f"http://127.0.0.1:{port}/users.git", seconds=1)
+
+        assert ended.wait(20), "git-remote-http still listens to it"
 
 
 def test_a_handshake_that_drips_is_given_up_too():

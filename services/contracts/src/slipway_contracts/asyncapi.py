@@ -2,18 +2,20 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from .canonical import canonical
 from .events import LENIENT, compare_schemas
 from .findings import Finding, Mode, Severity, listed, pointer
+from .openapi.description import nameless
 from .openapi.media_types import normal
 from .phrases import phrase
 from .schema import Undecided, with_full_addresses
 from .schema.reading import Document
 
 MAX_HOPS = 10
+T = TypeVar("T")
 # What a reader takes a message apart by, besides its schemas.
 ASPECTS = {
     "key": "message-key-changed",
@@ -22,7 +24,7 @@ ASPECTS = {
     "schemaIdLocation": "message-schema-id-changed",
     "schemaIdPayloadEncoding": "message-schema-id-changed",
 }
-NEWLY_SAID = {"correlationId", "schemaIdLocation", "schemaIdPayloadEncoding"}  # nobody relied on it before
+NEWLY_SAID = {"key", "correlationId", "schemaIdLocation", "schemaIdPayloadEncoding"}  # nobody relied on it before
 CURE = "Keep it, or publish the change under a new topic or event type."
 
 
@@ -45,6 +47,7 @@ def compare_asyncapi(old: Any, new: Any, mode: Mode = Mode.FULL, *, payloads: bo
         return [] if canonical(old) == canonical(new) else [_undecided((), f"The document can't be judged: {why}.")]
     found: list[Finding] = []
     sides = old, new
+    news = _by_former(olds, news, nameless)
     for topic, channel in olds.items():
         if topic not in news:
             found.append(
@@ -240,6 +243,7 @@ def _channel(
     mode: Mode,
     payloads: bool,
 ) -> Iterator[Finding]:
+    news = _by_names(olds, news)
     for name, old in olds.items():
         if name not in news:
             yield _breaking("message-removed", (topic, name), name, None, f"{name} is no longer written to {topic}.")
@@ -258,6 +262,25 @@ def _channel(
         )  # fmt: skip
     for name in news.keys() - olds.keys():
         yield _safe("message-added", (topic, name), f"{name} is new in {topic}.")
+
+
+def _by_former(olds: Mapping[str, T], news: Mapping[str, T], meant: Callable[[str], str]) -> dict[str, T]:
+    """Under the former keys, where two of them mean the same and no other does."""
+    gone = Counter(meant(one) for one in olds.keys() - news.keys())
+    come = Counter(meant(one) for one in news.keys() - olds.keys())
+    former = {meant(one): one for one in olds if one not in news}
+    return {
+        former[meant(key)] if key not in olds and gone[meant(key)] == come[meant(key)] == 1 else key: one
+        for key, one in news.items()
+    }
+
+
+def _by_names(
+    olds: Mapping[str, Mapping[str, Any]], news: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, Mapping[str, Any]]:
+    """Messages have a key in their document, and may have the name that programs see."""
+    named = {key: str(one["name"]) for side in (olds, news) for key, one in side.items() if one.get("name")}
+    return _by_former(olds, news, lambda key: f"name {named[key]}" if key in named else f"key {key}")
 
 
 def _payload(

@@ -50,7 +50,7 @@ class RegistryClient:
 
     def __post_init__(self) -> None:
         self._watch = Watch(self.seconds)
-        self._pool = pool_of(self._watch, retries=False)
+        self._pool = pool_of(self._watch, seconds=min(ANSWER_SECONDS, self.seconds), retries=False)
 
     def __enter__(self) -> Self:
         self._watch.__enter__()

@@ -151,9 +151,16 @@ def _behaviour(name: str, before: Names, after: Names) -> Iterator[Finding]:
     news = {field.number: field for field in after.messages[name].field}
     for old in before.messages[name].field:
         if old.number in news:
-            own = within(features[0], old.options), within(features[1], news[old.number].options)
-            for kind in _kinds(old):
+            new = news[old.number]
+            own = _features_of(features[0], old), _features_of(features[1], new)
+            for kind in [one for one in _kinds(old) if one in _kinds(new)]:
                 yield from _differing(kind, f"{name}.{old.name}", *own)
+
+
+def _features_of(outer: Features, field: FieldDescriptorProto) -> Features:
+    """``optional`` of proto3 is the presence that editions call explicit."""
+    own = within(outer, field.options)
+    return {**own, "field_presence": "EXPLICIT"} if field.proto3_optional else own
 
 
 def _kinds(field: FieldDescriptorProto) -> Iterator[str]:
@@ -161,8 +168,14 @@ def _kinds(field: FieldDescriptorProto) -> Iterator[str]:
         yield "text"
     if field.type == FieldDescriptorProto.TYPE_MESSAGE:
         yield "nested"
-    elif field.label == FieldDescriptorProto.LABEL_OPTIONAL and not field.HasField("oneof_index"):
+    elif _single(field):
         yield "single"
+
+
+def _single(field: FieldDescriptorProto) -> bool:
+    """Neither in a list nor in a oneof, but in that which stands for ``optional``."""
+    alone = field.proto3_optional or not field.HasField("oneof_index")
+    return alone and field.label == FieldDescriptorProto.LABEL_OPTIONAL
 
 
 def _differing(kind: str, place: str, old: Features, new: Features) -> Iterator[Finding]:
@@ -234,7 +247,7 @@ def _cardinality(message: DescriptorProto, field: FieldDescriptorProto) -> str:
         return "repeated"
     if field.label == FieldDescriptorProto.LABEL_REQUIRED:
         return "required"
-    return "optional" if field.proto3_optional else "singular"
+    return "singular"
 
 
 def _oneof_index(field: FieldDescriptorProto) -> int | None:
@@ -242,7 +255,7 @@ def _oneof_index(field: FieldDescriptorProto) -> int | None:
 
 
 def _oneof(message: DescriptorProto, field: FieldDescriptorProto) -> str:
-    """``optional`` of proto3 is a oneof of its own in descriptors; it is a cardinality."""
+    """``optional`` of proto3 is a oneof of its own in descriptors; it is a presence, which a message has anyway."""
     number = _oneof_index(field)
     if number is None or field.proto3_optional:
         return ""

@@ -100,7 +100,7 @@ def _by_url(url: str, seconds: float) -> list[Contracts]:
     base = url.rstrip("/")
     # Who asks us to come back in an hour is told as the answer that it is.
     retries = urllib3.Retry(2, redirect=2, respect_retry_after_header=False)
-    with Watch(seconds) as watch, pool_of(watch, retries=retries, timeout=min(ANSWER_SECONDS, seconds)) as pool:
+    with Watch(seconds) as watch, pool_of(watch, seconds=min(ANSWER_SECONDS, seconds), retries=retries) as pool:
         return [Contracts.read(_fetching(pool, base, watch, seconds), where=f"{base}/")]
 
 

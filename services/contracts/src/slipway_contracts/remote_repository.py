@@ -4,8 +4,10 @@ What comes after # is a branch, a tag or a commit; without it, what the reposito
 without files that are too large for contracts where the server can leave them out; nothing of it is checked out or run.
 """
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -16,6 +18,9 @@ from .tree import at_commit, read_by_git
 from .verdict import Shown
 
 SECONDS = 120.0
+MAX_FETCHED_BYTES = 512 * 1024 * 1024  # of one file: a server may send what nobody asked for
+MAX_COMPLAINT_BYTES = 64 * 1024
+_BOUNDED = 'ulimit -f "$0"; export GIT_TERMINAL_PROMPT=0; exec "$@"'
 SECRET = re.compile(r"(?<=://)[^/@\s]+@")  # a token may stand in the address
 NAMED_BY_SCHEME = ("git+", "git://", "ssh://")
 
@@ -29,8 +34,8 @@ def is_repository(place: str) -> bool:
     return place.startswith(NAMED_BY_SCHEME) or place.partition("#")[0].endswith(".git")
 
 
-def at_remote(place: str, services: str = "services") -> dict[str, Shown]:
-    """By service, as ``at_commit``. Raises UnreadableContracts for what can't be fetched."""
+def at_remote(place: str, services: str = "services", *, seconds: float = SECONDS) -> dict[str, Shown]:
+    """By service, as ``at_commit``. Raises UnreadableContracts for what can't be fetched within ``seconds``."""
     address, _, commit = place.removeprefix("git+").partition("#")
     if address.startswith("-") or commit.startswith("-"):
         raise UnreadableContracts(f"{place} is no address of a repository: git takes it for an option")
@@ -39,21 +44,34 @@ def at_remote(place: str, services: str = "services") -> dict[str, Shown]:
     with tempfile.TemporaryDirectory(prefix="slipway-contracts-") as folder:
         read_by_git(Path(folder), "init", "-q")
         read_by_git(Path(folder), "remote", "add", "origin", address)
-        _fetch(Path(folder), commit or "HEAD", SECRET.sub("", f"{address}#{commit or 'HEAD'}"))
+        _fetch(Path(folder), commit or "HEAD", SECRET.sub("", f"{address}#{commit or 'HEAD'}"), seconds)
         return at_commit(Path(folder), "FETCH_HEAD", services)
 
 
-def _fetch(folder: Path, commit: str, named: str) -> None:
+def _end_all_of(git: subprocess.Popen[bytes]) -> None:
+    """The programs that speak for it (git-remote-https, ssh) as well: they wait for the server longer than it does."""
+    if git.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(git.pid, signal.SIGKILL)
+
+
+def _fetch(folder: Path, commit: str, named: str, seconds: float) -> None:
     """Who would be asked for a password is told instead: there is nobody to type it."""
     fetch = ["fetch", "-q", "--depth=1", "--no-tags", f"--filter=blob:limit={MAX_FILE_BYTES}", "origin", commit]
-    try:
-        done = subprocess.run(
-            ["/usr/bin/env", "GIT_TERMINAL_PROMPT=0", "git", "-C", str(folder), *fetch],
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False, start_new_session=True,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise UnreadableContracts(f"{named} was not fetched within {SECONDS:.0f} s") from None
-    if done.returncode:
-        said = SECRET.sub("", done.stderr.decode(errors="replace")).strip().splitlines()
-        why = next((line for line in said if line.startswith("fatal:")), "git did not say why")
+    complaint = folder / "complaint"
+    with complaint.open("wb") as said, subprocess.Popen(
+        ["/bin/sh", "-c", _BOUNDED, str(MAX_FETCHED_BYTES // 512), "git", "-C", str(folder), *fetch],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True,
+    ) as git:  # fmt: skip
+        try:
+            git.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise UnreadableContracts(f"{named} was not fetched within {seconds:g} s") from None
+        finally:
+            _end_all_of(git)
+    if git.returncode:
+        with complaint.open("rb") as file:
+            file.seek(max(0, complaint.stat().st_size - MAX_COMPLAINT_BYTES))
+            lines = SECRET.sub("", file.read().decode(errors="replace")).strip().splitlines()
+        why = next((line for line in lines if line.startswith("fatal:")), "git did not say why")[:300]
         raise UnreadableContracts(f"{named} can't be fetched: {why.removeprefix('fatal: ')}")

@@ -94,7 +94,7 @@ def _answer(pair: Pair, status: str, old: Mapping[str, Any], new: Mapping[str, A
             if "*" not in name and not set(_asked(name)) & news.keys():
                 why = f"{name} was answered, and now any of {', '.join(kinds)} is"
                 yield pair.unread(at, Undecided(why))
-            for keyword, was, becomes in schemas_of(before, after):
+            for keyword, was, becomes in schemas_of(name, before, after):
                 yield from pair.given(was, becomes, "response", where, (*at, keyword))
             yield from compare_encodings(pair, name, before, after, at)
             yield from compare_xml(pair, name, before.get("schema", True), after.get("schema", True), (*at, "schema"))

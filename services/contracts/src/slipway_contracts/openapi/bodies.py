@@ -81,7 +81,7 @@ def _media_types(pair: Pair, olds: dict[str, Any], news: dict[str, Any]) -> Iter
             )  # fmt: skip
         else:
             texts = name == FORM and _of_texts(pair.old.description, old) and _of_texts(pair.new.description, new)
-            for keyword, before, after in schemas_of(old, new):
+            for keyword, before, after in schemas_of(name, old, new):
                 yield from pair.taken(before, after, "request", "request body", (*at, keyword), texts=texts)
                 yield from _defaults(pair, before, after, (*at, keyword))
             yield from compare_encodings(pair, name, old, new, at)

@@ -17,6 +17,7 @@ T = TypeVar("T")
 REQUEST = Reading(undeclared=False, ignore="readOnly")
 PARAMETER = Reading(undeclared=False, ignore="readOnly", texts=True)
 RESPONSE = Reading(undeclared=False, exclusive=False, ignore="writeOnly")
+CALLED = Reading(undeclared=False, exclusive=False)  # a request that is read as an answer is
 
 
 class Description:
@@ -63,7 +64,7 @@ class Description:
                 item = self.resolve(part)
             except Undecided:
                 continue
-            for method, own in _methods(item):
+            for method, own in methods_of(item):
                 yield Operation(self, str(path), method, item, own)
 
     def unfollowed(self) -> dict[str, str]:
@@ -77,7 +78,7 @@ class Description:
         return found
 
 
-def _methods(item: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def methods_of(item: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Those of OpenAPI, and from 3.2 on those of one's own."""
     further = item.get("additionalOperations")
     known = [(method, item.get(method)) for method in METHODS]
@@ -92,6 +93,7 @@ class Operation:
     method: str
     item: Mapping[str, Any]
     own: Mapping[str, Any]
+    section: tuple[str, ...] = ("paths",)  # where its path item stands
 
     @property
     def key(self) -> tuple[str, str]:
@@ -116,7 +118,7 @@ class Operation:
 
     @property
     def place(self) -> tuple[str, ...]:
-        return "paths", self.path, self.method
+        return *self.section, self.path, self.method
 
     @property
     def deprecated(self) -> bool:
@@ -164,10 +166,12 @@ class Pair:
         found = self.comparisons.between(*roots, PARAMETER if texts else REQUEST).gaps(old, new)
         return self._schemas(found, scope, Direction.NARROWED, where, at)
 
-    def given(self, old: Any, new: Any, scope: str, where: str, at: tuple[str | int, ...]) -> list[Finding]:
+    def given(
+        self, old: Any, new: Any, scope: str, where: str, at: tuple[str | int, ...], *, reading: Reading = RESPONSE
+    ) -> list[Finding]:
         """Schemas of what callers get."""
         roots = self.new.description.document, self.old.description.document
-        found = self.comparisons.between(*roots, RESPONSE).gaps(new, old)
+        found = self.comparisons.between(*roots, reading).gaps(new, old)
         return self._schemas(found, scope, Direction.WIDENED, where, at)
 
     def _schemas(

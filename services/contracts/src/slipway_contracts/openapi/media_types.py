@@ -1,9 +1,17 @@
 """Media types of bodies and answers: names with parameters, and ranges."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 SCHEMAS = ("schema", "itemSchema")
+PLAIN_WORDS = {"title", "description", "example", "examples"}
+# What is taken apart before a schema is asked; all else comes as it is.
+PARSED = re.compile(r"\*/|text/|multipart/|application/(\*|x-www-form-urlencoded|.*\b(json|xml|yaml)\b)")
+FILES: tuple[Mapping[str, Any], ...] = (
+    {}, {"type": "string", "format": "binary"}, {"contentMediaType": "application/octet-stream"},
+    {"type": "string", "contentMediaType": "application/octet-stream"},
+)  # fmt: skip
 SHOWN = 20  # media types in a finding
 
 
@@ -29,9 +37,17 @@ def _opened(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: {"$ref": f"{reference}/{key}"} for key in SCHEMAS}
 
 
-def schemas_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+def schemas_of(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     """Of one media type in two documents: the keyword, and both schemas. Parts of a stream (3.2) have one as well."""
-    yield from ((key, old.get(key, True), new.get(key, True)) for key in SCHEMAS if key in old or key in new)
+    if PARSED.match(name) or not (_any_bytes(old) and _any_bytes(new)):
+        yield from ((key, old.get(key, True), new.get(key, True)) for key in SCHEMAS if key in old or key in new)
+
+
+def _any_bytes(entry: Mapping[str, Any]) -> bool:
+    """A file as it is: said in words of 3.0, of 3.1, or not at all (OpenAPI 3.1, 4.8.14.1)."""
+    schema = entry.get("schema", True)
+    bare = {key: one for key, one in schema.items() if key not in PLAIN_WORDS} if isinstance(schema, Mapping) else {}
+    return (schema is True or bare in FILES) and "itemSchema" not in entry
 
 
 def normal(name: str) -> str:

@@ -12,8 +12,8 @@ from .answers import compare_answers
 from .bodies import compare_bodies
 from .description import Description, Operation, Pair
 from .parameters import compare_parameters
-from .references import Sameness
 from .security import compare_security
+from .webhooks import compare_callbacks, compare_webhooks
 
 VERSIONS = re.compile(r"3\.[0-2](\.|$)")
 ENOUGH = 1000  # breaks, of which some are listed
@@ -41,7 +41,7 @@ def compare_openapi(old: Any, new: Any) -> list[Finding]:
             found += listed(of_this)
     known = {key for operation in before.operations() for key in (operation.key, *operation.addresses)}
     found += [_added(one) for one in after.operations() if not known & {one.key, *one.addresses}]
-    return listed([*found, *_unfollowed(before, after), *_rest(before, after, moved)])
+    return listed([*found, *_unfollowed(before, after), *_rest(before, after, moved, comparisons)])
 
 
 def _unread_version(document: Any) -> Finding | None:
@@ -130,28 +130,13 @@ def _itself(pair: Pair) -> Iterator[Finding]:
             " has another operationId: generated clients name their functions after it. Keep the former one.",
             at=("operationId",), before=old["operationId"], after=new.get("operationId"),
         )  # fmt: skip
-    same = Sameness(pair.old.description, pair.new.description)
-    if not same(old.get("callbacks"), new.get("callbacks"), named=True):
-        yield pair.say(
-            "callbacks-undecided", Severity.WARNING, " has other callbacks, which these rules don't read.",
-            at=("callbacks",), before=old.get("callbacks"), after=new.get("callbacks"), undecided=True,
-        )  # fmt: skip
+    yield from compare_callbacks(pair)
 
 
-def _rest(before: Description, after: Description, moved: list[Operation]) -> Iterator[Finding]:
-    for name, part in before.section("webhooks").items():
-        now = after.section("webhooks").get(name)
-        if now is None:
-            yield Finding(
-                rule="webhook-removed", severity=Severity.BREAKING, place=pointer("webhooks", name), before=name,
-                after=None, sentence=f"The webhook {name} is gone. Keep calling it until nobody waits for it.",
-            )  # fmt: skip
-        elif not Sameness(before, after)(part, now):
-            yield Finding(
-                rule="webhook-undecided", severity=Severity.WARNING, place=pointer("webhooks", name), before=part,
-                after=now, sentence=f"The webhook {name} changed; these rules don't read it. Compare the two.",
-                undecided=True,
-            )  # fmt: skip
+def _rest(
+    before: Description, after: Description, moved: list[Operation], comparisons: Comparisons
+) -> Iterator[Finding]:
+    yield from compare_webhooks(before, after, comparisons)
     yield from _servers(before, after, moved)
 
 

@@ -9,6 +9,7 @@ from .alternatives import Alternative, Asked, Steps, parts_of
 from .description import Description, Operation, Pair
 
 FLOW_ADDRESSES = ("authorizationUrl", "tokenUrl", "refreshUrl", "deviceAuthorizationUrl")
+ISSUER = "openIdConnectUrl"  # says whose tokens are taken (OpenID Connect Discovery 4.3); others say where to ask
 SHOWN = 5  # alternatives, schemes of one, and scopes of one
 
 
@@ -130,13 +131,14 @@ def _tokens(pair: Pair, name: str, place: str) -> Iterator[Finding]:
         if before != after:
             yield Finding(
                 rule="security-address-changed", severity=Severity.WARNING, place=f"{place}{at}/{key}",
-                before=before, after=after, sentence=f"{pair.new.title}: {key} of {name} was {before} and is {after}. "
+                before=before, after=after, undecided=bool(before) and key == ISSUER,
+                sentence=f"{pair.new.title}: {key} of {name} was {before} and is {after}. "
                 "Keep the former address until no client asks there for a token.",
             )  # fmt: skip
 
 
 def _addresses(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[Any, Any, str, str]]:
-    yield old.get("openIdConnectUrl"), new.get("openIdConnectUrl"), "openIdConnectUrl", ""
+    yield old.get(ISSUER), new.get(ISSUER), ISSUER, ""
     flows = [_mapping(one.get("flows")) for one in (old, new)]
     for flow in sorted(flows[0].keys() & flows[1].keys()):
         parts = [_mapping(one[flow]) for one in flows]

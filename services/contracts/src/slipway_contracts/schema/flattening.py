@@ -241,3 +241,18 @@ def _met_properties(document: Document, one: Flat, other: Flat) -> dict[str, Any
         "additional": document.both(one.additional, other.additional),
         "silent": one.silent and other.silent,
     }
+
+
+def literal_of(value: Any) -> Flat:
+    """The schema of exactly this value."""
+    if isinstance(value, Mapping):
+        properties = {str(name): {"const": one} for name, one in value.items()}
+        return Flat(
+            types=frozenset({"object"}), properties=properties, required=frozenset(properties), additional=False,
+            silent=False,
+        )  # fmt: skip
+    if isinstance(value, list):
+        prefix = tuple({"const": one} for one in value)
+        size = {"minItems": len(value), "maxItems": len(value)}
+        return Flat(types=frozenset({"array"}), prefix=prefix, items=False, counts=size)
+    return Flat(types=frozenset({type_of(value)}))

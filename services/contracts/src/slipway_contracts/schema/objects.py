@@ -9,6 +9,7 @@ from .reading import Flat, Schema
 from .values import counted_properties
 
 ENOUGH = 1000  # gaps of one object, of which some are listed
+_TEXT: Schema = {"type": "string"}
 MAX_TRIED = 20_000  # names of properties on patterns
 
 
@@ -118,7 +119,8 @@ def _additional(comparison: Comparison, source: Flat, target: Flat) -> list[Gap]
 
 
 def _names(comparison: Comparison, source: Flat, target: Flat) -> list[Gap]:
-    if target.names is True or comparison.accepts(source.names, target.names):
+    """A name is a text, whether that is said or not (JSON Schema core 10.3.2.4)."""
+    if target.names is True or comparison.accepts(comparison.source.both(_TEXT, source.names), target.names):
         return []
     if source.names is True and _quiet(comparison, source) and not source.pattern_properties:
         refused = [name for name in source.properties if not comparison.accepts({"const": name}, target.names)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import objects, values
-from .flattening import tidy, type_of
+from .flattening import literal_of, tidy, type_of
 from .gaps import NOTICES, OPEN, Code, Gap, Reading, Undecided, most_telling
 from .likeness import written_alike
 from .opening import disjoint, opened, values_of
@@ -302,7 +302,7 @@ class Comparison:
         return most_telling(found)
 
     def _value_gaps(self, value: Any, source: Flat, target: Flat) -> list[Gap]:
-        literal = replace(_literal(value), patterns=source.patterns, formats=source.formats)
+        literal = replace(literal_of(value), patterns=source.patterns, formats=source.formats)
         open_target = replace(target, values=None)
         if isinstance(value, list | dict):
             return self.flat_gaps(literal, open_target)
@@ -319,11 +319,23 @@ class Comparison:
         for name, schema in target.conditions.items():
             if name not in source.conditions:
                 closed = name == "unevaluatedProperties" and schema is False and self._declares_all(source, target)
-                found.append(Gap(Code.SILENT if closed else Code.CONDITION, (name,), None, schema))
+                if closed or not self._held_anyway(source, name, schema):
+                    found.append(Gap(Code.SILENT if closed else Code.CONDITION, (name,), None, schema))
             # What counts as evaluated depends on the rest of the schema, so the same text may mean something else.
             elif name.startswith("unevaluated") or not self._same_condition(name, source.conditions[name], schema):
                 found.append(Gap(Code.UNDECIDED, (name,), source.conditions[name], schema))
         return found
+
+    def _held_anyway(self, source: Flat, name: str, schema: Schema) -> bool:
+        """Whatever the condition is, its branches ask for no more than the source promises."""
+        if name == "if" and isinstance(schema, Mapping):
+            branches = [schema[key] for key in ("then", "else") if key in schema]
+        elif name.startswith("dependentSchemas/"):
+            branches = [schema]
+        else:
+            return False
+        self._count()
+        return all(not decisive(self._fits(source, opened(self.target, one))) for one in branches)
 
     def _declares_all(self, source: Flat, target: Flat) -> bool:
         """Nothing is refused but what nobody should have sent."""
@@ -382,18 +394,3 @@ def _pieces(flat: Flat) -> Iterator[Flat]:
             piece = tidy(replace(flat, types=frozenset({name})))
             if piece:
                 yield piece
-
-
-def _literal(value: Any) -> Flat:
-    """The schema of exactly this value."""
-    if isinstance(value, Mapping):
-        properties = {str(name): {"const": one} for name, one in value.items()}
-        return Flat(
-            types=frozenset({"object"}), properties=properties, required=frozenset(properties), additional=False,
-            silent=False,
-        )  # fmt: skip
-    if isinstance(value, list):
-        prefix = tuple({"const": one} for one in value)
-        size = {"minItems": len(value), "maxItems": len(value)}
-        return Flat(types=frozenset({"array"}), prefix=prefix, items=False, counts=size)
-    return Flat(types=frozenset({type_of(value)}))

@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 from .comparison import Comparison
-from .flattening import item
+from .flattening import item, tightest
 from .gaps import Code, Gap, Undecided
 from .opening import opened
 from .patterns import matches
@@ -16,13 +16,21 @@ NUMBERS = frozenset({"integer", "fraction"})
 EVERY_TEXT = {"", ".*", "^.*$", "^", "$"}
 # A format within others (RFC 3986, 3987, 6531, 5890; UUIDs and addresses as pydantic names them).
 INSIDE = {
-    "int32": {"int64"}, "float": {"double"}, "email": {"idn-email"}, "hostname": {"idn-hostname"},
+    "int8": {"int16", "int32", "int64"}, "int16": {"int32", "int64"}, "int32": {"int64"},
+    "uint8": {"uint16", "uint32", "uint64", "int16", "int32", "int64"},
+    "uint16": {"uint32", "uint64", "int32", "int64"}, "uint32": {"uint64", "int64"},
+    "float": {"double"}, "email": {"idn-email"}, "hostname": {"idn-hostname"},
     "uri": {"uri-reference", "iri", "iri-reference"}, "iri": {"iri-reference"}, "uri-reference": {"iri-reference"},
     **{f"uuid{number}": {"uuid"} for number in range(1, 9)},
     "ipv4": {"ipvanyaddress"}, "ipv6": {"ipvanyaddress"}, "ipv4network": {"ipvanynetwork"},
     "ipv6network": {"ipvanynetwork"}, "file-path": {"path"}, "directory-path": {"path"},
 }  # fmt: skip
-WIDTHS = {"int32": 32, "int64": 64}  # bits of whole numbers with a sign
+# What whole numbers of a format are (OpenAPI format registry).
+RANGES = {
+    **{f"int{bits}": (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": (0, (1 << bits) - 1) for bits in (8, 16, 32, 64)},
+    "double-int": (-(2**53 - 1), 2**53 - 1),
+}
 # The shortest text of a format (RFC 9562, 3339, 5321, 3986, 791).
 SHORTEST = {
     "uuid": 36, **{f"uuid{number}": 36 for number in range(1, 9)}, "date": 10, "date-time": 20, "email": 3, "uri": 2,
@@ -60,12 +68,14 @@ def _number_gaps(source: Flat, target: Flat, *, whole: bool) -> list[Gap]:
 
 
 def _edges(source: Flat) -> tuple[tuple[float, bool] | None, tuple[float, bool] | None]:
-    """The bounds, where none are said those of a format that is one of whole numbers."""
-    sizes = [WIDTHS[one] for one in source.formats if one in WIDTHS]
-    if not sizes or source.types & NUMBERS != {"integer"}:
+    """The bounds, and those of a format that is one of whole numbers."""
+    known = [RANGES[one] for one in source.formats if one in RANGES]
+    if not known or source.types & NUMBERS != {"integer"}:
         return source.low, source.high
-    half = 1 << (min(sizes) - 1)
-    return source.low or (-half, False), source.high or (half - 1, False)
+    least, most = max(low for low, _ in known), min(high for _, high in known)
+    lows = [(least, False), *([source.low] if source.low else [])]
+    highs = [(most, False), *([source.high] if source.high else [])]
+    return tightest(lows, upper=False), tightest(highs, upper=True)
 
 
 def _tighter(one: tuple[float, bool], other: tuple[float, bool], sign: int, *, whole: bool) -> bool:

@@ -21,8 +21,7 @@ def asked(url: str, seconds: float = ASK_SECONDS) -> Iterator[tuple[int, Iterato
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
     with Watch(seconds) as watch:  # one that sends its head byte by byte ends with it
         try:
-            connection.connect()
-            watch.add(connection.sock)
+            connection.sock = watch.connected(connection.host, connection.port, seconds)
             connection.request("GET", parts.path, headers={"Accept-Encoding": "identity", "Connection": "close"})
             with connection.getresponse() as response:
                 yield response.status, _chunks(response, watch)
