@@ -10,6 +10,7 @@ want() { command -v "$1" >/dev/null 2>&1 || { packages+=("$2"); skipped+=("$3");
 want make make "everything"
 want git git "everything"
 want rsync rsync "jobs of the pipeline that are run here"
+want curl curl "docs/adopt.md, followed as it is written"
 PATH=$PATH:/usr/sbin want pgbouncer pgbouncer "a pooler before PostgreSQL"
 want chromium chromium "pages in a browser"
 want chromedriver chromium-driver "pages in a browser"

@@ -14,8 +14,9 @@ from slipway_chassis.testing.plugin import eventually
 from support.load import Anybody, Load
 from support.newcomer import blocks_of
 from support.repository import ROOT
+from support.tools import needs
 
-pytestmark = [pytest.mark.demo, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.demo, pytest.mark.timeout(900), needs("curl", "curl")]
 URL = "http://127.0.0.1:8080"
 MOST_COMMANDS = 8
 
