@@ -1,6 +1,8 @@
 """Applications without the chassis: a command, the path that says whether it is ready, no part that they don't use."""
 
 import http.server
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -108,6 +110,61 @@ def test_a_working_tree_that_is_too_large_is_a_way_back_as_it_is(tmp_path, monke
     versions.remember_working_tree()
 
     assert versions.as_it_began(dev) == dev, "an older copy is no way back to what began now"
+
+
+def test_what_is_no_file_is_no_code(tmp_path):
+    """An editor's lock is a link that leads nowhere; servers leave sockets and pipes."""
+    code = project(tmp_path / "code", "")
+    (code / ".#app.py").symlink_to("ada@host.1234")
+    os.mkfifo(code / "pipe")
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(code / "socket"))
+    (tmp_path / "releases").mkdir()
+    versions = Versions(tmp_path / "releases", HELLO.model_copy(update={"source": str(code)}))
+
+    kept = versions.keep("2", source=None, env={})
+    versions.remember_working_tree()
+
+    for copied in (kept, versions.as_it_began(working_tree(HELLO))):
+        assert sorted(path.name for path in Path(copied.source).iterdir()) == ["app.py", "pyproject.toml"]
+
+
+def unreadable(*_, **__):
+    raise PermissionError(13, "Permission denied", "app.py")
+
+
+def full(*_, **__):
+    raise shutil.Error([("app.py", "code/app.py", "[Errno 28] No space left on device")])
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "breaks", "said"),
+    [
+        (Path, "read_bytes", unreadable, "Permission denied"),
+        (shutil, "copytree", full, r"\[Errno 28\] No space left on device"),
+    ],
+    ids=["read", "copied"],
+)
+def test_a_file_that_cannot_be_copied_is_named_and_nothing_is_kept(tmp_path, monkeypatch, place, name, breaks, said):
+    (tmp_path / "releases").mkdir()
+    code = project(tmp_path / "code", "")
+    versions = Versions(tmp_path / "releases", HELLO.model_copy(update={"source": str(code)}))
+    monkeypatch.setattr(place, name, breaks)
+
+    with pytest.raises(LocalRuntimeError, match=rf"^app\.py can't be copied: {said}$"):
+        versions.keep("2", source=None, env={})
+
+    assert [version.label for version in versions.all().values()] == ["dev"]
+
+
+def test_a_working_tree_that_cannot_be_copied_starts_all_the_same(tmp_path, monkeypatch):
+    (tmp_path / "releases").mkdir()
+    versions = Versions(tmp_path / "releases", HELLO.model_copy(update={"source": str(project(tmp_path / "code", ""))}))
+    monkeypatch.setattr(shutil, "copytree", full)
+
+    versions.remember_working_tree()
+
+    assert versions.as_it_began(working_tree(HELLO)) == working_tree(HELLO)
 
 
 def test_what_a_module_is_called_may_differ_from_its_service(tmp_path):

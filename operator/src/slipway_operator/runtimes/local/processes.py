@@ -123,8 +123,10 @@ class Processes:
 
     def _ensure(self, version: Version, component: str, now: datetime) -> None:
         each = self._running.get((version.hash, component))
-        replaced = each and not each.child.alive and each.version != version  # it ended, and other code is to run
-        if each is None or replaced:
+        if each is None:
+            self._start(version, component, component)
+        elif not each.child.alive and each.version != version:  # other code is to run than what ended
+            self.restarts.append(each.child.name)
             self._start(version, component, component)
         elif not each.child.alive:
             self._start_again(each, now)

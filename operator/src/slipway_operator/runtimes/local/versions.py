@@ -9,7 +9,7 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -111,7 +111,9 @@ class Versions:
         found = code_of(service, source)
         settings = {**service.env, **env}
         identity = {"label": label, "processes": service.processes, "env": settings}
-        identity |= {"command": service.command, "code": _digests(found, found if service.is_folder else found.parent)}
+        with _reading(found):
+            code = _digests(found, found if service.is_folder else found.parent)
+        identity |= {"command": service.command, "code": code}
         identity |= {"health": service.health} if service.health else {}
         version = Version(
             hash=digest(identity),
@@ -138,11 +140,11 @@ class Versions:
 
     # --- the working tree, as a way back
     def remember_working_tree(self) -> None:
-        """Copies it as it begins to run. What is no module or too large for a version is not there as a way back."""
+        """Copies it as it begins to run. What can't be copied, or is too large for a version, is no way back."""
         kept, unfinished = self._working_tree, self._working_tree.with_name("dev.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         shutil.rmtree(kept, ignore_errors=True)
-        with suppress(LocalRuntimeError):
+        with suppress(LocalRuntimeError, OSError):
             found = code_of(self._service, None)
             _require_small(found)
             self._copy_code(found, unfinished / "code")
@@ -165,7 +167,8 @@ class Versions:
         folder = self._folder / version.hash
         unfinished = self._folder.with_name(f"{version.hash}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        self._copy_code(found, unfinished / "code")
+        with _reading(found):
+            self._copy_code(found, unfinished / "code")
         copied = str(folder / "code")
         version = version.model_copy(update={"source": copied, "folder": copied if version.command else ""})
         (unfinished / "version.json").write_text(version.model_dump_json(indent=1))
@@ -254,9 +257,24 @@ def _files(found: Path) -> Iterator[Path]:
 
 
 def _left_out(folder: str, names: Sequence[str]) -> set[str]:
-    """Caches, environments and hidden folders (.git, .slipway) are no code of a service."""
+    """Caches, environments and hidden folders (.git, .slipway) are no code of a service, nor are links that lead nowhere
+    (an editor's locks), sockets and pipes.
+    """
     return {name for name in names if name in _CACHES or name.endswith(".pyc") or _is_no_code(Path(folder, name))}
 
 
 def _is_no_code(path: Path) -> bool:
-    return path.is_dir() and (path.name.startswith(".") or (path / "pyvenv.cfg").exists())
+    if path.is_dir():
+        return path.name.startswith(".") or (path / "pyvenv.cfg").exists()
+    return not path.is_file()
+
+
+@contextmanager
+def _reading(found: Path) -> Iterator[None]:
+    try:
+        yield
+    except shutil.Error as error:  # of all files that failed
+        [(source, _, why), *_] = error.args[0]
+        raise LocalRuntimeError(f"{source} can't be copied: {why}") from None
+    except OSError as error:
+        raise LocalRuntimeError(f"{error.filename or found} can't be copied: {error.strerror or error}") from None
