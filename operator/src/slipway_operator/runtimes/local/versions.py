@@ -257,7 +257,7 @@ def _files(found: Path) -> Iterator[Path]:
 
 
 def _left_out(folder: str, names: Sequence[str]) -> set[str]:
-    """Caches, environments and hidden folders (.git, .slipway) are no code of a service, nor are links that lead nowhere
+    """Caches, environments and hidden folders (.git, .slipway) are no code of a service; nor are links to nowhere
     (an editor's locks), sockets and pipes.
     """
     return {name for name in names if name in _CACHES or name.endswith(".pyc") or _is_no_code(Path(folder, name))}
