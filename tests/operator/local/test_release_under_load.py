@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,9 +12,10 @@ import pytest
 
 from slipway_chassis.config import KafkaSettings
 from slipway_chassis.embedded.processes import free_port
+from slipway_chassis.events import kafka as kafka_adapter
 from slipway_chassis.testing.plugin import eventually
 from support.load import Load
-from support.orders_audit import assert_in_order, listed, orders_of
+from support.orders_audit import TOPIC, assert_in_order, listed, orders_of
 from support.repository import ROOT
 from support.shop import Customer
 
@@ -163,3 +165,29 @@ def test_who_asks_wrongly_gets_a_sentence(up):
     assert (
         "dev is the working tree itself" in up.slipway("release", "orders", "--version", "dev", "--set", "A=1").stderr
     )
+
+
+def test_customers_and_faults_by_hand_lose_no_event(up):
+    def loaded():
+        done = up.slipway("load", "--for", "3s", "-o", "json", "POST /v1/orders", "/v1/orders?limit=1")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    quiet = loaded()
+    assert quiet["counts"]["placed"] > quiet["counts"]["lost"] == quiet["counts"]["refused"] == 0
+    assert set(quiet["requests"]) == {"POST /v1/orders", "GET /v1/orders?limit=1"}
+
+    for words, said in {
+        ("freeze", "inventory.worker", "--for", "1s"): r"^inventory worker is frozen for 1 s\ninventory worker goes on",
+        ("kill", "orders.worker"): "^orders worker was killed$",
+        ("poison", TOPIC): f"^a record that is no event is in {TOPIC}$",
+    }.items():
+        done = up.slipway("fault", *words)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert re.search(said, done.stdout, re.MULTILINE), done.stdout
+    assert loaded()["counts"]["lost"] == 0
+    for group in ("users", "inventory"):
+        [letter] = kafka_adapter.read_topic(up.kafka_settings, f"{TOPIC}.{group}.dlq")
+        assert letter.header("dlq_reason") == "invalid"
+    assert "Kafka has no topic orders.ordr.v1 here" in up.slipway("fault", "poison", "orders.ordr.v1").stderr
+    assert "no process orders.htp runs here, only: Kafka, " in up.slipway("fault", "kill", "orders.htp").stderr

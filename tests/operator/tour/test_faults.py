@@ -8,7 +8,7 @@ import pytest
 
 from slipway_chassis.testing.plugin import eventually
 from slipway_operator.errors import LessonFailed
-from slipway_operator.tour.faults import freeze, kill, processes_of
+from slipway_operator.tour.faults import freeze, kill, named, processes_of
 
 SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
 
@@ -56,3 +56,14 @@ def test_nobody_else_is_touched(tmp_path, sleeper):
         kill(written(tmp_path, "orders http", sleeper), "orders grpc")
 
     assert sleeper.poll() is None
+
+
+@pytest.mark.parametrize("word", ["orders.http", "orders http", "Orders.HTTP"])
+def test_a_process_is_named_as_people_write_it(tmp_path, sleeper, word):
+    assert named(written(tmp_path, "orders http", sleeper), word) == "orders http"
+
+
+@pytest.mark.parametrize("word", ["orders", "orders.", "http", "*", "../orders.http", ""])
+def test_who_names_no_process_is_told_what_there_is(tmp_path, sleeper, word):
+    with pytest.raises(LessonFailed, match=r"^no process .* runs here, only: orders\.http$"):
+        named(written(tmp_path, "orders http", sleeper), word)

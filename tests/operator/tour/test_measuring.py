@@ -1,4 +1,4 @@
-from slipway_operator.tour.measuring import Measured, Outcome, measured, with_orders
+from slipway_operator.tour.measuring import ByRequest, Measured, Outcome, by_request, measured, with_orders
 
 
 def test_each_request_is_answered_refused_or_late():
@@ -32,3 +32,14 @@ def test_an_order_counts_when_it_was_accepted_and_is_lost_when_it_was_not_confir
 
 def test_nothing_was_asked():
     assert measured([]) == Measured(dict.fromkeys(("sent", "answered", "refused", "late", "partial"), 0))
+
+
+def test_each_request_has_a_line_of_its_own():
+    slow = [Outcome("GET /", milliseconds, 200) for milliseconds in range(1, 101)]
+    other = [Outcome("GET /x", 7, 404), Outcome("GET /x", 5000, late=True)]
+
+    assert by_request([*slow, *other]) == [
+        ByRequest("GET /", 100, 0, 0, 50, 100),
+        ByRequest("GET /x", 0, 1, 1, 2504, 5000),
+    ]
+    assert by_request([]) == []

@@ -92,7 +92,8 @@ class Shop:
             connection.close()
         if (answer.status != wanted) if wanted else (answer.status >= HTTPStatus.MULTIPLE_CHOICES):
             raise LessonFailed(
-                f"{method} {path.partition('?')[0]} was answered by {answer.status}, which a lesson needs"
+                f"{method} {path.partition('?')[0]} was answered by {answer.status}: accounts, prices and orders are "
+                "those of Slipway's own shop"
             )
         return answer
 

@@ -1,4 +1,6 @@
-"""What goes wrong in a lesson, by the processes of the running ``slipway up``: frozen or killed, and nobody else's."""
+"""What goes wrong in the running ``slipway up``: its processes are frozen or killed, nobody else's, and its topics get
+what is no event.
+"""
 
 import contextlib
 import signal
@@ -6,9 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
+
+from slipway_chassis.config import KafkaSettings
+from slipway_chassis.events import kafka
+from slipway_chassis.events.kafka.groups import Groups
+from slipway_chassis.events.ports import Record
 
 from ..errors import LessonFailed
 from ..runtimes.local.leftovers import Leftovers
@@ -22,6 +30,7 @@ for number in sys.argv[2:]:
         os.kill(int(number), signal.SIGCONT)
 """
 GRACE_SECONDS = 3
+CLIENT = "slipway-fault"
 
 
 def processes_of(data: Path, name: str) -> list[psutil.Process]:
@@ -32,6 +41,17 @@ def processes_of(data: Path, name: str) -> list[psutil.Process]:
         there = ", ".join(sorted({each for each, _ in running}))
         raise LessonFailed(f"no process {name} runs here, only: {there or 'none'}")
     return [each for process in found for each in (process, *process.children(recursive=True))]
+
+
+def named(data: Path, word: str) -> str:
+    """What ``slipway up`` calls a process, of a word such as orders.http or kafka; LessonFailed names what is there."""
+    wanted = word.replace(".", " ").lower()
+    there = sorted({name for name, _ in Leftovers(data / "processes.json").running()})
+    for name in there:
+        if name.lower() in {wanted, word.lower()}:
+            return name
+    known = ", ".join(name.replace(" ", ".") for name in there)
+    raise LessonFailed(f"no process {word} runs here, only: {known or 'none'}")
 
 
 def freeze(data: Path, name: str, seconds: int) -> None:
@@ -51,6 +71,18 @@ def freeze(data: Path, name: str, seconds: int) -> None:
 def kill(data: Path, name: str) -> None:
     """With -9: it can't finish anything. ``slipway up`` starts it again."""
     _signal(processes_of(data, name), signal.SIGKILL)
+
+
+def poison(settings: KafkaSettings, topic: str) -> None:
+    """A record that nobody can read. LessonFailed where there is no such topic, BrokerUnavailable without Kafka."""
+    with closing(Groups(settings, client_id=CLIENT)) as groups:
+        there = groups.topic_ids([topic])
+    if topic not in there:
+        raise LessonFailed(f"Kafka has no topic {topic} here; slipway status and the services' asyncapi.json name them")
+    with closing(kafka.publisher(settings, client_id=CLIENT)) as publisher:
+        [failed] = publisher.publish([Record(topic=topic, key=b"poison", value=b"\xff is no event")])
+    if failed:
+        raise failed
 
 
 def _signal(family: list[psutil.Process], number: signal.Signals) -> None:

@@ -1,7 +1,7 @@
 """What one run of a lesson counted, from the outcome of each request."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -29,6 +29,33 @@ class Measured:
     counts: Mapping[str, int]
     p50: Mapping[str, int] = field(default_factory=dict)
     orders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ByRequest:
+    """What one kind of request was answered. ``late``: the patience was over before. ``p50``, ``p99``: milliseconds."""
+
+    request: str
+    answered: int
+    refused: int
+    late: int
+    p50: int
+    p99: int
+
+
+def by_request(outcomes: Iterable[Outcome]) -> list[ByRequest]:
+    """In the order in which they were first asked."""
+    found: defaultdict[str, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        found[outcome.request].append(outcome)
+    return [_one(request, each) for request, each in found.items()]
+
+
+def _one(request: str, outcomes: Sequence[Outcome]) -> ByRequest:
+    counts = measured(outcomes).counts
+    times = sorted(outcome.milliseconds for outcome in outcomes)
+    p99 = times[min(len(times) - 1, len(times) * 99 // 100)]
+    return ByRequest(request, counts["answered"], counts["refused"], counts["late"], round(median(times)), round(p99))
 
 
 def measured(outcomes: Iterable[Outcome]) -> Measured:

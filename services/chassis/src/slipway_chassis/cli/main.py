@@ -20,7 +20,21 @@ EXIT_ERROR, EXIT_AWAY = 1, 3
 
 # What brings a command that has more to import than the chassis needs, or lies in another package.
 _ENGINE = dict.fromkeys(
-    ("up", "release", "promote", "rollback", "status", "logs", "levels", "tour", "break", "mend", "backup"),
+    (
+        "up",
+        "release",
+        "promote",
+        "rollback",
+        "status",
+        "logs",
+        "levels",
+        "tour",
+        "break",
+        "mend",
+        "load",
+        "fault",
+        "backup",
+    ),
     "slipway-operator[local]",
 )
 BROUGHT_BY = _ENGINE | {"gateway": "slipway-gateway", "new": "slipway-chassis[new]"}

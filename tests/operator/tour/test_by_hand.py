@@ -1,0 +1,37 @@
+"""What ``slipway load`` and ``slipway fault`` refuse. What they do: ``tests/operator/local/test_release_under_load``."""
+
+import pytest
+from click.testing import CliRunner
+
+from slipway_chassis.errors import ChassisError
+from slipway_operator.tour.by_hand import fault, load
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--for", "3m"], "a time from 1s to 120s"),
+        (["--for", "soon"], "'soon' is no duration"),
+        (["--customers", "65"], "65 is not in the range 1<=x<=64"),
+        (["DELETE /v1/orders"], "requests: 'DELETE /v1/orders' is neither GET with a path nor POST /v1/orders"),
+        (["http://example.org/"], "requests: 'GET http://example.org/' is neither"),
+        (["/a\r\nHost: x"], "requests: "),
+        (["--order", "tea; drop", "POST /v1/orders"], "order: String should match pattern"),
+        (["/"] * 21, "requests: Tuple should have at most 20 items"),
+    ],
+)
+def test_a_load_that_is_none_is_told(words, said):
+    done = CliRunner().invoke(load, words)
+
+    assert done.exit_code == 2
+    assert said in done.output
+
+
+@pytest.mark.parametrize("command", [(load, ["/"]), (fault, ["kill", "orders.http"]), (fault, ["poison", "x"])])
+def test_nothing_happens_where_nothing_runs(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    done = CliRunner().invoke(*command)
+
+    assert isinstance(done.exception, ChassisError)
+    assert "nothing runs here" in str(done.exception)
