@@ -1,4 +1,4 @@
-"""What ``slipway load`` and ``slipway fault`` refuse. What they do: ``tests/operator/local/test_release_under_load``."""
+"""What ``slipway load`` and ``slipway fault`` refuse; what they do: tests/operator/local/test_release_under_load."""
 
 import pytest
 from click.testing import CliRunner
