@@ -97,7 +97,7 @@ def test_production_serves_what_certificates_are_for():
     settings = yaml.safe_load(gateway["data"]["gateway.yaml"])["gateway"]
     assert settings["auth"]["issuer"] == f"https://{host}"
     assert settings["tls"]["enabled"]
-    [plain] = [one for one in listeners(checked(settings), secret_file=None) if one["name"] == "http"]
+    [plain] = [one for one in listeners(checked(settings), secret_folder=None) if one["name"] == "http"]
     [table] = [filter_["typed_config"]["route_config"] for filter_ in plain["filter_chains"][0]["filters"]]
     # In plain text the issuer alone is answered, by the pod of the name's proof.
     [proof, rest] = table["virtual_hosts"][0]["routes"]

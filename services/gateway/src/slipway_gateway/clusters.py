@@ -1,12 +1,12 @@
 """Where requests go: connections to the services, and what is done when a service is unwell."""
 
-import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
 
 from .extensions import address_of, extension, seconds, typed
 from .inner import Inner, cluster_name, discovered, endpoints_name
-from .settings import GatewaySettings, Upstream
+from .settings import SYSTEM_CERTIFICATES, GatewaySettings, Upstream, is_ip
+from .upstream_tls import transport_socket
 
 ADMIN = "gateway-admin"
 TELEMETRY = "gateway-telemetry"
@@ -16,11 +16,16 @@ CONNECT_SECONDS = 1
 IDLE_SECONDS = 2
 RETRY_BUDGET_PERCENT = 20
 BUFFER_BYTES = 32768
-SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
-def clusters(settings: GatewaySettings, inner: Inner | None = None) -> list[dict[str, Any]]:
+def clusters(
+    settings: GatewaySettings, inner: Inner | None = None, *, secret_folder: str | None = None
+) -> list[dict[str, Any]]:
+    """``inner``: upstreams are processes of this machine, without TLS. ``secret_folder``: as of ``envoy_config``."""
     made = [_service(name, upstream, inner) for name, upstream in settings.upstreams.items()]
+    for cluster, (name, upstream) in zip(made, settings.upstreams.items(), strict=True):
+        if upstream.tls.enabled and not inner:
+            cluster["transport_socket"] = transport_socket(name, upstream, secret_folder)
     if inner:
         made += [_inner(name, inner) for name in inner.ports]
     made.append(_plain(ADMIN, "127.0.0.1", settings.listen.admin_port))
@@ -64,7 +69,7 @@ def _discovered(name: str, folder: str, source: str) -> dict[str, Any]:
 
 
 def _plain(name: str, host: str, port: int) -> dict[str, Any]:
-    where = {"type": "STATIC"} if _is_ip(host) else {"cluster_type": _by_name()}
+    where = {"type": "STATIC"} if is_ip(host) else {"cluster_type": _by_name()}
     return {
         "name": name,
         **where,
@@ -138,11 +143,3 @@ def _collector(endpoint: str) -> dict[str, Any]:
             common_tls_context={"validation_context": validation},
         )
     return cluster
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -24,9 +24,9 @@ LOG_LINE = {
 
 
 def envoy_config(
-    settings: GatewaySettings, *, secret_file: str | None = None, inner: Inner | None = None
+    settings: GatewaySettings, *, secret_folder: str | None = None, inner: Inner | None = None
 ) -> dict[str, Any]:
-    """``secret_file`` is where ``listeners.secret_config`` was written; without it the certificate is read once.
+    """``secret_folder`` is where ``listeners.secret_configs`` were written; without it certificates are read once.
     ``inner``: services are processes of this machine, and their endpoints change while Envoy runs.
     """
     _refuse_templates(settings)
@@ -38,10 +38,10 @@ def envoy_config(
         "node": {"id": "gateway", "cluster": "gateway"},
         "static_resources": {
             "listeners": [
-                *listeners(settings, secret_file=secret_file),
+                *listeners(settings, secret_folder=secret_folder),
                 *(listener(name, port) for name, port in (inner.ports.items() if inner else ())),
             ],
-            "clusters": clusters(settings, inner),
+            "clusters": clusters(settings, inner, secret_folder=secret_folder),
         },
         "overload_manager": _overload(settings),
         "application_log_config": {"log_format": {"json_format": LOG_LINE}},
@@ -81,6 +81,7 @@ def _overload(settings: GatewaySettings) -> dict[str, Any]:
 
 def _refuse_templates(settings: GatewaySettings) -> None:
     texts = {f"upstreams.{name}.address": upstream.address for name, upstream in settings.upstreams.items()}
+    texts |= {f"upstreams.{name}.tls.serverName": one.tls.server_name for name, one in settings.upstreams.items()}
     if settings.auth:
         texts["auth.issuer"] = settings.auth.issuer
     for key, text in texts.items():

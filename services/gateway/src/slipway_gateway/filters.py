@@ -120,7 +120,7 @@ def _tokens(settings: GatewaySettings, auth: Auth) -> dict[str, Any]:
     upstream = settings.upstreams[auth.jwks_upstream]
     keys = {
         "http_uri": {
-            "uri": f"http://{upstream.address}:{upstream.port}{auth.jwks_path}",
+            "uri": f"{'https' if upstream.tls.enabled else 'http'}://{upstream.authority}{auth.jwks_path}",
             "cluster": auth.jwks_upstream,
             "timeout": "2s",
         },

@@ -1,5 +1,6 @@
 """What listens: the gateway over HTTP and HTTPS, and the port for metrics and probes."""
 
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
 
@@ -9,16 +10,18 @@ from .filters import http_filters
 from .local_replies import access_log, local_replies
 from .routing import route_table
 from .settings import GatewaySettings
+from .upstream_tls import SECRET_TYPE, sds
+from .upstream_tls import secrets as upstream_secrets
 
 SECRET = "certificate"  # noqa: S105 # a name
 
 
-def listeners(settings: GatewaySettings, *, secret_file: str | None) -> list[dict[str, Any]]:
+def listeners(settings: GatewaySettings, *, secret_folder: str | None) -> list[dict[str, Any]]:
     listen = settings.listen
     made = [_listener("http", settings, listen.port, [_connections(settings, tls=False)])]
     if settings.tls.enabled:
         secure = _listener("https", settings, listen.tls_port, [_connections(settings, tls=True)])
-        secure["filter_chains"][0]["transport_socket"] = _tls(settings, secret_file)
+        secure["filter_chains"][0]["transport_socket"] = _tls(settings, secret_folder)
         made.append(secure)
     metrics = _listener("metrics", settings, listen.metrics_port, [_metrics()])
     # A gateway that is full must still say so.
@@ -93,16 +96,15 @@ def _tracing(settings: GatewaySettings) -> dict[str, Any]:
     }
 
 
-def _tls(settings: GatewaySettings, secret_file: str | None) -> dict[str, Any]:
+def _tls(settings: GatewaySettings, secret_folder: str | None) -> dict[str, Any]:
     context: dict[str, Any] = {
         "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
         "alpn_protocols": ["h2", "http/1.1"],
     }
-    if secret_file is None:
+    if secret_folder is None:
         context["tls_certificates"] = [_certificate(settings)]
     else:
-        source = {"path_config_source": {"path": secret_file}, "resource_api_version": "V3"}
-        context["tls_certificate_sds_secret_configs"] = [{"name": SECRET, "sds_config": source}]
+        context["tls_certificate_sds_secret_configs"] = [sds(secret_folder, SECRET)]
     return extension(
         "envoy.transport_sockets.tls",
         "transport_sockets.tls.v3.DownstreamTlsContext",
@@ -118,15 +120,19 @@ def _certificate(settings: GatewaySettings) -> dict[str, Any]:
     }
 
 
-def secret_config(settings: GatewaySettings) -> dict[str, Any]:
-    """The certificate as a resource of its own: Envoy reads a renewed one without a restart only from such."""
-    folder = str(PurePath(settings.tls.certificate_file).parent)
-    secret = {
-        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
-        "name": SECRET,
-        "tls_certificate": _certificate(settings) | {"watched_directory": {"path": folder}},
-    }
-    return {"resources": [secret]}
+def secret_configs(settings: GatewaySettings) -> dict[str, dict[str, Any]]:
+    """Certificates as resources of their own, by the names of their files: Envoy reads renewed ones without a restart
+    only from such.
+    """
+    secrets = [*_own_secret(settings), *upstream_secrets(settings)]
+    return {f"{secret['name']}.json": {"resources": [secret]} for secret in secrets}
+
+
+def _own_secret(settings: GatewaySettings) -> Iterator[dict[str, Any]]:
+    if settings.tls.enabled:
+        folder = str(PurePath(settings.tls.certificate_file).parent)
+        watched = _certificate(settings) | {"watched_directory": {"path": folder}}
+        yield {"@type": SECRET_TYPE, "name": SECRET, "tls_certificate": watched}
 
 
 def _metrics() -> dict[str, Any]:

@@ -4,6 +4,7 @@ Keys are written in camelCase, as in all values files. Addresses, the issuer and
 of Helm until they are rendered; ``envoy.envoy_config`` refuses those that are left.
 """
 
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
@@ -21,8 +22,18 @@ HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
 
 SAFE_METHODS = {"GET", "HEAD"}
 LARGEST_BODY = 16 * 1024 * 1024
+SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 OWN_CLUSTERS = {"gateway-admin", "gateway-telemetry"}
 _SEGMENTS = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,=:@-]+)+")
+
+
+def is_ip(host: str) -> bool:
+    """Whether it is an address and no name; an IPv6 address may have its brackets."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 class Model(BaseModel):
@@ -140,6 +151,30 @@ class Telemetry(Model):
     trace_sample_ratio: float = Field(0.1, ge=0, le=1, description="Ratio of new traces that are recorded.")
 
 
+class UpstreamTls(Model):
+    """The certificate of the upstream is always checked, its name included."""
+
+    enabled: bool = Field(False, description="Whether the upstream is spoken to by TLS.")
+    ca_file: str = Field(
+        SYSTEM_CERTIFICATES,
+        min_length=1,
+        description="File with the authorities whose certificates it may have, in PEM. Default: those of the image.",
+    )
+    server_name: str = Field(
+        "", max_length=253, description="Name that its certificate must have. Default: the address. May be a template."
+    )
+    certificate_file: str = Field(
+        "", description="File with the gateway's own certificate for it (mTLS), in PEM. Empty: none is shown."
+    )
+    key_file: str = Field("", description="File with the private key of certificateFile, in PEM.")
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if bool(self.certificate_file) != bool(self.key_file):
+            raise ValueError("certificateFile and keyFile belong together: name both or none")
+        return self
+
+
 class Upstream(Model):
     address: str = Field(min_length=1, description="Host name or IP address. May be a template.")
     port: Port = Field(80, description="Port of the upstream.")
@@ -149,6 +184,19 @@ class Upstream(Model):
     max_connections: int = Field(1024, ge=1, description="Maximum number of concurrent connections to it.")
     max_pending_requests: int = Field(1024, ge=1, description="Maximum number of requests waiting for a connection.")
     max_requests: int = Field(1024, ge=1, description="Maximum number of concurrent requests to it.")
+    tls: UpstreamTls = Field(default_factory=UpstreamTls, description="TLS to the upstream.")
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.tls.enabled and not self.tls.server_name and is_ip(self.address):
+            raise ValueError(f"tls.serverName is missing: the name that the certificate of {self.address} must have")
+        return self
+
+    @property
+    def authority(self) -> str:
+        """Address and port as a URL has them, without the port that its scheme has anyway."""
+        host = f"[{self.address.strip('[]')}]" if ":" in self.address else self.address
+        return host if self.port == (443 if self.tls.enabled else 80) else f"{host}:{self.port}"
 
 
 class Route(Model):
