@@ -84,7 +84,7 @@ class TestProject:
         assert toml(folder)["tool"]["slipway"]["services"] == {"parcels": {"processes": ["migrate", "http", "relay"]}}
         assert toml(folder)["project"]["dependencies"][0].startswith(f"slipway-chassis>={__version__},<")
         [include] = yaml.safe_load((folder / ".gitlab-ci.yml").read_text())["include"]
-        assert include["component"].endswith(f"/service@{__version__}")
+        assert include["component"].endswith(f"/service@v{__version__}")
         assert ".slipway/" in (folder / ".gitignore").read_text().splitlines()
 
     @pytest.mark.parametrize("options", [[], ["--http-only"]])
