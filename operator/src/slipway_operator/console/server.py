@@ -7,9 +7,7 @@ import contextlib
 import json
 import logging
 import secrets
-import socket
 import threading
-import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
@@ -17,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from slipway_chassis.errors import ChassisError
+from slipway_chassis.telemetry.bounded_server import BoundedServer
 
 from ..errors import ConsoleRefused
 from .access import TOKEN_HEADER, host_is_here, is_foreign, is_token
@@ -59,9 +58,10 @@ HEADERS = {
 }
 
 
-class Console(ThreadingHTTPServer):
+class Console(BoundedServer, ThreadingHTTPServer):
     """Listens when it is made: OSError where the port is taken. ``port`` 0: one that is free."""
 
+    request_seconds, most_connections = REQUEST_SECONDS, MOST_CONNECTIONS
     daemon_threads = True
     block_on_close = False
     request_queue_size = MOST_CONNECTIONS
@@ -74,8 +74,6 @@ class Console(ThreadingHTTPServer):
         self.acting, self.refusing = threading.Lock(), threading.Lock()
         self.streams = threading.BoundedSemaphore(MOST_STREAMS)
         self.ending = threading.Event()
-        self._ends: dict[Any, float] = {}
-        self._lock = threading.Lock()
         super().__init__((host, port), _Handler)
         self.port = int(self.server_address[1])
         self._serving: threading.Thread | None = None
@@ -93,44 +91,6 @@ class Console(ThreadingHTTPServer):
             self.shutdown()
             self._serving.join(2.0)
         self.server_close()
-
-    # --- connections
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """A thread for each connection, of which the oldest end when there are too many."""
-        with self._lock:
-            self._ends[request] = time.monotonic() + REQUEST_SECONDS
-        self._end_connections()
-        super().process_request(request, client_address)
-
-    def stays(self, request: Any) -> None:
-        """A stream has no end of its own, and is none of those that give way."""
-        with self._lock:
-            self._ends.pop(request, None)
-
-    def again(self, request: Any) -> None:
-        """A request on a connection that was kept has its own time."""
-        with self._lock:
-            if request in self._ends:
-                self._ends[request] = time.monotonic() + REQUEST_SECONDS
-
-    def shutdown_request(self, request: Any) -> None:
-        """Forgets it."""
-        with self._lock:
-            self._ends.pop(request, None)
-        super().shutdown_request(request)
-
-    def service_actions(self) -> None:
-        """Called by ``serve_forever``, twice in a second."""
-        self._end_connections()
-
-    def _end_connections(self) -> None:
-        with self._lock:
-            now, many = time.monotonic(), len(self._ends) - MOST_CONNECTIONS
-            over = [request for place, (request, end) in enumerate(self._ends.items()) if end < now or place < many]
-            for request in over:
-                del self._ends[request]
-                with contextlib.suppress(OSError):
-                    request.shutdown(socket.SHUT_RDWR)  # its thread reads the end, and closes it
 
     def handle_error(self, *_: Any) -> None:
         """A client that went away is no news, and no traceback on the terminal."""

@@ -5,11 +5,9 @@ A thread of its own on a port of its own, so that workers without HTTP have prob
 never served where users can reach them.
 """
 
-import contextlib
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from prometheus_client.exposition import ThreadingWSGIServer
 from slipway_contracts.bundle import INDEX
 from slipway_contracts.stored_contracts import contracts_in
 
+from .bounded_server import BoundedServer
 from .health import Health
 
 CONTRACTS = Path("/contracts")  # where the image has them
@@ -33,41 +32,14 @@ REQUEST_SECONDS = 15.0
 MOST_CONNECTIONS = 64
 
 
-class _Bounded(ThreadingWSGIServer):
-    """A thread for each connection, of which the oldest end when there are too many, and each after some seconds."""
-
+class _Bounded(BoundedServer, ThreadingWSGIServer):
+    request_seconds, most_connections = REQUEST_SECONDS, MOST_CONNECTIONS
     request_queue_size = 2 * MOST_CONNECTIONS  # the library's 5 make a probe beside others wait for a second SYN
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._ends: dict[Any, float] = {}
-        self._lock = threading.Lock()
         if ":" in args[0][0]:
             self.address_family = socket.AF_INET6
         super().__init__(*args, **kwargs)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            self._ends[request] = time.monotonic() + REQUEST_SECONDS
-        self._end_connections()
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._lock:
-            self._ends.pop(request, None)
-        super().shutdown_request(request)
-
-    def service_actions(self) -> None:
-        """Called by ``serve_forever``, twice in a second."""
-        self._end_connections()
-
-    def _end_connections(self) -> None:
-        with self._lock:
-            now, many = time.monotonic(), len(self._ends) - MOST_CONNECTIONS
-            over = [request for place, (request, end) in enumerate(self._ends.items()) if end < now or place < many]
-            for request in over:
-                del self._ends[request]
-                with contextlib.suppress(OSError):
-                    request.shutdown(socket.SHUT_RDWR)  # its thread reads the end, and closes it
 
 
 class _Silent(WSGIRequestHandler):
