@@ -327,6 +327,13 @@ def test_a_plain_flask_application_is_released_and_ends_with_its_terminal(tmp_pa
         assert up.slipway("rollback", "hello").returncode == 0
 
         assert up.home() == "one", "a way back brings what ran, and not what was edited since"
+        copied = folder / ".slipway" / "releases" / "hello" / "dev" / "code"
+        before = copied.stat().st_ino
+
+        assert up.slipway("release", "hello", "--version", "dev").returncode == 0
+
+        assert up.home() == "one"
+        assert copied.stat().st_ino == before, "its processes stand in that folder"
     assert "stopped; no process is left" in up.said
     gone = up.slipway("status")
     assert (gone.returncode, gone.stdout) == (1, "")

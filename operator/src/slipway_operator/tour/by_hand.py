@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from slipway_chassis.cli.arguments import Duration
 from slipway_chassis.config import KafkaSettings
 
-from ..runtimes.local.layout import Layout, default_data, remembered
+from ..runtimes.local.layout import Layout, layout_on, remembered
 from ..runtimes.local.release_cli import data_option
 from . import faults
 from .lesson import MOST_CUSTOMERS, MOST_SECONDS, Load
@@ -157,11 +158,10 @@ def poison(topic: str, data: Path | None) -> None:
 
 # --- both
 def _running(data: Path | None) -> Layout:
-    folder = (data or default_data(Path.cwd())).absolute()
-    gateway, base = remembered(folder)
-    layout = Layout(folder, gateway=gateway, base=base)
+    layout = layout_on(data)
     layout.require_running()
-    return layout
+    gateway, base = remembered(layout.data)
+    return replace(layout, gateway=gateway, base=base)
 
 
 def _bounded(lasts: timedelta, most: int) -> int:

@@ -160,11 +160,13 @@ class Reconciler:
 
     def _versions_of(self, desired_release: DesiredRelease) -> dict[str, Version]:
         """By hash. The working tree is as it is now where it is what is released, and as it began where it is a way
-        back: what was edited since is what somebody wants to leave.
+        back: what was edited since is what somebody wants to leave. One that came back goes on from its copy, which is
+        not taken away from under its processes.
         """
         known = self._versions.all()
         dev = working_tree(self.service).hash
-        if desired_release.version == dev and not desired_release.pinned:
+        came_back = self.state.active == dev and self._known[dev] != known[dev]
+        if desired_release.version == dev and not desired_release.pinned and not came_back:
             self._versions.remember_working_tree()
             return known
         return known | {dev: self._versions.as_it_began(known[dev])}
