@@ -138,25 +138,43 @@ def accepted(name):
 
 class Clients:
     """60 requests a second, from inside the cluster, to ``port`` of a Service; half of twelve clients keep their
-    connection. ``answers`` by status, ``failures``, ``turns``.
+    connection. ``turns`` (time, client, text) come as they happen; ``answers`` by status and ``failures`` at the end.
     """
+
+    NUMBER = 12
 
     def __init__(self, name, port):
         self._url = f"http://{name}:{port}"
+        self.turns, self._totals = [], {}
 
     def __enter__(self):
         kubectl("exec", "load", "--", "rm", "-f", STOP)
         source = (ROOT / "tests" / "support" / "load.py").read_text()
-        load = ("python", "-c", source, self._url, "/", "60", "12", STOP, "tolerant")
+        load = ("python", "-c", source, self._url, "/", "60", str(self.NUMBER), STOP, "tolerant")
         self._process = _begun("exec", "load", "--", *load)
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
         return self
+
+    def _read(self):
+        for line in self._process.stdout:
+            told = json.loads(line)
+            if isinstance(told, dict):
+                self._totals = told
+            else:
+                self.turns.append(told)
 
     def __exit__(self, *_):
         kubectl("exec", "load", "--", "touch", STOP)
-        output, errors = self._process.communicate(timeout=60)
-        told = json.loads(output or "{}")
-        assert told, errors
-        self.answers, self.failures, self.turns = told["answers"], told["failures"], told["turns"]
+        self._thread.join(60)
+        self._process.wait(10)
+        assert self._totals, self._process.stderr.read()
+        self.answers, self.failures = self._totals["answers"], self._totals["failures"]
+
+    def all_are_told(self, text):
+        """Whether ``text`` is what each client was told last."""
+        last = {client: answer for _, client, answer in self.turns}
+        return list(last.values()) == [text] * self.NUMBER
 
     def came(self, text, after):
         """Seconds from ``after`` until each client was told ``text``, by client; without those that never were."""
