@@ -20,21 +20,26 @@ sources() {
   find requirements.lock ci/versions.env .dockerignore services operator -type f \
     ! -path '*/__pycache__/*' ! -path '*.egg-info/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
 }
+
+# What images lie on, where no registry has it: half an hour at the first time, in which sources may change. So their hash
+# is taken afterwards.
+bases() {
+  [ "$("$REPO/ci/kind.sh" mode)" = airgap ] || return 0
+  export DOCKER_BUILDKIT=0
+  "$REPO/ci/airgap/build.sh"
+  eval "$("$REPO/ci/airgap/build.sh" --names)"
+}
+KUBECTL_IMAGE=registry.k8s.io/kubectl:v$KUBERNETES_VERSION
+case ${1:-} in build|load|push) bases ;; esac
 TAG=dev-$(sources | sha256sum | cut -c1-12)
 
 build() {
-  local how base=(--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE") kubectl=registry.k8s.io/kubectl:v$KUBERNETES_VERSION
-  if [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
-    export DOCKER_BUILDKIT=0
-    "$REPO/ci/airgap/build.sh" # the base image, where it is missing
-    eval "$("$REPO/ci/airgap/build.sh" --names)"
-    base=(--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE") kubectl=$KUBECTL_IMAGE
-  fi
+  local how base=(--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE")
   for name in "${IMAGES[@]}"; do
     docker image inspect "slipway/$name:$TAG" >/dev/null 2>&1 && continue
     if [ "$name" = gateway ]; then how=(-f "$REPO/services/gateway/Dockerfile")
     elif [ "$name" = operator ]; then how=(-f "$REPO/operator/Dockerfile")
-    elif [ "$name" = kubectl-slipway ]; then how=(-f "$REPO/operator/kubectl-slipway.Dockerfile" --build-arg "KUBECTL_IMAGE=$kubectl")
+    elif [ "$name" = kubectl-slipway ]; then how=(-f "$REPO/operator/kubectl-slipway.Dockerfile" --build-arg "KUBECTL_IMAGE=$KUBECTL_IMAGE")
     else how=(-f "$REPO/services/Dockerfile" --build-arg "SERVICE=$name"); fi
     step "build slipway/$name:$TAG" docker build "${base[@]}" --build-arg "UV_VERSION=$UV_VERSION" \
       --label "org.opencontainers.image.revision=$(git -C "$REPO" describe --always --dirty --abbrev=40 --match=- 2>/dev/null || echo unknown)" \
