@@ -70,7 +70,7 @@ registry() {
 there() {
   local said
   said=$(docker pull -q "$1" 2>&1 >/dev/null) && return 0
-  grep -qiE 'not found|unknown|does not exist' <<< "$said" || die "$1: the registry did not tell whether it has it: $said"
+  absent "$said" || die "$1: the registry did not tell whether it has it: $said"
   return 1
 }
 digest_of() {

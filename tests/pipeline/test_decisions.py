@@ -94,6 +94,12 @@ def test_a_service_that_is_called_like_an_option_is_asked_for(decide):
     assert decide("gitlab", "rollback", SERVICE="--help") == (1, None)
 
 
+def test_a_rollback_waits_for_no_promotion():
+    for job in (*component().values(), *yaml.safe_load((ROOT / "ci/deploy.gitlab-ci.yml").read_text()).values()):
+        if job.get("environment", {}).get("action") == "access":
+            assert "resource_group" not in job
+
+
 def test_the_component_is_one_of_gitlab_s():
     text = COMPONENT.read_text()
     assert re.findall(r"inputs\.([a-z_]+) \]\]", text)

@@ -96,6 +96,13 @@ def test_a_change_that_the_operator_has_not_seen_is_no_health():
         assert health("Microservice", {"metadata": {"generation": 1}, "status": status})[0] == "Progressing"
 
 
+def test_flux_takes_a_release_that_waits_for_a_person_for_ready():
+    """As docs/gitops.md says: kstatus knows Ready, Reconciling and Stalled alone."""
+    said = {each.type: each.status for each in waiting().status_view.conditions}
+    assert (said["Ready"], said.get("Reconciling"), said.get("Stalled")) == ("True", None, None)
+    assert said["Released"] == "False"
+
+
 @pytest.mark.parametrize(("phase", "expected"), [
     ("Succeeded", "Healthy"), ("Paused", "Suspended"), ("Failed", "Degraded"), ("Blocked", "Degraded"),
     ("Releasing", "Progressing"), ("Returning", "Progressing"),
@@ -144,6 +151,16 @@ def test_its_controller_knows_every_field(folder):
     assert "Skipped: 0" in done.stdout
     objects[0]["spec"]["tragetRevision"] = "x"
     assert checked(objects).returncode == 1, "a wrong field would be found"
+
+
+def test_both_apply_on_the_server_s_side():
+    """Else a sync takes fields away that people have set."""
+    for application in documents("argo-cd"):
+        assert "ServerSideApply=true" in application["spec"]["syncPolicy"]["syncOptions"]
+    [release] = [each["spec"] for each in documents("flux") if each["kind"] == "HelmRelease"]
+    assert (release["install"]["serverSideApply"], release["upgrade"]["serverSideApply"]) == (True, "enabled")
+    assert release["waitStrategy"] == {"name": "poller"}
+    assert "health.yaml" not in yaml.safe_load((K8S / "argo-cd/kustomization.yaml").read_text())["resources"]
 
 
 def test_a_promotion_from_one_environment_to_the_next_changes_one_word():

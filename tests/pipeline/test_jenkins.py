@@ -49,6 +49,13 @@ def test_no_decision_waits_for_checks_and_builds():
     assert "promote" not in TEXT.replace("promoted", "")
 
 
+def test_who_may_decide_chooses_neither_image_nor_credential_nor_cluster():
+    text = (ROOT / "Jenkinsfile.decisions").read_text()
+    assert re.findall(r"(?:string|choice)\(name: '(\w+)'", text) == ["DECISION", "SERVICE", "NAMESPACE", "VERSION"]
+    assert "params." not in text
+    assert "disableConcurrentBuilds" not in text, "a rollback would wait for a promotion"
+
+
 def test_its_blocks_are_closed():
     for path in (ROOT / "Jenkinsfile", ROOT / "Jenkinsfile.decisions"):
         assert path.read_text().count("{") == path.read_text().count("}")
