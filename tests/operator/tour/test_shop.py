@@ -54,6 +54,11 @@ def test_a_setting_of_a_lesson_names_ports_that_are_there(shop):
         shop._filled({"USERS": "${parcels_port}"})
 
 
+def test_a_program_beside_the_shop_is_told_where_each_service_answers(shop):
+    assert set(shop.addresses()) == {"USERS", "ORDERS", "STOREFRONT"}
+    assert len(set(shop.addresses().values())) == 3
+
+
 def test_an_unknown_place_is_told_with_those_that_are(shop):
     with pytest.raises(LessonFailed, match="there is no service parcels here, only: users, orders"):
         shop.port_of("parcels")

@@ -17,12 +17,11 @@ from slipway_chassis.config import KafkaSettings
 from ..runtimes.local.layout import Layout, layout_on, remembered
 from ..runtimes.local.release_cli import data_option
 from . import faults
-from .lesson import MOST_CUSTOMERS, MOST_SECONDS, Load
+from .lesson import MOST_CUSTOMERS, MOST_SECONDS, ORDER, Load
 from .measuring import ByRequest, Measured, by_request
 from .visit import Visit
 
 MOST_FAULT_SECONDS = 120
-ORDER = "POST /v1/orders"
 
 
 # --- load
@@ -65,7 +64,7 @@ def load(
             customers=customers, seconds=seconds, patience_seconds=patience, who=who, requests=asked, order=order
         )
     layout = _running(data)
-    visit = Visit(wanted, gateway=layout.gateway, port=layout.gateway)
+    visit = Visit(wanted, gateway=layout.gateway, port=layout.gateway, admin=layout.gateway_admin)
     outcomes = visit.run(lambda: None)
     found, requests_found = visit.counted(outcomes), by_request(outcomes)
     if output == "json":

@@ -48,6 +48,14 @@ class RunningShop:
             raise LessonFailed(f"there is no service {place} here, only: {', '.join(names)}")
         return self.layout.inner(names.index(place), "http")
 
+    def addresses(self) -> dict[str, str]:
+        """Where other services ask each service that answers HTTP, by its name in capitals."""
+        return {
+            service.name.upper(): f"http://127.0.0.1:{self.port_of(service.name)}"
+            for service in self.system.services
+            if "http" in service.processes
+        }
+
     def active(self, service: str) -> str:
         """The name of the version that answers."""
         controls = self.controls(service)
