@@ -6,9 +6,8 @@ from slipway_operator.tour import visit
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr(visit, "STEADY_SECONDS", 1)
-    monkeypatch.setattr(visit, "QUIET_SECONDS", 2)
-    monkeypatch.setattr(visit, "RESTART_SECONDS", 1)
+    for name, seconds in {"PAUSE": 0.01, "STEADY": 0.2, "QUIET": 0.4, "RESTART": 1}.items():
+        monkeypatch.setattr(visit, f"{name}_SECONDS", seconds)
 
 
 class Looks:

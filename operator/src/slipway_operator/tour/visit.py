@@ -14,6 +14,7 @@ from .measuring import Measured, Outcome, measured, with_counts, with_orders
 QUIET_SECONDS = 20
 # What is as it should be has to stay so: the last events may be under way.
 STEADY_SECONDS = 5
+PAUSE_SECONDS = 0.5
 # A process that was killed is started again, which takes long on a machine that has much else to do.
 RESTART_SECONDS = 180
 # Connections that are kept are there before anything is counted.
@@ -108,7 +109,7 @@ def settled(look: Callable[[], int]) -> int:
             last, since = now, time.monotonic()
         elif time.monotonic() - since > (QUIET_SECONDS if last else STEADY_SECONDS):
             return now
-        time.sleep(0.5)
+        time.sleep(PAUSE_SECONDS)
 
 
 def _or_none(look: Callable[[], int]) -> int | None:
@@ -130,7 +131,7 @@ def _confirmed(shop: Shop, customer: Customer, found: Measured) -> int:
         elif time.monotonic() - since > (QUIET_SECONDS if confirmed >= 0 else RESTART_SECONDS):
             break
         else:
-            time.sleep(0.5)
+            time.sleep(PAUSE_SECONDS)
     if confirmed < 0:
         raise LessonFailed(f"orders did not answer for {RESTART_SECONDS} s after the fault: its log says why")
     return confirmed
