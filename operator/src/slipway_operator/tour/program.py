@@ -1,6 +1,5 @@
 """``naive.py`` as a program beside the shop, which customers ask in place of the gateway."""
 
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -18,8 +17,8 @@ START_SECONDS, STOP_SECONDS = 30, 5
 
 @contextmanager
 def program_of(lesson: Lesson, addresses: Mapping[str, str]) -> Iterator[int]:
-    """Gives the port it listens on, which it was told as PORT; ``addresses`` are in its environment, too. It ends with
-    the block, or with this process. LessonFailed with its last words where it does not start.
+    """Gives the port it listens on, which it was told as PORT; ``addresses`` are the rest of its environment. It ends
+    with the block, or with this process. LessonFailed with its last words where it does not start.
     """
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
@@ -27,7 +26,7 @@ def program_of(lesson: Lesson, addresses: Mapping[str, str]) -> Iterator[int]:
             "naive.py",
             [sys.executable, "-c", naive_of(lesson)],
             Path(folder, "log"),
-            env={**os.environ, **addresses, "PORT": str(port)},
+            env={**addresses, "PORT": str(port)},
         )
         try:
             program.start_and_wait(lambda: port_open(port), START_SECONDS)
