@@ -47,6 +47,13 @@ def test_a_process_that_is_restarted_is_asked_to_end_and_waited_for(tmp_path):
         assert process.stdout.read() == "bye\n"
 
 
+def test_what_is_no_service_is_not_restarted(tmp_path, sleeper):
+    with pytest.raises(LessonFailed, match="PostgreSQL is no process of a service: slipway fault kill postgresql"):
+        restart(written(tmp_path, "PostgreSQL", sleeper), "PostgreSQL")
+
+    assert sleeper.poll() is None
+
+
 def test_a_process_that_does_not_end_is_no_restart(tmp_path, monkeypatch):
     monkeypatch.setattr(faults, "STOP_SECONDS", 0.2)
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"

@@ -64,6 +64,7 @@ def test_the_version_without_the_pattern_is_called_so_and_other_content_otherwis
         (('harm = "late"', 'harm = "late"\nnaive = false'), "nothing takes the pattern away"),
         (('service = "storefront"', 'service = "../x"'), "run.service"),
         ((RUN, RUN + '[[run.fault]]\nfreeze = "sshd"\n'), "run.fault.0.freeze"),
+        ((RUN, RUN + '[[run.fault]]\nrestart = "PostgreSQL"\n'), "run.fault.0.restart"),
         (
             (RUN, RUN + "[[run.fault]]\nseconds = 3\n"),
             "run.fault.0: a fault is one of freeze, kill, restart",

@@ -138,7 +138,7 @@ def kill(process: str, data: Path | None) -> None:
 @click.argument("process")
 @data_option
 def restart(process: str, data: Path | None) -> None:
-    """Ask PROCESS to end and wait until it has; `slipway up` starts it again. A release does not do it so."""
+    """Ask PROCESS of a service to end and wait until it has; `slipway up` starts it again, as no release does."""
     layout = _running(data)
     name = faults.named(layout.data, process)
     faults.restart(layout.data, name)

@@ -75,7 +75,11 @@ def kill(data: Path, name: str) -> None:
 
 
 def restart(data: Path, name: str) -> None:
-    """Asks it to end, as whoever stops the old and starts the new; ``slipway up`` starts it when it has."""
+    """Asks it to end, as whoever stops the old and starts the new; ``slipway up`` starts it when it has. LessonFailed
+    for what is no service's: PostgreSQL that is asked so waits for its last client, and lets nobody in meanwhile.
+    """
+    if " " not in name:
+        raise LessonFailed(f"{name} is no process of a service: slipway fault kill {name.lower()}, or freeze")
     family = processes_of(data, name)
     _signal(family[:1], signal.SIGTERM)
     _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)

@@ -22,7 +22,8 @@ ORDER, CANCEL = "POST /v1/orders", f"POST /v1/orders/{OF_ORDER}/cancel"
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 _SERVICE = r"^[a-z][a-z0-9_]{0,39}$"
-_PROCESS = r"^([a-z][a-z0-9_]{0,39} (http|grpc|worker|relay|consumer)|Kafka|PostgreSQL)$"
+_NAME = "[a-z][a-z0-9_]{0,39} (http|grpc|worker|relay|consumer)"
+_OF_SERVICE, _PROCESS = rf"^{_NAME}$", rf"^({_NAME}|Kafka|PostgreSQL)$"
 
 _Log = Annotated[str, Field(pattern=r"^(gateway|[a-z][a-z0-9_]{0,39}-(http|grpc|worker|relay|consumer))$")]
 
@@ -49,7 +50,7 @@ class Fault(_Model):
 
     freeze: str = Field("", pattern=rf"^$|{_PROCESS}")
     kill: str = Field("", pattern=rf"^$|{_PROCESS}")
-    restart: str = Field("", pattern=rf"^$|{_PROCESS}")
+    restart: str = Field("", pattern=rf"^$|{_OF_SERVICE}")
     release: str = Field("", pattern=rf"^$|{_SERVICE}")
     seconds: int = Field(5, ge=1, le=30)
     before: bool = False
