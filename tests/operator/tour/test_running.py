@@ -24,7 +24,7 @@ class Shop:
     def addresses(self):
         return {}
 
-    def lacks(self, lesson):
+    def lacks_any(self, service):
         return False
 
     def active(self, service):

@@ -121,6 +121,8 @@ def break_(number: int, data: Path | None) -> None:
     """Take pattern NUMBER away from the running shop, by a release without it, until `slipway mend NUMBER`."""
     lesson = _by_release(number)
     shop = _shop(data, _Telling("en"))
+    if not shop.lacks(lesson):
+        shop.require_whole(lesson.runnable.service)
     label = shop.take_away(lesson)
     click.echo(
         f"{lesson.runnable.service} runs as {label}, WITHOUT {lesson.title.en}: slipway mend {number} puts it back"

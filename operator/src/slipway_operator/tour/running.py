@@ -31,7 +31,7 @@ class LessonRun:
         self._run: Run = lesson.runnable
 
     def with_it(self) -> Measured:
-        if self._shop.lacks(self.lesson):
+        if self._shop.lacks_any(self._run.service):
             self._shop.put_back(self._run.service)
         return self._measure(self._run.fault, self._shop.port_of(self._run.load.at))
 
