@@ -252,13 +252,16 @@ def nothing_left(world):
     may.add(world.desired.directive.came_from if world.desired.directive else None)
     owner = world.active or world.facts.stable or (release.version if release else None)
     its_workers = world.versions[owner].workers if owner in world.versions else {}
-    # Relays overlap: the former one sends on until its successor is ready, which it may never be.
-    overlaps = release or not all(its_workers.get(name, READY).ready for name in ("worker", "relay"))
+    # Relays overlap: the former one sends on until its successor is ready, which it may never be. A worker is one, too.
+    silent = not all(its_workers.get(name, READY).ready for name in ("worker", "relay"))
+    overlapping = {"relay"} if release else {"relay", "worker"} if silent else set()
+    if silent:
+        overlapping.add("worker")
     for name, view in world.versions.items():
         if name not in may and any(pods.wanted or pods.alive for pods in view.serving.values()):
             world.fail(f"{name} was left running")
         moving = release and name == release.version and release.reached >= Stage.HANDING_OVER
-        workers = [pods for component, pods in view.workers.items() if not (overlaps and component == "relay")]
+        workers = [pods for component, pods in view.workers.items() if component not in overlapping]
         if name != owner and not moving and any(pods.wanted for pods in workers):
             world.fail(f"workers of {name} were left running beside {owner}")
     stopped = world.desired.suspend != "None" or owner in world.left_behind or owner == world.facts.stopped_version

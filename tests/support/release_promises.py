@@ -1,7 +1,7 @@
 """What release_world holds a plan to, beside what each of its steps must not do."""
 
 from slipway_operator.planning.observed import GateState
-from slipway_operator.planning.steps import MarkDraining, RenewPods
+from slipway_operator.planning.steps import MarkDraining, RenewPods, ScaleServing
 
 
 def check(world, made):
@@ -31,6 +31,7 @@ def check_watch(world, facts):
 def check_clients(world, made):
     """Nobody's connections stay with a former version that is kept up for a way back."""
     let_go = {step.version for step in made.steps if isinstance(step, MarkDraining | RenewPods)}
+    let_go |= {step.version for step in made.steps if isinstance(step, ScaleServing) and not step.replicas}
     former = {name for name, _ in made.facts.draining} - {world.active, world.selected} - let_go
     if world.desired.paused or world.desired.suspend == "All" or not world.endpoints(world.active):
         return

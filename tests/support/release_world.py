@@ -307,11 +307,14 @@ class World:
         way back has waited long enough for a relay.
         """
         release = self.facts.release
-        if release and not release.careful and self.now >= release.since + self.desired.progress_deadline:
+        waited = release and self.now >= release.since + self.desired.progress_deadline
+        # A candidate whose workers run by mistake (facts were lost) must not consume before it is handed anything.
+        too_early = release and release.version == step.version and release.reached < Stage.HANDING_OVER
+        if waited and (not release.careful or too_early):
             return
         moved = release and release.careful and release.reached >= Stage.HANDING_OVER
         owner = self.versions.get(release.version if moved else self.active or self.facts.stable)
-        if self.desired.suspend != "None" or stopped_on_purpose.so(self):
+        if self.desired.suspend != "None" or stopped_on_purpose.so(self) or self.active == self.facts.stopped_version:
             return
         if self.desired.paused or owner is None or owner is self.versions[step.version]:
             return

@@ -15,7 +15,8 @@ def check(world, steps, *, written):
     # The operator knows of it, or does after this look; else nothing was stopped.
     stopped = world.facts.suspended == "All" or (suspend == "All" and written)
     if stopped or world.left_behind:
-        _follow(world, stopped=stopped)
+        # A look that ended before its status was written did not happen.
+        _follow(world, stopped=stopped and written)
     for step in steps:
         if not isinstance(step, (ScaleServing, ScaleWorkers)) or not step.replicas:
             continue
@@ -41,9 +42,9 @@ def at_rest(world):
 
 
 def _wanted(world):
-    """The version that shall be active. One that is held or refused is not; then it is the stable one."""
+    """The version that shall be active. One that is held or refused is not, where there is a stable one."""
     desired, saw = world.desired, world.observe()
     facts = remembered(saw, desired, world.now)
     wanted = target_version(saw, desired, facts.stable)
     held = facts.held and facts.held.version == wanted.version and facts.held.fingerprint == desired.fingerprint
-    return facts.stable if wanted.refused or held else wanted.version
+    return facts.stable if (wanted.refused or held) and facts.stable else wanted.version

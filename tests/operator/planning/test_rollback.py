@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from slipway_operator.planning.observed import GateState
 from slipway_operator.planning.steps import RunGate, StartMigration, SwitchActive, UnmarkDraining
 from support.release_world import Nature, running, told, until
 
@@ -35,6 +36,20 @@ class TestRollback:
         assert world.active == world.facts.stable == "v1"
         assert world.ready("v1") == 3
         assert not world.versions["v2"].serving["http"].alive
+
+    def test_what_was_active_last_is_kept_however_old_it_is(self):
+        """Tried again and again from the same version, the way back to it must not end at the last try."""
+        world = running(history=2)
+        for number in range(2, 8):
+            world.desired = replace(world.desired, pinned=None)
+            world.release(f"v{number}")
+            world.settle()
+            assert world.active == f"v{number}"
+            world.desired = replace(world.desired, pinned="v1")
+            world.settle()
+            assert world.active == "v1"
+
+        assert set(world.versions) == {"v1", "v6", "v7"}
 
     def test_naming_the_active_version_aborts_a_release(self):
         world = running()
@@ -89,3 +104,20 @@ class TestRollback:
 
         assert world.active == "v2"
         assert world.facts.held.version == "v1"
+
+
+class TestAVersionThatFailedWhenAnotherOneIsPushed:
+    def test_requests_go_back_while_the_newer_one_waits(self):
+        """The way back was open and not over: with the push it was forgotten, and the failed version kept all requests
+        for as long as nobody promoted the newer one.
+        """
+        world = running()
+        world.release("v2", Nature(watched=GateState.FAILED))
+        until(world, lambda: world.facts.release and world.facts.release.kind == "Undo")
+        assert world.active == "v2"
+        world.release("v3", auto_promote=False)
+        world.settle()
+
+        assert world.active == "v1"
+        assert world.status_view.phase == "Waiting"
+        assert world.consuming() == {"v1"}

@@ -219,7 +219,7 @@ def _superseded(situation: Situation) -> tuple[Facts, list[Emit]]:
     release = facts.release
     assert release  # noqa: S101 # the caller has seen it
     if release.kind == "Undo":
-        return replace(facts, release=None), []
+        return _way_back_beside(situation, release), []
     if release.accepted_at:
         unfinished = release.version if release.careful else facts.contract_pending
         return replace(closed(observed, facts, now, "Succeeded"), contract_pending=unfinished), []
@@ -232,6 +232,21 @@ def _superseded(situation: Situation) -> tuple[Facts, list[Emit]]:
         return replace(facts, release=None, unaccepted=Unaccepted(release)), [Emit("ReleaseSuperseded", message)]
     message = f"{release.version} is given up: another version is wanted"
     return closed(observed, facts, now, "Superseded", message), [Emit("ReleaseSuperseded", message)]
+
+
+def _way_back_beside(situation: Situation, undo: OpenRelease) -> Facts:
+    """A version that has failed still has all requests, and the one that is pushed now may be long in coming: they go
+    back meanwhile.
+    """
+    facts, active = situation.facts, situation.observed.active
+    ended = replace(facts, release=None)
+    if situation.target in {None, undo.version} or active in {None, ANY, undo.version, situation.target}:
+        return ended
+    if facts.unaccepted or active not in situation.observed.versions:
+        return ended
+    why = facts.held.message if facts.held and facts.held.version == active else "it has failed"
+    failed = Unaccepted(replace(undo, version=active), failed=why[:1024], failed_at=undo.since)
+    return replace(ended, unaccepted=failed)
 
 
 def _goes_on_beside(situation: Situation, release: OpenRelease) -> bool:

@@ -1,7 +1,7 @@
 """How many pods each version serves with, and which former versions go."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from .deadlines import SURGE_PARTS
 from .facts import Stage
@@ -9,6 +9,8 @@ from .observed import JobState, VersionView
 from .situation import Situation
 from .stages import rolls
 from .steps import ForgetVersion, ScaleServing, Step
+
+_NEVER, _STILL = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 def serving_steps(situation: Situation, stage: Stage | None) -> tuple[list[Step], list[Step]]:
@@ -113,7 +115,8 @@ def drain_end(situation: Situation, version: str) -> datetime | None:
 
 
 def forget_steps(situation: Situation) -> Iterator[Step]:
-    """The oldest records beyond those that are kept; during a release as well, which may wait for a person for long.
+    """The records beyond those that are kept, the longest unused first; during a release as well, which may wait for a
+    person for long.
 
     Of a version whose record was deleted nothing is worth keeping.
     """
@@ -126,12 +129,18 @@ def forget_steps(situation: Situation) -> Iterator[Step]:
         for view in situation.observed.versions.values()
         if view.version not in needed and not view.forgotten and not _is_at_work(situation, view)
     ]
-    idle.sort(key=lambda view: view.revision)
+    idle.sort(key=_last_use)
     recorded = [view for view in idle if view.recorded]
     kept = recorded[max(0, len(recorded) - desired.history) :]
     for view in idle:
         if view not in kept:
             yield ForgetVersion(view.version)
+
+
+def _last_use(view: VersionView) -> tuple[datetime, int]:
+    """What was active last is the way back, however old its record is; what never was goes first."""
+    noted = view.noted
+    return noted.active_until or (_STILL if noted.active_from else _NEVER), view.revision
 
 
 def _is_at_work(situation: Situation, view: VersionView) -> bool:
