@@ -255,10 +255,10 @@ e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstal
 	@ci/images.sh load
 	@$(if $(DEPLOYED),,ci/deploy.sh --fresh)
 	@ci/tools/install.sh helm4 gitlab-ci-local registry
-	@$(PYTEST) -s -m "e2e and not soak $(NOT_AGAIN)" $(JUNIT) $(or $(T),tests/e2e tests/compose)
+	@$(PYTEST) -s -m "e2e and not soak $(NOT_AGAIN)" $(JUNIT) $(or $(T),tests/e2e tests/compose tests/outsider)
 
 .PHONY: outsider
-outsider: setup charts ## Follow docs/adopt.md with the packages of a release alone, in an empty folder with an empty home
+outsider: setup charts ## Follow docs/adopt.md on this machine with the packages of a release alone, in an empty folder with an empty home (on a cluster: make e2e)
 	@$(PYTEST) -s -m "demo and not soak" $(or $(T),tests/outsider)
 
 .PHONY: lessons

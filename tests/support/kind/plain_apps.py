@@ -7,13 +7,13 @@ from functools import partial
 
 from support.kind import commands
 from support.kind.commands import run
+from support.kind.load_from_pod import LoadFromPod, load_pod
 from support.repository import ROOT
 from support.tools import TOOLS
 
 NAMESPACE = "plain"
 IMAGE = "slipway/storefront"  # for its Python, Flask and gunicorn: nothing of ours is imported
 VERSION = "slipway.dev/version"
-STOP = "/tmp/stop"  # noqa: S108 # in the pod: the load ends when it is there
 SOURCE = """
 import os
 from flask import Flask
@@ -46,15 +46,9 @@ def started():
     """The namespace with the application's source, and a pod that sends requests."""
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s")
     kubectl("create", "namespace", NAMESPACE)
-    load = {"name": "load", "image": f"{IMAGE}:{tag()}", "command": ["sleep", "3600"]}
     apply(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "plain"}, "data": {"plain.py": SOURCE}},
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": "load"},
-            "spec": {"containers": [load], "terminationGracePeriodSeconds": 1},
-        },
+        load_pod(f"{IMAGE}:{tag()}"),
     )
     kubectl("wait", "--for=condition=Ready", "pod/load", "--timeout=120s")
 
@@ -136,27 +130,13 @@ def accepted(name):
     return seen and status["activeVersion"] and status["activeVersion"] == status["stableVersion"]
 
 
-class Clients:
+class Clients(LoadFromPod):
     """60 requests a second, from inside the cluster, to ``port`` of a Service; half of twelve clients keep their
-    connection. ``answers`` by status, ``failures``, ``turns``.
+    connection.
     """
 
     def __init__(self, name, port):
-        self._url = f"http://{name}:{port}"
-
-    def __enter__(self):
-        kubectl("exec", "load", "--", "rm", "-f", STOP)
-        source = (ROOT / "tests" / "support" / "load.py").read_text()
-        load = ("python", "-c", source, self._url, "/", "60", "12", STOP, "tolerant")
-        self._process = _begun("exec", "load", "--", *load)
-        return self
-
-    def __exit__(self, *_):
-        kubectl("exec", "load", "--", "touch", STOP)
-        output, errors = self._process.communicate(timeout=60)
-        told = json.loads(output or "{}")
-        assert told, errors
-        self.answers, self.failures, self.turns = told["answers"], told["failures"], told["turns"]
+        super().__init__(NAMESPACE, f"http://{name}:{port}", "/", rate=60, clients=12, tolerant=True)
 
     def came(self, text, after):
         """Seconds from ``after`` until each client was told ``text``, by client; without those that never were."""
