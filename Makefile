@@ -220,7 +220,7 @@ core: setup charts ## Run the core on real PostgreSQL, Kafka and Envoy, and the 
 .PHONY: integration
 integration: setup charts ## Run the tests against real PostgreSQL, Kafka, Envoy and kube-apiserver, kills and the demo included
 	@ci/prerequisites.sh
-	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold registry gitlab-ci-local promtool
+	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold registry gitlab-ci-local promtool krew
 	@$(PYTEST) $(TWICE_AS_MANY) -m "integration and not demo and not soak $(NOT_AGAIN)" $(COVERAGE) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
 	@# A whole shop has the machine for itself. (5: no such test there; that is no fault where T names a part.)
 	@$(PYTEST) -m "demo and not soak $(NOT_AGAIN)" $(subst .junit.xml,-demo.junit.xml,$(COVERAGE)) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
