@@ -68,23 +68,27 @@ class Newcomer:
 
     @contextmanager
     def leaves_running(self, line, *, says="stopped; no process is left"):
-        """What is typed in another terminal, and ended there by Ctrl-C; that is what it has to have said."""
+        """What is typed in another terminal, and ended there by Ctrl-C; that is what it has to have said in the end.
+        Gives what tells all that was said so far.
+        """
         self.told.append(f"         {line}")
-        running = subprocess.Popen(
-            ["bash", "-c", f"exec {line}"], cwd=self.folder, env=self._environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        )  # fmt: skip
+        log = self.home / ".said"
+        with log.open("wb") as written:
+            running = subprocess.Popen(
+                ["bash", "-c", f"exec {line}"], cwd=self.folder, env=self._environment, stdin=subprocess.DEVNULL,
+                stdout=written, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
         try:
-            yield running
+            yield log.read_text
         finally:
             os.killpg(running.pid, signal.SIGINT)
             try:
-                said = running.communicate(timeout=90)[0]
+                running.wait(90)
             except subprocess.TimeoutExpired:
                 os.killpg(running.pid, signal.SIGKILL)
-                said = running.communicate()[0]
-            print(said)
-        assert says in said, said
+                running.wait()
+            print(log.read_text())
+        assert says in log.read_text()
 
     def left(self):
         """Files of ours that somebody finds in the home after all was removed; caches are no part of it."""
