@@ -143,10 +143,10 @@ review-stop: ## Remove the environment NAME with its data
 	@ci/review.sh stop "$(NAME)"
 
 .PHONY: promote rollback
-promote: setup ## Let the waiting version of SERVICE in NAMESPACE have the requests (VERSION=that one alone; cluster: KUBE_CONTEXT)
+promote: ## Let the waiting version of SERVICE in NAMESPACE have the requests (VERSION=that one alone; cluster: KUBE_CONTEXT)
 	@ci/promote.sh promote "$(SERVICE)" "$(NAMESPACE)" "$(filter-out Unreleased,$(VERSION))"
 
-rollback: setup ## Let SERVICE in NAMESPACE go back to the version before, or to VERSION (cluster: KUBE_CONTEXT)
+rollback: ## Let SERVICE in NAMESPACE go back to the version before, or to VERSION (cluster: KUBE_CONTEXT)
 	@ci/promote.sh rollback "$(SERVICE)" "$(NAMESPACE)" "$(filter-out Unreleased,$(VERSION))"
 
 .PHONY: changelog
@@ -180,7 +180,7 @@ lint: setup ## Lint code, shell scripts, Dockerfiles and YAML
 	@$(BIN)/ruff format -q --check $(LINTED) || { echo "error: run 'make format'" >&2; exit 1; }
 	@$(BIN)/ruff check -q $(LINTED)
 	@$(BIN)/shellcheck -x -P SCRIPTDIR ci/*.sh ci/*/*.sh ci/airgap/runc-without-sys-resource services/dev.sh .ci/run
-	@$(BIN)/hadolint services/Dockerfile operator/Dockerfile services/gateway/Dockerfile
+	@$(BIN)/hadolint services/Dockerfile operator/Dockerfile operator/kubectl-slipway.Dockerfile services/gateway/Dockerfile
 	@$(BIN)/yamllint -s .
 
 .PHONY: types

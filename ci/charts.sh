@@ -70,7 +70,7 @@ there() {
   local said
   rm -rf "$work"/{there,theirs,ours}; mkdir "$work/there"
   if ! said=$(helm pull "${plain[@]}" "$3" --version "$2" --destination "$work/there" ${sign:+--prov} 2>&1); then
-    grep -qiE 'not found|unknown' <<< "$said" || die "$3: the registry did not tell whether it has version $2: $said"
+    absent "$said" || die "$3: the registry did not tell whether it has version $2: $said"
     return 1
   fi
   unpack "$work/there/$1-$2.tgz" "$work/theirs"; unpack "$target/$1-$2.tgz" "$work/ours"

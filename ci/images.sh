@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The images of the services, of the gateway and of the operator. The tag is a hash of what they are made of: what did
+# The images of the services, of the gateway, of the operator and of kubectl slipway. The tag is a hash of what they are made of: what did
 # not change is neither built nor loaded. Usage:
-#   images.sh build | load | tag          load: into the kind cluster
+#   images.sh build | load | tag          load: into the kind cluster, what charts run
 #   images.sh load-databases              PostgreSQL's and Kafka's alone, where no registry has them
 #   images.sh push REGISTRY               build and push what the registry lacks; build/images.txt gets the digests
 #   images.sh pull REGISTRY               what was pushed, by these digests where they are known, to be loaded
@@ -10,8 +10,9 @@ set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
-IMAGES=(gateway operator) # each service has one, the gateway and the operator
-for root in "$REPO"/services/*/src/*/bootstrap.py; do IMAGES+=("$(basename "$(dirname "$root")")"); done
+IN_CHARTS=(gateway operator) # each service has one, the gateway and the operator
+for root in "$REPO"/services/*/src/*/bootstrap.py; do IN_CHARTS+=("$(basename "$(dirname "$root")")"); done
+IMAGES=("${IN_CHARTS[@]}" kubectl-slipway)
 
 # Names and contents of all that a build can copy.
 sources() {
@@ -19,20 +20,26 @@ sources() {
   find requirements.lock ci/versions.env .dockerignore services operator -type f \
     ! -path '*/__pycache__/*' ! -path '*.egg-info/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
 }
+
+# What images lie on, where no registry has it: half an hour at the first time, in which sources may change. So their hash
+# is taken afterwards.
+bases() {
+  [ "$("$REPO/ci/kind.sh" mode)" = airgap ] || return 0
+  export DOCKER_BUILDKIT=0
+  "$REPO/ci/airgap/build.sh"
+  eval "$("$REPO/ci/airgap/build.sh" --names)"
+}
+KUBECTL_IMAGE=registry.k8s.io/kubectl:v$KUBERNETES_VERSION
+case ${1:-} in build|load|push) bases ;; esac
 TAG=dev-$(sources | sha256sum | cut -c1-12)
 
 build() {
   local how base=(--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE")
-  if [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
-    export DOCKER_BUILDKIT=0
-    "$REPO/ci/airgap/build.sh" # the base image, where it is missing
-    eval "$("$REPO/ci/airgap/build.sh" --names)"
-    base=(--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE")
-  fi
   for name in "${IMAGES[@]}"; do
     docker image inspect "slipway/$name:$TAG" >/dev/null 2>&1 && continue
     if [ "$name" = gateway ]; then how=(-f "$REPO/services/gateway/Dockerfile")
     elif [ "$name" = operator ]; then how=(-f "$REPO/operator/Dockerfile")
+    elif [ "$name" = kubectl-slipway ]; then how=(-f "$REPO/operator/kubectl-slipway.Dockerfile" --build-arg "KUBECTL_IMAGE=$KUBECTL_IMAGE")
     else how=(-f "$REPO/services/Dockerfile" --build-arg "SERVICE=$name"); fi
     step "build slipway/$name:$TAG" docker build "${base[@]}" --build-arg "UV_VERSION=$UV_VERSION" \
       --label "org.opencontainers.image.revision=$(git -C "$REPO" describe --always --dirty --abbrev=40 --match=- 2>/dev/null || echo unknown)" \
@@ -43,7 +50,7 @@ build() {
 # One archive for all: layers that images share are carried once.
 load() {
   local images=() missing=() there
-  [ "${1:-}" = databases ] || for name in "${IMAGES[@]}"; do images+=("slipway/$name:$TAG"); done
+  [ "${1:-}" = databases ] || for name in "${IN_CHARTS[@]}"; do images+=("slipway/$name:$TAG"); done
   if [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
     eval "$("$REPO/ci/airgap/build.sh" --names)"
     images+=("$POSTGRESQL_IMAGE" "$KAFKA_IMAGE")
@@ -63,7 +70,7 @@ registry() {
 there() {
   local said
   said=$(docker pull -q "$1" 2>&1 >/dev/null) && return 0
-  grep -qiE 'not found|unknown|does not exist' <<< "$said" || die "$1: the registry did not tell whether it has it: $said"
+  absent "$said" || die "$1: the registry did not tell whether it has it: $said"
   return 1
 }
 digest_of() {

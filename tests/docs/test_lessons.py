@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from slipway_operator.tour.lesson import FOLDER, read_lessons
+from slipway_operator.tour.words import word
 from support.lesson_pages import HEADINGS, PAGES, blocks, figures, headings
 from support.repository import ROOT
 
@@ -48,8 +49,19 @@ def test_a_lesson_that_runs_says_how_and_its_figures_are_those_of_a_run_or_not_t
     text = page(lesson, "en")
 
     assert f"slipway tour {lesson.number}\n" in text
-    assert f"slipway break {lesson.number}\nslipway mend {lesson.number}\n" in text
+    by_hand = f"slipway break {lesson.number}\nslipway mend {lesson.number}\n"
+    assert (by_hand in text) is lesson.run.by_release
     assert len(figures(text)) >= 4 or "FIGURES=write make lessons" in text.partition("## Take it away")[2]
+
+
+@pytest.mark.parametrize("lesson", [lesson for lesson in RUN if figures(page(lesson, "en"))], ids=ids)
+@pytest.mark.parametrize("language", PAGES)
+def test_the_figures_of_a_page_show_the_harm_that_the_lesson_tells_of(lesson, language):
+    text = page(lesson, language)
+    [(with_it, without_it)] = re.findall(
+        rf"^\| {re.escape(word(lesson.run.harm, language))} \| (\d+) \| (\d+) \|$", text, re.MULTILINE
+    )
+    assert int(with_it) == 0 < int(without_it)
 
 
 @pytest.mark.parametrize("index", [("patterns.md", "en"), ("patterns.zh-CN.md", "zh")], ids=lambda each: each[0])

@@ -1,7 +1,6 @@
 """Other people's applications: taken over, released, taken back and given back under load; every client follows."""
 
 import os
-import time
 
 import pytest
 
@@ -46,15 +45,15 @@ def test_every_client_follows_each_switch_and_no_request_is_lost(app):
     with Clients(name, port) as clients, Switches(name) as switches:
         adopted = {"services": [name], "deployments": [name]}
         apply(microservice(name, 0, adopt=adopted))
-        releases += [switched(name, 0)]
+        releases += [switched(name, 0, clients)]
         for release in range(1, RELEASES + 1):
             apply(microservice(name, release, adopt=adopted))
-            releases += [switched(name, release)]
+            releases += [switched(name, release, clients)]
         for _ in range(ROLLBACKS):
             done(rollback, name)
-            releases += [switched(name, RELEASES - 1)]
+            releases += [switched(name, RELEASES - 1, clients)]
             done(retry, name)
-            releases += [switched(name, RELEASES)]
+            releases += [switched(name, RELEASES, clients)]
         apply(microservice(name, RELEASES, adopt=adopted, strategy={"scaleDownDelaySeconds": 0}))
         eventually(lambda: get("microservice", name)["status"]["phase"] == "Released", within=120)
         done(orphan, name)
@@ -62,8 +61,8 @@ def test_every_client_follows_each_switch_and_no_request_is_lost(app):
         kubectl("rollout", "status", f"deployment/{name}", "--timeout=180s")
         done(orphan, name, "--clean", "--deployment", name)
         eventually(lambda: switches.seen[-1][1] is None, within=120)
+        eventually(lambda: clients.all_are_told("none"), within=120)
         releases += ["none"]
-        time.sleep(5)
 
     moments = [moment for moment, version in switches.seen[1:]]
     assert len(moments) == len(releases), (switches.seen, releases)
@@ -72,7 +71,8 @@ def test_every_client_follows_each_switch_and_no_request_is_lost(app):
     print(", ".join(f"{max(each.values(), default=-1):.1f}" for each in waited), "s")
     assert clients.failures[:20] == []
     assert clients.answers.keys() == {"200"}
-    assert [len(each) for each in waited] == [12] * len(releases), "each client came to each version"
+    everybody = [Clients.NUMBER] * len(releases)
+    assert [len(each) for each in waited] == everybody, "each client came to each version"
 
 
 def done(command, *arguments):
@@ -80,11 +80,11 @@ def done(command, *arguments):
     assert error is None, (said, error)
 
 
-def switched(name, release):
-    """Until the former version's pods are replaced, and with them the connections have ended that clients keep."""
+def switched(name, release, clients):
+    """Until the former version's pods are replaced, with them the connections that clients keep, and each came."""
     eventually(lambda: accepted(name) and active_release(name) == str(release), within=300, every=0.3)
     eventually(lambda: former_pods_are_replaced(name), within=120, every=0.3)
-    time.sleep(1)
+    eventually(lambda: clients.all_are_told(str(release)), within=60, every=0.3)
     return str(release)
 
 

@@ -23,7 +23,7 @@ def in_image(name, command):
     return run("docker", "run", "--rm", *strict, "--entrypoint=/bin/sh", f"slipway/{name}:{TAG}", "-c", command)
 
 
-@pytest.fixture(name="name", params=[*SERVICES, "gateway", "operator"])
+@pytest.fixture(name="name", params=[*SERVICES, "gateway", "operator", "kubectl-slipway"])
 def _name(request):
     return request.param
 
@@ -67,6 +67,7 @@ def test_its_process_starts_on_a_read_only_file_system(name):
     started = {
         "gateway": "envoy --version && slipway gateway --help",
         "operator": "python -c 'import slipway_operator.__main__'",
+        "kubectl-slipway": "kubectl version --client && kubectl slipway --version",
     }
     in_image(name, started.get(name, f"slipway run {name} --help && python -c 'import {name}.bootstrap'"))
 

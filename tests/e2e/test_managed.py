@@ -7,7 +7,7 @@ import pytest
 
 from slipway_chassis.testing.plugin import eventually
 from support.kind import managed
-from support.kind.commands import CONTEXT
+from support.kind.commands import CONTEXT, run
 from support.kind.managed import (
     MANAGED,
     NAME,
@@ -131,7 +131,7 @@ def test_adoption_can_be_undone():
 
 
 def test_the_pipeline_promotes_the_version_that_it_names_and_takes_it_back(running, tmp_path):
-    """The jobs that a person starts in GitLab."""
+    """The jobs that a person starts in GitLab; the way back in the image that has all it needs."""
     upgrade(*MANAGED, "--set", "logLevel=DEBUG", "--set", "release.autoPromote=false")
     waiting = eventually(lambda: microservice()["status"].get("step") == "Promoting" and the_new_one(), within=300)
     variables = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main", "KUBE_CONTEXT": CONTEXT}
@@ -146,9 +146,19 @@ def test_the_pipeline_promotes_the_version_that_it_names_and_takes_it_back(runni
     assert "PASS" in done.stdout, done.stdout + done.stderr
     assert selector()[VERSION] == waiting
 
-    done = gitlab(tmp_path, "--force-shell-executor", "rollback", **variables, VERSION="")
-    assert "PASS" in done.stdout, done.stdout + done.stderr
+    in_the_image("ci/promote.sh", "rollback", NAME, NAMESPACE, folder=tmp_path)
     assert selector()[VERSION] == running
+
+
+def in_the_image(*command, folder):
+    """As the job runs: on a read-only checkout, without rights, with no server in reach but those of this machine."""
+    kubeconfig = folder / "kubeconfig"
+    kubeconfig.write_text(kubectl("config", "view", "--minify", "--flatten"))
+    kubeconfig.chmod(0o644)
+    mounts = [f"--volume={ROOT}:/builds/shop:ro", f"--volume={kubeconfig}:/kubeconfig:ro", "--workdir=/builds/shop"]
+    strict = ["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--network=host"]
+    settings = ["--env=KUBECONFIG=/kubeconfig", f"--env=KUBE_CONTEXT={CONTEXT}"]
+    run("docker", "run", "--rm", *mounts, *strict, *settings, f"slipway/kubectl-slipway:{TAG}", *command)
 
 
 def the_new_one():

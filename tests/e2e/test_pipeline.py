@@ -43,9 +43,9 @@ def _registry(folder):
 def _pushed(folder, registry):
     """The job images, as gitlab-ci-local runs it; gives digests by name."""
     job(folder, "images", **MAIN, IMAGES=registry)  # whose rules of workflows set no variables
-    found = dict(re.fullmatch(rf"{TAG} {registry}/slipway/([a-z]+)@(sha256:[0-9a-f]{{64}})", line).groups()
+    found = dict(re.fullmatch(rf"{TAG} {registry}/slipway/([a-z-]+)@(sha256:[0-9a-f]{{64}})", line).groups()
                  for line in BUILT.read_text().splitlines())  # fmt: skip
-    assert found.keys() >= {"users", "orders", "inventory", "storefront", "gateway", "operator"}
+    assert found.keys() >= {"users", "orders", "inventory", "storefront", "gateway", "operator", "kubectl-slipway"}
     return found
 
 

@@ -6,6 +6,8 @@ import json
 import pytest
 import yaml
 
+from slipway_gateway.config_files import write
+from slipway_gateway.errors import GatewayConfigurationError
 from slipway_gateway.settings_file import read
 from support.charts import render
 from support.repository import ROOT
@@ -55,3 +57,23 @@ def test_laptop_and_compose_have_the_gateway_of_the_cluster():
     [there] = [read(each["data"]["gateway.yaml"]) for each in objects if "gateway.yaml" in (each.get("data") or {})]
 
     assert json.loads(here) == there.model_dump(mode="json")
+
+
+@pytest.mark.parametrize("text", [
+    "gateway: {upstreams: {a: {address: 2026-13-01}}}", "[" * 3000, "gateway: {x: &a [*a]}", "\x00",
+    "gateway: {upstreams: {}, telemetry: {otlpEndpoint: 'http://collector:99999'}}",
+    "gateway: {upstreams: {}, telemetry: {otlpEndpoint: 'http://[x'}}",
+])  # fmt: skip
+def test_text_that_is_none_is_a_sentence(text):
+    with pytest.raises(GatewayConfigurationError):
+        read(text)
+
+
+def test_the_configuration_does_not_take_the_place_of_what_it_names(tmp_path):
+    secure = {"enabled": True, "certificateFile": "/c", "keyFile": "/k"}
+    settings = read(yaml.safe_dump({"gateway": {"upstreams": {"a": {"address": "a", "tls": secure}}, "tls": secure}}))
+    write(settings, tmp_path / "envoy.json")
+    for there in tmp_path.glob("*.json"):
+        if there.name != "envoy.json":
+            with pytest.raises(GatewayConfigurationError, match="choose another name"):
+                write(settings, there)

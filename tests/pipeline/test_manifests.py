@@ -18,7 +18,7 @@ from users.bootstrap import SERVICE as USERS
 pytestmark = pytest.mark.integration
 K8S = ROOT / "k8s"
 FOLDERS = sorted(path.parent.name for path in K8S.glob("*/kustomization.yaml"))
-OF_OTHERS = ("strimzi.io", "cnpg.io", "cert-manager.io", "coreos.com")
+OF_OTHERS = ("strimzi.io", "cnpg.io", "cert-manager.io", "coreos.com", "argoproj.io", "toolkit.fluxcd.io")
 SCHEMAS = f"{K8S}/schemas/crds/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
 
 
@@ -54,8 +54,8 @@ def kubeconform(objects):
 
 def test_there_is_a_folder_for_each_concern():
     assert FOLDERS == [
-        "cert-manager", "examples", "kafka", "kube-prometheus-stack", "monitoring", "namespaces", "policies",
-        "postgresql",
+        "argo-cd", "cert-manager", "examples", "flux", "kafka", "kube-prometheus-stack", "monitoring", "namespaces",
+        "policies", "postgresql",
     ]  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def test_operators_know_every_field_of_their_resources():
     objects = [item for item in everything() if is_custom(item)]
     assert {item["kind"] for item in objects} == {
         "Kafka", "KafkaNodePool", "KafkaTopic", "KafkaUser", "Cluster", "ClusterIssuer", "Certificate", "PodMonitor",
-        "PrometheusRule", "ScheduledBackup", "Microservice",
+        "PrometheusRule", "ScheduledBackup", "Microservice", "Application", "OCIRepository", "HelmRelease",
     }  # fmt: skip
 
     done = kubeconform(objects)

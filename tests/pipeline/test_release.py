@@ -76,6 +76,27 @@ def test_what_is_no_version_is_refused_before_anything_is_pushed(target, version
     assert "is no version to release" in done.stderr + done.stdout
 
 
+@pytest.mark.parametrize(("said", "absent"), [
+    ("Error response from daemon: manifest for r/x:1 not found: manifest unknown: manifest unknown", True),
+    ('Error response from daemon: failed to resolve reference "r/x:1": r/x:1: not found', True),
+    ("Error response from daemon: name unknown: repository name not known to registry", True),
+    ("Error: r/charts/x:1: not found", True),
+    ("Error: pull access denied for x, repository does not exist or may require 'docker login'", False),
+    ("denied: requested access to the resource is denied\nmanifest unknown", False),
+    ("Error response from daemon: unknown: service unavailable", False),
+    ("tls: failed to verify certificate: x509: certificate signed by unknown authority", False),
+    ("dial tcp: lookup r: no such host", False),
+    ("docker: command not found", False),
+    ("sh: docker: not found", False),
+    ("", False),
+])  # fmt: skip
+def test_what_a_registry_has_not_said_is_not_taken_for_no(said, absent):
+    """Else a release would be pushed over one that is there, as soon as its registry is out of order for a moment."""
+    shell = '. ci/lib.sh; absent "$0"'
+    done = subprocess.run(["bash", "-c", shell, said], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == absent, done.stderr
+
+
 @pytest.mark.parametrize("target", ["push", "pull", "review", "review-stop", "promote", "rollback"])
 def test_a_target_without_its_argument_says_which(target):
     done = make(target, "NAMESPACE=")

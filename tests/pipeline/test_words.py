@@ -10,7 +10,7 @@ from support.repository import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 RECIPES = "\n".join(line for line in MAKEFILE.splitlines() if line.startswith("\t"))
-PIPELINES = [ROOT / "Jenkinsfile", *sorted((ROOT / "ci").glob("*.gitlab-ci.yml"))]
+PIPELINES = [ROOT / "Jenkinsfile", ROOT / "Jenkinsfile.decisions", *sorted((ROOT / "ci").glob("*.gitlab-ci.yml"))]
 CODE = ['x";touch ran;"', "$(shell touch ran)", "$$(touch ran)", "`touch ran`", "x' y '", "x\ntouch ran", "x|y", "x#y",
         "${x}", "x&", "x>ran", "x\\"]  # fmt: skip
 GOOD = {"VERSION": "v1.2.3-rc.1+4", "REGISTRY": "registry:5000/group/project", "AGAINST": "origin/main~1",

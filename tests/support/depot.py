@@ -7,7 +7,7 @@ import os
 import uuid
 from dataclasses import dataclass, field
 
-from sqlalchemy import Column, Identity, Integer, MetaData, Table, Uuid
+from sqlalchemy import Column, Identity, Integer, MetaData, Table, Uuid, inspect
 from sqlalchemy.orm import registry
 
 from slipway_chassis.events.sources import Source
@@ -55,6 +55,9 @@ class Receipt:
 
 
 def _prepare():
+    """Once per process, however many services of this kind it declares."""
+    if inspect(Order, raiseerr=False):
+        return
     mapped = registry(metadata=metadata)
     for kind, table in ((Order, orders), (Receipt, receipts)):
         mapped.map_imperatively(kind, table, version_id_col=table.c.version, version_id_generator=False)

@@ -1,8 +1,9 @@
 """The load of the tests: clients that do something at a fixed rate, and keep every failure.
 
 It needs the standard library alone, so that a pod can run it from its source, too:
-``python -c SOURCE URL PATH RATE CLIENTS FILE`` asks until the file is there, and prints answers and failures as JSON;
-with ``tolerant`` as a sixth argument by clients that ask again as browsers do.
+``python -c SOURCE URL PATH RATE CLIENTS FILE`` asks until the file is there; with ``tolerant`` as a sixth argument by
+clients that ask again as browsers do. It prints JSON, a line for each turn when it comes, and at the end one with
+answers and failures.
 """
 
 import http.client
@@ -177,14 +178,23 @@ def _was_closed(connection):
     return connection.sock is not None and bool(select.select([connection.sock], [], [], 0)[0])
 
 
+def _tell(turns):
+    for turn in turns:
+        print(json.dumps(turn), flush=True)
+    return len(turns)
+
+
 def main(url, path, rate, clients, file, tolerant=""):
     wanted = [("GET", path, None)]
     with Load(
         Anybody(url), wanted, rate=float(rate), clients=int(clients), tolerant=tolerant == "tolerant", seconds=3600
     ) as load:
+        told = 0
         while not Path(file).exists():
+            told += _tell(load.turns[told:])
             time.sleep(0.1)
-    print(json.dumps({"answers": load.answers, "failures": load.failures, "turns": load.turns}))
+    _tell(load.turns[told:])
+    print(json.dumps({"answers": load.answers, "failures": load.failures}))
 
 
 if __name__ == "__main__":

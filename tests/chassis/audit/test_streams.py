@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway_chassis.audit import comparing
+from slipway_chassis.audit import comparing, looking
 from slipway_chassis.audit.declared import Aggregate, Projection
-from slipway_chassis.audit.streams import MOST_FINDINGS, Stream
+from slipway_chassis.audit.streams import MOST_FINDINGS, Findings, Stream
 from slipway_chassis.events.ports import Record
 from slipway_chassis.events.stream import Envelope
 
@@ -124,3 +124,53 @@ def test_rows_may_be_deleted_where_that_is_declared():
     stream, _ = read(event("a", 1))
     deleted = ORDERS.model_copy(update={"rows_are_deleted": True})
     assert comparing.aggregates("orders", deleted, [], stream, {})[1].count == 0
+
+
+# --- two looks
+def lags(published, row, *, name="a"):
+    stream, _ = read(*(event(name, version) for version in range(1, published + 1)))
+    _, found = comparing.projections("listed", LISTED, [(name, row)], stream)
+    return [looking.Checked("listed", 1, found)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "stays"),
+    [
+        ((3, 2), (3, 2), True),
+        ((10, 3), (12, 3), True),  # it stands still while events come
+        ((10, 3), (12, 9), True),  # it moves, and is still behind what was there before
+        ((10, 9), (12, 11), False),  # as a busy aggregate always is
+        ((10, 9), (10, 10), False),
+    ],
+)
+def test_what_lags_is_told_from_what_is_on_its_way(before, after, stays):
+    found = looking.all_findings(looking.settled(lags(*before), lags(*after)))
+    assert bool(found) == stays
+
+
+@given(st.integers(1, 30), st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))
+def test_whoever_reached_what_was_wanted_is_no_finding(wanted, behind, more, done):
+    """A property over all paces: it is found if it has not done by the second look what it lacked in the first."""
+    row = max(wanted - behind, 0)
+    later = min(row + done, wanted + more)
+    found = looking.all_findings(looking.settled(lags(wanted, row), lags(wanted + more, later)))
+    assert bool(found) == (later < wanted)
+
+
+def checked(*rows, name="stock"):
+    findings = Findings(name)
+    for subject, what in rows:
+        findings.add(subject, what, wanted=1)
+    return [looking.Checked(name, findings.count, findings)]
+
+
+def test_a_row_that_tells_its_age_is_the_same_row():
+    settled = looking.settled(checked(("sku=tea", "age=5")), checked(("sku=tea", "age=6"), ("sku=mug", "age=0")))
+    assert [(each.subject, each.what) for each in looking.all_findings(settled)] == [("sku=tea", "age=6")]
+
+
+def test_more_rows_than_are_kept_are_told():
+    """Two looks may bring others of them, in any order."""
+    many = [(f"sku={number}", "") for number in range(2 * MOST_FINDINGS + 2)]
+    [found] = looking.settled(checked(*many[: MOST_FINDINGS + 1]), checked(*many[MOST_FINDINGS + 1 :]))
+    assert found.findings.count == MOST_FINDINGS + 1

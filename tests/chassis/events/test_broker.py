@@ -8,7 +8,7 @@ from kafka import KafkaAdminClient
 
 from slipway_chassis.errors import BrokerUnavailable
 from slipway_chassis.events import kafka as kafka_adapter
-from slipway_chassis.events.inbox import RETENTION
+from slipway_chassis.events.inbox import RETENTION_BY_DEFAULT
 from slipway_chassis.events.ports import Record
 from slipway_chassis.testing.broker import MemoryBroker
 from slipway_chassis.testing.plugin import eventually
@@ -232,5 +232,5 @@ def test_a_missing_topic_that_others_own_is_named_by_readiness(kafka_settings, t
 def test_a_record_lives_as_long_as_retention_and_its_segment_together(kafka_settings, topic):
     kafka_adapter.ensure_topics(kafka_settings, [topic, f"{topic}.g.dlq"])
 
-    assert kafka_adapter.longest_life(kafka_settings, [topic]) == RETENTION
+    assert kafka_adapter.longest_life(kafka_settings, [topic]) == RETENTION_BY_DEFAULT
     assert kafka_adapter.longest_life(kafka_settings, [topic, f"{topic}.g.dlq"]) is None

@@ -2,12 +2,13 @@
 
 import errno
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
 import textwrap
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -19,8 +20,8 @@ from slipway_operator.errors import BackupError, BackupUnusable
 NOW = datetime(2026, 11, 29, 14, 0, tzinfo=UTC)
 
 
-def manifest_of(name, dump, service="orders"):
-    database = DatabaseDump(database=service, dump=dump, moment=NOW, lsn="0/1", rows={})
+def manifest_of(name, dump, service="orders", moment=NOW):
+    database = DatabaseDump(database=service, dump=dump, moment=moment, lsn="0/1", rows={})
     return Manifest(name=name, begun=NOW, finished=NOW, services=[ServiceBackup(service=service, database=database)])
 
 
@@ -172,10 +173,40 @@ def test_keep_removes_older_ones_of_the_same_services_and_no_others(tmp_path):
     backups = Backups(tmp_path)
     with backups.writing(now=NOW, room=0) as writing:
         third = writing.publish(manifest_of(writing.name, writing.add("orders.dump", [b"x"])))
-        gone = backups.forget(2)
+        gone = backups.forget(2, made=writing.name)
 
     assert gone == [first.name]
     assert names(tmp_path) == sorted([other.name, second.name, third.name])
+
+
+def test_a_clock_that_was_set_back_takes_nothing_of_what_was_made_now(tmp_path):
+    """By the clock it is the oldest one, and the command would call it whole and remove it."""
+    first, second = make(tmp_path), make(tmp_path)
+    backups = Backups(tmp_path)
+    with backups.writing(now=NOW - timedelta(days=1), room=0) as writing:
+        dump = writing.add("orders.dump", [b"x"])
+        made = writing.publish(manifest_of(writing.name, dump, moment=NOW - timedelta(days=1)))
+        gone = backups.forget(1, made=writing.name)
+
+    assert gone == [first.name, second.name]
+    assert names(tmp_path) == [made.name]
+
+
+def test_a_copy_under_another_name_is_a_person_s(tmp_path):
+    first = make(tmp_path)
+    shutil.copytree(first, tmp_path / "before-the-move")
+    backups = Backups(tmp_path)
+    with backups.writing(now=NOW, room=0) as writing:
+        second = writing.publish(manifest_of(writing.name, writing.add("orders.dump", [b"x"])))
+        assert backups.forget(1, made=writing.name) == [first.name]
+
+    assert names(tmp_path) == sorted(["before-the-move", second.name])
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "/" + "y" * 5000])
+def test_a_name_that_no_file_can_have_is_a_sentence(tmp_path, name):
+    with pytest.raises(BackupUnusable, match=r"there is no backup|can't be looked for"):
+        Backups(tmp_path).named(name)
 
 
 def test_a_folder_that_nobody_may_write_to_is_a_sentence(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -26,6 +27,8 @@ class World:
         def act(words):
             if words.get("service") == "nobody":
                 raise LocalRuntimeError("there is no service nobody")
+            if words.get("service") == "full":
+                raise OSError(28, "No space left on device")
             self.done.append(dict(words))
             return "it is promoted"
 
@@ -274,3 +277,38 @@ def test_the_end_takes_streams_and_threads_with_it(world):
 def test_a_taken_port_is_an_error_of_the_system(console, world):
     with pytest.raises(OSError, match="in use"):
         Console(world.place(), port=console.port, token=TOKEN)
+
+
+# --- what goes wrong
+def test_an_action_that_breaks_is_in_the_audit(console, world):
+    assert act(console, '{"action": "promote", "service": "full"}')[0] == 500
+    assert [(each["outcome"], each["said"]) for each in world.audited] == [("failed", "OSError")]
+
+
+def test_an_action_that_was_done_is_not_called_failed_for_its_note(console, world):
+    """A full disk, say: whoever asked must know that it was done."""
+
+    def full(_action):
+        raise OSError(28, "No space left on device")
+
+    console.place = replace(console.place, audit=full)
+    status, said = act(console, '{"action": "promote", "service": "orders"}')
+    assert (status, len(world.done)) == (200, 1)
+    assert said["said"] == "it is promoted (it could not be noted: No space left on device)"
+
+
+@pytest.mark.parametrize("header", ["origin", "ORIGIN", "Origin"])
+def test_an_origin_is_one_however_it_is_spelled(console, header):
+    assert ask(console, "GET", "/api/state", **{header: "http://evil.example"})[0].status == 403
+
+
+@pytest.mark.parametrize(
+    "request_", ["GET http://[ HTTP/1.1", "GET //[x HTTP/1.1", "POST /api/actions HTTP/1.1\r\nContent-Length: \xb2"]
+)
+def test_what_is_no_request_is_refused_and_no_traceback(console, request_, caplog):
+    head = f"{request_}\r\nHost: 127.0.0.1:{console.port}\r\n{TOKEN_HEADER}: {TOKEN}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", console.port), timeout=SECONDS) as connection:
+        connection.sendall(head.encode("latin-1"))
+        status = int(connection.recv(4096).split()[1])
+    assert 400 <= status < 500
+    assert "Traceback" not in caplog.text

@@ -1,5 +1,11 @@
 """One order's way, from the lines about it."""
 
+import json
+from dataclasses import asdict
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from slipway_operator.console.spans import MOST_SPANS, spans_of
 
 EVENT = "0198c0de-7a1b-7c3d-9e2f-6f0a1b2c3d4e"  # made at 2025-08-19T11:32:06.555Z, its first 48 bits say
@@ -64,3 +70,17 @@ def test_lines_of_anybody_break_nothing_and_are_bounded():
     assert max(len(span.service) for span in found) == 200
     assert all(span.ended >= span.began for span in found)
     assert len(spans_of([line(MADE + n, "orders", "x") for n in range(MOST_SPANS + 5)])) == MOST_SPANS
+
+
+ANYTHING = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()) | st.just(10**400)
+)
+
+
+@given(st.dictionaries(st.sampled_from(
+    ["event.duration", "log.level", "http.response.status_code", "event.id", "log.logger", "service.name", "message"]
+), ANYTHING), st.sampled_from(["slipway.access", "slipway_chassis.events.relay"]))  # fmt: skip
+def test_whatever_a_line_says_a_page_can_show_it(fields, logger):
+    """Anybody's process may write lines: a number that JSON does not have would leave the page without an answer."""
+    found = spans_of([{"@timestamp": "2026-01-01T00:00:00Z", "log.logger": logger} | fields])
+    json.dumps([asdict(one) for one in found], allow_nan=False)

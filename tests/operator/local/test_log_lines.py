@@ -122,3 +122,29 @@ def test_of_a_long_log_the_end_is_read(tmp_path):
     log = LogFile(path, "orders-http")
     assert [each.text for each in log.read()][-1] == "last"
     assert log.cut == 2 * LONGEST_READ + 6
+
+
+@pytest.mark.parametrize("text", [
+    "0001-01-01 00:00:00.000 x", "9999-12-31 23:59:59.999 UTC x", '{"@timestamp": "9999-12-31T23:59:59-23:59"}',
+    '{"@timestamp": "0001-01-01T00:00:00+23:59"}', '{"@timestamp": "0001-01-01T00:00:00"}',
+])  # fmt: skip
+def test_a_time_at_the_end_of_the_calendar_is_none(text):
+    """One such line of anybody would end slipway logs, and every search of the console."""
+    before, line = lines_of("orders", ["2026-01-31 12:00:00.123 UTC first", text])
+    assert line.at == before.at
+    assert in_order([line, before])
+    assert line.for_people()
+
+
+def test_a_line_steers_no_terminal_and_forges_no_other_line():
+    message = "GET /\x1b]0;owned\x07\n00:00:02.000  orders http  info  forged\u2028x\ud800"
+    stack = "Traceback\n00:00:02.000  orders http  info  forged\x1b[2J"
+    [line] = lines_of("orders", [json.dumps({"message": message, "error.stack_trace": stack})])
+    first, *others = line.for_people().split("\n")
+    assert all(each.startswith("    ") for each in others)
+    assert len(others) == 2
+    for each in (first, *others):
+        assert each.isprintable()
+        each.encode()
+    [plain] = lines_of("orders", ["a\x1b[2Jb\x0cc"])
+    assert plain.for_people().isprintable()

@@ -4,7 +4,8 @@ import pytest
 from click.testing import CliRunner
 
 from slipway_chassis.errors import ChassisError
-from slipway_operator.tour.by_hand import fault, load
+from slipway_operator.tour.by_hand import _table, fault, load
+from slipway_operator.tour.measuring import Measured
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,22 @@ def test_a_load_that_is_none_is_told(words, said):
     assert said in done.output
 
 
-@pytest.mark.parametrize("command", [(load, ["/"]), (fault, ["kill", "orders.http"]), (fault, ["poison", "x"])])
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"placed": 7, "lost": 2}, "7 orders were accepted, 2 of them are lost"),
+        ({"placed": 7, "stranded": 3}, "7 orders were accepted, 3 items are held for none"),
+        ({"sent": 7}, "given up"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_what_became_of_orders_is_the_last_line(counts, said):
+    assert said in _table(Measured(counts), []).splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "command", [(load, ["/"]), (fault, ["kill", "orders.http"]), (fault, ["restart", "x.y"]), (fault, ["poison", "x"])]
+)
 def test_nothing_happens_where_nothing_runs(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 

@@ -8,7 +8,8 @@ import pytest
 
 from slipway_chassis.testing.plugin import eventually
 from slipway_operator.errors import LessonFailed
-from slipway_operator.tour.faults import freeze, kill, named, processes_of
+from slipway_operator.tour import faults
+from slipway_operator.tour.faults import freeze, kill, named, processes_of, restart
 
 SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
 
@@ -31,6 +32,36 @@ def test_a_process_is_killed_by_the_name_that_the_run_gave_it(tmp_path, sleeper)
     kill(written(tmp_path, "orders http", sleeper), "orders http")
 
     assert sleeper.wait(10) == -signal.SIGKILL
+
+
+def test_a_process_that_is_restarted_is_asked_to_end_and_waited_for(tmp_path):
+    polite = (
+        "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('bye', flush=True)));"
+        "print('here', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-S", "-c", polite], stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        restart(written(tmp_path, "orders http", process), "orders http")
+
+        assert not psutil.pid_exists(process.pid)
+        assert process.stdout.read() == "bye\n"
+
+
+def test_what_is_no_service_is_not_restarted(tmp_path, sleeper):
+    with pytest.raises(LessonFailed, match="PostgreSQL is no process of a service: slipway fault kill postgresql"):
+        restart(written(tmp_path, "PostgreSQL", sleeper), "PostgreSQL")
+
+    assert sleeper.poll() is None
+
+
+def test_a_process_that_does_not_end_is_no_restart(tmp_path, monkeypatch):
+    monkeypatch.setattr(faults, "STOP_SECONDS", 0.2)
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-S", "-c", deaf], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        with pytest.raises(LessonFailed, match="orders http did not end within"):
+            restart(written(tmp_path, "orders http", process), "orders http")
+        process.kill()
 
 
 def test_a_frozen_process_goes_on_even_when_the_lesson_is_interrupted(tmp_path, sleeper, monkeypatch):

@@ -1,4 +1,4 @@
-from slipway_operator.tour.measuring import ByRequest, Measured, Outcome, by_request, measured, with_orders
+from slipway_operator.tour.measuring import ByRequest, Measured, Outcome, by_request, measured, with_counts, with_orders
 
 
 def test_each_request_is_answered_refused_or_late():
@@ -28,6 +28,13 @@ def test_an_order_counts_when_it_was_accepted_and_is_lost_when_it_was_not_confir
     assert found.orders == ("a", "b")
     counts = with_orders(found, confirmed=1).counts
     assert (counts["placed"], counts["lost"]) == (2, 1)
+
+
+def test_counts_that_a_visit_makes_stand_beside_those_of_the_answers():
+    found = with_counts(measured([Outcome("GET /", 7, 200)]), reached=0)
+
+    assert (found.counts["answered"], found.counts["reached"]) == (1, 0)
+    assert found.p50 == {"GET /": 7}
 
 
 def test_nothing_was_asked():

@@ -2,7 +2,7 @@ import pytest
 
 from slipway_operator.errors import LessonFailed, NotRunning
 from slipway_operator.runtimes.local.layout import Layout
-from slipway_operator.runtimes.local.state import DesiredRelease, Files
+from slipway_operator.runtimes.local.state import DesiredRelease, Files, Kept, ServiceState
 from slipway_operator.runtimes.local.versions import Versions
 from slipway_operator.tour.lesson import lesson_of
 from slipway_operator.tour.shop import RunningShop
@@ -33,6 +33,21 @@ def test_a_pattern_that_is_about_to_go_counts_as_gone(shop, tmp_path):
 
     assert shop.active("storefront") == "dev"
     assert shop.lacks(BREAKER)
+    assert shop.lacks_any("storefront")
+    assert not shop.lacks_any("orders")
+    with pytest.raises(LessonFailed, match=r"storefront is without a pattern already .*: slipway mend 4 first"):
+        shop.require_whole("storefront")
+
+
+@pytest.mark.parametrize(("kept", "how"), [(True, "pinned"), (False, "version")], ids=["kept", "forgotten"])
+def test_the_working_tree_comes_back_also_when_it_is_kept_no_more(shop, kept, how):
+    controls = shop.controls("storefront")
+    [dev] = [version.hash for version in controls.versions().values() if version.label == "dev"]
+    files = Files(shop.layout.releases("storefront"))
+    files.write_desired_release(DesiredRelease(version="another"))
+    files.write_state(ServiceState(versions={dev: Kept(revision=1)} if kept else {}))
+
+    assert getattr(shop._back(controls, "dev"), how) == dev
 
 
 def test_the_naive_code_is_the_service_with_one_import_more(shop):
@@ -52,6 +67,11 @@ def test_a_setting_of_a_lesson_names_ports_that_are_there(shop):
     assert shop._filled({"USERS": "http://127.0.0.1:${users_port}"}) == {"USERS": "http://127.0.0.1:4711"}
     with pytest.raises(LessonFailed, match="only this is known: users_port"):
         shop._filled({"USERS": "${parcels_port}"})
+
+
+def test_a_program_beside_the_shop_is_told_where_each_service_answers(shop):
+    assert set(shop.addresses()) == {"USERS", "ORDERS", "STOREFRONT"}
+    assert len(set(shop.addresses().values())) == 3
 
 
 def test_an_unknown_place_is_told_with_those_that_are(shop):

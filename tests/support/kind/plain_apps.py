@@ -7,7 +7,7 @@ from functools import partial
 
 from support.kind import commands
 from support.kind.commands import run
-from support.kind.load_from_pod import LoadFromPod, load_pod
+from support.kind.load_from_pod import STOP, load_pod
 from support.repository import ROOT
 from support.tools import TOOLS
 
@@ -130,13 +130,45 @@ def accepted(name):
     return seen and status["activeVersion"] and status["activeVersion"] == status["stableVersion"]
 
 
-class Clients(LoadFromPod):
+class Clients:
     """60 requests a second, from inside the cluster, to ``port`` of a Service; half of twelve clients keep their
-    connection.
+    connection. ``turns`` (time, client, text) come as they happen; ``answers`` by status and ``failures`` at the end.
     """
 
+    NUMBER = 12
+
     def __init__(self, name, port):
-        super().__init__(NAMESPACE, f"http://{name}:{port}", "/", rate=60, clients=12, tolerant=True)
+        self._url = f"http://{name}:{port}"
+        self.turns, self._totals = [], {}
+
+    def __enter__(self):
+        kubectl("exec", "load", "--", "rm", "-f", STOP)
+        source = (ROOT / "tests" / "support" / "load.py").read_text()
+        load = ("python", "-c", source, self._url, "/", "60", str(self.NUMBER), STOP, "tolerant")
+        self._process = _begun("exec", "load", "--", *load)
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+        return self
+
+    def _read(self):
+        for line in self._process.stdout:
+            told = json.loads(line)
+            if isinstance(told, dict):
+                self._totals = told
+            else:
+                self.turns.append(told)
+
+    def __exit__(self, *_):
+        kubectl("exec", "load", "--", "touch", STOP)
+        self._thread.join(60)
+        self._process.wait(10)
+        assert self._totals, self._process.stderr.read()
+        self.answers, self.failures = self._totals["answers"], self._totals["failures"]
+
+    def all_are_told(self, text):
+        """Whether ``text`` is what each client was told last."""
+        last = {client: answer for _, client, answer in self.turns}
+        return list(last.values()) == [text] * self.NUMBER
 
     def came(self, text, after):
         """Seconds from ``after`` until each client was told ``text``, by client; without those that never were."""

@@ -54,7 +54,7 @@ def create(
             name=writing.name, begun=begun, finished=datetime.now(UTC), services=tuple(kept), secrets=secrets
         )
         path = writing.publish(manifest)
-        forgotten = backups.forget(keep) if keep else []
+        forgotten = backups.forget(keep, made=manifest.name) if keep else []
     return Created(path, manifest, left_out, forgotten)
 
 

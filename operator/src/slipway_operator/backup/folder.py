@@ -22,6 +22,7 @@ from .manifest import LARGEST_MANIFEST, MANIFEST, KeptFile, Manifest, faults_of,
 
 PARTIAL, LOCK = ".partial-", ".lock"
 MODE, FOLDER_MODE = 0o600, 0o700
+LONGEST_SHOWN = 80  # characters of a name that is none
 CHUNK = 1024 * 1024
 # What is left free beside what is written, in bytes.
 SPARE = 64 * 1024 * 1024
@@ -127,12 +128,17 @@ class Backups:
                 f"beside {SPARE // 1024**2} MB that are left: name another folder (--to), or make room"
             )
 
-    def forget(self, keep: int) -> list[str]:
-        """Removes whole backups beyond the newest ``keep`` of the same services; returns their names. To be called in
-        the block of ``writing``, which holds the folder.
+    def forget(self, keep: int, *, made: str) -> list[str]:
+        """Removes whole backups beyond the newest ``keep`` of the same services; returns their names. ``made``: the one
+        that was written now, which stays, though a clock that was set back made it look old. A copy under another name
+        is a person's. To be called in the block of ``writing``, which holds the folder.
         """
-        there = {each.manifest.name: each for each in self.all() if each.manifest and not each.fault}
-        old = too_many((each.manifest for each in there.values() if each.manifest), keep)
+        there = {
+            each.path.name: each
+            for each in self.all()
+            if each.manifest and not each.fault and each.manifest.name == each.path.name
+        }
+        old = too_many((each.manifest for each in there.values() if each.manifest), keep, made=made)
         for manifest in old:
             path = there[manifest.name].path
             leaving = path.with_name(f"{PARTIAL}{path.name}")  # an interrupted removal is not offered either
@@ -160,11 +166,15 @@ class Backups:
         """A backup by its name in this folder, or by the path of its own folder. BackupUnusable when it is none, or not
         whole.
         """
-        is_name = Path(reference).name == reference and _is_offered(self.folder / reference)
-        path = self.folder / reference if is_name else Path(reference)
+        try:
+            is_name = Path(reference).name == reference and _is_offered(self.folder / reference)
+            path = self.folder / reference if is_name else Path(reference)
+            is_there = path.is_dir()
+        except (OSError, ValueError) as error:  # too long, a zero byte, a folder that may not be looked into
+            raise BackupUnusable(f"{reference[:LONGEST_SHOWN]} can't be looked for: {error}") from None
         if path.name.startswith(PARTIAL):
             raise BackupUnusable(f"{path} was interrupted, and is no backup")
-        if not path.is_dir():
+        if not is_there:
             there = ", ".join(each.path.name for each in self.all() if not each.fault) or "none"
             raise BackupUnusable(f"there is no backup {reference}; in {self.folder} there are: {there}")
         found = self._found(path)

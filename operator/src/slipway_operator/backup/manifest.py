@@ -162,11 +162,11 @@ def name_of(now: datetime, taken: Iterable[str]) -> str:
     return next(name for number in range(2, 1000) if (name := f"{first}-{number}") not in names)
 
 
-def too_many(manifests: Iterable[Manifest], keep: int) -> list[Manifest]:
+def too_many(manifests: Iterable[Manifest], keep: int, *, made: str = "") -> list[Manifest]:
     """Those beyond the newest ``keep`` of the same services, the oldest first: a backup of one service takes nothing
-    away from another.
+    away from another. The one that was ``made`` last is the newest, whatever clocks said.
     """
     by_services: dict[frozenset[str], list[Manifest]] = {}
-    for each in sorted(manifests, key=lambda one: (one.moment, one.name)):
+    for each in sorted(manifests, key=lambda one: (one.name == made, one.moment, one.name)):
         by_services.setdefault(frozenset(one.service for one in each.services), []).append(each)
     return [each for alike in by_services.values() for each in alike[: max(0, len(alike) - keep)]]

@@ -149,8 +149,12 @@ class _Handler(BaseHTTPRequestHandler):
             )
         if len(self.path) > LONGEST_PATH:
             raise ConsoleRefused("the address is too long", status=HTTPStatus.REQUEST_URI_TOO_LONG)
-        parts = urlsplit(self.path)
-        if parts.path not in FILES and is_foreign(dict(self.headers.items()), self.server.port):
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:
+            raise ConsoleRefused("the address is none") from None
+        headers = {name.title(): value for name, value in self.headers.items()}
+        if parts.path not in FILES and is_foreign(headers, self.server.port):
             raise ConsoleRefused("a page of another origin asked", status=HTTPStatus.FORBIDDEN)
         try:
             words = dict(parse_qsl(parts.query, max_num_fields=MOST_WORDS))
@@ -160,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self, most: int) -> bytes:
         length = self.headers.get("Content-Length", "")
-        if self.headers.get("Transfer-Encoding") or not length.isdigit():
+        if self.headers.get("Transfer-Encoding") or not length.isdecimal():
             raise ConsoleRefused("a body needs Content-Length", status=HTTPStatus.LENGTH_REQUIRED)
         if len(length) > len(str(most)) or int(length) > most:
             raise ConsoleRefused(f"a body has at most {most} bytes here", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -198,14 +202,22 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.acting:
             try:
                 said = self.server.place.actions[name](words)
-            except ChassisError as error:
-                self._audit(who, words, "failed", str(error))
+            except BaseException as error:
+                self._audit(
+                    who, words, "failed", str(error) if isinstance(error, ChassisError) else type(error).__name__
+                )
                 raise
-            self._audit(who, words, "done", said)
+            said += self._audit(who, words, "done", said)
         self._json(HTTPStatus.OK, {"said": said})
 
-    def _audit(self, who: str, words: Words, outcome: str, said: str) -> None:
-        self.server.place.audit({"who": who, "words": dict(words), "outcome": outcome, "said": said})
+    def _audit(self, who: str, words: Words, outcome: str, said: str) -> str:
+        """What could not be noted is told: a full disk must not say that nothing was done, nor keep anybody from it."""
+        try:
+            self.server.place.audit({"who": who, "words": dict(words), "outcome": outcome, "said": said})
+        except OSError as error:
+            log.warning("an action could not be noted: %s %s: %s", outcome, dict(words), error)
+            return f" (it could not be noted: {error.strerror})"
+        return ""
 
     # --- the stream
     def _stream(self) -> None:
@@ -224,7 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _last_seen(self) -> int:
         epoch, _, version = self.headers.get("Last-Event-ID", "").partition("-")
-        return int(version) if epoch == self.server.epoch and version.isdigit() and len(version) < 16 else 0  # noqa: PLR2004 # digits of any number that was sent
+        return int(version) if epoch == self.server.epoch and version.isdecimal() and len(version) < 16 else 0  # noqa: PLR2004 # digits of any number that was sent
 
     def _follow(self, version: int) -> None:
         self._event("about", f"{self.server.epoch}-{version}", self._about())
@@ -236,12 +248,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(b": still here\n\n")
 
     def _event(self, name: str, number: str, data: Any) -> None:
-        self.wfile.write(f"event: {name}\nid: {number}\ndata: {json.dumps(data)}\n\n".encode())
+        self.wfile.write(f"event: {name}\nid: {number}\ndata: {json.dumps(data, allow_nan=False)}\n\n".encode())
 
     # --- bytes
     def _json(self, status: HTTPStatus, value: Any) -> None:
         with contextlib.suppress(OSError):
-            self._send(status, JSON, json.dumps(value).encode())
+            self._send(status, JSON, json.dumps(value, allow_nan=False).encode())
 
     def _send(self, status: HTTPStatus, kind: str, body: bytes) -> None:
         self._head(status, {"Content-Type": kind, "Content-Length": str(len(body))})

@@ -16,6 +16,7 @@ GATEWAY = "gateway"
 MOST_SPANS = 300
 LONGEST_NAME = 200
 FAILURES_BEGIN = 500  # of HTTP
+LARGEST_NUMBER = 1e18  # nanoseconds of thirty years, for durations
 _BAD = frozenset({"error", "critical"})
 
 Kind = Literal["gateway", "http", "grpc", "outbox", "kafka", "line"]
@@ -75,7 +76,7 @@ def _when(at: float, fields: Fields, sent: Mapping[str, float]) -> tuple[Kind, f
 
 
 def _failed(fields: Fields) -> bool:
-    return _number(fields.get("http.response.status_code")) >= FAILURES_BEGIN or fields.get("log.level") in _BAD
+    return _number(fields.get("http.response.status_code")) >= FAILURES_BEGIN or str(fields.get("log.level")) in _BAD
 
 
 def _event(fields: Fields) -> str:
@@ -96,7 +97,10 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
+    """Of a line that anybody may have written: 0 for what is no number that a page can show."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return 0.0
+    return float(value) if abs(value) < LARGEST_NUMBER else 0.0  # which NaN and infinity are not
 
 
 def _at(fields: Fields) -> float | None:

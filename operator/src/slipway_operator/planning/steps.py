@@ -104,7 +104,10 @@ class ForgetVersion:
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """An Event, at most once: it is told when the facts change, and not again."""
+    """An Event, at most once: it is told when the facts change, and not again.
+
+    The texts stand where it is decided to tell them: ``decisions``, ``suspension``, ``unaccepted``, ``status``.
+    """
 
     reason: str
     message: str

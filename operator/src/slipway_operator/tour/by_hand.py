@@ -17,12 +17,11 @@ from slipway_chassis.config import KafkaSettings
 from ..runtimes.local.layout import Layout, layout_on, remembered
 from ..runtimes.local.release_cli import data_option
 from . import faults
-from .lesson import MOST_CUSTOMERS, MOST_SECONDS, Load
+from .lesson import MOST_CUSTOMERS, MOST_SECONDS, ORDER, Load
 from .measuring import ByRequest, Measured, by_request
 from .visit import Visit
 
 MOST_FAULT_SECONDS = 120
-ORDER = "POST /v1/orders"
 
 
 # --- load
@@ -49,13 +48,15 @@ def load(
     """Send customers to the gateway of a running `slipway up`, and count what they were answered.
 
     Each asks for one path after the other (default: /) and waits for the answer. With 'POST /v1/orders' they
-    sign in and order, and orders whose events were lost are counted.
+    sign in and order, and orders whose events were lost are counted. In a path behind it ${order} stands for the
+    order before; where they cancel, items that are held for no order are counted.
 
     \b
     Examples:
       slipway load --customers 24 --for 30s / /sign-up
       slipway load --signed-in /v1/home
       slipway load 'POST /v1/orders' '/v1/orders?limit=1'
+      slipway load 'POST /v1/orders' 'POST /v1/orders/${order}/cancel'
     """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
     asked = tuple(one if " " in one else f"GET {one}" for one in requests or ("/",))
     who = "customer" if signed_in or ORDER in asked else "anybody"
@@ -65,7 +66,7 @@ def load(
             customers=customers, seconds=seconds, patience_seconds=patience, who=who, requests=asked, order=order
         )
     layout = _running(data)
-    visit = Visit(wanted, gateway=layout.gateway, port=layout.gateway)
+    visit = Visit(wanted, gateway=layout.gateway, port=layout.gateway, admin=layout.gateway_admin)
     outcomes = visit.run(lambda: None)
     found, requests_found = visit.counted(outcomes), by_request(outcomes)
     if output == "json":
@@ -86,8 +87,12 @@ def _table(found: Measured, requests: Sequence[ByRequest]) -> str:
                   for number, (cell, width) in enumerate(zip(row, widths, strict=True)))
         for row in rows
     ]  # fmt: skip
-    if "placed" in found.counts:
+    if "lost" in found.counts:
         lines.append(f"{found.counts['placed']} orders were accepted, {found.counts['lost']} of them are lost")
+    if "stranded" in found.counts:
+        lines.append(
+            f"{found.counts['placed']} orders were accepted, {found.counts['stranded']} items are held for none"
+        )
     return "\n".join(lines)
 
 
@@ -112,6 +117,7 @@ def fault() -> None:
     \b
     Examples:
       slipway fault kill orders.http
+      slipway fault restart orders.http
       slipway fault freeze inventory.grpc --for 6s
       slipway fault poison orders.order.v1
     """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
@@ -126,6 +132,17 @@ def kill(process: str, data: Path | None) -> None:
     name = faults.named(layout.data, process)
     faults.kill(layout.data, name)
     click.echo(f"{name} was killed")
+
+
+@fault.command("restart")
+@click.argument("process")
+@data_option
+def restart(process: str, data: Path | None) -> None:
+    """Ask PROCESS of a service to end and wait until it has; `slipway up` starts it again, as no release does."""
+    layout = _running(data)
+    name = faults.named(layout.data, process)
+    faults.restart(layout.data, name)
+    click.echo(f"{name} has ended, and is started again")
 
 
 @fault.command("freeze")

@@ -100,12 +100,12 @@ def _run(lesson: Lesson, shop: RunningShop, telling: _Telling) -> Result:
     telling.say("with", load.customers, load.seconds)
     with_it = run.with_it()
     try:
-        telling.say("off", lesson.runnable.service)
+        telling.say("off" if lesson.runnable.by_release else "otherwise", lesson.runnable.service)
         run.take_away()
         telling.say("without")
         without_it = run.without_it()
     finally:
-        telling.say("on")
+        telling.say("on" if lesson.runnable.by_release else "as before")
         run.put_back()
     return run.judged(with_it, without_it)
 
@@ -119,8 +119,10 @@ def _leave(*_: object) -> Never:
 @data_option
 def break_(number: int, data: Path | None) -> None:
     """Take pattern NUMBER away from the running shop, by a release without it, until `slipway mend NUMBER`."""
-    lesson = lesson_of(Path.cwd(), number)
+    lesson = _by_release(number)
     shop = _shop(data, _Telling("en"))
+    if not shop.lacks(lesson):
+        shop.require_whole(lesson.runnable.service)
     label = shop.take_away(lesson)
     click.echo(
         f"{lesson.runnable.service} runs as {label}, WITHOUT {lesson.title.en}: slipway mend {number} puts it back"
@@ -132,7 +134,7 @@ def break_(number: int, data: Path | None) -> None:
 @data_option
 def mend(number: int, data: Path | None) -> None:
     """Put pattern NUMBER back, by a rollback to the last version that had it."""
-    lesson = lesson_of(Path.cwd(), number)
+    lesson = _by_release(number)
     shop = _shop(data, _Telling("en"))
     service = lesson.runnable.service
     if not shop.lacks(lesson):
@@ -140,6 +142,15 @@ def mend(number: int, data: Path | None) -> None:
         return
     shop.put_back(service)
     click.echo(f"{service} runs as {shop.active(service)}, with {lesson.title.en}")
+
+
+def _by_release(number: int) -> Lesson:
+    lesson = lesson_of(Path.cwd(), number)
+    if not lesson.runnable.by_release:
+        raise LessonFailed(
+            f"lesson {number} takes nothing out of a service that could stay away: slipway tour {number} shows it"
+        )
+    return lesson
 
 
 def _shop(data: Path | None, telling: _Telling) -> RunningShop:

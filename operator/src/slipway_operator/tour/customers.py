@@ -10,6 +10,7 @@ import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from slipway_chassis.errors import UnusableAnswer
 from slipway_chassis.http.client import Answer
@@ -55,19 +56,26 @@ class Shop:
         return Customer(opened.json()["id"], token)
 
     def price_of(self, sku: str) -> int:
-        items = self._ask("GET", "/v1/inventory/items").json().get("items", ())
-        found = [int(item["price_cents"]) for item in items if item["sku"] == sku]
-        if not found:
-            raise LessonFailed(f"there is no {sku} on the shelves of this shop")
-        return found[0]
+        return int(self._item(sku)["price_cents"])
 
-    def confirmed(self, customer: Customer) -> set[str]:
-        """The orders of the customer for which inventory has reserved the items."""
-        found: set[str] = set()
+    def reserved(self, sku: str) -> int:
+        """How many inventory holds for orders that have not ended, as it believes."""
+        return int(self._item(sku).get("reserved", 0))
+
+    def _item(self, sku: str) -> Mapping[str, Any]:
+        items = self._ask("GET", "/v1/inventory/items").json().get("items", ())
+        for item in items:
+            if item["sku"] == sku:
+                return dict(item)
+        raise LessonFailed(f"there is no {sku} on the shelves of this shop")
+
+    def orders(self, customer: Customer) -> Mapping[str, str]:
+        """The status of each order of the customer, by id."""
+        found: dict[str, str] = {}
         path: str | None = f"/v1/orders?limit={PAGE}"
         while path:
             page = self._ask("GET", path, token=customer.token).json()
-            found |= {order["id"] for order in page["orders"] if order["status"] == "confirmed"}
+            found |= {order["id"]: order["status"] for order in page["orders"]}
             path = page.get("next")
         return found
 
@@ -105,24 +113,26 @@ class Asking:
         self._port, self._patience, self._token = port, patience, token
         self._connection: http.client.HTTPConnection | None = None
 
-    def ask(self, request: str, path: str, body: object = None) -> Outcome:
+    def ask(self, request: str, path: str, body: object = None, *, key: str = "") -> Outcome:
+        """``key``: sent as Idempotency-Key, where there is one."""
         method = request.partition(" ")[0]
+        headers = _headers(self._token, "application/json") | ({"Idempotency-Key": key} if key else {})
         began = time.monotonic()
         content = None if body is None else json.dumps(body)
         if self._connection is None:
             self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self._patience)
         try:
-            answer = _answer(self._connection, method, path, content, _headers(self._token, "application/json"))
+            answer = _answer(self._connection, method, path, content, headers)
         except (OSError, http.client.HTTPException):
             self.close()
             took = time.monotonic() - began
-            return Outcome(request, took * 1000, late=took >= self._patience)
+            return Outcome(request, took * 1000, late=took >= self._patience, key=key)
         took = time.monotonic() - began
         if answer.headers.get("connection") == "close":
             self.close()
         order = _order(answer) if method == "POST" else ""
         late = took >= self._patience
-        return Outcome(request, took * 1000, answer.status, late, partial=_is_partial(answer), order=order)
+        return Outcome(request, took * 1000, answer.status, late, partial=_is_partial(answer), order=order, key=key)
 
     def close(self) -> None:
         if self._connection is not None:

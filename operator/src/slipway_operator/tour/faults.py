@@ -30,6 +30,7 @@ for number in sys.argv[2:]:
         os.kill(int(number), signal.SIGCONT)
 """
 GRACE_SECONDS = 3
+STOP_SECONDS = 60
 CLIENT = "slipway-fault"
 
 
@@ -71,6 +72,19 @@ def freeze(data: Path, name: str, seconds: int) -> None:
 def kill(data: Path, name: str) -> None:
     """With -9: it can't finish anything. ``slipway up`` starts it again."""
     _signal(processes_of(data, name), signal.SIGKILL)
+
+
+def restart(data: Path, name: str) -> None:
+    """Asks it to end, as whoever stops the old and starts the new; ``slipway up`` starts it when it has. LessonFailed
+    for what is no service's: PostgreSQL that is asked so waits for its last client, and lets nobody in meanwhile.
+    """
+    if " " not in name:
+        raise LessonFailed(f"{name} is no process of a service: slipway fault kill {name.lower()}, or freeze")
+    family = processes_of(data, name)
+    _signal(family[:1], signal.SIGTERM)
+    _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
+    if alive:
+        raise LessonFailed(f"{name} did not end within {STOP_SECONDS} s after it was asked to")
 
 
 def poison(settings: KafkaSettings, topic: str) -> None:

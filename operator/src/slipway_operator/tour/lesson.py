@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -16,11 +16,16 @@ FOLDER = Path("docs", "patterns")
 NAMED = re.compile(r"(\d\d)-([a-z0-9-]{1,25})")
 LARGEST, MOST_NAIVE_LINES = 64 * 1024, 40
 MOST_CUSTOMERS, MOST_SECONDS = 64, 120
+OF_ORDER = "${order}"
+ORDER, CANCEL = "POST /v1/orders", f"POST /v1/orders/{OF_ORDER}/cancel"
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 _SERVICE = r"^[a-z][a-z0-9_]{0,39}$"
-_PROCESS = r"^([a-z][a-z0-9_]{0,39} (http|grpc|worker|relay|consumer)|Kafka|PostgreSQL)$"
+_NAME = "[a-z][a-z0-9_]{0,39} (http|grpc|worker|relay|consumer)"
+_OF_SERVICE, _PROCESS = rf"^{_NAME}$", rf"^({_NAME}|Kafka|PostgreSQL)$"
+
+_Log = Annotated[str, Field(pattern=r"^(gateway|[a-z][a-z0-9_]{0,39}-(http|grpc|worker|relay|consumer))$")]
 
 
 class _Model(BaseModel):
@@ -38,51 +43,63 @@ class Text(_Model):
 
 
 class Fault(_Model):
-    """One of: ``freeze`` a process for ``seconds``, ``kill`` it with -9, ``release`` a service's working tree. It
-    happens ``before`` the customers come, or while they are there.
+    """One of: ``freeze`` a process for ``seconds``, ``kill`` it with -9, ``restart`` it (it is asked to end, and
+    started when it has), ``release`` a service's working tree. It happens ``before`` the customers come, or while they
+    are there; they stay until it is over.
     """
 
     freeze: str = Field("", pattern=rf"^$|{_PROCESS}")
     kill: str = Field("", pattern=rf"^$|{_PROCESS}")
+    restart: str = Field("", pattern=rf"^$|{_OF_SERVICE}")
     release: str = Field("", pattern=rf"^$|{_SERVICE}")
     seconds: int = Field(5, ge=1, le=30)
     before: bool = False
 
     @model_validator(mode="after")
     def _one(self) -> "Fault":
-        if [bool(self.freeze), bool(self.kill), bool(self.release)].count(True) != 1:
-            raise ValueError("a fault is one of freeze, kill and release")
+        if [bool(self.freeze), bool(self.kill), bool(self.restart), bool(self.release)].count(True) != 1:
+            raise ValueError("a fault is one of freeze, kill, restart and release")
         return self
 
 
 class Load(_Model):
     """``who``: anybody, a customer who signed in, or a stranger with a token that nobody signed. ``at``: the
-    gateway, or a service's own address behind it. In paths ``${user}`` stands for the customer's id. A request POST
-    /v1/orders orders the item ``order``.
+    gateway, or a service's own address behind it. In paths ``${user}`` stands for the customer's id, and ``${order}``
+    for the order before, until it is cancelled. A request POST /v1/orders orders the item ``order``. Who got no good
+    answer asks again up to ``retries`` times, with the Idempotency-Key of the first time. What reaches the service
+    ``watched`` is counted, after some seconds to warm up. In each of the logs ``told`` every order has to be found
+    again, while the services tell each event.
     """
 
     customers: int = Field(8, ge=1, le=MOST_CUSTOMERS)
     seconds: int = Field(6, ge=1, le=MOST_SECONDS)
     pause_seconds: float = Field(0.05, ge=0, le=10)
     patience_seconds: float = Field(5, ge=0.1, le=30)
+    retries: int = Field(0, ge=0, le=20)
     who: Literal["anybody", "customer", "stranger"] = "anybody"
     at: str = Field("gateway", pattern=rf"^gateway$|{_SERVICE}")
     requests: tuple[str, ...] = Field(min_length=1, max_length=20)
+    told: tuple[_Log, ...] = Field((), max_length=10)
+    watched: str = Field("", pattern=rf"^$|{_SERVICE}")
     order: str = Field("tea", pattern=r"^[a-z0-9-]{1,40}$")
 
     @field_validator("requests")
     @classmethod
     def _known(cls, requests: tuple[str, ...]) -> tuple[str, ...]:
         for request in requests:
-            if not re.fullmatch(r"GET /[!-~]{0,200}|POST /v1/orders", request):
-                raise ValueError(f"{request!r} is neither GET with a path nor POST /v1/orders")
+            if request not in (ORDER, CANCEL) and not re.fullmatch(r"GET /[!-~]{0,200}", request):
+                raise ValueError(f"{request!r} is neither GET with a path nor {ORDER} nor {CANCEL}")
+        if any(OF_ORDER in request for request in requests) and ORDER not in requests:
+            raise ValueError(f"{OF_ORDER} stands for no order: {ORDER} is needed")
         return requests
 
 
 class Run(_Model):
     """What is run twice. ``service`` is what the pattern is taken away from: by ``naive.py`` in its code, by the
-    settings ``set`` (``${users_port}`` stands for the port that users has now), or by both. ``harm`` is the count that
-    is 0 with the pattern and more without; ``holds`` are further relations.
+    settings ``set`` (``${users_port}`` stands for the port that users has now), or by both. A pattern that is no part
+    of a version is taken away otherwise: ``beside`` runs ``naive.py`` as a program that customers ask in place of the
+    gateway; ``instead`` happens in place of ``fault``. ``harm`` is the count that is 0 with the pattern and more
+    without; ``holds`` are further relations.
     """
 
     service: str = Field(pattern=_SERVICE)
@@ -92,6 +109,13 @@ class Run(_Model):
     holds: tuple[str, ...] = Field((), max_length=10)
     load: Load
     fault: tuple[Fault, ...] = Field((), max_length=10)
+    instead: tuple[Fault, ...] = Field((), max_length=10)
+    beside: bool = False
+
+    @property
+    def by_release(self) -> bool:
+        """Whether a release takes the pattern away, so that it stays away until a rollback."""
+        return not (self.beside or self.instead)
 
     @field_validator("harm")
     @classmethod
@@ -112,9 +136,15 @@ class Run(_Model):
 
     @model_validator(mode="after")
     def _taken_away(self) -> "Run":
-        if not self.naive and not self.set:
-            raise ValueError("nothing takes the pattern away: naive.py or set is needed")
-        if any(fault.release == self.service for fault in self.fault):
+        if self.beside and (not self.naive or self.instead or self.load.at != "gateway"):
+            raise ValueError("beside needs naive.py and customers of the gateway, and no instead")
+        if self.instead and self.naive:
+            raise ValueError("instead takes the pattern away: say naive = false")
+        if not self.by_release and self.set:
+            raise ValueError("set is for what a release takes away")
+        if not self.naive and not self.set and not self.instead:
+            raise ValueError("nothing takes the pattern away: naive.py, set or instead is needed")
+        if self.by_release and any(fault.release == self.service for fault in self.fault):
             raise ValueError(f"a fault that releases {self.service} would put back what was taken away from it")
         return self
 

@@ -11,7 +11,8 @@ GOOD = range(200, 400)
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """``status``: of the answer, 0 where none came. ``late``: the customer's patience was over before. ``partial``: the
-    answer came and named parts that are missing. ``order``: id of the order that was accepted.
+    answer came and named parts that are missing. ``order``: id of the order that was accepted. ``key``: the
+    Idempotency-Key, of requests that are one wish however often they were sent.
     """
 
     request: str
@@ -20,6 +21,12 @@ class Outcome:
     late: bool = False
     partial: bool = False
     order: str = ""
+    key: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether it was answered in time, and not by an error."""
+        return self.status in GOOD and not self.late
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +72,10 @@ def measured(outcomes: Iterable[Outcome]) -> Measured:
     orders: list[str] = []
     for outcome in outcomes:
         counts["sent"] += 1
-        good = outcome.status in GOOD and not outcome.late
-        counts["late" if outcome.late else "answered" if good else "refused"] += 1
-        counts["partial"] += good and outcome.partial
+        counts["late" if outcome.late else "answered" if outcome.good else "refused"] += 1
+        counts["partial"] += outcome.good and outcome.partial
         times[outcome.request].append(outcome.milliseconds)
-        if good and outcome.order:
+        if outcome.good and outcome.order:
             orders.append(outcome.order)
     return Measured(counts, {request: round(median(each)) for request, each in times.items()}, tuple(orders))
 
@@ -77,4 +83,9 @@ def measured(outcomes: Iterable[Outcome]) -> Measured:
 def with_orders(before: Measured, confirmed: int) -> Measured:
     """``confirmed``: how many of the accepted orders were; the others' events are lost."""
     placed = len(before.orders)
-    return Measured({**before.counts, "placed": placed, "lost": placed - confirmed}, before.p50, before.orders)
+    return with_counts(before, placed=placed, lost=placed - confirmed)
+
+
+def with_counts(before: Measured, **counts: int) -> Measured:
+    """Those of before, and these."""
+    return Measured({**before.counts, **counts}, before.p50, before.orders)

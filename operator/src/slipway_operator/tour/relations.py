@@ -15,7 +15,11 @@ from dataclasses import dataclass
 from ..errors import LessonUnreadable
 
 # What is counted in each run; what a watch says is shown and never judged, since machines differ.
-COUNTS = ("sent", "answered", "refused", "late", "partial", "placed", "lost")
+COUNTS = (
+    *("sent", "answered", "refused", "late", "partial"),
+    *("placed", "lost", "doubled", "stranded", "untold"),
+    *("reached", "opened"),
+)
 
 Figures = Mapping[str, int]
 

@@ -1,14 +1,17 @@
 """A lesson from its first run to its last rollback."""
 
 import secrets
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from . import faults
 from .lesson import Fault, Lesson, Run
-from .measuring import Measured
+from .measuring import Measured, with_counts
+from .program import program_of
 from .relations import broken
 from .shop import RunningShop
-from .visit import Visit
+from .stories import in_detail
+from .visit import Visit, settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,49 +31,64 @@ class LessonRun:
         self._run: Run = lesson.runnable
 
     def with_it(self) -> Measured:
-        if self._shop.lacks(self.lesson):
+        if self._shop.lacks_any(self._run.service):
             self._shop.put_back(self._run.service)
-        return self._measure()
+        return self._measure(self._run.fault, self._shop.port_of(self._run.load.at))
 
-    def take_away(self) -> str:
-        return self._shop.take_away(self.lesson)
+    def take_away(self) -> None:
+        if self._run.by_release:
+            self._shop.take_away(self.lesson)
 
     def without_it(self) -> Measured:
-        return self._measure()
+        faults_now = self._run.instead or self._run.fault
+        if not self._run.beside:
+            return self._measure(faults_now, self._shop.port_of(self._run.load.at))
+        with program_of(self.lesson, self._shop.addresses()) as port:
+            return self._measure(faults_now, port)
 
-    def put_back(self) -> bool:
-        return self._shop.put_back(self._run.service)
+    def put_back(self) -> None:
+        if self._run.by_release:
+            self._shop.put_back(self._run.service)
 
     def judged(self, with_it: Measured, without_it: Measured) -> Result:
         run = self._run
         return Result(with_it, without_it, tuple(broken(run.harm, run.relations, with_it.counts, without_it.counts)))
 
     # --- one run
-    def _measure(self) -> Measured:
-        """Releases that are part of the fault are taken back at its end, whatever happened."""
-        released = {fault.release: self._shop.active(fault.release) for fault in self._run.fault if fault.release}
+    def _measure(self, happens: Sequence[Fault], port: int) -> Measured:
+        """Releases that are part of what happens are taken back at its end, whatever happened."""
+        released = {fault.release: self._shop.active(fault.release) for fault in happens if fault.release}
         try:
-            return self._run_once()
+            return self._run_once(happens, port)
         finally:
             for service, label in released.items():
                 self._shop.put_back(service, label)
 
-    def _run_once(self) -> Measured:
-        load = self._run.load
-        visit = Visit(load, gateway=self._shop.layout.gateway, port=self._shop.port_of(load.at))
-        self._faults(before=True)
-        return visit.counted(visit.run(lambda: self._faults(before=False)))
+    def _run_once(self, happens: Sequence[Fault], port: int) -> Measured:
+        layout = self._shop.layout
+        visit = Visit(self._run.load, gateway=layout.gateway, port=port, admin=layout.gateway_admin)
+        self._happen(fault for fault in happens if fault.before)
+        if not self._run.load.told:
+            return visit.counted(visit.run(lambda: self._while_they_are_there(happens)))
+        names = [service.name for service in self._shop.system.services]
+        with in_detail(layout, self._run.load.told, names) as stories:
+            found = visit.counted(visit.run(lambda: self._while_they_are_there(happens)))
+            return with_counts(found, untold=settled(lambda: stories.untold(found.orders)))
 
-    def _faults(self, *, before: bool) -> None:
-        for fault in self._run.fault:
-            if fault.before == before:
-                self._happen(fault)
+    def _while_they_are_there(self, happens: Sequence[Fault]) -> None:
+        self._happen(fault for fault in happens if not fault.before)
 
-    def _happen(self, fault: Fault) -> None:
+    def _happen(self, happens: Iterable[Fault]) -> None:
+        for fault in happens:
+            self._one(fault)
+
+    def _one(self, fault: Fault) -> None:
         data = self._shop.layout.data
         if fault.freeze:
             faults.freeze(data, fault.freeze, fault.seconds)
         elif fault.kill:
             faults.kill(data, fault.kill)
+        elif fault.restart:
+            faults.restart(data, fault.restart)
         else:
             self._shop.release_next(fault.release, f"next-{secrets.token_hex(3)}")

@@ -15,6 +15,7 @@ from ..errors import LessonFailed
 from ..runtimes.local.layout import Layout, remembered
 from ..runtimes.local.leftovers import Leftovers
 from ..runtimes.local.releasing import Controls
+from ..runtimes.local.state import DesiredRelease
 from ..runtimes.local.system import System, read
 from ..runtimes.local.versions import DEV, code_of
 from .faults import waited
@@ -48,6 +49,14 @@ class RunningShop:
             raise LessonFailed(f"there is no service {place} here, only: {', '.join(names)}")
         return self.layout.inner(names.index(place), "http")
 
+    def addresses(self) -> dict[str, str]:
+        """Where other services ask each service that answers HTTP, by its name in capitals."""
+        return {
+            service.name.upper(): f"http://127.0.0.1:{self.port_of(service.name)}"
+            for service in self.system.services
+            if "http" in service.processes
+        }
+
     def active(self, service: str) -> str:
         """The name of the version that answers."""
         controls = self.controls(service)
@@ -62,8 +71,23 @@ class RunningShop:
 
     def lacks(self, lesson: Lesson) -> bool:
         """Whether the pattern is away, or about to be."""
-        service = lesson.runnable.service
-        return any(name.startswith(lesson.prefix) for name in (self.active(service), self.asked_for(service)))
+        return any(name.startswith(lesson.prefix) for name in self._broken(lesson.runnable.service))
+
+    def lacks_any(self, service: str) -> bool:
+        """The same of any pattern: what is measured then is measured of a service that is not whole."""
+        return bool(self._broken(service))
+
+    def require_whole(self, service: str) -> None:
+        """LessonFailed that says what to mend. Who takes away one pattern after the other loses the way back, since few
+        versions are kept.
+        """
+        for name in self._broken(service):
+            number = name.removeprefix(WITHOUT).partition("-")[0]
+            raise LessonFailed(f"{service} is without a pattern already ({name}): slipway mend {number} first")
+
+    def _broken(self, service: str) -> list[str]:
+        names = self.active(service), self.asked_for(service)
+        return [name for name in names if name.startswith(WITHOUT)]
 
     # --- off and on
     def take_away(self, lesson: Lesson) -> str:
@@ -86,9 +110,16 @@ class RunningShop:
         if self.active(service) == wanted == self.asked_for(service):
             return False
         begin = controls.journal_end()
-        controls.follow(controls.rollback(wanted), begin, self._tell)
+        controls.follow(self._back(controls, wanted), begin, self._tell)
         self.wait_for_leaving()
         return True
+
+    def _back(self, controls: Controls, label: str) -> DesiredRelease:
+        """A rollback; or a release of the working tree, where so many lessons were run that it is kept no more."""
+        hashes = [version.hash for version in controls.versions().values() if version.label == label]
+        if label == DEV and not any(map(controls.goes_back_to, hashes)):
+            return controls.release(label, source=None, env={})
+        return controls.rollback(label)
 
     def release_next(self, service: str, label: str) -> None:
         """The working tree under a new name, as any release."""

@@ -14,6 +14,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "partial": ("pages with a missing part", "缺少内容的页面"),
     "placed": ("orders accepted", "已接受的订单"),
     "lost": ("orders lost", "丢失的订单"),
+    "doubled": ("orders that nobody wanted", "多出来的订单"),
+    "stranded": ("items held for no order", "无主的预留"),
+    "untold": ("orders that the logs don't explain", "日志说不清的订单"),
+    "reached": ("requests that reached the service", "到达服务的请求"),
+    "opened": ("connections opened to the service", "到该服务的新连接"),
     "p50": ("{} p50, ms", "{} p50（毫秒）"),
 }
 
@@ -22,8 +27,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "naive": ("The naive version", "幼稚写法"),
     "page": ("More in {}", "详见 {}"),
     "with": ("1/4 with the pattern, {} customers for {} s", "1/4 有这个模式：{} 个客户，{} 秒"),
+    "otherwise": ("2/4 nothing is released: now as a beginner does it", "2/4 不发布：接下来换成初学者的做法"),
     "off": ("2/4 taken away by a release of {}", "2/4 通过一次发布从 {} 中拆掉"),
     "without": ("3/4 the same without it", "3/4 没有它，再来一遍"),
+    "as before": ("4/4 as it was: there is nothing to roll back", "4/4 恢复原样：没有要回滚的"),
     "on": ("4/4 put back by a rollback", "4/4 通过一次回滚装回去"),
     "go": ("Press Enter to begin", "按回车键开始"),
     "holds": ("The pattern made the difference.", "差别来自这个模式。"),

@@ -52,7 +52,7 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[^:@#\[\]]*)(:\d{1,5})?")
 
 
 def _has_port(host: str) -> bool:
-    return host.rpartition(":")[2].isdigit() and not host.endswith("]")
+    return host.rpartition(":")[2].isdecimal() and not host.endswith("]")
 
 
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -1,8 +1,7 @@
 """What a candidate changes, and whom that breaks: its active version, and those who declared to rely on it. Pure."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from .asyncapi import compare_asyncapi
 from .bundle import Contracts
@@ -13,17 +12,7 @@ from .events import LENIENT, compare_schemas
 from .findings import Finding, Mode, Severity
 from .openapi import compare_openapi
 from .reliance import unmet
-
-VERSION_DROPPED = "version-dropped"
-MAJOR = re.compile(r"^(?P<name>.*?)\.?v(?P<number>[0-9]+)$")
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """``calls``: in the last window by major version, as far as they are known. ``counted``: what that rests on."""
-
-    calls: Mapping[str, float] = field(default_factory=dict)
-    counted: str = ""
+from .retirement import Usage, successors, version_dropped
 
 
 def changed(
@@ -44,7 +33,7 @@ def _apis(active: Contracts, candidate: Contracts, usage: Usage) -> Iterator[Fin
         if new is not None:
             yield from compare_openapi(old, new) if _differ(old, new) else ()
         else:
-            yield _dropped(version, f"openapi.{version}.json", sorted(candidate.openapis), usage)
+            yield version_dropped(version, f"openapi.{version}.json", sorted(candidate.openapis), usage)
 
 
 def _differ(old: object, new: object) -> bool:
@@ -95,21 +84,6 @@ def _event_gone(kind: str, candidate: Contracts, consumers: Sequence[Declared]) 
     )  # fmt: skip
 
 
-def successors(name: str, others: Iterable[str]) -> list[str]:
-    """What has the same name and a higher major.
-
-    >>> successors("orders.OrderPaid.v1", ["orders.OrderPaid.v2", "orders.OrderPlaced.v2"])
-    ['orders.OrderPaid.v2']
-    """
-    mine = MAJOR.match(name)
-    found = [(MAJOR.match(other), other) for other in others]
-    return sorted(
-        other
-        for match, other in found
-        if mine and match and match["name"] == mine["name"] and int(match["number"]) > int(mine["number"])
-    )
-
-
 def _descriptors(active: Contracts, candidate: Contracts, usage: Usage) -> Iterator[Finding]:
     if not active.descriptors:
         return
@@ -118,31 +92,11 @@ def _descriptors(active: Contracts, candidate: Contracts, usage: Usage) -> Itera
     kept = packages(candidate.descriptors)
     replaced = {name for name in packages(active.descriptors) - kept if successors(name, kept)}
     for name in sorted(replaced):
-        yield _dropped(name, name, successors(name, kept), usage)
+        yield version_dropped(name, name, successors(name, kept), usage)
     for one in compare_descriptors(active.descriptors, candidate.descriptors):
         moved = one.rule == "file-same-package" and one.before in replaced
         if not moved and not any(one.place == name or one.place.startswith(f"{name}.") for name in replaced):
             yield one
-
-
-def _dropped(version: str, place: str, kept: list[str], usage: Usage) -> Finding:
-    """A whole major is gone: right if there is another one and nobody calls this one any more."""
-    calls = usage.calls.get(version)
-    told = f" ({usage.counted})" if usage.counted else ""
-    newer = successors(version, kept)
-    undecided = bool(newer) and calls is None
-    if not newer:
-        severity, why = Severity.BREAKING, "and no newer one takes its place. Keep it"
-    elif calls is None:
-        severity, why = Severity.WARNING, f"and nobody knows whether it is still called{told}. Look before it goes"
-    elif calls > 0:
-        severity, why = Severity.BREAKING, f"and was called {calls:g} times lately{told}. Keep it until nobody calls it"
-    else:
-        severity, why = Severity.SAFE, f"{newer[-1]} takes its place, and nobody called it lately{told}"
-    return Finding(
-        rule=VERSION_DROPPED, place=place, before=version, after=newer[-1] if newer else None, severity=severity,
-        sentence=f"{version} is gone, {why}.", undecided=undecided,
-    )  # fmt: skip
 
 
 def _consumers(active: Contracts | None, candidate: Contracts, consumers: Sequence[Declared]) -> Iterator[Finding]:

@@ -37,7 +37,7 @@ def _unmarked(contracts: Contracts) -> Iterator[tuple[str, str, str]]:
 
 def _name(kind: str) -> str:
     name, separator, version = kind.rpartition(".v")
-    return name if separator and version.isdigit() else kind
+    return name if separator and version.isdecimal() else kind
 
 
 def _beside(topic: str, kind: str, beside: str, readers: Sequence[str]) -> Finding:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from .errors import UnreadableContracts
 
@@ -34,7 +35,7 @@ class Reference:
         name, at, digest = rest.partition("@")
         named, _, tag = name.rpartition(":") if ":" in name else (name, "", "latest")
         version = digest if at else tag
-        right = bool(_HOST.fullmatch(host)) and bool(_NAME.fullmatch(named)) and len(named) <= MAX_NAME
+        right = _is_host(host) and bool(_NAME.fullmatch(named)) and len(named) <= MAX_NAME
         if not right or not (DIGEST.fullmatch(version) if at else _TAG.fullmatch(version)):
             form = "oci://host/name:tag or oci://host/name@sha256:..., in small letters"
             raise UnreadableContracts(f"{place} is no address of an artifact: write {form}")
@@ -51,6 +52,16 @@ class Reference:
 
     def __str__(self) -> str:
         return f"{SCHEME}{self.host}/{self.name}{'@' if self.by_digest else ':'}{self.version}"
+
+
+def _is_host(text: str) -> bool:
+    if not _HOST.fullmatch(text):
+        return False
+    try:
+        url = urlsplit(f"https://{text}")  # which knows what stands in brackets, and how large a port is
+        return bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

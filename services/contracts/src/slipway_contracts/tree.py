@@ -72,6 +72,8 @@ def reading(folder: Path) -> Callable[[str], bytes]:
 
     def fetch(path: str) -> bytes:
         try:
+            if not (folder / path).is_file() and (folder / path).exists():  # a pipe would be waited for
+                raise UnreadableContracts(f"{folder / path} is no file")
             with (folder / path).open("rb") as file:
                 return file.read(MAX_FILE_BYTES + 1)
         except OSError as error:
@@ -99,6 +101,8 @@ def read_by_git(root: Path, *arguments: str) -> bytes:
         raise UnreadableContracts(
             "git is not installed, and commits are read by it. Or compare with a folder"
         ) from None
+    except (ValueError, OSError) as error:  # a zero byte, or more than an argument may have
+        raise UnreadableContracts(f"git can't be asked for that: {error}") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise UnreadableContracts(said[-1] if said else f"git {arguments[0]} ended with {done.returncode}")

@@ -9,12 +9,13 @@ from enum import StrEnum
 from functools import partial
 
 from .bundle import Contracts
-from .changes import VERSION_DROPPED, Usage, changed, so_before
+from .changes import changed, so_before
 from .consumes import Declared
 from .errors import ContractsError, UnreadableContracts
 from .findings import Finding, Severity, breaking
 from .readers import unreadable_events
 from .reliance import unmet_of
+from .retirement import VERSION_DROPPED, Usage
 
 Shown = Contracts | UnreadableContracts  # what a version promises, or why nobody can tell
 MAX_MESSAGE = 500  # characters; what the record of a gate keeps

@@ -15,6 +15,8 @@ def write(settings: GatewaySettings, output: Path, inner: Inner | None = None) -
     folder = output.absolute().parent
     config = envoy_config(settings, secret_folder=str(folder), inner=inner)
     files = {folder / name: content for name, content in secret_configs(settings).items()}
+    if output.absolute() in files:
+        raise GatewayConfigurationError(f"{output} is where a certificate is named: choose another name")
     for path, content in {**files, output: config}.items():
         try:
             path.write_text(json.dumps(content, indent=1))

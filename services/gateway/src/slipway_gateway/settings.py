@@ -7,9 +7,10 @@ of Helm until they are rendered; ``envoy.envoy_config`` refuses those that are l
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -18,7 +19,17 @@ Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 # RFC 6749, section 3.3
 Scope = Annotated[str, Field(pattern=r"^[\x21\x23-\x5B\x5D-\x7E]+$")]
 Seconds = Annotated[int, Field(ge=1, le=86400)]
-HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
+
+
+def _url(text: str) -> str:
+    url = urlsplit(text)
+    if not url.hostname or url.port == 0:  # which raises ValueError for a port that is none
+        raise ValueError("it has no host, or the port 0")
+    _host(url.hostname)
+    return text
+
+
+HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$"), AfterValidator(_url)]
 
 SAFE_METHODS = {"GET", "HEAD"}
 LARGEST_BODY = 16 * 1024 * 1024
@@ -27,10 +38,26 @@ OWN_CLUSTERS = {"gateway-admin", "gateway-telemetry"}
 _SEGMENTS = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,=:@-]+)+")
 
 
+# A name as DNS and resolvers take it (a label may have an underscore, as in docker compose); its last dot may be there.
+_DNS_NAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?"
+)
+
+
+def _host(text: str) -> str:
+    """Of one host: else Envoy takes it, resolves nothing, and answers 503 for ever."""
+    if text and "{{" not in text and not is_ip(text) and not _DNS_NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is no host: a name or an IP address, without scheme, port, path, space or wildcard")
+    return text
+
+
+Host = Annotated[str, AfterValidator(_host)]  # empty: none
+
+
 def is_ip(host: str) -> bool:
     """Whether it is an address and no name; an IPv6 address may have its brackets."""
     try:
-        ipaddress.ip_address(host.strip("[]"))
+        ipaddress.ip_address(host[1:-1] if host.startswith("[") and host.endswith("]") else host)
     except ValueError:
         return False
     return True
@@ -160,7 +187,7 @@ class UpstreamTls(Model):
         min_length=1,
         description="File with the authorities whose certificates it may have, in PEM. Default: those of the image.",
     )
-    server_name: str = Field(
+    server_name: Host = Field(
         "", max_length=253, description="Name that its certificate must have. Default: the address. May be a template."
     )
     certificate_file: str = Field(
@@ -176,8 +203,8 @@ class UpstreamTls(Model):
 
 
 class Upstream(Model):
-    address: str = Field(min_length=1, description="Host name or IP address. May be a template.")
-    port: Port = Field(80, description="Port of the upstream.")
+    address: Host = Field(min_length=1, description="Host name or IP address. May be a template.")
+    port: Port = Field(80, description="Port of the upstream. Default: 80, with tls.enabled 443.")
     protocol: Literal["http", "grpc"] = Field(
         "http", description="Protocol of the upstream: http is HTTP/1.1, grpc is HTTP/2."
     )
@@ -185,6 +212,13 @@ class Upstream(Model):
     max_pending_requests: int = Field(1024, ge=1, description="Maximum number of requests waiting for a connection.")
     max_requests: int = Field(1024, ge=1, description="Maximum number of concurrent requests to it.")
     tls: UpstreamTls = Field(default_factory=UpstreamTls, description="TLS to the upstream.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _port_of_tls(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(tls := values.get("tls"), dict) and tls.get("enabled") is True:
+            return {"port": 443} | values
+        return values
 
     @model_validator(mode="after")
     def _named(self) -> Self:

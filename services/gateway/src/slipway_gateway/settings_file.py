@@ -26,7 +26,7 @@ def read(source: Path | str) -> GatewaySettings:
         document = yaml.safe_load(text)
     except OSError as error:
         raise GatewayConfigurationError(f"{name} can't be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, a thousand brackets
         raise GatewayConfigurationError(f"{name} is no YAML: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get(KEY), dict):
         raise GatewayConfigurationError(f"{name} has no key {KEY!r} with the gateway's settings")

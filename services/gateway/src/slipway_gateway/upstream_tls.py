@@ -28,7 +28,7 @@ def transport_socket(name: str, upstream: Upstream, secret_folder: str | None) -
     return extension(
         "envoy.transport_sockets.tls",
         "transport_sockets.tls.v3.UpstreamTlsContext",
-        sni=tls.server_name or upstream.address,
+        sni=(tls.server_name or upstream.address).removesuffix("."),  # RFC 6066: without the dot of the root
         auto_sni_san_validation=True,
         common_tls_context=context,
     )

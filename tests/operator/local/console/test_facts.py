@@ -220,3 +220,9 @@ def test_brokers_elsewhere_are_named(layout):
     assert addresses.elsewhere("orders") == ""
     assert addresses.elsewhere("users") == "kafka.example:9092"
     assert addresses.databases() == {"users": "postgresql://x"}
+
+
+def test_a_number_that_is_none_leaves_the_others():
+    broken = 'circuit_breaker_state{name="a"} NaN\ncircuit_breaker_rejected_total{name="b"} +Inf\n'
+    found = gauges_of([("one", samples_of(broken + METRICS)), ("two", samples_of("consumer_lag_seconds NaN\n"))])
+    assert found.breakers == gauges_of([("one", samples_of(METRICS))]).breakers

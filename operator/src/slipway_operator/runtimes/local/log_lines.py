@@ -15,6 +15,7 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 LONGEST_LINE = 64 * 1024  # characters; the rest of a line is left out
 SHORTEST_WORD = 4  # a shorter one is part of everything
 MOST_IDS = 10_000  # requests and traces that are followed
+STACK = "    "  # before each line of where an error came from: no other line begins so
 _IDS = ("trace.id", "http.request.id")
 _NO_LEVEL = "info"
 
@@ -49,22 +50,36 @@ class Line:
     def for_people(self) -> str:
         """Time, who, level and words; then whose trace, and where an error came from."""
         if not self.fields:
-            return f"{_time(self.at)}  {self.source:<22} {'':<8} {self.text}"
+            return f"{_time(self.at)}  {self.source:<22} {'':<8} {harmless(self.text)}"
         who = f"{self.service} {self.fields.get('process.title', '')}".strip()
         version = self.fields.get("service.version")
         who += f" {version}" if version else ""
         trace = str(self.fields.get("trace.id") or "")
-        said = f"{_time(self.at)}  {who:<22} {self.level:<8} {self.fields.get('message', '')}"
-        said += f"  trace={trace[:8]}" if trace else ""
-        stack = self.fields.get("error.stack_trace")
-        return f"{said}\n{stack}" if stack else said
+        said = f"{_time(self.at)}  {harmless(who):<22} {self.level:<8} {harmless(self.fields.get('message', ''))}"
+        said += f"  trace={harmless(trace[:8])}" if trace else ""
+        stack = str(self.fields.get("error.stack_trace") or "").splitlines()
+        return "\n".join([said, *(f"{STACK}{harmless(line)}" for line in stack)])
+
+
+def harmless(text: object) -> str:
+    """One line for a terminal: what would steer it, begin another line, or has no bytes in UTF-8 is a space."""
+    return "".join(one if one.isprintable() else " " for one in str(text))
 
 
 def _time(at: datetime) -> str:
     return at.astimezone().strftime("%H:%M:%S.%f")[:-3] if at > _EVER else " " * 12
 
 
-_EVER = datetime.min.replace(tzinfo=UTC)
+# Times of others, in UTC: so near to the ends of the calendar no time zone can be asked.
+_EVER, _LAST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
+
+
+def _in_utc(at: datetime) -> datetime | None:
+    try:
+        found = at.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return found if _EVER < found < _LAST else None
 
 
 def lines_of(source: str, texts: Iterable[str]) -> Iterator[Line]:
@@ -94,7 +109,7 @@ def _written_at(fields: dict[str, Any]) -> datetime | None:
         at = datetime.fromisoformat(str(fields.get("@timestamp")))
     except ValueError:
         return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return _in_utc(at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
 # As Kafka and PostgreSQL begin their lines: [2026-01-31 12:00:00,123] and 2026-01-31 12:00:00.123 UTC
@@ -109,7 +124,7 @@ def _begins_with(text: str) -> datetime | None:
         at = datetime.fromisoformat(f"{found[1]}.{found[2]}")
     except ValueError:
         return None
-    return at.replace(tzinfo=UTC) if found[3] else at.astimezone()
+    return _in_utc(at.replace(tzinfo=UTC) if found[3] else at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

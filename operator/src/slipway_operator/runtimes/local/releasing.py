@@ -106,6 +106,10 @@ class Controls:
         """Those that are kept, by hash."""
         return self._versions.all()
 
+    def goes_back_to(self, version: str) -> bool:
+        """Whether a rollback may name the hash: of the working tree, which is always there, it may be no more."""
+        return version in self._files.state().versions
+
     def asked_for(self) -> str:
         """The hash of the version that people want, whether it answers already or not; empty before the first start."""
         desired_release = self._files.desired_release()

@@ -4,6 +4,8 @@ Steps change it, and the processes, endpoints and marks follow. It is written be
 """
 
 import json
+import os
+import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -130,8 +132,16 @@ def _read_stored(file: Path, model: type[ModelT]) -> ModelT:
 
 
 def replace_file(file: Path, text: str, mode: int = 0o600) -> None:
-    """Written beside it and moved there: whoever reads, or watches, sees the old one or the new one."""
-    beside = file.with_name(f".{file.name}.new")
-    beside.touch(mode=mode)
-    beside.write_text(text)
-    beside.replace(file)
+    """Written beside it and moved there: whoever reads, or watches, sees the old one or the new one, and of two who
+    write at once one wins.
+    """
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".new")
+    beside = Path(name)
+    try:
+        with os.fdopen(descriptor, "w") as written:
+            os.fchmod(descriptor, mode)
+            written.write(text)
+        beside.replace(file)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

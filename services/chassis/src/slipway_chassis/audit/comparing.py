@@ -20,13 +20,15 @@ def aggregates(
         known.add(aggregate_id)
         published = stream.latest(aggregate_id)
         if published > version:
-            findings.add(aggregate_id, f"others know version {published}, the database {version}: it went back")
-        elif max(published, unsent.get(aggregate_id, 0)) < version and (published or stream.complete):
-            findings.add(aggregate_id, f"version {version} was never sent: {published or 'none'} was")
+            what = f"others know version {published}, the database {version}: it went back"
+            findings.add(aggregate_id, what, reached=version, wanted=published)
+        elif (sent := max(published, unsent.get(aggregate_id, 0))) < version and (published or stream.complete):
+            what = f"version {version} was never sent: {published or 'none'} was"
+            findings.add(aggregate_id, what, reached=sent, wanted=version)
     if not declared.rows_are_deleted:
         for aggregate_id in stream.versions.keys() - known:
             version = stream.latest(aggregate_id)
-            findings.add(aggregate_id, f"others know version {version}, the database has no such row")
+            findings.add(aggregate_id, f"others know version {version}, the database has no such row", wanted=version)
     return count, findings
 
 
@@ -37,10 +39,13 @@ def projections(name: str, declared: Projection, rows: Iterable[Row], stream: St
         held[aggregate_id] = version
         published = stream.latest(aggregate_id, declared.types)
         if version < published:
-            findings.add(aggregate_id, f"has version {version}, and {published} was published: not applied")
+            what = f"has version {version}, and {published} was published: not applied"
+            findings.add(aggregate_id, what, reached=version, wanted=published)
         elif version > published and (published or stream.complete):
-            findings.add(aggregate_id, f"has version {version}, and {published or 'nothing'} was published")
+            what = f"has version {version}, and {published or 'nothing'} was published"
+            findings.add(aggregate_id, what, reached=published, wanted=version)
     for aggregate_id in stream.versions:
         if aggregate_id not in held and (published := stream.latest(aggregate_id, declared.types)):
-            findings.add(aggregate_id, f"version {published} was published, and there is no row: not applied")
+            what = f"version {published} was published, and there is no row: not applied"
+            findings.add(aggregate_id, what, wanted=published)
     return len(held), findings

@@ -18,10 +18,12 @@ from .declared import Audit, OfTopic
 from .streams import Finding, Findings, Stream
 
 STATEMENT_SECONDS = 60
-MOST_ROWS = 100  # of an invariant's answer that are shown
+ROWS_AT_ONCE = 1000  # of an invariant's answer
+MUST_NOT_BE = "must not be"
 LONGEST_SUBJECT = 200  # characters
 LINE = "\n"
 
+_Waiting: TypeAlias = dict[str, dict[str, tuple[int, int]]]  # topic → aggregate → lowest and highest version that waits
 _Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 
 
@@ -53,7 +55,8 @@ def look(audit: Audit, databases: Databases, broker: KafkaSettings | None) -> li
             found = stream.read(kafka.read_topic(broker, topic))
             checked.append(Checked(found.check, stream.events, found))
     for name, aggregate in audit.aggregates.items():
-        unsent = outboxes[aggregate.service].get(aggregate.topic, {})
+        waiting = outboxes[aggregate.service].get(aggregate.topic, {})
+        unsent = {aggregate_id: highest for aggregate_id, (_, highest) in waiting.items()}
         of, found = comparing.aggregates(name, aggregate, rows[name], streams[aggregate.topic], unsent)
         checked.append(Checked(found.check, of, found))
     for name, projection in audit.projections.items():
@@ -64,15 +67,21 @@ def look(audit: Audit, databases: Databases, broker: KafkaSettings | None) -> li
 
 
 def settled(before: list[Checked], after: list[Checked]) -> list[Checked]:
-    """The later look, with those findings alone that the one before it had as well: the others are on their way."""
-    known = {finding for each in before for finding in each.findings.kept}
-    checked = []
-    for each in after:
-        kept = [finding for finding in each.findings.kept if finding in known]
-        cut = each.findings.count > len(each.findings.kept)  # more than are kept: not to be told apart any more
-        count = each.findings.count if cut and kept else len(kept)
-        checked.append(Checked(each.name, each.of, Findings(each.findings.check, count, kept)))
-    return checked
+    """The later look, with those findings alone that outlast the one before it: the others are on their way."""
+    earlier = {each.name: each.findings for each in before}
+    return [Checked(each.name, each.of, _lasting(earlier.get(each.name), each.findings)) for each in after]
+
+
+def _lasting(before: Findings | None, after: Findings) -> Findings:
+    if before is None:
+        return Findings(after.check)
+    if before.cut and after.cut:  # both have more than are kept, and not the same ones: not to be told apart any more
+        return after
+    known: dict[str, list[Finding]] = {}
+    for finding in before.kept:
+        known.setdefault(finding.subject, []).append(finding)
+    kept = [one for one in after.kept if any(one.outlasts(former) for former in known.get(one.subject, ()))]
+    return Findings(after.check, after.count if after.cut and kept else len(kept), kept)
 
 
 def all_findings(checked: list[Checked]) -> list[Finding]:
@@ -119,9 +128,11 @@ def _invariant(name: str, connection: _Connection, sql: str) -> Checked:
     findings = Findings(f"invariants {name}")
     cursor = _asked(connection, sql, f"the invariant {name}")
     columns = [column.name for column in cursor.description or ()]
-    for row in cursor.fetchmany(MOST_ROWS) if columns else ():
-        said = ", ".join(f"{column}={value}" for column, value in zip(columns, row, strict=True))
-        findings.add(said[:LONGEST_SUBJECT], "must not be")
+    while columns and (rows := cursor.fetchmany(ROWS_AT_ONCE)):
+        for row in rows:
+            first, *others = (f"{column}={value}" for column, value in zip(columns, row, strict=True))
+            # The first column says which row it is: others may hold an age, or a count that grows.
+            findings.add(first[:LONGEST_SUBJECT], ", ".join([*others, MUST_NOT_BE])[-LONGEST_SUBJECT:], wanted=1)
     return Checked(findings.check, findings.count, findings)
 
 
@@ -129,21 +140,22 @@ def _has(connection: _Connection, table: str) -> bool:
     return connection.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone() == (True,)
 
 
-def _outbox(connection: _Connection) -> dict[str, dict[str, int]]:
-    """Topic → aggregate id → highest version that waits; of a service without an outbox nothing."""
-    waiting: dict[str, dict[str, int]] = {}
+def _outbox(connection: _Connection) -> _Waiting:
+    """Of a service without an outbox nothing."""
+    waiting: _Waiting = {}
     if _has(connection, "outbox"):
-        query = "SELECT topic, aggregate_id, max(aggregate_version) FROM outbox GROUP BY 1, 2"
-        for topic, aggregate_id, version in connection.execute(query):
-            waiting.setdefault(topic, {})[aggregate_id] = version
+        query = "SELECT topic, aggregate_id, min(aggregate_version), max(aggregate_version) FROM outbox GROUP BY 1, 2"
+        for topic, aggregate_id, lowest, highest in connection.execute(query):
+            waiting.setdefault(topic, {})[aggregate_id] = lowest, highest
     return waiting
 
 
-def _unsent(service: str, waiting: dict[str, dict[str, int]]) -> Checked:
+def _unsent(service: str, waiting: _Waiting) -> Checked:
     findings = Findings(f"outbox {service}")
     for topic, versions in waiting.items():
-        for aggregate_id, version in versions.items():
-            findings.add(aggregate_id, f"version {version} waits to be sent to {topic}")
+        for aggregate_id, (lowest, highest) in versions.items():
+            what = f"version {highest} waits to be sent to {topic}"
+            findings.add(aggregate_id, what, reached=lowest - 1, wanted=highest)
     return Checked(findings.check, findings.count, findings)
 
 
@@ -152,7 +164,8 @@ def _parked(service: str, connection: _Connection) -> Checked:
     if _has(connection, "parked_keys"):
         query = "SELECT topic, encode(key, 'escape'), letters - settled FROM parked_keys ORDER BY 1, 2"
         for topic, key, letters in connection.execute(query):
-            findings.add(key, f"is parked on {topic} with {letters} letters: slipway dlq ls {topic} {service}")
+            what = f"is parked on {topic} with {letters} letters: slipway dlq ls {topic} {service}"
+            findings.add(key, what, wanted=1)
     return Checked(findings.check, findings.count, findings)
 
 

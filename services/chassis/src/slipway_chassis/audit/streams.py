@@ -16,11 +16,23 @@ MOST_FINDINGS = 1000  # that are kept of one check; the rest is counted
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that should not be. ``subject``: of which aggregate, letter or row; ``what``: one sentence."""
+    """Something that should not be. ``subject``: of which aggregate, letter or row; ``what``: one sentence. Where
+    something lags, ``reached`` is the version it has, and ``wanted`` the one it should have.
+    """
 
     check: str
     subject: str
     what: str
+    reached: int = 0
+    wanted: int | None = None
+
+    def outlasts(self, before: "Finding") -> bool:
+        """Whether it is what an earlier look has found, and not on its way. What lags has by now not even reached what
+        was wanted then, however much was added since; of anything else the words are the same.
+        """
+        if self.wanted is None or before.wanted is None:
+            return self == before
+        return self.reached < before.wanted
 
 
 @dataclass(slots=True)
@@ -31,11 +43,16 @@ class Findings:
     count: int = 0
     kept: list[Finding] = field(default_factory=list)
 
-    def add(self, subject: str, what: str) -> None:
+    def add(self, subject: str, what: str, *, reached: int = 0, wanted: int | None = None) -> None:
         """One more."""
         self.count += 1
         if len(self.kept) < MOST_FINDINGS:
-            self.kept.append(Finding(self.check, subject, what))
+            self.kept.append(Finding(self.check, subject, what, reached, wanted))
+
+    @property
+    def cut(self) -> bool:
+        """Whether there are more than are kept."""
+        return self.count > len(self.kept)
 
 
 @dataclass(slots=True)

@@ -70,7 +70,7 @@ def ls(topic: str, group: str, *, reason: str, key: str, kind: str, output: str)
 def show_letter(topic: str, group: str, at: str) -> None:
     """Print one dead letter as JSON. AT is partition:offset, as printed by `slipway dlq ls`."""
     partition, _, offset = at.partition(":")
-    if not (partition.isdigit() and offset.isdigit()):
+    if not (partition.isdecimal() and offset.isdecimal()):
         raise click.UsageError(f"AT must look like 2:17, not {at!r}")
     letter = replay.find(load_here(KafkaSettings), Queue(topic, group), int(partition), int(offset))
     click.echo(json.dumps(replay.described(letter) | replay.value_of(letter), indent=2, ensure_ascii=False))

@@ -31,7 +31,7 @@ from ..lifecycle import Stop
 from .batch import ApplyFailed, Batches, Work
 from .dead_letters import Failure, failure_of, fields_of, publish_dead_letters, retry_topic, words_of
 from .deferral import Deferrals, Deferred, Positions
-from .inbox import RETENTION, forget
+from .inbox import RETENTION_BY_DEFAULT, forget
 from .ports import Publisher, Record, Subscription
 from .retention import FORGET_AT_ONCE, FORGET_EVERY_SECONDS
 from .sources import Source
@@ -78,7 +78,7 @@ class Consumer:
         sources: Sequence[Source],
         chance: random.Random | None = None,
         clock: Callable[[], float] = time.monotonic,
-        retention: Callable[[], timedelta | None] = lambda: RETENTION,
+        retention: Callable[[], timedelta | None] = lambda: RETENTION_BY_DEFAULT,
         is_outdated: Callable[[], bool] = lambda: False,
     ) -> None:
         """``retention``: how long records of the sources may stay readable, None for ever; the inbox remembers as long.

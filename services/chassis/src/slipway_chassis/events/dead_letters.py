@@ -134,4 +134,4 @@ def frame(mark: str, key: bytes | None, topic: str, group: str, *, sequence: int
 def sequence_of(record: Record) -> int:
     """The letter's or frame's number; 0 when it has none."""
     text = record.header(SEQUENCE)
-    return int(text) if text.isdigit() and len(text) < 18 else 0  # noqa: PLR2004 # fits PostgreSQL's bigint
+    return int(text) if text.isdecimal() and len(text) < 18 else 0  # noqa: PLR2004 # fits PostgreSQL's bigint

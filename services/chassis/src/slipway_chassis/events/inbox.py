@@ -43,9 +43,9 @@ def claim(session: Session, group: str, event_ids: Sequence[UUID]) -> set[UUID]:
 
 # As long as a record may stay in topics that the chassis makes: 7 days, half a day until its segment is full, and time
 # for Kafka to delete it. What can still come again must be remembered; other topics are asked (kafka.longest_life).
-RETENTION = timedelta(days=8)
+RETENTION_BY_DEFAULT = timedelta(days=8)
 
 
-def forget(session: Session, group: str, *, older_than: timedelta = RETENTION) -> int:
+def forget(session: Session, group: str, *, older_than: timedelta = RETENTION_BY_DEFAULT) -> int:
     """Removes some of the group's rows that are older; returns how many. Call again while there are many."""
     return forget_rows(session, inbox, inbox.c.consumer_group == group, inbox.c.seen_at < func.now() - older_than)

@@ -53,7 +53,7 @@ class Source:
         reads the event: with the fields this service needs; it may take the ``Envelope`` as a third.
         """
         name, separator, version = kind.rpartition(".v")
-        if not separator or not version.isdigit():
+        if not separator or not version.isdecimal():
             raise ConfigurationError(f"{kind!r} must end in its version, for example orders.OrderPlaced.v1")
 
         def register(handler: HandlerT) -> HandlerT:
@@ -95,7 +95,7 @@ class Source:
 
 def _version(kind: str) -> int:
     version = name_and_version(kind)[1]
-    return int(version) if version.isdigit() else 0
+    return int(version) if version.isdecimal() else 0
 
 
 def _without_envelope(handler: Callable[..., None]) -> Callable[[Any, Any, Envelope], None]:

@@ -73,4 +73,4 @@ def channel_of(connection: Connection) -> str:
 
 def shards_of(payload: str) -> set[int]:
     """The shards a wakeup names; anything else on the channel names none."""
-    return {int(part) for part in payload.split(",") if part.isdigit()}
+    return {int(part) for part in payload.split(",") if part.isdecimal()}

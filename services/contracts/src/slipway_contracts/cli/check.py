@@ -1,9 +1,10 @@
 """``slipway contracts check``: whether what services promise now keeps what they promised."""
 
 import json
+import os
 import sys
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 
@@ -20,10 +21,23 @@ from .output import output_option
 SHOWN = {Severity.BREAKING: "breaking", Severity.WARNING: "warning", Severity.SAFE: "safe"}
 
 
+def _below(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or "\0" in value:
+        raise click.BadParameter(f"{value!r} is no folder below the root: name it from there, or give another --root")
+    return value
+
+
 @click.command()
 @click.option("--against", required=True, help="Commit or directory to compare with.")
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False, exists=True), default=".", show_default=True)
-@click.option("--services", default="services", show_default=True, help="Directory of the services, below the root.")
+@click.option(
+    "--services",
+    default="services",
+    show_default=True,
+    callback=_below,
+    help="Directory of the services, below the root.",
+)
 @click.option(
     "--registry",
     "places",
@@ -65,7 +79,7 @@ def check(
       slipway contracts check --against main --registry https://git.example/team/users.git#v1.4
     """  # noqa: D301
     new = in_folder(root, services)
-    old = in_folder(Path(against), services) if Path(against).is_dir() else at_commit(root, against, services)
+    old = in_folder(Path(against), services) if os.path.isdir(against) else at_commit(root, against, services)  # noqa: PTH112 # no OSError for what no file can be called
     if not new and not old:
         raise click.UsageError(
             f"there are no contracts in {root / 'contracts'} or {root / services}/*/contracts: nothing was compared"

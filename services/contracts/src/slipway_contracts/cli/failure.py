@@ -8,6 +8,8 @@ import click
 
 from ..errors import ContractsError
 
+LONGEST_NAME = 200  # characters of a file's name that are shown
+
 
 class Failure(click.ClickException):
     """As the other commands of Slipway say it."""
@@ -18,8 +20,13 @@ class Failure(click.ClickException):
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Around a command, or as its decorator: an error of this package becomes a Failure."""
+    """Around a command, or as its decorator: an error of this package, or of a file, becomes a Failure."""
     try:
         yield
     except ContractsError as error:
         raise Failure(str(error)) from None
+    except BrokenPipeError:  # who reads the output has gone: click ends quietly
+        raise
+    except OSError as error:
+        named = str(error.filename or "a file")
+        raise Failure(f"{named[:LONGEST_NAME]}: {error.strerror or error}") from None

@@ -11,7 +11,7 @@ from typing import Any, Literal
 PROCESSOR_SECONDS = 10
 MEMORY_BYTES = 256 * 1024 * 1024  # of addresses; what is used is less
 # Younger counters prove nothing: who calls once an hour was not seen yet.
-QUIET_SECONDS = 3600.0
+RETIREMENT_QUIET_SECONDS = 3600.0
 
 State = Literal["Passed", "Failed", "Inconclusive"]
 

@@ -22,7 +22,15 @@ from slipway_contracts.errors import UnreadableContracts
 from slipway_contracts.protobuf import packages
 
 from .api_usage import calls_of
-from .contract_question import MEMORY_BYTES, PROCESSOR_SECONDS, QUIET_SECONDS, AdminPort, Answer, Asked, Question
+from .contract_question import (
+    MEMORY_BYTES,
+    PROCESSOR_SECONDS,
+    RETIREMENT_QUIET_SECONDS,
+    AdminPort,
+    Answer,
+    Asked,
+    Question,
+)
 from .pod_requests import content
 
 ASKING_SECONDS = 8.0  # all pods together
@@ -171,7 +179,7 @@ def _drops(old: Shown | None, new: Shown) -> bool:
 
 def _usage(active: Asked, old: Contracts, count: Calls, now: float) -> tuple[Mapping[str, float], str]:
     """Calls by major version since the active pods started, and what that rests on. That one was called is known from
-    any pod; that it was not, only if all of them tell and have counted for QUIET_SECONDS.
+    any pod; that it was not, only if all of them tell and have counted for RETIREMENT_QUIET_SECONDS.
     """
     calls: Counter[str] = Counter()
     silent = list(active.silent)
@@ -182,7 +190,7 @@ def _usage(active: Asked, old: Contracts, count: Calls, now: float) -> tuple[Map
         else:
             calls.update(counted)
     age = _age(active.ports, now)
-    proven = not silent and age is not None and age >= QUIET_SECONDS
+    proven = not silent and age is not None and age >= RETIREMENT_QUIET_SECONDS
     majors = [*old.api_versions, *(packages(old.descriptors) if old.descriptors else ())]
     usage = {name: calls[name] for name in majors if calls[name] or proven}
     return usage, _rests_on(len(active.ports) + len(active.silent), silent, age)

@@ -1,6 +1,7 @@
 """What processes say of themselves on their admin ports: breakers, what was sent and applied. ``gauges_of`` is pure."""
 
 import http.client
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -25,6 +26,8 @@ def samples_of(text: str) -> dict[str, dict[str, float]]:
         try:
             value = float(number)
         except ValueError:
+            continue
+        if not math.isfinite(value):  # as a gauge is that was never set; no page can show it
             continue
         of_metric = found.setdefault(metric, {})
         of_metric[label] = max(value, of_metric.get(label, value))
