@@ -220,7 +220,7 @@ core: setup charts ## Run the core on real PostgreSQL, Kafka and Envoy, and the 
 .PHONY: integration
 integration: setup charts ## Run the tests against real PostgreSQL, Kafka, Envoy and kube-apiserver, kills and the demo included
 	@ci/prerequisites.sh
-	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold registry gitlab-ci-local promtool
+	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold registry gitlab-ci-local promtool krew
 	@$(PYTEST) $(TWICE_AS_MANY) -m "integration and not demo and not soak $(NOT_AGAIN)" $(COVERAGE) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
 	@# A whole shop has the machine for itself. (5: no such test there; that is no fault where T names a part.)
 	@$(PYTEST) -m "demo and not soak $(NOT_AGAIN)" $(subst .junit.xml,-demo.junit.xml,$(COVERAGE)) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
@@ -255,10 +255,10 @@ e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstal
 	@ci/images.sh load
 	@$(if $(DEPLOYED),,ci/deploy.sh --fresh)
 	@ci/tools/install.sh helm4 gitlab-ci-local registry
-	@$(PYTEST) -s -m "e2e and not soak $(NOT_AGAIN)" $(JUNIT) $(or $(T),tests/e2e tests/compose)
+	@$(PYTEST) -s -m "e2e and not soak $(NOT_AGAIN)" $(JUNIT) $(or $(T),tests/e2e tests/compose tests/outsider)
 
 .PHONY: outsider
-outsider: setup charts ## Follow docs/adopt.md with the packages of a release alone, in an empty folder with an empty home
+outsider: setup charts ## Follow docs/adopt.md on this machine with the packages of a release alone, in an empty folder with an empty home (on a cluster: make e2e)
 	@$(PYTEST) -s -m "demo and not soak" $(or $(T),tests/outsider)
 
 .PHONY: lessons

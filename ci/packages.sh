@@ -4,6 +4,7 @@
 #   packages.sh release VERSION [INDEX]    and uploads the packages to INDEX, an address as GitLab's .../packages/pypi;
 #                                          without it nothing is uploaded. UV_PUBLISH_USERNAME and UV_PUBLISH_PASSWORD
 #                                          (or UV_PUBLISH_TOKEN) say who we are
+# ARCHIVE_URL, where people will find kubectl-slipway.tar.gz of this version, is for slipway.yaml: krew's manifest.
 # Two builds of a commit are the same, byte for byte: what is released already is compared with what is built now.
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -44,15 +45,29 @@ one_file() {
     --python '/usr/bin/env python3' -e slipway_operator.kubectl.entry:main -o "$TARGET/kubectl-slipway"
 }
 
+# What krew takes is an archive; its manifest names where that lies. Go's name of this machine is the one that krew knows.
+for_krew() {
+  local work=$1/krew version=$2 architecture sum
+  architecture=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+  mkdir "$work"
+  cp LICENSE "$TARGET/kubectl-slipway" "$work/"
+  tar -c --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode='u=rwX,go=rX' -C "$work" . |
+    gzip -n >"$TARGET/kubectl-slipway.tar.gz"
+  sum=$(sha256sum <"$TARGET/kubectl-slipway.tar.gz")
+  sed -e '/^#/d' -e "s|vVERSION|v$version|; s|ARCHITECTURE|$architecture|; s|SHA256|${sum%% *}|; s|ADDRESS|${ARCHIVE_URL//&/\\&}|" \
+    -e "s|PYTHON|$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')|" ci/krew.yaml >"$TARGET/slipway.yaml"
+}
+
 build() {
-  local version
-  version=$(python_version "${1#v}")
+  local named=${1#v} version
+  version=$(python_version "$named")
   work=$(mktemp -d); trap 'rm -rf "$work"' EXIT # not local: the trap runs after this function
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 315532800); export SOURCE_DATE_EPOCH
   rm -rf "$TARGET"; mkdir -p "$TARGET"
   step "write version $version into the packages" stage "$work" "$version"
   step "build the packages $version" wheels "$work"
   step "build kubectl-slipway $version as one file" one_file "$work" "$version"
+  [ -z "${ARCHIVE_URL:-}" ] || step "write kubectl-slipway $named for krew" for_krew "$work" "$named"
   rm -f "$TARGET/.gitignore"
   (cd "$TARGET" && sha256sum -- * >SHA256SUMS)
 }
@@ -60,6 +75,7 @@ build() {
 release() {
   local index=${2:-} version
   version=$(to_release "${1:-}")
+  [[ ${ARCHIVE_URL:-} =~ ^(https://[^|[:space:]]+)?$ ]] || die "ARCHIVE_URL is '$ARCHIVE_URL', and krew takes https alone. Name the archive: https://HOST/PATH"
   [[ $index =~ ^(https://|http://127\.0\.0\.1[:/]|$) ]] || die "'$index' is no index to upload to. Name one: INDEX=https://HOST/PATH"
   build "$version"
   [ -n "$index" ] || { say "no INDEX: build/packages has them"; return; }

@@ -157,6 +157,7 @@ recipe() {
     skaffold) echo "$SKAFFOLD_VERSION build_skaffold" ;;
     promtool) echo "$PROMETHEUS_VERSION build_promtool" ;;
     oasdiff) echo "$OASDIFF_VERSION published github.com/oasdiff/oasdiff@v$OASDIFF_VERSION github.com/oasdiff/oasdiff" ;;
+    krew) echo "$KREW_VERSION published sigs.k8s.io/krew@v$KREW_VERSION sigs.k8s.io/krew/cmd/krew" ;;
     registry) echo "$REGISTRY_VERSION build_registry" ;;
     etcd) echo "$ETCD_VERSION build_etcd" ;;
     kubectl|kube-apiserver|kube-controller-manager|kube-scheduler|kube-proxy|kubelet|kubeadm) echo "$KUBERNETES_VERSION build_kubernetes $1" ;;

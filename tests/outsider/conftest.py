@@ -11,10 +11,14 @@ from support.newcomer import Newcomer
 from support.repository import ROOT
 
 
+@pytest.fixture(scope="session", name="version")
+def _version():
+    """One that was never there: uv keeps what it unpacked by name and version, and would take that again."""
+    return f"{__version__.rpartition('.')[0]}.{time.time():.0f}"
+
+
 @pytest.fixture(scope="session", name="packages")
-def _packages():
-    """Of a version that was never there: uv keeps what it unpacked by name and version, and would take that again."""
-    version = f"{__version__.rpartition('.')[0]}.{time.time():.0f}"
+def _packages(version):
     subprocess.run(["make", "-s", "packages", f"VERSION={version}"], cwd=ROOT, check=True, timeout=600)
 
 

@@ -4,17 +4,21 @@ import email
 import json
 import shutil
 import subprocess
+import sys
 import zipfile
 
 import pytest
+import yaml
 
 from support.pipeline.package_index import PackageIndex
 from support.repository import ROOT
+from support.tools import tool
 
 pytestmark = pytest.mark.integration
 VERSION = "1.2.3"
 BUILT = ROOT / "build" / "packages"
 NAMES = {"slipway_chassis", "slipway_cli", "slipway_contracts", "slipway_gateway", "slipway_operator"}
+ARCHIVE = "https://example.org/kubectl-slipway.tar.gz?job=release+packages&x=1"
 WHEELS = {f"{name}-{VERSION}-py3-none-any.whl" for name in NAMES}
 ORDERS = ROOT / "services" / "orders" / "contracts"
 
@@ -27,7 +31,8 @@ def run(*command, **options):
 
 def release(address):
     command = ("make", "-s", "release-packages", f"VERSION=v{VERSION}", f"INDEX={address}")
-    done = run("env", "UV_PUBLISH_USERNAME=me", "UV_PUBLISH_PASSWORD=secret", *command)
+    known = (f"ARCHIVE_URL={ARCHIVE}", "UV_PUBLISH_USERNAME=me", "UV_PUBLISH_PASSWORD=secret")
+    done = run("env", *known, *command)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -95,6 +100,29 @@ def test_kubectl_slipway_is_one_file_that_needs_nothing_installed(released, tmp_
     assert done.returncode == 1
     assert done.stderr.startswith("error: "), done.stderr
     assert "kubectl" in done.stderr
+
+
+def test_krew_installs_it_by_the_manifest_of_the_release(released, tmp_path):
+    """Which has read it whole: fields, platform and checksum. The archive is that of this build; nothing is fetched."""
+    manifest = yaml.safe_load((BUILT / "slipway.yaml").read_text())
+    assert manifest["spec"]["version"] == f"v{VERSION}"
+    assert [each["uri"] for each in manifest["spec"]["platforms"]] == [ARCHIVE]
+
+    files = ("--manifest", BUILT / "slipway.yaml", "--archive", BUILT / "kubectl-slipway.tar.gz")
+    done = run("env", f"KREW_ROOT={tmp_path}", f"HOME={tmp_path}", tool("krew"), "install", *files)
+    assert done.returncode == 0, done.stderr
+    assert f"Needs Python {sys.version_info.major}.{sys.version_info.minor}" in done.stderr
+
+    plugin = tmp_path / "bin" / "kubectl-slipway"
+    said = run("env", f"SHIV_ROOT={tmp_path}", (ROOT / ".venv/bin/python").resolve(), plugin, "--version")
+    assert said.stdout.strip() == f"kubectl slipway, version {VERSION}", said.stderr
+
+
+def test_an_archive_that_is_elsewhere_than_behind_https_is_refused_before_anything_is_built():
+    done = run("env", "ARCHIVE_URL=http://example.org/x.tar.gz", "ci/packages.sh", "release", f"v{VERSION}")
+
+    assert done.returncode == 1
+    assert "krew takes https alone. Name the archive" in done.stderr
 
 
 @pytest.mark.soak

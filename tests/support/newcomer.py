@@ -20,18 +20,23 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
 
 
 def blocks_of(page, section):
-    """The lines of each block of commands in a section of a page of docs."""
+    """The commands of each block in a section of a page of docs; one that goes on in the next line is one."""
     text = (ROOT / "docs" / page).read_text().split(f"\n## {section}", 1)[1].split("\n## ")[0]
-    return [block.strip().splitlines() for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)]
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return [re.split(r"(?<!\\)\n", block.strip()) for block in blocks]
 
 
 class Newcomer:
-    """``typed``: how many commands, and ``told`` what each took. The folder changes where a command changes it."""
+    """``typed``: how many commands, and ``told`` what each took. The folder changes where a command changes it.
 
-    def __init__(self, above):
+    ``programs`` are found besides those of the system and uv; ``environment`` is over that of this machine.
+    """
+
+    def __init__(self, above, *, programs=(), environment=None):
         self.home, self.folder = above / "home", above / "work"
         (above / "bin").mkdir(parents=True)
-        shutil.copy(ROOT / ".venv/bin/uv", above / "bin")
+        for program in (ROOT / ".venv/bin/uv", *programs):
+            shutil.copy(program, above / "bin")
         for folder in (self.home, self.folder):
             folder.mkdir()
         foreign = ("PYTHON", "VIRTUAL_ENV", "PYTEST")
@@ -39,7 +44,8 @@ class Newcomer:
             "HOME": str(self.home),
             "PATH": f"{self.home}/.local/bin:{above}/bin:/usr/local/bin:/usr/bin:/bin",
             "XDG_CACHE_HOME": str(CACHE),
-            **_index_of_this_machine(),
+            **index_of_this_machine(),
+            **(environment or {}),
         }
         self.told = []
 
@@ -61,31 +67,35 @@ class Newcomer:
         return done.stdout
 
     @contextmanager
-    def leaves_running(self, line):
-        """What is typed in another terminal, and ended there by Ctrl-C; it has to say that nothing is left."""
+    def leaves_running(self, line, *, says="stopped; no process is left"):
+        """What is typed in another terminal, and ended there by Ctrl-C; that is what it has to have said in the end.
+        Gives what tells all that was said so far.
+        """
         self.told.append(f"         {line}")
-        running = subprocess.Popen(
-            ["bash", "-c", f"exec {line}"], cwd=self.folder, env=self._environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        )  # fmt: skip
+        log = self.home / ".said"
+        with log.open("wb") as written:
+            running = subprocess.Popen(
+                ["bash", "-c", f"exec {line}"], cwd=self.folder, env=self._environment, stdin=subprocess.DEVNULL,
+                stdout=written, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
         try:
-            yield running
+            yield log.read_text
         finally:
             os.killpg(running.pid, signal.SIGINT)
             try:
-                said = running.communicate(timeout=90)[0]
+                running.wait(90)
             except subprocess.TimeoutExpired:
                 os.killpg(running.pid, signal.SIGKILL)
-                said = running.communicate()[0]
-            print(said)
-        assert "stopped; no process is left" in said, said
+                running.wait()
+            print(log.read_text())
+        assert says in log.read_text()
 
     def left(self):
         """Files of ours that somebody finds in the home after all was removed; caches are no part of it."""
         return [str(path) for path in self.home.rglob("*") if "slipway" in path.name]
 
 
-def _index_of_this_machine():
+def index_of_this_machine():
     """uv is told what pip was told here: a mirror, certificates."""
     listed = subprocess.run(
         ["bash", "-c", ".venv/bin/pip config list | .venv/bin/python ci/pip_settings.py"],

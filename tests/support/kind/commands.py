@@ -73,6 +73,16 @@ def left(more="", **options):
     ]
 
 
+def empty_of_ours():
+    """Whatever was left by others: the shop, operators and definitions are gone, as from a new cluster."""
+    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s", timeout=200)
+    kubectl("delete", "microservices", "--all", "--all-namespaces", "--timeout=60s", check=False)
+    for release in ("slipway", "slipway-operator"):
+        helm("uninstall", release, "--ignore-not-found", "--wait", namespace=OPERATOR_NAMESPACE)
+    kubectl("delete", "-f", ROOT / "k8s" / "crds", "--ignore-not-found", "--timeout=60s")
+    kubectl("delete", "namespace", OPERATOR_NAMESPACE, "--ignore-not-found", "--timeout=180s", timeout=200)
+
+
 def install_operator():
     """Two replicas, under the restricted Pod Security Standard. Returns the tag of its image."""
     tag = run(f"{ROOT}/ci/images.sh", "tag").strip()

@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey
 
 from slipway_chassis.testing.plugin import eventually
 from slipway_operator.kubectl.adoption_commands import adopt, orphan
-from support.kind import commands
+from support.kind import commands, load_from_pod
 from support.kind.commands import run
 from support.repository import ROOT
 
@@ -30,8 +30,6 @@ VALUES = {
     "http": {"replicas": 2, "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}},
     "release": {"watchSeconds": 1, "scaleDownDelaySeconds": 1},
 }
-STOP = "/tmp/stop"  # noqa: S108 # in the pod: the load ends when it is there
-
 
 kubectl = partial(commands.kubectl, namespace=NAMESPACE)
 get = partial(commands.get, namespace=NAMESPACE)
@@ -39,14 +37,15 @@ helm = partial(commands.helm, namespace=NAMESPACE)
 slipway = partial(commands.slipway, namespace=NAMESPACE)
 apply = partial(commands.apply, namespace=NAMESPACE)
 _begun = partial(commands.begun, namespace=NAMESPACE)
+LoadFromPod = partial(load_from_pod.LoadFromPod, NAMESPACE, f"http://{NAME}", "/healthz", rate=40, clients=8)
 
 
-def upgrade(*options, four=False, install=False, **more):
+def upgrade(*options, four=False, install=False, chart=ROOT / "charts" / "storefront", **more):
     verb = ("install", RELEASE) if install else ("upgrade", RELEASE)
     values = ROOT / "build" / "managed-values.json"
     values.parent.mkdir(exist_ok=True)
     values.write_text(json.dumps(VALUES))
-    return helm(*verb, ROOT / "charts" / "storefront", "-f", values, *options, four=four, **more)
+    return helm(*verb, chart, "-f", values, *options, four=four, **more)
 
 
 def adopted():
@@ -125,24 +124,6 @@ def _pod(name, command, labels, more, volumes):
         "metadata": _named(name, **labels),
         "spec": {"containers": [container], "volumes": volumes, "terminationGracePeriodSeconds": 1},
     }
-
-
-class LoadFromPod:
-    """About 40 requests a second inside the cluster while the block runs; ``answers`` by status, and ``failures``."""
-
-    def __enter__(self):
-        kubectl("exec", "load", "--", "rm", "-f", STOP)
-        source = (ROOT / "tests" / "support" / "load.py").read_text()
-        load = ("python", "-c", source, f"http://{NAME}", "/healthz", "40", "8", STOP)
-        self._process = _begun("exec", "load", "--", *load)
-        return self
-
-    def __exit__(self, *_):
-        kubectl("exec", "load", "--", "touch", STOP)
-        output, errors = self._process.communicate(timeout=60)
-        assert output, errors
-        told = json.loads(output.splitlines()[-1])
-        self.answers, self.failures = told["answers"], told["failures"]
 
 
 class Selectors:

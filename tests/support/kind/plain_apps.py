@@ -7,13 +7,13 @@ from functools import partial
 
 from support.kind import commands
 from support.kind.commands import run
+from support.kind.load_from_pod import STOP, load_pod
 from support.repository import ROOT
 from support.tools import TOOLS
 
 NAMESPACE = "plain"
 IMAGE = "slipway/storefront"  # for its Python, Flask and gunicorn: nothing of ours is imported
 VERSION = "slipway.dev/version"
-STOP = "/tmp/stop"  # noqa: S108 # in the pod: the load ends when it is there
 SOURCE = """
 import os
 from flask import Flask
@@ -46,15 +46,9 @@ def started():
     """The namespace with the application's source, and a pod that sends requests."""
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s")
     kubectl("create", "namespace", NAMESPACE)
-    load = {"name": "load", "image": f"{IMAGE}:{tag()}", "command": ["sleep", "3600"]}
     apply(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "plain"}, "data": {"plain.py": SOURCE}},
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": "load"},
-            "spec": {"containers": [load], "terminationGracePeriodSeconds": 1},
-        },
+        load_pod(f"{IMAGE}:{tag()}"),
     )
     kubectl("wait", "--for=condition=Ready", "pod/load", "--timeout=120s")
 
