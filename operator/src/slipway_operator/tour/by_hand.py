@@ -18,6 +18,7 @@ from ..runtimes.local.layout import Layout, layout_on, remembered
 from ..runtimes.local.release_cli import data_option
 from . import faults
 from .lesson import MOST_CUSTOMERS, MOST_SECONDS, ORDER, Load
+from .load import MOST_OUTCOMES
 from .measuring import ByRequest, Measured, by_request
 from .visit import Visit
 
@@ -69,6 +70,8 @@ def load(
     visit = Visit(wanted, gateway=layout.gateway, port=layout.gateway, admin=layout.gateway_admin)
     outcomes = visit.run(lambda: None)
     found, requests_found = visit.counted(outcomes), by_request(outcomes)
+    if len(outcomes) >= MOST_OUTCOMES:
+        click.echo(f"customers left before {seconds} s were over: after {MOST_OUTCOMES} answers", err=True)
     if output == "json":
         click.echo(json.dumps(_as_json(found, requests_found), ensure_ascii=False))
     else:

@@ -9,7 +9,7 @@ from .customers import Asking
 from .lesson import CANCEL, OF_ORDER, ORDER, Load
 from .measuring import Outcome
 
-MOST_OUTCOMES = 50_000
+MOST_OUTCOMES = 200_000  # more than 64 customers with their pauses ask in two minutes; then they leave
 RETRY_SECONDS = 0.5
 
 
