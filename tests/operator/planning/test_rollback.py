@@ -3,9 +3,11 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from slipway_operator.planning.observed import GateState
 from slipway_operator.planning.steps import RunGate, StartMigration, SwitchActive, UnmarkDraining
-from support.release_world import Nature, running, told, until
+from support.release_world import Nature, World, running, told, until, version_desired
 
 
 class TestRollback:
@@ -121,3 +123,17 @@ class TestAVersionThatFailedWhenAnotherOneIsPushed:
         assert world.active == "v1"
         assert world.status_view.phase == "Waiting"
         assert world.consuming() == {"v1"}
+
+
+@pytest.mark.parametrize("seconds", range(0, 300, 15))
+def test_a_version_that_nobody_promoted_waits_once_there_is_one_to_go_back_to(seconds):
+    """Begun as the first version of all, beside one that is accepted at any moment of its way: the first one waits for
+    nobody. (The world refuses a switch that nobody has allowed.)
+    """
+    world = World(desired=version_desired("v1", watch=timedelta(seconds=seconds)))
+    until(world, lambda: world.active == "v1" and world.facts.release and world.facts.release.promoted_at)
+    world.release("v2", auto_promote=False)
+    world.settle()
+
+    if world.active == "v1":
+        assert (world.facts.stable, world.status_view.phase) == ("v1", "Waiting")

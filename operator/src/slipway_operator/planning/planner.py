@@ -47,7 +47,10 @@ def plan(observed: Observed, desired: Desired, now: datetime) -> Decision:
     wanted = decisions.target_version(observed, desired, facts.stable)
     facts = suspension.let_go(observed, facts, wanted)
     situation, found, events = _decided(observed, desired, facts, wanted, now)
+    opened = situation.facts.release
     situation, watched, more = unaccepted.looked_at(situation)
+    if found and situation.facts.release and situation.facts.release != opened:
+        found = stages.stage_status(situation, situation.facts.release)  # it has something to wait for now
     situation = replace(situation, facts=_still_draining(situation))
     moved = _workers(situation, found)
     steps = [*told, *events, *more, *_steps(situation, found, moved, watched)]

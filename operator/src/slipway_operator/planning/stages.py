@@ -363,7 +363,8 @@ def drain_steps(situation: Situation, staged: Sequence[Step], going: Collection[
             steps.append(UnmarkDraining(view.version))
         elif view.version in former - {situation.target} and situation.current and not asked:
             steps += [] if view.draining else [MarkDraining(view.version)]
-            stay = view.closes_connections or view.renewed or view.version in going or situation.blackout
+            others_answer = situation.rolling or situation.observed.active_endpoints.get(situation.current, 0)
+            stay = view.closes_connections or view.renewed or view.version in going or not others_answer
             steps += [] if stay else [RenewPods(view.version)]
     return tuple(step for step in steps if step not in staged)
 

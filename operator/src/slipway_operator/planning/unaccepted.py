@@ -99,7 +99,10 @@ def _accepted(situation: Situation) -> tuple[Facts, list[Emit]]:
     after, told = decisions.accepted(of_watched)
     release = facts.release
     if release and release.kind == "Install":
-        release = replace(release, kind="Release")  # there is a version to go back to now
+        # There is a version to go back to now, and so something to decide: a first version waits for nobody.
+        again = release.reached > Stage.CHECKING
+        since = situation.now if again else release.since
+        release = replace(release, kind="Release", reached=min(release.reached, Stage.CHECKING), since=since)
     closed = decisions.closed(situation.observed, after, situation.now, "Succeeded")
     pending = facts.unaccepted.release.version
     kept_size = facts.kept_size
