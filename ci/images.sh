@@ -30,8 +30,7 @@ bases() {
   eval "$("$REPO/ci/airgap/build.sh" --names)"
 }
 KUBECTL_IMAGE=registry.k8s.io/kubectl:v$KUBERNETES_VERSION
-case ${1:-} in build|load|push) bases ;; esac
-TAG=dev-$(sources | sha256sum | cut -c1-12)
+name_them() { TAG=dev-$(sources | sha256sum | cut -c1-12); }
 
 build() {
   local how base=(--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE")
@@ -131,12 +130,12 @@ release() {
 parts() { docker run --rm -i --network none --entrypoint python "$1" - "$1" <"$REPO/ci/sbom.py" >"$2"; }
 
 case ${1:-} in
-  build) build ;;
-  load) build; load ;;
-  load-databases) "$REPO/ci/airgap/build.sh"; load databases ;;
-  tag) echo "$TAG" ;;
-  push) registry "${2:-}"; push "$2" ;;
-  pull) registry "${2:-}"; pull "$2" ;;
-  release) version=$(to_release "${2:-}"); registry "${3:-}"; pull "$3"; release "$version" "$3" ;;
+  build) bases; name_them; build ;;
+  load) bases; name_them; build; load ;;
+  load-databases) bases; load databases ;;
+  tag) name_them; echo "$TAG" ;;
+  push) registry "${2:-}"; bases; name_them; push "$2" ;;
+  pull) registry "${2:-}"; name_them; pull "$2" ;;
+  release) version=$(to_release "${2:-}"); registry "${3:-}"; name_them; pull "$3"; release "$version" "$3" ;;
   *) sed -n '2,8p' "$0"; exit 2 ;;
 esac
