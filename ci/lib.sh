@@ -14,7 +14,8 @@ die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
 # to_release VERSION: prints it without its v, as images and charts are named: 1.2.3, or before it 1.2.3-alpha.1, -beta.1, -rc.1.
 to_release() {
-  [[ ${1:-} =~ ^v?([0-9]+\.[0-9]+\.[0-9]+(-(alpha|beta|rc)\.[0-9]+)?)$ ]] ||
+  local n='(0|[1-9][0-9]*)' # as semver has it: no zero before others
+  [[ ${1:-} =~ ^v?($n\.$n\.$n(-(alpha|beta|rc)\.$n)?)$ ]] ||
     die "'${1:-}' is no version to release. Name one: VERSION=v1.2.3, or before it VERSION=v1.2.3-rc.1"
   printf '%s\n' "${BASH_REMATCH[1]}"
 }

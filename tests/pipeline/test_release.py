@@ -66,7 +66,8 @@ def test_a_version_is_written_as_charts_and_as_packages_write_it(version, releas
 
 
 @pytest.mark.parametrize("target", ["release-images", "release-charts", "release-packages"])
-@pytest.mark.parametrize("version", ["latest", "1.2", "v1.2.3-$(id)", "v1.2.3-rc1", "v1.2.3-rc.1-x", "v1.2.3+1"])
+@pytest.mark.parametrize("version", ["latest", "1.2", "v1.2.3-$(id)", "v1.2.3-rc1", "v1.2.3-rc.1-x", "v1.2.3+1",
+                                     "v01.2.3", "v1.02.3", "v1.2.3-rc.01"])  # fmt: skip
 def test_what_is_no_version_is_refused_before_anything_is_pushed(target, version):
     script = f"ci/{target.removeprefix('release-')}.sh"
     done = subprocess.run(
@@ -95,6 +96,25 @@ def test_what_a_registry_has_not_said_is_not_taken_for_no(said, absent):
     shell = '. ci/lib.sh; absent "$0"'
     done = subprocess.run(["bash", "-c", shell, said], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) == absent, done.stderr
+
+
+def test_one_rule_says_which_tags_release():
+    """It stands in each pipeline that GitLab reads by itself, in the same words."""
+    files = [ROOT / "ci/release.gitlab-ci.yml", *sorted((ROOT / "templates").glob("*.yml"))]
+    rules = [rule for path in files for rule in re.findall(r"CI_COMMIT_TAG =~ /(\^.*?\$)/", path.read_text())]
+    [whole, *others] = sorted(set(rules), key=len, reverse=True)
+    assert len(rules) >= 5
+    assert others == [re.sub(r"\(-\(alpha.*\)\?\$$", "$", whole)], "a release without what may come before it"
+    for tag in ("v0.3.0", "v1.20.3", "v1.2.3-rc.10", "v1.2.3-alpha.0"):
+        assert re.fullmatch(whole, tag)
+        assert run_shell(f". ci/lib.sh; to_release {tag}") == 0
+    for tag in ("v01.2.3", "v1.2", "1.2.3-rc", "v1.2.3-rc.01", "v1.2.3-gamma.1"):
+        assert not re.fullmatch(whole, tag)
+        assert run_shell(f". ci/lib.sh; to_release {tag}") != 0
+
+
+def run_shell(text):
+    return subprocess.run(["bash", "-c", text], cwd=ROOT, capture_output=True, check=False).returncode
 
 
 @pytest.mark.parametrize("target", ["push", "pull", "review", "review-stop", "promote", "rollback"])
