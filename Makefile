@@ -247,8 +247,8 @@ containers: setup charts ## Run the tests of images, of docker compose and of th
 	@$(PYTEST) -m "docker and not soak" $(JUNIT) $(or $(T),tests/e2e tests/compose)
 
 .PHONY: bench
-bench: setup ## Measure against bare Flask, kafka-python and SQL by hand (ONLY=name for one, ONLY=switch against Argo Rollouts on kind); writes build/bench.json
-	@$(BIN)/python tests/bench/run.py $(ONLY)
+bench: setup ## Measure against bare Flask, kafka-python and SQL by hand (ONLY=name for one, ONLY=switch against Argo Rollouts on kind); writes build/bench.json (FIGURES=write: docs/performance.md too)
+	@FIGURES=$(FIGURES) $(BIN)/python tests/bench/run.py $(ONLY)
 
 .PHONY: e2e
 e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstall (ends what `make deploy` installed)
@@ -274,8 +274,8 @@ soak: setup kind-up charts ## What takes long, each night: kills at every write,
 	@UPGRADES=$(or $(UPGRADES),20) RELEASES_EACH=$(or $(RELEASES_EACH),5) $(PYTEST) -s -m "(soak or load) and e2e" $(or $(T),tests/e2e) || [ $$? = 5 -a -n "$(T)" ]
 
 .PHONY: chaos
-chaos: setup ## Let faults befall the shop that SEED draws, for MINUTES (default: any, 2), and check that nothing is lost
-	@$(PYTEST) -s tests/chaos/test_checker.py tests/chaos/test_random_faults.py
+chaos: setup ## Let faults befall the shop that SEED draws, for MINUTES (default: any, 2), and check that nothing is lost (FIGURES=write: into docs/reliability.md)
+	@FIGURES=$(FIGURES) $(PYTEST) -s tests/chaos/test_checker.py tests/chaos/test_random_faults.py
 
 .PHONY: compose
 compose: ## Run the shop with docker compose (ci/compose.sh down: stop it and remove its data)

@@ -25,6 +25,10 @@ class Figure:
     goal: str
     holds: bool
 
+    def cells(self):
+        """Of its row in docs/performance.md, without the machine."""
+        return [self.name, f"{self.ratio:g}", self.goal, self.ours, self.peer]
+
     def as_json(self):
         return asdict(self)
 

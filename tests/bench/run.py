@@ -20,6 +20,7 @@ from slipway_chassis.config import KafkaSettings, MachineSettings, load  # noqa:
 from slipway_chassis.database import Database  # noqa: E402
 from slipway_chassis.embedded import kafka, postgresql  # noqa: E402
 from slipway_chassis.embedded.processes import free_port  # noqa: E402
+from support import figure_tables  # noqa: E402
 
 BENCHMARKS = [
     "p1_gateway", "p3_home", "p4_service", "p6_outbox", "p7_relay", "p8_latency", "p9_inbox", "p10_operator",
@@ -79,6 +80,8 @@ def main(wanted):
     build = TESTS.parent / "build"
     build.mkdir(exist_ok=True)
     (build / "bench.json").write_text(json.dumps([figure.as_json() for figure in figures], indent=2) + "\n")
+    if figure_tables.wanted():
+        figure_tables.write("performance", [[*figure.cells(), figure_tables.machine()] for figure in figures])
     print(f"{'':2}  {'ratio':>7}  {'goal':>8}  what")
     for figure in figures:
         print(f"{'ok' if figure.holds else 'NO'}  {figure.ratio:>7}  {figure.goal:>8}  {figure.name}")

@@ -17,7 +17,7 @@ import pytest
 from slipway_chassis.events import kafka as kafka_adapter
 from slipway_chassis.events.stream import Envelope
 from slipway_chassis.testing.plugin import eventually
-from support import chaos_checker, chaos_plan
+from support import chaos_checker, chaos_plan, figure_tables
 from support.orders_audit import TOPIC, listed, orders_of
 from support.shop import Customer
 from support.shop_world import FINAL, SKU, Shoppers, running
@@ -94,6 +94,14 @@ def is_at_rest(world, shop, before):
     return not chaos_checker.faults(seen(world, shop, before))
 
 
+def figures_of(plan, result):
+    """Of its row in docs/reliability.md."""
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(fault.kind for fault in plan).items()))
+    wrong = len(chaos_checker.faults(result))
+    run = f"`make chaos SEED={SEED} MINUTES={SECONDS / 60:g}`"
+    return [run, kinds, str(len(result.orders)), str(len(result.events)), str(wrong), figure_tables.machine()]
+
+
 def test_whatever_befalls_the_shop_nothing_is_lost_doubled_or_misordered(world):
     plan = chaos_plan.draw(SEED, SECONDS)
     print(f"make chaos SEED={SEED} MINUTES={SECONDS / 60:g}: {dict(Counter(fault.kind for fault in plan))}")
@@ -113,6 +121,8 @@ def test_whatever_befalls_the_shop_nothing_is_lost_doubled_or_misordered(world):
     with suppress(AssertionError):  # then the sentences say what is missing
         eventually(lambda: is_at_rest(world, shop, before), within=AFTERWARDS, every=3)
     result = seen(world, shop, before)
+    if figure_tables.wanted():
+        figure_tables.write("reliability", [figures_of(plan, result)])
     print(f"{len(shop.placed)} orders, {dict(Counter(status for status, _ in result.orders.values()))}")
     assert chaos_checker.faults(result) == [], f"again: make chaos SEED={SEED} MINUTES={SECONDS / 60:g}"
     assert shop.placed
