@@ -53,6 +53,20 @@ def test_at_rest_nothing_is_asked_and_nothing_written():
     assert api.asked == []
 
 
+def test_after_a_restart_nothing_is_written_that_stands_already():
+    """All of a namespace's services ask at once then, and each would have tried to make the claim anew."""
+    api = a_cluster()
+
+    async def story():
+        await Claims(api, "slipway-system/slipway").holds("shop")
+        api.asked.clear()
+        restarted = Claims(api, "slipway-system/slipway")
+        assert all(await asyncio.gather(*(restarted.holds("shop") for _ in range(8))))
+
+    asyncio.run(story())
+    assert set(api.asked) == {PATH}, "it was read, and not made"
+
+
 def test_who_is_told_its_namespaces_sees_at_its_start_that_one_is_another_s():
     api = a_cluster()
 

@@ -73,8 +73,14 @@ class Claims:
         return None if claim is None else str((claim.get("data") or {}).get(_OPERATOR, ""))
 
     async def _claim(self, namespace: str) -> None:
-        """Not where no Microservice is: children of the last one are looked at once more when they end."""
-        if await self._holder(namespace) is None and not await self._client.list(MICROSERVICE, namespace):
+        """Not where no Microservice is: children of the last one are looked at once more when they end. Nothing is
+        written where it stands already, as for each namespace after a restart.
+        """
+        if await self._holder(namespace) is not None:
+            await self.check(namespace)
+            self._mine.add(namespace)
+            return
+        if not await self._client.list(MICROSERVICE, namespace):
             return
         labels = {"app.kubernetes.io/managed-by": MANAGER}
         claim = {"metadata": {"name": CLAIM, "labels": labels}, "data": {_OPERATOR: self._installation}}
