@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The images of the services, of the gateway, of the operator and of kubectl slipway. The tag is a hash of what they are made of: what did
-# not change is neither built nor loaded. Usage:
+# The images of the services, of the gateway, of the operator and of kubectl slipway. The tag is a hash of what they are
+# made of: what did not change is neither built nor loaded. Usage:
 #   images.sh build | load | tag          load: into the kind cluster, what charts run
 #   images.sh load-databases              PostgreSQL's and Kafka's alone, where no registry has them
 #   images.sh push REGISTRY               build and push what the registry lacks; build/images.txt gets the digests

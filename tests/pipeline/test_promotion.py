@@ -1,6 +1,5 @@
 """GitLab's component from staging to production: the same version, a person's word in between. Some 5 s."""
 
-import json
 import re
 import shlex
 import subprocess
@@ -8,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 
-from support.pipeline.gitlab import listed
+from support.pipeline.gitlab import component, listed
 from support.repository import ROOT
 
 FILE = ROOT / "templates/deploy.yml"
@@ -54,12 +53,7 @@ def test_nothing_else_is_deployed(checkout, run_folder, variables):
 
 
 def jobs():
-    inputs, text = FILE.read_text().split("\n---\n")
-    for name, asked in yaml.safe_load(inputs)["spec"]["inputs"].items():
-        value = INPUTS.get(name, asked.get("default"))
-        text = text.replace(f"$[[ inputs.{name} ]]", value if isinstance(value, str) else json.dumps(value))
-    assert "$[[" not in text
-    return yaml.safe_load(text)
+    return component(FILE, INPUTS)
 
 
 def test_both_differ_in_their_cluster_and_their_values_alone():

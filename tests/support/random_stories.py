@@ -254,9 +254,7 @@ def nothing_left(world):
     its_workers = world.versions[owner].workers if owner in world.versions else {}
     # Relays overlap: the former one sends on until its successor is ready, which it may never be. A worker is one, too.
     silent = not all(its_workers.get(name, READY).ready for name in ("worker", "relay"))
-    overlapping = {"relay"} if release else {"relay", "worker"} if silent else set()
-    if silent:
-        overlapping.add("worker")
+    overlapping = {"relay", "worker"} if silent else {"relay"} if release else set()
     for name, view in world.versions.items():
         if name not in may and any(pods.wanted or pods.alive for pods in view.serving.values()):
             world.fail(f"{name} was left running")

@@ -57,6 +57,16 @@ def expanded(folder):
     return yaml.safe_load(done.stdout)
 
 
+def component(path, inputs):
+    """The jobs of a component with these inputs, and the defaults of the others, as GitLab makes them."""
+    header, text = path.read_text().split("\n---\n")
+    for name, asked in yaml.safe_load(header)["spec"]["inputs"].items():
+        value = inputs.get(name, asked.get("default"))
+        text = text.replace(f"$[[ inputs.{name} ]]", value if isinstance(value, str) else json.dumps(value))
+    assert "$[[" not in text, "each word that is asked for is an input"
+    return yaml.safe_load(text)
+
+
 def jobs(pipeline):
     words = {"stages", "workflow", "variables", "default", "include"}
     return {name: job for name, job in pipeline.items() if name not in words and not name.startswith(".")}
