@@ -355,14 +355,15 @@ def drain_steps(situation: Situation, staged: Sequence[Step], going: Collection[
     former = {name for name, _ in situation.facts.draining}
     if release and release.promoted_at and situation.facts.stable and situation.switched:
         former.add(situation.facts.stable)
-    others_answer = situation.rolling or situation.observed.active_endpoints.get(situation.current, 0)
+    current = situation.current
+    others_answer = situation.rolling or bool(current and situation.observed.active_endpoints.get(current))
     for view in situation.observed.versions.values():
-        asked = situation.observed.active_endpoints.get(view.version, 0) or view.version == situation.current
+        asked = situation.observed.active_endpoints.get(view.version, 0) or view.version == current
         if not view.wanted:
             continue
         if asked and (view.draining or view.renewed):
             steps.append(UnmarkDraining(view.version))
-        elif view.version in former - {situation.target} and situation.current and not asked:
+        elif view.version in former - {situation.target} and current and not asked:
             steps += [] if view.draining else [MarkDraining(view.version)]
             stay = view.closes_connections or view.renewed or view.version in going or not others_answer
             steps += [] if stay else [RenewPods(view.version)]
