@@ -1,11 +1,12 @@
 """How a process waits, how it stops, how it lets go of its clients: one Stop, set by SIGTERM or SIGINT."""
 
+import contextlib
 import logging
 import signal
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 from .errors import DependencyUnavailable
@@ -16,10 +17,16 @@ LOOK_SECONDS = 0.2
 
 
 class Stop:
-    """A request to stop that loops ask for and waits can be woken by."""
+    """A request to stop that loops ask for and waits can be woken by.
+
+    A signal's handler may run between any two steps of the main thread, so it takes no lock and writes no line: an
+    Event would wait for ever for the lock that its own thread holds in ``wait``. ``SimpleQueue.put`` is made for this.
+    """
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._requested = False
+        self._signal: int | None = None
+        self._wake: SimpleQueue[None] = SimpleQueue()
 
     def install(self) -> "Stop":
         """Listens to SIGTERM and SIGINT. Call it in the main thread."""
@@ -28,21 +35,29 @@ class Stop:
         return self
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        log.info("stopping on %s", signal.Signals(number).name)
-        self._event.set()
+        self._signal = number
+        self.request()
 
     def request(self) -> None:
         """Asks the loops to end; as SIGTERM does."""
-        self._event.set()
+        self._requested = True
+        self._wake.put(None)
 
     @property
     def requested(self) -> bool:
         """Whether a stop was requested; it stays so."""
-        return self._event.is_set()
+        if self._signal is not None:
+            log.info("stopping on %s", signal.Signals(self._signal).name)
+            self._signal = None
+        return self._requested
 
     def wait(self, seconds: float | None = None) -> bool:
         """Sleeps (None: for ever), but wakes up at once when a stop is requested; returns whether it was."""
-        return self._event.wait(seconds)
+        if not self._requested:
+            with contextlib.suppress(Empty):
+                self._wake.get(timeout=None if seconds is None else max(seconds, 0))
+                self._wake.put(None)  # for the next one who waits
+        return self.requested
 
 
 class DrainSignal:

@@ -1,15 +1,14 @@
 """``slipway up``: the whole platform on this machine."""
 
-import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import click
 
 from slipway_chassis.config import MachineSettings, load
+from slipway_chassis.lifecycle import Stop
 
 from ...console.server import Console
 from ...errors import LocalRuntimeError
@@ -63,9 +62,7 @@ def up(
     if data is None:
         _tell_of_former_data(folder, former_data(machine))
     make_data(folder)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Stop().install()
     with Layout(folder, gateway=0, base=0).locked():
         teller = _Teller(serving.happenings())
         for name in Leftovers(folder / "processes.json").end():
@@ -76,14 +73,14 @@ def up(
         click.echo(f"data, logs and passwords are in {_short(layout.data)}")
         code = 0
         try:
-            platform.start(stop.is_set)
-            if not stop.is_set():
+            platform.start(lambda: stop.requested)
+            if not stop.requested:
                 memory = platform.memory()
                 click.echo(f"all of it takes {memory.megabytes} MB of memory ({memory.how})")
             teller.silent = story is not None  # a story tells of its releases itself
-            code = _tell_story(story, platform, stop, teller) if story and not stop.is_set() else 0
+            code = _tell_story(story, platform, stop, teller) if story and not stop.requested else 0
             teller.silent = False
-            if not once and not stop.is_set():
+            if not once and not stop.requested:
                 click.echo(f"\nthe gateway is at http://127.0.0.1:{layout.gateway} - Ctrl-C stops everything")
                 _watch(platform, stop, teller)
         finally:
@@ -135,7 +132,7 @@ class _Teller:
         self._last = now
 
 
-def _tell_story(story: Path, platform: Platform, stop: threading.Event, teller: _Teller) -> int:
+def _tell_story(story: Path, platform: Platform, stop: Stop, teller: _Teller) -> int:
     """Runs the script beside the platform, which goes on: a story may release versions."""
     layout = platform.layout
     telling = subprocess.Popen([sys.executable, str(story), layout.gateway_url, str(layout.data)])
@@ -147,7 +144,7 @@ def _tell_story(story: Path, platform: Platform, stop: threading.Event, teller: 
     return telling.wait()
 
 
-def _watch(platform: Platform, stop: threading.Event, teller: _Teller) -> None:
+def _watch(platform: Platform, stop: Stop, teller: _Teller) -> None:
     while not stop.wait(WATCH_SECONDS):
         _tend(platform, teller)
 
