@@ -11,49 +11,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
-from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from .certificates import TlsSettings
 from .errors import ConfigurationError
-
-
-def _postgresql_url(value: SecretStr) -> SecretStr:
-    scheme, separator, rest = value.get_secret_value().partition("://")
-    if not separator or scheme not in {"postgresql", "postgres", "postgresql+psycopg"}:
-        raise ValueError("must look like postgresql://user:password@host:5432/database")
-    return SecretStr(f"postgresql+psycopg://{_hosts_as_query(rest)}")
-
-
-def _hosts_as_query(rest: str) -> str:
-    """``h1:5432,h2:5433``, as libpq takes it, in the form that SQLAlchemy takes; and a password with a raw @."""
-    place, slash, path = rest.partition("/")
-    user, at, hosts = place.rpartition("@")
-    user = user.replace("@", "%40")
-    is_cut = "@" in path.partition("?")[0]  # a raw / ended the password
-    if is_cut or not all(_HOST.fullmatch(host) for host in hosts.partition("?")[0].split(",")):
-        raise ValueError(
-            "must look like postgresql://user:password@host:5432/database: of user and password, "
-            "/ ? # and : are written as %2F %3F %23 and %3A"
-        )
-    if "," not in hosts:
-        return f"{user}{at}{hosts}{slash}{path}"
-    database, _, query = path.partition("?")
-    # Of [::1]:5432 the brackets belong to the URL, not to the address.
-    split = [host.rpartition(":") if _has_port(host) else (host, ":", "5432") for host in hosts.split(",")]
-    addresses = ",".join(address.strip("[]") for address, _, _ in split)
-    ports = ",".join(port for _, _, port in split)
-    return f"{user}{at}{slash}{database}?" + "&".join(
-        [f"host={quote(addresses, safe=',:')}", f"port={ports}", *([query] if query else [])]
-    )
-
-
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[^:@#\[\]]*)(:\d{1,5})?")
-
-
-def _has_port(host: str) -> bool:
-    return host.rpartition(":")[2].isdecimal() and not host.endswith("]")
-
+from .postgresql_url import for_sqlalchemy
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 SERVERS = r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$"
@@ -91,7 +54,7 @@ class ProcessSettings(BaseModel):
 class DatabaseSettings(BaseModel):
     """Where the service's own database is."""
 
-    database_url: Annotated[SecretStr, AfterValidator(_postgresql_url)] = Field(
+    database_url: Annotated[SecretStr, AfterValidator(for_sqlalchemy)] = Field(
         description="for example postgresql://user:password@host:5432/database"
     )
 
@@ -314,7 +277,13 @@ _OURS: tuple[tuple[type[BaseModel], re.Pattern[str]], ...] = (
     (DatabaseSettings, re.compile(r"DATABASE_(SSL|TLS|CA|CERT|KEY)")),
     (HttpSettings, re.compile(r"HTTP_(SSL|TLS|CA|CERT|KEY)")),
     (GrpcSettings, re.compile(r"GRPC_(SSL|TLS|CA|CERT|KEY)")),
+    (TlsSettings, re.compile(r"TLS_(CERT|KEY|CA|CLIENT)")),
 )
+_CURES: dict[type[BaseModel], str] = {
+    DatabaseSettings: "; TLS is set in DATABASE_URL (?sslmode=verify-full)",
+    HttpSettings: "; TLS is set by TLS_CERTIFICATE_FILE, TLS_KEY_FILE and TLS_CA_FILE",
+    GrpcSettings: "; TLS is set by TLS_CERTIFICATE_FILE, TLS_KEY_FILE and TLS_CA_FILE",
+}
 # What Kubernetes says of a Service that is called kafka, auth or database.
 _SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$")
 
@@ -374,7 +343,7 @@ def _unread(settings: type[BaseModel], environ: Mapping[str, str], beside: type[
             if ours.match(name) and name not in known and not _SERVICE_LINK.search(name):
                 prefix = name.partition("_")[0]
                 others = ", ".join(word for word in known if word.startswith(f"{prefix}_"))
-                cure = "; TLS is set in DATABASE_URL (?sslmode=verify-full)" if owner is DatabaseSettings else ""
+                cure = _CURES.get(owner, "")
                 sentences.append(f"{name} is set, and nothing reads it{cure}: remove it, or use one of {others}")
     return sentences
 

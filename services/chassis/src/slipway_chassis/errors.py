@@ -17,6 +17,7 @@ ChassisError
 │   └── UpstreamSilent      and another service had time for an answer, and gave none
 ├── InvalidToken            not authenticated: who is asking is not known
 ├── ScopeMissing            authenticated, but not allowed
+├── CallerRefused           a service that is not among those that may call
 ├── PublishFailed           one event was refused; ``retriable`` says whether time can help
 ├── InvalidEvent            this record can never be processed: dead letter
 │   └── UnknownEventVersion
@@ -106,6 +107,10 @@ class InvalidToken(ChassisError):
 
 class ScopeMissing(ChassisError):
     """The token is good and lacks a scope that the operation asks for."""
+
+
+class CallerRefused(ChassisError):
+    """The certificate of the caller has no name that may call; the message names those it has."""
 
 
 class PublishFailed(ChassisError):

@@ -1,12 +1,15 @@
-"""Where processes listen, and how they get out of the cluster: addresses of either family, and proxies."""
+"""Where processes listen, and how they get out: addresses of either family, proxies, and certificates."""
 
 import ipaddress
+import ssl
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import urllib3
 
+from .certificates import Renewed, TlsSettings, calling
 from .config import ProxySettings, load
+from .errors import ConfigurationError
 
 
 def joined(host: str, port: int) -> str:
@@ -25,16 +28,39 @@ def proxy_for(url: str, settings: ProxySettings) -> str:
 
 def pool_for(url: str, **options: Any) -> urllib3.PoolManager:
     """Connections to ``url``'s host, through the proxy that the environment names for it; ``options`` of urllib3.
-    Raises ConfigurationError where that is no proxy of HTTP: for what is outside alone, since most machines of people
-    have such variables.
+    Over https, who answers is checked by the system's authorities and TLS_CA_FILE, and is shown TLS_CERTIFICATE_FILE.
+    Raises ConfigurationError for files that hold no certificate, and where that is no proxy of HTTP: for what is
+    outside alone, since most machines of people have such variables.
     """
     proxy = "" if _is_near(_host(url)) else proxy_for(url, load(ProxySettings))
+    certificates = _certificates() if urlsplit(url).scheme == "https" else None
     if not proxy:
-        return urllib3.PoolManager(**options)
+        return _Pool(certificates, **options) if certificates else urllib3.PoolManager(**options)
+    if certificates:
+        options["ssl_context"] = certificates.current()
     parts = urlsplit(proxy)
     login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
     headers = urllib3.make_headers(proxy_basic_auth=login) if parts.username else None
     return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
+
+
+class _Pool(urllib3.PoolManager):
+    """A connection is opened with the certificates of then: a pool's key holds them, so others are another pool."""
+
+    def __init__(self, certificates: Renewed[ssl.SSLContext], **options: Any) -> None:
+        super().__init__(**options)
+        self._certificates = certificates
+
+    def connection_from_host(self, *args: Any, **more: Any) -> urllib3.connectionpool.HTTPConnectionPool:
+        self.connection_pool_kw["ssl_context"] = self._certificates.current()
+        return super().connection_from_host(*args, **more)
+
+
+def _certificates() -> Renewed[ssl.SSLContext]:
+    try:
+        return calling(load(TlsSettings))
+    except OSError as error:
+        raise ConfigurationError(f"TLS_CERTIFICATE_FILE, TLS_KEY_FILE or TLS_CA_FILE can't be used: {error}") from error
 
 
 def _host(url: str) -> str:

@@ -21,7 +21,8 @@ class StorefrontSettings(AuthSettings):
     users_url: Address = Field(description="inside the cluster, for example http://users:8000")
     orders_url: Address = Field(description="inside the cluster, for example http://orders:8000")
     inventory_target: str = Field(
-        pattern=r"^(ipv4:)?[^\s/]+:\d+(,[^\s/,]+:\d+)*$", description="gRPC, for example inventory-headless:8001"
+        pattern=r"^(ipv4:|https://)?[^\s/]+:\d+(,[^\s/,]+:\d+)*$",
+        description="gRPC, for example inventory-headless:8001, or https://inventory-headless:8001",
     )
     public_url: Address = Field(description="the shop as browsers see it, for example https://shop.example.org")
     oauth_client_id: str = Field(default="storefront", min_length=1, max_length=100)

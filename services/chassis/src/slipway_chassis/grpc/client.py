@@ -14,9 +14,12 @@ from typing import Any, NamedTuple
 import grpc
 
 from .. import deadline
-from ..errors import UpstreamUnavailable
+from ..certificates import TlsSettings
+from ..config import load
+from ..errors import ConfigurationError, UpstreamUnavailable
 from ..resilience import Guard
 from ..telemetry.correlation import outgoing_headers, span
+from .credentials import RenewedChannel, calling
 
 AWAY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED}
 # Pods come and go, and versions take over: with each new connection the name is asked again, once a second at most.
@@ -34,21 +37,33 @@ def guarded_channel(
 ) -> grpc.Channel:
     """A channel whose calls time out after ``timeout`` seconds or at the caller's deadline. ``repeatable``
     names the methods that may safely run twice and are therefore tried again. ``target`` is host:port, or
-    ``ipv4:`` with several addresses where no name stands for them.
+    ``ipv4:`` with several addresses where no name stands for them; https://host:port is called over TLS, with the
+    certificates of TlsSettings. ConfigurationError where these can't be read.
     """
-    channel = grpc.insecure_channel(
-        target if target.startswith("ipv4:") else f"dns:///{target}",
-        options=[
-            ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
-            ("grpc.dns_min_time_between_resolutions_ms", RESOLVE_AGAIN_MS),
-            ("grpc.keepalive_time_ms", 30_000),
-            ("grpc.keepalive_timeout_ms", 5_000),
-            # A proxy is the way out of the cluster, and calls stay in it.
-            ("grpc.enable_http_proxy", 0),
-        ],
-    )
     interceptor = _Guarding(name, timeout=timeout, repeatable=frozenset(repeatable), guard=guard or Guard(name))
-    return grpc.intercept_channel(channel, interceptor)
+    return grpc.intercept_channel(_channel(target), interceptor)
+
+
+_OPTIONS = [
+    ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
+    ("grpc.dns_min_time_between_resolutions_ms", RESOLVE_AGAIN_MS),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    # A proxy is the way out of the cluster, and calls stay in it.
+    ("grpc.enable_http_proxy", 0),
+]
+
+
+def _channel(target: str) -> grpc.Channel:
+    address = target.removeprefix("https://")
+    name = address if address.startswith("ipv4:") else f"dns:///{address}"
+    if address == target:
+        return grpc.insecure_channel(name, options=_OPTIONS)
+    try:
+        credentials = calling(load(TlsSettings))
+    except OSError as error:
+        raise ConfigurationError(f"{target} can't be called: {error}") from error
+    return RenewedChannel(credentials, lambda each: grpc.secure_channel(name, each, options=_OPTIONS))
 
 
 class _Fields(NamedTuple):

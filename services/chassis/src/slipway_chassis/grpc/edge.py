@@ -12,8 +12,9 @@ from prometheus_client import Counter, Histogram
 from .. import deadline
 from ..auth.scopes import authenticate, principal_of_call
 from ..auth.tokens import Verifier
+from ..certificates import refusal
 from ..database import changed_meanwhile
-from ..errors import DeadlineExceeded, DependencyUnavailable, InvalidToken, ScopeMissing
+from ..errors import CallerRefused, DeadlineExceeded, DependencyUnavailable, InvalidToken, ScopeMissing
 from ..telemetry.correlation import REQUEST_ID, TRACEPARENT, request_id_of, span
 from ..telemetry.logs import log_access
 from .places import Places, TooManyCalls
@@ -41,7 +42,7 @@ CODES = {
 
 class GrpcEdge(grpc.ServerInterceptor):  # type: ignore[misc] # grpc has no types
     """``scopes`` per full method path; paths without an entry ask for no token. A call takes one of ``places`` when its
-    first message is there.
+    first message is there. ``callers``: names of certificates; empty: whoever could connect.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class GrpcEdge(grpc.ServerInterceptor):  # type: ignore[misc] # grpc has no type
         verifier: Verifier | None,
         problems: Mapping[type[Exception], int],
         places: Places,
+        callers: frozenset[str] = frozenset(),
     ) -> None:
         self._scopes = scopes
+        self._callers = callers
         self._places = places
         self._verifier = verifier
         self._codes = [(InvalidToken, CODES[401]), (ScopeMissing, CODES[403]), (DependencyUnavailable, CODES[503])]
-        self._codes += [(TooManyCalls, CODES[429])]
+        self._codes += [(CallerRefused, CODES[403]), (TooManyCalls, CODES[429])]
         self._codes += [(DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED)]
         self._codes += [(error, CODES.get(status, grpc.StatusCode.UNKNOWN)) for error, status in problems.items()]
 
@@ -99,6 +102,8 @@ class GrpcEdge(grpc.ServerInterceptor):  # type: ignore[misc] # grpc has no type
             deadline.until(_deadline_of(context)),
         ):
             try:
+                if self._callers:
+                    _check_caller(context, self._callers)
                 with self._authenticated(method, metadata), self._places.taken():
                     yield
             except GeneratorExit:  # the client went away in the middle of a stream
@@ -150,6 +155,12 @@ class GrpcEdge(grpc.ServerInterceptor):  # type: ignore[misc] # grpc has no type
             context.abort(code, "Another call changed it at the same time. Nothing was done: read it and try again.")
         context.abort(code, str(error))
         raise AssertionError("abort raises")
+
+
+def _check_caller(context: Any, callers: frozenset[str]) -> None:
+    names = context.auth_context().get("x509_subject_alternative_name", ())
+    if why := refusal((name.decode(errors="replace") for name in names), callers):
+        raise CallerRefused(why)
 
 
 def _deadline_of(context: Any) -> float:

@@ -20,9 +20,11 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from ..certificates import TlsSettings
 from ..config import GrpcSettings
 from ..outgoing import joined
 from ..resources import Resources
+from .credentials import serving
 from .edge import GrpcEdge
 from .places import Places
 
@@ -70,14 +72,22 @@ class GrpcServer:
         resources: Resources,
         *,
         settings: GrpcSettings,
+        tls: TlsSettings | None = None,
         problems: Mapping[type[Exception], int] = {},
     ) -> None:
+        self._tls = tls or TlsSettings()
         guarded = {path: scopes for one in services for path, scopes in one.scopes_by_path().items()}
         places = Places(working=settings.grpc_threads, waiting=settings.grpc_threads * WAITING)
         self._server = grpc.server(
             ThreadPoolExecutor(settings.grpc_threads * UNFINISHED, thread_name_prefix="grpc"),
             interceptors=[
-                GrpcEdge(scopes=guarded, verifier=resources.verifier, problems=problems, places=places),
+                GrpcEdge(
+                    scopes=guarded,
+                    verifier=resources.verifier,
+                    problems=problems,
+                    places=places,
+                    callers=self._tls.callers,
+                ),
             ],
             maximum_concurrent_rpcs=settings.grpc_threads * UNFINISHED,
             options=[
@@ -98,9 +108,14 @@ class GrpcServer:
 
     def start(self, host: str, port: int) -> int:
         """Listens and serves; returns the port, which is a free one for ``port`` 0. RuntimeError when it can't be
-        bound.
+        bound, OSError when the files of ``tls`` can't be read.
         """
-        bound = int(self._server.add_insecure_port(joined(host, port)))
+        credentials, address = serving(self._tls), joined(host, port)
+        bound = int(
+            self._server.add_secure_port(address, credentials)
+            if credentials
+            else self._server.add_insecure_port(address)
+        )
         self._server.start()
         self.serving(ready=True)
         return bound

@@ -3,7 +3,9 @@
 import gc
 import logging
 import socket
+import ssl
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,24 +15,33 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
 from gunicorn.http.message import Request
 
+from .. import certificates
+from ..certificates import Renewed, TlsSettings
 from ..config import HttpSettings, ProcessSettings
 from ..errors import ConfigurationError
 from ..outgoing import joined
 from ..telemetry.admin import serve_admin
 from ..telemetry.health import Health
+from .callers import Callers
 from .worker import Worker
 
 log = logging.getLogger(__name__)
 MEMORY_FOLDER = "/dev/shm"  # noqa: S108 # private to the pod; not there on macOS
 
 
-class WebSettings(ProcessSettings, HttpSettings):
+class WebSettings(ProcessSettings, HttpSettings, TlsSettings):
     """Settings of a process that answers HTTP."""
 
 
 class _Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
-    def __init__(self, build: Callable[[], tuple[Flask, Health]], options: dict[str, object]) -> None:
+    def __init__(
+        self,
+        build: Callable[[], tuple[Flask, Health]],
+        options: dict[str, object],
+        callers: frozenset[str] = frozenset(),
+    ) -> None:
         self._build = build
+        self._callers = callers
         self._options = options
         super().__init__()
 
@@ -41,6 +52,8 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
     def load(self) -> Flask:
         try:
             app, self.health = self._build()
+            if self._callers:
+                app.wsgi_app = Callers(app.wsgi_app, self._callers)  # type: ignore[method-assign]
         except ConfigurationError as error:
             raise AppImportError(f"error: {error}") from None  # gunicorn prints it and ends, without a traceback
         return app
@@ -55,6 +68,7 @@ def serve(
 
     def start_admin(worker: Worker) -> None:
         worker.closing, worker.request_seconds = closing, settings.request_timeout
+        worker.certificates = tls
         server.health.drain_when(lambda: not worker.alive)
         port = serve_admin(settings.bind_host, settings.admin_port, server.health)
         # What is loaded by now stays: without this, each full collection walks all of it again.
@@ -78,9 +92,13 @@ def serve(
             logging.getLogger(name).handlers.clear()
             logging.getLogger(name).propagate = True
 
+    tls = _tls(settings)
     server = _Server(
         build,
         {
+            # Named, so that a request's scheme is https; the worker itself shakes hands.
+            "certfile": settings.tls_certificate_file or None,
+            "keyfile": settings.tls_key_file or None,
             "bind": joined(settings.bind_host, settings.http_port),
             "worker_class": Worker,
             # One worker with threads: metrics need no multiprocess mode then; scale by pods.
@@ -101,8 +119,16 @@ def serve(
             "post_worker_init": start_admin,
             "pre_request": close_when_draining,
         },
+        settings.callers,
     )
     # The arbiter forks the worker: a collection in either would write to pages that they share, and so copy them.
     gc.collect()
     gc.freeze()
     server.run()
+
+
+def _tls(settings: WebSettings) -> Renewed[ssl.SSLContext] | None:
+    try:
+        return certificates.serving(settings)
+    except OSError as error:
+        sys.exit(f"error: TLS_CERTIFICATE_FILE, TLS_KEY_FILE or TLS_CA_FILE can't be used: {error}")

@@ -1,19 +1,27 @@
-"""gunicorn's gthread worker, which can also let go of clients while it goes on serving, and bounds the time in which a
-request arrives.
+"""gunicorn's gthread worker, which can also let go of clients while it goes on serving, bounds the time in which a
+request arrives, and shakes hands (TLS) without a thread that waits.
 """
 
 import errno
 import itertools
+import logging
+import math
 import selectors
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from gunicorn.http import get_parser
 from gunicorn.http.unreader import SocketUnreader
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
+
+from ..certificates import Renewed
+
+log = logging.getLogger(__name__)
 
 # A client that asks more often than this gets ``Connection: close`` with its next answer. A connection that is
 # closed without an answer may cross a request that is on its way, the less likely the longer it was silent: with half
@@ -60,13 +68,34 @@ class _InTime(SocketUnreader):  # type: ignore[misc] # gunicorn has no types
             raise ConnectionResetError(errno.ECONNRESET, "the client paused for too long") from None
 
 
+class _InTimeByTls(_InTime):
+    """The same over TLS, where Python waits by itself and a timeout of the socket would never end it."""
+
+    def begin(self) -> None:
+        self._end = time.monotonic() + self._seconds
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise ConnectionResetError(errno.ECONNRESET, f"the request did not arrive within {self._seconds:.0f} s")
+        seconds, microseconds = struct.unpack("ll", self._pause)
+        self.sock.settimeout(min(left, seconds + microseconds / 1e6 or left))
+        try:
+            return SocketUnreader.chunk(self, size_hint)  # type: ignore[no-any-return]
+        except TimeoutError:
+            raise ConnectionResetError(errno.ECONNRESET, "the client paused for too long") from None
+        finally:
+            self.sock.settimeout(None)
+
+
 class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     """While ``closing`` says so, connections that say nothing are closed; ``pre_request`` closes the others. A request
-    must arrive within ``request_seconds``.
+    must arrive within ``request_seconds``, the handshake before it as well, where ``certificates`` are to be shown.
     """
 
     closing: Callable[[], bool] = staticmethod(lambda: False)
     request_seconds: float = 20.0
+    certificates: Renewed[ssl.SSLContext] | None = None
 
     def accept(self, listener: socket.socket) -> None:
         """As gthread does, but a connection waits for its first byte without a thread: else as many that say nothing
@@ -88,11 +117,38 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         """One request of a connection, in a thread."""
         if conn.initialized:
             conn.parser.unreader.begin()
-        else:
+        elif self.certificates is None:
             conn.sock.setblocking(True)
             conn.init()
             conn.parser.unreader = _InTime(conn.sock, self.request_seconds)
+        else:
+            try:
+                if not self._shaken_hands(conn, self.certificates):
+                    return _DEFER
+            except OSError as error:  # ssl.SSLError is one
+                log.debug("no handshake with %s: %s", conn.client, error)
+                return False
+            conn.initialized, conn.parser = True, get_parser(self.cfg, conn.sock, conn.client)
+            conn.parser.unreader = _InTimeByTls(conn.sock, self.request_seconds)
         return super().handle(conn)
+
+    def _shaken_hands(self, conn: Any, certificates: Renewed[ssl.SSLContext]) -> bool:
+        """Whether the handshake is over and a request begins: until then the connection waits without a thread.
+        OSError where the peer can't be served.
+        """
+        if not isinstance(conn.sock, ssl.SSLSocket):
+            conn.sock.setblocking(False)
+            conn.sock = certificates.current().wrap_socket(conn.sock, server_side=True, do_handshake_on_connect=False)
+            conn.late, conn.shaken = time.monotonic() + self.request_seconds, False
+        elif time.monotonic() > conn.late:
+            raise TimeoutError(f"it was not over within {self.request_seconds:.0f} s")
+        if not conn.shaken:
+            try:
+                conn.sock.do_handshake()
+            except ssl.SSLWantReadError:
+                return False
+            conn.shaken, conn.late = True, math.inf
+        return bool(conn.sock.pending()) or _asked(conn.sock)
 
     def _cap_keepalive(self, deadline: float) -> None:
         super()._cap_keepalive(deadline)
@@ -123,7 +179,7 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
 
 def _asked(client: socket.socket) -> bool:
     """Whether a request has come in the meantime."""
-    try:
-        return bool(client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    try:  # the socket's own way, which knows no TLS
+        return bool(socket.socket.recv(client, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
     except OSError:
         return False

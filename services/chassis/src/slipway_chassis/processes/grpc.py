@@ -2,6 +2,7 @@
 
 import logging
 
+from ..certificates import TlsSettings
 from ..config import GrpcSettings, load_or_exit
 from ..grpc.server import GrpcServer
 from ..lifecycle import DrainSignal, Stop
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS = 1.0
 
 
-class GrpcProcessSettings(GrpcSettings, LevelSettings):
+class GrpcProcessSettings(GrpcSettings, LevelSettings, TlsSettings):
     """Settings of the process; the database's and the issuer's are read where they are used."""
 
 
@@ -39,7 +40,7 @@ def run_grpc(declared: Service) -> None:
     )
     built.health.drain_when(lambda: stop.requested)
     serve_admin(settings.bind_host, settings.admin_port, built.health)
-    server = GrpcServer(declared.grpc, built.resources, settings=settings, problems=declared.problems)
+    server = GrpcServer(declared.grpc, built.resources, settings=settings, tls=settings, problems=declared.problems)
     port = server.start(settings.bind_host, settings.grpc_port)
     log.info("serving gRPC on port %d, health and metrics on %d", port, settings.admin_port)
     while not stop.wait(WATCH_SECONDS):

@@ -1,0 +1,129 @@
+"""TLS of gRPC, with certificates that are renewed in their place."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import grpc
+
+from ..certificates import Renewed, TlsSettings
+
+
+def serving(settings: TlsSettings) -> grpc.ServerCredentials | None:
+    """What gRPC is served with; None where there is no certificate. Each new connection gets the files of then."""
+    if not settings.tls_certificate_file:
+        return None
+
+    def make() -> grpc.ServerCertificateConfiguration:
+        pair = [(_read(settings.tls_key_file), _read(settings.tls_certificate_file))]
+        return grpc.ssl_server_certificate_configuration(pair, _read(settings.tls_ca_file) or None)
+
+    renewed = Renewed(settings.files, make)
+    return grpc.dynamic_ssl_server_credentials(
+        renewed.current(), renewed.current, require_client_authentication=bool(settings.tls_ca_file)
+    )
+
+
+def calling(settings: TlsSettings) -> Renewed[grpc.ChannelCredentials]:
+    """What services are called with; TLS_CA_FILE takes the place of gRPC's own authorities."""
+
+    def make() -> grpc.ChannelCredentials:
+        return grpc.ssl_channel_credentials(
+            _read(settings.tls_ca_file) or None,
+            _read(settings.tls_key_file) or None,
+            _read(settings.tls_certificate_file) or None,
+        )
+
+    return Renewed(settings.files, make)
+
+
+def _read(name: str) -> bytes:
+    return Path(name).read_bytes() if name else b""
+
+
+class RenewedChannel(grpc.Channel):  # type: ignore[misc] # grpc has no types
+    """Opens another channel when the certificates are others: one keeps those that it was made with.
+
+    The former one stays until the next renewal, for the streams that it has.
+    """
+
+    def __init__(
+        self, credentials: Renewed[grpc.ChannelCredentials], open_with: Callable[[grpc.ChannelCredentials], Any]
+    ) -> None:
+        self._credentials = credentials
+        self._open = open_with
+        self._lock = threading.Lock()
+        self._used = credentials.current()
+        self._channel = open_with(self._used)
+        self._former: Any = None
+
+    def current(self) -> Any:
+        """The channel of the certificates that are there now."""
+        credentials = self._credentials.current()
+        if credentials is not self._used:
+            with self._lock:
+                if credentials is not self._used:
+                    self._close_former()
+                    self._former, self._channel = self._channel, self._open(credentials)
+                    self._used = credentials
+        return self._channel
+
+    def unary_unary(self, *args: Any, **more: Any) -> "_Renewing":
+        return _Renewing(self, lambda channel: channel.unary_unary(*args, **more))
+
+    def unary_stream(self, *args: Any, **more: Any) -> "_Renewing":
+        return _Renewing(self, lambda channel: channel.unary_stream(*args, **more))
+
+    def stream_unary(self, *args: Any, **more: Any) -> "_Renewing":
+        return _Renewing(self, lambda channel: channel.stream_unary(*args, **more))
+
+    def stream_stream(self, *args: Any, **more: Any) -> "_Renewing":
+        return _Renewing(self, lambda channel: channel.stream_stream(*args, **more))
+
+    def subscribe(self, callback: Callable[..., Any], try_to_connect: bool = False) -> None:  # noqa: FBT001, FBT002
+        self.current().subscribe(callback, try_to_connect)
+
+    def unsubscribe(self, callback: Callable[..., Any]) -> None:
+        self.current().unsubscribe(callback)
+
+    def close(self) -> None:
+        self._close_former()
+        self._channel.close()
+
+    def _close_former(self) -> None:
+        if self._former is not None:
+            self._former.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Renewing:
+    """One method of a stub, on the channel of now."""
+
+    def __init__(self, renewed: RenewedChannel, bind: Callable[[Any], Any]) -> None:
+        self._renewed = renewed
+        self._bind = bind
+        channel = renewed.current()
+        self._bound = channel, bind(channel)
+
+    def _method(self) -> Any:
+        channel = self._renewed.current()
+        bound_to, method = self._bound
+        if bound_to is not channel:
+            method = self._bind(channel)
+            self._bound = channel, method
+        return method
+
+    def __call__(self, *args: Any, **more: Any) -> Any:
+        return self._method()(*args, **more)
+
+    def with_call(self, *args: Any, **more: Any) -> Any:
+        return self._method().with_call(*args, **more)
+
+    def future(self, *args: Any, **more: Any) -> Any:
+        return self._method().future(*args, **more)

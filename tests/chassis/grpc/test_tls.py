@@ -1,0 +1,166 @@
+"""gRPC over TLS between services, on real servers and channels: who may call, and files that are renewed."""
+
+import threading
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
+
+from slipway_chassis.certificates import TlsSettings
+from slipway_chassis.config import GrpcSettings
+from slipway_chassis.errors import ConfigurationError, UpstreamUnavailable
+from slipway_chassis.grpc.client import guarded_channel
+from slipway_chassis.grpc.server import GrpcServer, GrpcService
+from slipway_chassis.resources import Resources
+from slipway_chassis.testing.plugin import eventually
+from support.cluster.authority import Authority
+
+FILES = {"tls_certificate_file": "tls.crt", "tls_key_file": "tls.key", "tls_ca_file": "ca.crt"}
+UNNAMED = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
+
+
+def words(folder):
+    return {word: str(folder / name) for word, name in FILES.items()}
+
+
+class Doubling(grpc.GenericRpcHandler):
+    """A service without generated code: bytes twice, and a stream of them until it is told to end."""
+
+    def __init__(self):
+        self.over = threading.Event()
+
+    def service(self, details):
+        if details.method.endswith("Double"):
+            return grpc.unary_unary_rpc_method_handler(lambda request, _: request * 2)
+        return grpc.unary_stream_rpc_method_handler(self._stream)
+
+    def _stream(self, request, _context):
+        yield request
+        self.over.wait(30)
+        yield request * 2
+
+
+@pytest.fixture(name="authority")
+def _authority():
+    return Authority()
+
+
+@pytest.fixture(name="doubling")
+def _doubling():
+    return Doubling()
+
+
+@pytest.fixture(name="server")
+def _server(tmp_path, authority, doubling):
+    """The port of a server that asks callers for a certificate of orders, and the folder of its files."""
+    folder = tmp_path / "server"
+    folder.mkdir()
+    authority.write(folder, "localhost")
+    declared = GrpcService(
+        descriptor=UNNAMED,
+        add=lambda _servicer, server: server.add_generic_rpc_handlers([doubling]),
+        servicer=lambda _resources: None,
+    )
+    tls = TlsSettings(**words(folder), tls_callers="orders")
+    server = GrpcServer([declared], Resources(), settings=GrpcSettings(), tls=tls)
+    yield server.start("127.0.0.1", 0), folder
+    doubling.over.set()
+    server.drain(1)
+
+
+@pytest.fixture(name="me")
+def _me(tmp_path, authority, monkeypatch):
+    folder = tmp_path / "me"
+    folder.mkdir()
+    for word, value in words(authority.write(folder, "orders")).items():
+        monkeypatch.setenv(word.upper(), value)
+    return folder
+
+
+def channel_to(server):
+    return guarded_channel("doubling", f"https://localhost:{server[0]}", timeout=10)
+
+
+def double(channel, value=b"ab"):
+    return channel.unary_unary("/doubling/Double")(value)
+
+
+def test_a_caller_with_a_certificate_is_answered(server, me):
+    with channel_to(server) as channel:
+        assert double(channel) == b"abab"
+        assert channel.unary_unary("/doubling/Double").future(b"c").result() == b"cc"
+        assert channel.unary_unary("/doubling/Double").with_call(b"d")[0] == b"dd"
+        health = health_pb2_grpc.HealthStub(channel)
+        assert health.Check(health_pb2.HealthCheckRequest()).status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_a_caller_of_another_name_is_refused_and_told_why(server, me, authority):
+    authority.write(me, "mallory")
+    with channel_to(server) as channel, pytest.raises(grpc.RpcError) as refused:
+        double(channel)
+    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert refused.value.details().startswith("The certificate of the caller says mallory, which is not among")
+
+
+def test_who_has_no_certificate_of_the_authorities_is_not_answered(server, me, monkeypatch):
+    with guarded_channel("doubling", f"localhost:{server[0]}", timeout=2) as plain, pytest.raises(UpstreamUnavailable):
+        double(plain)
+    monkeypatch.delenv("TLS_CERTIFICATE_FILE")
+    monkeypatch.delenv("TLS_KEY_FILE")
+    with channel_to(server) as nameless, pytest.raises(UpstreamUnavailable):
+        double(nameless)
+
+
+def test_a_service_with_another_name_gets_no_call(server, me):
+    other = f"https://127.0.0.1:{server[0]}"
+    with guarded_channel("doubling", other, timeout=2) as channel, pytest.raises(UpstreamUnavailable):
+        double(channel)
+
+
+def test_certificates_are_renewed_on_both_sides_and_no_call_fails(server, me, authority):
+    stop, answers, faults = threading.Event(), [], []
+    channel = channel_to(server)
+
+    def ask():
+        while not stop.is_set():
+            try:
+                answers.append(double(channel))
+            except (UpstreamUnavailable, grpc.RpcError) as error:
+                faults.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for _ in range(3):
+            done = len(answers)
+            authority.write(server[1], "localhost")
+            authority.write(me, "orders")
+            assert eventually(lambda done=done: len(answers) > done + 200, within=60)
+    finally:
+        stop.set()
+        asking.join()
+    assert faults == []
+    assert set(answers) == {b"abab"}
+    authority.write(me, "mallory")  # the files of now are those that are shown
+    with pytest.raises(grpc.RpcError):
+        double(channel)
+
+
+def test_a_stream_goes_on_over_a_renewal(server, me, doubling, authority):
+    with channel_to(server) as channel:
+        method = channel.unary_stream("/doubling/Stream")
+        stream = method(b"s")
+        assert next(stream) == b"s"
+        authority.write(me, "orders")
+        assert double(channel) == b"abab"  # on a channel of the new files
+        doubling.over.set()
+        assert next(stream) == b"ss"
+        assert list(method(b"t")) == [b"t", b"tt"]
+
+
+def test_files_that_can_t_be_read_are_said(monkeypatch, tmp_path):
+    (tmp_path / "ca.crt").mkdir()
+    monkeypatch.setenv("TLS_CA_FILE", str(tmp_path / "ca.crt"))
+    with pytest.raises(ConfigurationError, match="TLS_CA_FILE"):
+        guarded_channel("doubling", "https://localhost:1")
