@@ -23,10 +23,20 @@ spec:
     imagePullPolicy: {{ .Values.image.pullPolicy }}
     command: [python, -m, slipway_chassis.testing.ask, {{ $url | quote }}]
     args: {{- toYaml $questions | nindent 4 }}
+    {{- if and (include "base.hasInternalTls" .) (not .Values.gateway) }}
+    env:
+    - {name: TLS_CERTIFICATE_FILE, value: /etc/internal-tls/tls.crt}
+    - {name: TLS_KEY_FILE, value: /etc/internal-tls/tls.key}
+    - {name: TLS_CA_FILE, value: /etc/internal-tls/ca.crt}
+    volumeMounts: {{- include "base.internalTlsMount" . | nindent 4 }}
+    {{- end }}
     securityContext: {{- include "base.restricted" . | nindent 6 }}
     resources:
       requests: {cpu: 10m, memory: 32Mi}
       limits: {memory: 128Mi}
+  {{- if and (include "base.hasInternalTls" .) (not .Values.gateway) }}
+  volumes: {{- include "base.internalTlsVolume" . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- end -}}
 
@@ -37,8 +47,10 @@ spec:
 {{- $questions = append $questions (printf "%s %s %d" (.method | default "GET") .path (int .status)) }}
 {{- end }}
 {{- $tls := (.Values.gateway | default dict).tls | default dict }}
-{{- $scheme := ternary "https" "http" (and $tls.enabled $tls.redirect | default false) }}
-{{- include "base.tests" (list . (printf "%s://%s%s" $scheme (include "base.fullname" .) (include "base.tests.port" .)) $questions) }}
+{{- $inside := and (include "base.hasInternalTls" .) (not .Values.gateway) }}
+{{- $scheme := ternary "https" "http" (or (not (empty $inside)) (and $tls.enabled $tls.redirect | default false)) }}
+{{- $port := ternary (printf ":%d" (int (.Values.http).servicePort)) (include "base.tests.port" .) (not (empty $inside)) }}
+{{- include "base.tests" (list . (printf "%s://%s%s" $scheme (include "base.fullname" .) $port) $questions) }}
 {{- end -}}
 
 {{/* Of the Service, where it is not that of the scheme. */}}

@@ -6,6 +6,16 @@
 {{- $route := dict "prefix" "/.well-known/acme-challenge" "methods" (list "GET") "upstream" "acme" "public" true -}}
 {{- $gateway = merge (dict "upstreams" (merge (dict "acme" $upstream) (.Values.gateway.upstreams | default dict)) "routes" (prepend (.Values.gateway.routes | default list) $route)) .Values.gateway -}}
 {{- end -}}
+{{- if include "base.hasInternalTls" . -}}
+{{- $tls := dict "enabled" true "caFile" "/etc/internal-tls/ca.crt" "certificateFile" "/etc/internal-tls/tls.crt" "keyFile" "/etc/internal-tls/tls.key" -}}
+{{- $upstreams := dict -}}
+{{- range $name, $upstream := $gateway.upstreams -}}
+{{- $plain := or (and (eq $name "acme") $.Values.tls.acme.enabled) (hasKey $upstream "tls") -}}
+{{- /* The port is that of the Service, also where TLS has another one by default. */ -}}
+{{- $_ := set $upstreams $name (ternary $upstream (merge (dict "tls" $tls) $upstream (dict "port" 80)) $plain) -}}
+{{- end -}}
+{{- $gateway = merge (dict "upstreams" $upstreams) $gateway -}}
+{{- end -}}
 gateway: {{- tpl (toYaml $gateway) . | nindent 2 }}
 {{- end -}}
 

@@ -12,6 +12,7 @@
 {{ include "service.networkpolicy" (list $ctx .) }}
 {{- end }}
 {{ include "base.podmonitor" (list $ctx "admin") }}
+{{ include "base.internalTlsCertificate" $ctx }}
 {{ include "base.extraObjects" $ctx }}
 {{ include "service.workloads" (list $ctx $components) }}
 {{- with include "service.serving" $ctx }}
@@ -22,6 +23,6 @@
 {{ include "base.tests.http" $ctx }}
 {{- end }}
 {{- if $ctx.Values.grpc.enabled }}
-{{ include "base.tests" (list $ctx (printf "grpc://%s-pods:%d" (include "base.fullname" $ctx) (int $ctx.Values.grpc.port)) (list "HEALTH / SERVING")) }}
+{{ include "base.tests" (list $ctx (printf "%s://%s-pods:%d" (ternary "grpcs" "grpc" (eq "true" (include "base.hasInternalTls" $ctx))) (include "base.fullname" $ctx) (int $ctx.Values.grpc.port)) (list "HEALTH / SERVING")) }}
 {{- end }}
 {{- end -}}

@@ -48,6 +48,9 @@ AUTH_LEEWAY_SECONDS: {{ .Values.auth.leewaySeconds | quote }}
 AUTH_JWKS_URL: {{ . | quote }}
 {{- end }}
 {{- end }}
+{{- with include "base.internalTlsWords" . }}
+{{ . }}
+{{- end }}
 {{- if or .Values.consumer.enabled .Values.relay.enabled }}
 KAFKA_BOOTSTRAP_SERVERS: {{ include "service.bootstrapServers" . | quote }}
 KAFKA_CREATE_TOPICS: {{ .Values.kafka.createTopics | quote }}

@@ -72,6 +72,9 @@ containers:
   - {name: tmp, mountPath: /tmp}
   - {name: slipway-levels, mountPath: /etc/slipway, readOnly: true}
   {{- include "base.authorityMount" $ctx | nindent 2 }}
+  {{- if ne $process "migrate" }}
+  {{- include "base.internalTlsMount" $ctx | nindent 2 }}
+  {{- end }}
   {{- if and $values.database.enabled $values.database.caSecretName }}
   - {name: database-ca, mountPath: /etc/database-ca, readOnly: true}
   {{- end }}
@@ -91,6 +94,9 @@ volumes:
   downwardAPI:
     items: [{path: levels, fieldRef: {fieldPath: "metadata.annotations['slipway.dev/levels']"}}]
 {{- include "base.authorityVolume" $ctx }}
+{{- if ne $process "migrate" }}
+{{- include "base.internalTlsVolume" $ctx }}
+{{- end }}
 {{- if and $values.database.enabled $values.database.caSecretName }}
 - name: database-ca
   secret:

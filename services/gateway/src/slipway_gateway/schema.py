@@ -86,6 +86,12 @@ def _helm() -> dict[str, Any]:
             },
             secretName={**TEXT, "description": "An existing Secret of type kubernetes.io/tls."},
         ),
+        "internalTls": _closed(
+            "The certificate by which upstreams know the gateway.",
+            enabled={"type": ["boolean", "null"]},
+            issuerRef=_closed("Issuer of cert-manager.", name=TEXT, kind=TEXT, group=TEXT),
+            secretName={**TEXT, "description": "An existing Secret with tls.crt, tls.key and ca.crt."},
+        ),
         **_policies(),
         "tests": {
             "type": ["array", "null"],

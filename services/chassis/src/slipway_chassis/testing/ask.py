@@ -2,6 +2,8 @@
 
 Usage: python -m slipway_chassis.testing.ask URL 'GET /readyz 200' ['METHOD PATH STATUS' ...]
        python -m slipway_chassis.testing.ask grpc://HOST:PORT 'HEALTH / SERVING' ['HEALTH /SERVICE STATUS' ...]
+
+Over https:// and grpcs:// it shows the certificate of TLS_CERTIFICATE_FILE, where there is one.
 """
 
 import http.client
@@ -11,6 +13,9 @@ import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from ..certificates import TlsSettings
+from ..config import load
+
 # A Service answers some moments after its first pod is ready: until then every proxy refuses the connection.
 ANSWER_TIMEOUT_SECONDS = 30.0
 PAUSE_SECONDS = 0.5
@@ -19,8 +24,8 @@ PAUSE_SECONDS = 0.5
 def status_of(base_url: str, method: str, path: str) -> str:
     """The status of one answer; OSError or HTTPException when there is none."""
     address = urlsplit(base_url)
-    if address.scheme == "grpc":
-        return health_of(address.netloc, path.removeprefix("/"))
+    if address.scheme in {"grpc", "grpcs"}:
+        return health_of(address.netloc, path.removeprefix("/"), secured=address.scheme == "grpcs")
     connection = _connection(address.scheme, address.hostname or "", address.port)
     try:
         connection.request(method, path)
@@ -36,16 +41,22 @@ def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPCon
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    settings = load(TlsSettings)
+    if settings.tls_certificate_file:
+        context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
     return http.client.HTTPSConnection(host, port or 443, timeout=10, context=context)
 
 
-def health_of(address: str, service: str) -> str:
-    """What a gRPC server says of one service, or of itself where none is named."""
+def health_of(address: str, service: str, *, secured: bool = False) -> str:
+    """What a gRPC server says of one service, or of itself where none is named; ``secured``: over TLS."""
     # Here, since the gateway's image asks by HTTP alone and has no gRPC.
     import grpc  # noqa: PLC0415
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
 
-    with grpc.insecure_channel(address) as channel:
+    from ..grpc.credentials import calling  # noqa: PLC0415
+
+    opened = grpc.secure_channel(address, calling(load(TlsSettings)).current()) if secured else None
+    with opened or grpc.insecure_channel(address) as channel:
         request = health_pb2.HealthCheckRequest(service=service)
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=10)
