@@ -268,7 +268,7 @@ lessons: setup ## Run every lesson of the tour: each pattern at work, taken away
 .PHONY: soak
 soak: setup kind-up charts ## What takes long, each night: kills at every write, 100,000 stories, and on kind all shapes of the charts, releases and faults under load
 	@ci/prerequisites.sh
-	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold helm4
+	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold helm4 cert-manager
 	@ci/images.sh load
 	@KILLS_EACH=$(or $(KILLS_EACH),4) MINUTES=$${MINUTES:-30} $(PYTEST) -s -m "(soak or load) and not e2e" $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
 	@UPGRADES=$(or $(UPGRADES),20) RELEASES_EACH=$(or $(RELEASES_EACH),5) $(PYTEST) -s -m "(soak or load) and e2e" $(or $(T),tests/e2e) || [ $$? = 5 -a -n "$(T)" ]

@@ -82,6 +82,18 @@ build_argo_rollouts() {
   chmod u+w "$OUT/argo-rollouts.yaml"
 }
 
+# With the definitions of its kinds beside it.
+build_cert_manager() {
+  local module=github.com/cert-manager/cert-manager
+  own_module "$module" "$CERT_MANAGER_VERSION"
+  cp "$REPO/ci/tools/cert-manager/main.go" .
+  go mod tidy
+  go build -trimpath -ldflags "-s -w" -o "$OUT/cert-manager" .
+  mkdir -p "$OUT/crds"
+  cp -f "$(go list -m -f '{{.Dir}}' "$module")"/deploy/crds/cert-manager.io_*.yaml "$OUT/crds/"
+  chmod -R u+w "$OUT/crds"
+}
+
 # Rules are tested by it; it finds no targets, so the discovery of forty clouds is left out.
 build_promtool() {
   local module=github.com/prometheus/prometheus
@@ -153,6 +165,7 @@ recipe() {
     kube-router) echo "$KUBE_ROUTER_VERSION published github.com/cloudnativelabs/kube-router/v2@v$KUBE_ROUTER_VERSION github.com/cloudnativelabs/kube-router/v2/cmd/kube-router" ;;
     buf|gitlab-ci-local) echo "$(sed -n "s/.*\"$1\": \"\(.*\)\".*/\1/p; s|.*\"@bufbuild/$1\": \"\(.*\)\".*|\1|p" "$REPO/ci/tools/$1/package.json" | head -1) from_npm $1" ;;
     docker-compose) echo "$DOCKER_COMPOSE_VERSION build_docker_compose" ;;
+    cert-manager) echo "$CERT_MANAGER_VERSION build_cert_manager" ;;
     argo-rollouts) echo "$ARGO_ROLLOUTS_VERSION build_argo_rollouts" ;;
     skaffold) echo "$SKAFFOLD_VERSION build_skaffold" ;;
     promtool) echo "$PROMETHEUS_VERSION build_promtool" ;;

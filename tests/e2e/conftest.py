@@ -16,7 +16,8 @@ def _cluster():
         pytest.fail("there is no cluster; run `make e2e`, which creates it and installs the release")
 
 
-@pytest.fixture(scope="session", name="installed")
+# What a module needs of the cluster is looked at anew: another one may have emptied it.
+@pytest.fixture(scope="module", name="installed")
 def _installed(cluster):
     """By `make e2e`; the soak begins with an empty cluster."""
     if not helm("list", "-q", "--filter", f"^{RELEASE}$").strip():
@@ -28,18 +29,18 @@ def _api(tmp_path_factory):
     return Api(json.loads(kubectl("config", "view", "--raw", "--minify", "-o", "json")), tmp_path_factory.mktemp("api"))
 
 
-@pytest.fixture(scope="session", name="operator")
+@pytest.fixture(scope="module", name="operator")
 def _operator(cluster):
     return install_operator()
 
 
-@pytest.fixture(scope="session", name="auditor")
+@pytest.fixture(scope="module", name="auditor")
 def _auditor(managed):
     with auditing() as name:
         yield name
 
 
-@pytest.fixture(scope="session", name="managed")
+@pytest.fixture(scope="module", name="managed")
 def _managed(operator):
     """The shop anew, with users and orders managed by the operator; gives the names of their Microservices."""
     run(f"{ROOT}/ci/deploy.sh", "--fresh", "--values", ROOT / "tests" / "e2e" / "managed-values.yaml", timeout=900)

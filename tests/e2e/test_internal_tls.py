@@ -1,16 +1,14 @@
 """TLS between all services on kind: releases and renewed certificates under load, and who has no certificate.
 
-The Secrets are written as cert-manager writes them.
+Certificates are issued by cert-manager's controllers, by the authority of docs/security.md.
 """
-
-import base64
 
 import pytest
 import yaml
 
 from slipway_chassis.testing.plugin import eventually
-from support.cluster.authority import Authority, pem
-from support.kind.commands import GATEWAY, NAMESPACE, RELEASE, apply, get, helm, kubectl, run
+from support.kind.cert_manager import issuers_of_the_page, renew, running
+from support.kind.commands import GATEWAY, NAMESPACE, RELEASE, get, helm, kubectl, run
 from support.kind.microservice import QUICK, Microservice
 from support.load import Load
 from support.repository import ROOT
@@ -19,42 +17,26 @@ from support.shop import Customer
 pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1800)]
 TEA = {"item": "tea", "quantity": 1, "unit_price_cents": 350}
 SERVICES = ["gateway", "users", "orders", "inventory", "storefront"]
-TLS = {"enabled": True, "secretName": "{{ .Chart.Name }}-internal"}
-
-
-def secret(authority, service):
-    name = f"{RELEASE}-{service}"
-    certificate, key = authority.server(name, f"{name}-pods", f"{name}-preview")
-    files = {"tls.crt": certificate, "tls.key": key, "ca.crt": pem(authority.certificate)}
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": f"{service}-internal"},
-        "type": "kubernetes.io/tls",
-        "data": {name: base64.b64encode(text.encode()).decode() for name, text in files.items()},
-    }
-
-
-@pytest.fixture(scope="module", name="authority")
-def _authority():
-    return Authority()
 
 
 @pytest.fixture(scope="module", name="shop", autouse=True)
-def _shop(operator, authority, tmp_path_factory):
+def _shop(operator, tmp_path_factory):
     """Users and orders are released by the operator; orders may be called by gateway and storefront alone."""
-    values = tmp_path_factory.mktemp("values") / "tls.yaml"
+    folder = tmp_path_factory.mktemp("shop")
+    values = folder / "tls.yaml"
     callers = [f"{{{{ .Release.Name }}}}-{each}" for each in ("gateway", "storefront")]
-    objects = [secret(authority, each) for each in SERVICES]
+    tls = {"enabled": True, "issuerRef": {"name": "internal"}}
+    gateway = {"extraObjects": list(yaml.safe_load_all(issuers_of_the_page()))}
     values.write_text(
         yaml.safe_dump(
-            {
-                "global": {"internalTls": TLS},
-                "orders": {"internalTls": {"callers": callers}},
-                "gateway": {"extraObjects": objects},
-            }
+            {"global": {"internalTls": tls}, "orders": {"internalTls": {"callers": callers}}, "gateway": gateway}
         )
     )
+    with running(folder):
+        yield from _installed(values)
+
+
+def _installed(values):
     managed = ROOT / "tests" / "e2e" / "managed-values.yaml"
     run(f"{ROOT}/ci/deploy.sh", "--fresh", "--values", managed, "--values", values, timeout=900)
     for service in ("users", "orders"):
@@ -112,14 +94,14 @@ def renewals(service):
     return min(text.count("renewed certificates are in use") for text in logs)
 
 
-def test_releases_and_renewed_certificates_fail_no_request_and_lose_no_order(customer, authority, api):
+def test_releases_and_renewed_certificates_fail_no_request_and_lose_no_order(customer, api):
     orders = Microservice(api, NAMESPACE, f"{RELEASE}-orders")
     reads = [("GET", "/v1/orders?limit=1", None), ("GET", "/v1/inventory/items", None)] * 2
     with Load(customer, [*reads, ("POST", "/v1/orders", TEA)], rate=50) as load:
         load.wait_for(300)
         for _ in range(2):
             before = {service: renewals(service) for service in ("users", "inventory")}
-            apply(*(secret(authority, service) for service in SERVICES))
+            renew(*(f"{RELEASE}-{service}-internal" for service in SERVICES))
             generation = orders.release(**QUICK)
             for service, count in before.items():
                 eventually(lambda service=service, count=count: renewals(service) > count, within=300, every=5)
