@@ -71,7 +71,8 @@ OPERATOR = {"app.kubernetes.io/part-of": "slipway", "app.kubernetes.io/component
     [
         ((), {"app": "any"}, HOME, {"kafka", "postgresql"}),
         ((), {"app": "any"}, ELSEWHERE, set()),
-        ((), OPERATOR, ELSEWHERE, {"kafka"}),
+        ((), OPERATOR, {"kubernetes.io/metadata.name": "slipway-system"}, {"kafka"}),
+        ((), OPERATOR, ELSEWHERE, set()),
         (("networkPolicy.from=[]",), {"app": "any"}, ELSEWHERE, {"kafka", "postgresql"}),
         (('networkPolicy.from=[{"podSelector":{"matchLabels":{"of":"{{ .Release.Name }}"}}}]',),
          {"of": "r"}, HOME, {"kafka", "postgresql"}),
@@ -79,7 +80,7 @@ OPERATOR = {"app.kubernetes.io/part-of": "slipway", "app.kubernetes.io/component
          {"of": "x"}, HOME, set()),
         (('networkPolicy.from=[{"namespaceSelector":{}}]',), {"app": "any"}, ELSEWHERE, {"kafka", "postgresql"}),
     ],
-    ids=["at-home", "elsewhere", "operator", "anyone", "named", "not-named", "opened"],
+    ids=["at-home", "elsewhere", "operator", "as-operator", "anyone", "named", "not-named", "opened"],
 )  # fmt: skip
 def test_who_may_connect(options, labels, namespace, reaches):
     objects = render("dev-databases", PLAIN, *(part for each in options for part in ("--set-json", each)))

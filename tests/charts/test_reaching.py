@@ -4,6 +4,7 @@ import pytest
 
 from support.charts import CHARTS, of_kind, pod_templates, render
 from support.network_policies import Pod, gate_labels, matches, may_reach
+from support.repository import ROOT
 
 pytestmark = pytest.mark.charts
 HOME, MONITORING, OPERATORS = (
@@ -25,6 +26,10 @@ OUTSIDE = {
 SERVING = {"gateway", "inventory-grpc", "orders-http", "storefront-http", "users-http"}
 WORKERS = {f"{service}-{process}" for service in ("inventory", "orders", "users")
            for process in ("consumer", "relay", "migrate")}  # fmt: skip
+# A neighbour in a namespace of its own may give its pods any labels.
+NEIGHBOURS = {f"neighbour-as-{name}": Pod(f"neighbour-as-{name}", labels, {}, {"kubernetes.io/metadata.name": "theirs"})
+              for name, labels in {"operator": OPERATOR, "gate": gate_labels(), "none": {}}.items()}  # fmt: skip
+OUTSIDE |= NEIGHBOURS
 ANYBODY = set(OUTSIDE)
 CHECKING = {"operator", "gate"}
 # Port of a pod: who may connect to it. All others may not.
@@ -72,6 +77,25 @@ def test_every_pair_of_pods_is_as_it_is_meant(platform):
     }
 
     assert {place: senders for place, senders in reached.items() if senders} == ALLOWED
+
+
+def test_in_production_labels_open_nothing_to_other_namespaces(platform):
+    """Only the gateway's own ports are for all, and whom each process may ask is named."""
+    policies = of_kind(render("platform", ROOT / "k8s" / "platform-values.yaml"), "NetworkPolicy")
+    receivers = {each.name: each for each in pods_of(platform)}.values()
+    theirs = {"kubernetes.io/metadata.name": "theirs"}
+    neighbours = [*NEIGHBOURS.values(), *(Pod(f"as-{each.name}", each.labels, {}, theirs) for each in receivers)]
+    for receiver in (each for each in receivers if each.name not in {"kafka", "postgresql"}):
+        for number in receiver.ports.values():
+            reached = [each.name for each in neighbours if may_reach(policies, each, receiver, number, HOME)]
+            assert not reached or (receiver.name, number) == ("gateway", 8080), (receiver.name, number, reached)
+
+    for each_policy in policies:
+        open_ = [rule for rule in each_policy["spec"]["egress"] if "to" not in rule]
+        assert open_ == [], (each_policy["metadata"]["name"], open_)
+        for rule in (*each_policy["spec"]["ingress"], *each_policy["spec"]["egress"]):
+            for peer in (*rule.get("from", ()), *rule.get("to", ())):
+                assert peer.get("namespaceSelector") != {}, each_policy["metadata"]["name"]
 
 
 def test_managed_pods_are_under_the_same_policies():
