@@ -9,6 +9,8 @@ from hypothesis import settings
 from slipway_chassis.embedded.processes import free_port
 
 pytest_plugins = ["slipway_chassis.testing.plugin"]
+# What support asserts says its values, as tests do.
+pytest.register_assert_rewrite("support")
 # A shell that runs the tests in the background has them, and all that they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # The same examples for the same code, so that a verdict can be repeated. HYPOTHESIS_PROFILE=default looks for others.

@@ -13,7 +13,7 @@ import urllib.request
 import pytest
 
 from slipway_chassis.testing.plugin import eventually
-from support.kind.commands import GATEWAY, kubectl, left
+from support.kind.commands import GATEWAY, kubectl, wait_until_nothing_is_left
 from support.repository import copy_repository
 
 pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1800), pytest.mark.usefixtures("cluster")]
@@ -51,7 +51,7 @@ def _dev(workspace):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGINT)
         process.wait(240)
-    eventually(lambda: not left(), within=180, every=1)
+    wait_until_nothing_is_left(within=180)
     kubectl("delete", "namespace", "shop", "--timeout=180s")
 
 

@@ -8,7 +8,17 @@ import uuid
 import pytest
 
 from slipway_chassis.testing.plugin import eventually
-from support.kind.commands import GATEWAY, NAMESPACE, RELEASE, get, helm, in_node, kubectl, left, run
+from support.kind.commands import (
+    GATEWAY,
+    NAMESPACE,
+    RELEASE,
+    get,
+    helm,
+    in_node,
+    kubectl,
+    run,
+    wait_until_nothing_is_left,
+)
 from support.load import Load
 from support.repository import ROOT
 from support.shop import Customer
@@ -181,4 +191,4 @@ def upgraded_image(service):
 def test_uninstall_leaves_nothing():
     helm("uninstall", RELEASE, "--wait", "--timeout", "5m")
 
-    eventually(lambda: not left(), within=120, every=1)
+    wait_until_nothing_is_left(within=120)

@@ -7,8 +7,7 @@ import urllib.request
 
 import pytest
 
-from slipway_chassis.testing.plugin import eventually
-from support.kind.commands import GATEWAY, OPERATOR_NAMESPACE, get, helm, kubectl, left
+from support.kind.commands import GATEWAY, OPERATOR_NAMESPACE, get, helm, kubectl, wait_until_nothing_is_left
 from support.repository import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1500), pytest.mark.usefixtures("cluster")]
@@ -33,7 +32,7 @@ def _profile(request):
     skaffold("run", *profile)
     yield profile
     skaffold("delete", *profile)
-    eventually(lambda: not left(), within=180, every=1)
+    wait_until_nothing_is_left(within=180)
     kubectl("delete", "namespace", "shop", "--timeout=180s", timeout=200)
 
 

@@ -16,7 +16,18 @@ from pathlib import Path
 import pytest
 
 from slipway_chassis.testing.plugin import eventually
-from support.kind.commands import CLUSTER, OPERATOR_NAMESPACE, apply, empty_of_ours, get, in_node, kubectl, left, run
+from support.kind.commands import (
+    CLUSTER,
+    OPERATOR_NAMESPACE,
+    apply,
+    empty_of_ours,
+    get,
+    in_node,
+    kubectl,
+    left,
+    run,
+    wait_until_nothing_is_left,
+)
 from support.kind.load_from_pod import LoadFromPod, load_pod
 from support.newcomer import PACKAGES, Newcomer, blocks_of, index_of_this_machine
 from support.pipeline.package_index import PackageIndex
@@ -158,7 +169,7 @@ def test_a_service_comes_onto_a_cluster_is_released_and_removed(newcomer, regist
 
     for line in remove:
         newcomer.types(line)
-    eventually(lambda: not left(), within=180, every=1)
+    wait_until_nothing_is_left(within=180)
     of_operator = partial(left, ",leases", namespace=OPERATOR_NAMESPACE)
     eventually(lambda: of_operator() == ["Lease/slipway-operator"], within=120, every=1)
     minutes = (time.monotonic() - began) / 60

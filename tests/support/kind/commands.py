@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 
+import pytest
 from click.testing import CliRunner
 
+from slipway_chassis.testing.plugin import eventually
 from support.repository import ROOT
 from support.tools import TOOLS
 
@@ -71,6 +73,20 @@ def left(more="", **options):
         for each in items
         if each["metadata"]["name"] not in ("kube-root-ca.crt", "default")
     ]
+
+
+def wait_until_nothing_is_left(*, within=180):
+    """Fails with the names of what is still there."""
+    there = []
+
+    def gone():
+        there[:] = left()
+        return not there
+
+    try:
+        eventually(gone, within=within, every=1)
+    except AssertionError:
+        pytest.fail(f"still there after {within} s: {there}")
 
 
 def empty_of_ours():
