@@ -1,5 +1,6 @@
 """HTTP over TLS between services, on a real process of a service: who may call, renewed files, slow handshakes."""
 
+import contextlib
 import os
 import socket
 import ssl
@@ -167,6 +168,20 @@ def test_handshakes_that_never_end_take_no_thread(echo, me):
             for one in slow:
                 one.sendall(b"\x00")
             assert client.get("/v1/scheme", headers={}).status == 200
+
+
+def test_who_says_goodbye_after_the_handshake_is_let_go(echo, me):
+    """At its end a connection can be read at once, for ever: the worker would ask again and again."""
+    context = ssl.create_default_context(cafile=str(me / "ca.crt"))
+    context.load_cert_chain(me / "tls.crt", me / "tls.key")
+    with (
+        socket.create_connection(("127.0.0.1", echo[0]), timeout=20) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        time.sleep(0.5)  # the handshake is over on the other side as well
+        socket.socket.shutdown(connection, socket.SHUT_WR)
+        with contextlib.suppress(ssl.SSLError, ConnectionError):  # however it is said; silence is a TimeoutError
+            assert not connection.recv(1)
 
 
 def test_a_handshake_that_drips_in_is_given_up(echo):

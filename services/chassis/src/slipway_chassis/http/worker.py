@@ -148,7 +148,7 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
             except ssl.SSLWantReadError:
                 return False
             conn.shaken, conn.late = True, math.inf
-        return bool(conn.sock.pending()) or _asked(conn.sock)
+        return bool(conn.sock.pending()) or not _says_nothing(conn.sock)
 
     def _cap_keepalive(self, deadline: float) -> None:
         super()._cap_keepalive(deadline)
@@ -175,6 +175,17 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         silent = now - SILENT_SECONDS + self.cfg.keepalive
         for each in itertools.takewhile(lambda one: one.timeout <= silent and not _asked(one.sock), connections):
             each.timeout = now
+
+
+def _says_nothing(client: socket.socket) -> bool:
+    """Whether neither bytes nor the end has come; a connection at its end would be ready to read again and again."""
+    try:
+        socket.socket.recv(client, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _asked(client: socket.socket) -> bool:
