@@ -16,6 +16,7 @@ from .schema.reading import Document
 
 MAX_HOPS = 10
 T = TypeVar("T")
+Reader = Callable[[Mapping[str, Any], Any], Mapping[str, Any]]  # a message of a document
 # What a reader takes a message apart by, besides its schemas.
 ASPECTS = {
     "key": "message-key-changed",
@@ -42,7 +43,7 @@ def compare_asyncapi(old: Any, new: Any, mode: Mode = Mode.FULL, *, payloads: bo
         return [] if canonical(old) == canonical(new) else unread[:1]
     old, new = map(with_full_addresses, (old, new))
     try:
-        olds, news = messages_of(old, "send"), messages_of(new, "send")
+        olds, news = (messages_of(one, "send", elsewhere=True) for one in (old, new))
     except Undecided as why:
         return [] if canonical(old) == canonical(new) else [_undecided((), f"The document can't be judged: {why}.")]
     found: list[Finding] = []
@@ -91,27 +92,30 @@ def _safe(rule: str, path: tuple[str, ...], what: str) -> Finding:
     )
 
 
-def messages_of(document: Mapping[str, Any], action: str) -> dict[str, dict[str, Mapping[str, Any]]]:
+def messages_of(
+    document: Mapping[str, Any], action: str, *, elsewhere: bool = False
+) -> dict[str, dict[str, Mapping[str, Any]]]:
     """What it sends, or receives: topic -> message's name -> message. Raises Undecided for references that can't be
-    followed.
+    followed. ``elsewhere``: of a message that stands in another file its reference is shown in its place.
     """
+    read = _message_or_reference if elsewhere else _message
     if str(document.get("asyncapi", "")).startswith("2"):
-        return _messages_of_2(document, {"send": "subscribe", "receive": "publish"}[action])
+        return _messages_of_2(document, {"send": "subscribe", "receive": "publish"}[action], read)
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for name, part in _mapping(document.get("operations")).items():
         operation = _resolved(document, part)
         reply = _resolved(document, operation.get("reply"))
         if operation.get("action") == action:
-            topic, messages = _of_channel(document, operation, f"channel of {name}")
+            topic, messages = _of_channel(document, operation, f"channel of {name}", read)
             found.setdefault(topic, {}).update(messages)
         elif reply:  # who is asked answers
-            topic, messages = _of_channel(document, reply, f"answers of {name}")
+            topic, messages = _of_channel(document, reply, f"answers of {name}", read)
             found.setdefault(topic, {}).update(messages)
     return found
 
 
 def _of_channel(
-    document: Mapping[str, Any], operation: Mapping[str, Any], unnamed: str
+    document: Mapping[str, Any], operation: Mapping[str, Any], unnamed: str, read: Reader
 ) -> tuple[str, dict[str, Mapping[str, Any]]]:
     """The topic of an operation or a reply, and its messages: those that it lists, or all of its channel.
     ``unnamed``: the topic where the address is known at run time alone.
@@ -120,12 +124,12 @@ def _of_channel(
     there = _mapping(channel.get("messages"))
     listed = operation.get("messages")
     if isinstance(listed, list):
-        chosen = {id(_resolved(document, one)) for one in listed}
-        kept = {name: one for name, one in there.items() if id(_resolved(document, one)) in chosen}
+        chosen = {id(_followed(document, one)) for one in listed}
+        kept = {name: one for name, one in there.items() if id(_followed(document, one)) in chosen}
         # A reply without a channel lists messages that stand elsewhere.
         there = kept if there else {_reference(one) or f"message {n}": one for n, one in enumerate(listed)}
     topic = _topic(document, channel, str(channel.get("address") or unnamed))
-    return topic, {name: _message(document, one) for name, one in there.items()}
+    return topic, {name: read(document, one) for name, one in there.items()}
 
 
 def _topic(document: Mapping[str, Any], channel: Mapping[str, Any], address: str) -> str:
@@ -150,7 +154,7 @@ def _reference(part: Any) -> str:
     return str(_mapping(part).get("$ref", "")).rpartition("/")[2]
 
 
-def _messages_of_2(document: Mapping[str, Any], verb: str) -> dict[str, dict[str, Mapping[str, Any]]]:
+def _messages_of_2(document: Mapping[str, Any], verb: str, read: Reader) -> dict[str, dict[str, Mapping[str, Any]]]:
     """Others subscribe to what the application sends (AsyncAPI 2.6, channel item object)."""
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for topic, part in _mapping(document.get("channels")).items():
@@ -159,7 +163,7 @@ def _messages_of_2(document: Mapping[str, Any], verb: str) -> dict[str, dict[str
             continue
         listed = _mapping(said).get("oneOf")
         parts = listed if isinstance(listed, list) else [said]
-        messages = [_message(document, one) for one in parts]
+        messages = [read(document, one) for one in parts]
         names = Counter(str(one.get("name")) for one in messages)
         known = found.setdefault(_topic(document, _resolved(document, part), str(topic)), {})
         for number, (one, message) in enumerate(zip(parts, messages, strict=True)):
@@ -169,15 +173,26 @@ def _messages_of_2(document: Mapping[str, Any], verb: str) -> dict[str, dict[str
 
 
 def _settings(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Of each topic that is written: what its channel says of its address and of brokers, as far as readers see it."""
+    """Of each topic that is written: what its channel says of its address and of brokers, as far as readers see it.
+    Of answers also where the one who asks has to say the way back.
+    """
+    back: dict[str, dict[str, Any]] = {}
     if str(document.get("asyncapi", "")).startswith("2"):
         channels = [(str(name), _known(document, one)) for name, one in _mapping(document.get("channels")).items()]
         used = [(name, one) for name, one in channels if "subscribe" in one]
     else:
-        operations = (_known(document, one) for one in _mapping(document.get("operations")).values())
-        sent = [_known(document, one.get("channel")) for one in operations if one.get("action") == "send"]
-        used = [(str(one.get("address")), one) for one in sent]
-    return {_topic(document, one, address): _seen_of(document, one) for address, one in used}
+        used = []
+        for name, part in _mapping(document.get("operations")).items():
+            operation = _known(document, part)
+            reply = _known(document, operation.get("reply"))
+            if operation.get("action") == "send":
+                channel = _known(document, operation.get("channel"))
+                used.append((str(channel.get("address")), channel))
+            elif reply:
+                channel = _known(document, reply.get("channel"))
+                used.append((str(channel.get("address") or f"answers of {name}"), channel))
+                back[used[-1][0]] = {"address of answers": _known(document, reply.get("address")).get("location")}
+    return {_topic(document, one, address): _seen_of(document, one) | back.get(address, {}) for address, one in used}
 
 
 def _seen_of(document: Mapping[str, Any], channel: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,6 +223,12 @@ def _other_settings(olds: dict[str, dict[str, Any]], news: dict[str, dict[str, A
                 yield _undecided(("channels", topic, *what.split("/", 1)), sentence)
 
 
+def _message_or_reference(document: Mapping[str, Any], part: Any) -> Mapping[str, Any]:
+    """Traits of a message that stand elsewhere are another matter: the message itself is known in part then."""
+    there = _followed(document, part)
+    return there if "$ref" in there else _message(document, part)
+
+
 def _message(document: Mapping[str, Any], part: Any) -> Mapping[str, Any]:
     """With its traits, over which its own words go (AsyncAPI 3.0, message object), and the document's content type."""
     own = _resolved(document, part)
@@ -234,6 +255,19 @@ def _resolved(document: Mapping[str, Any], part: Any) -> Mapping[str, Any]:
     raise Undecided("a reference leads back to itself")
 
 
+def _followed(document: Mapping[str, Any], part: Any) -> Mapping[str, Any]:
+    """As far as its references lead within the document."""
+    try:
+        for _ in range(MAX_HOPS):
+            reference = _mapping(part).get("$ref")
+            if not isinstance(reference, str):
+                break
+            part = Document(document).resolve(reference)
+    except Undecided:
+        pass
+    return _mapping(part)
+
+
 def _channel(
     topic: str,
     olds: Mapping[str, Mapping[str, Any]],
@@ -249,9 +283,16 @@ def _channel(
             yield _breaking("message-removed", (topic, name), name, None, f"{name} is no longer written to {topic}.")
             continue
         new = news[name]
+        if "$ref" in old or "$ref" in new:
+            if canonical(old) != canonical(new):
+                what = f"{name} in {topic} can't be judged: it stands in another file."
+                yield _undecided(("channels", topic, name), what)
+            continue
         for what, rule in ASPECTS.items():
             before, after = (_aspect(root, one, what) for root, one in zip(sides, (old, new), strict=True))
-            if canonical(before) != canonical(after) and not (before is None and what in NEWLY_SAID):
+            if before is None and what in NEWLY_SAID:
+                continue
+            if _another_key(before, after, sides) if what == "key" else canonical(before) != canonical(after):
                 said = f"{name} in {topic}: {what} was {phrase(before, 'not said')} and is {phrase(after, 'not said')}."
                 yield _breaking(rule, (topic, name), before, after, said)
         if payloads:
@@ -262,6 +303,17 @@ def _channel(
         )  # fmt: skip
     for name in news.keys() - olds.keys():
         yield _safe("message-added", (topic, name), f"{name} is new in {topic}.")
+
+
+def _another_key(before: Any, after: Any, sides: tuple[Any, Any]) -> bool:
+    """Fewer keys of the former kind are read as before. A title says of what the text is: of a parcel, of its sender."""
+    if not (isinstance(before, Mapping) and isinstance(after, Mapping)) or "schemaFormat" in {*before, *after}:
+        return canonical(before) != canonical(after)
+    titles = [Document(root).mark(key, "title") for root, key in zip(sides, (before, after), strict=True)]
+    if None not in titles and titles[0] != titles[1]:
+        return True
+    found = compare_schemas(before, after, Mode.FORWARD, reading=LENIENT, roots=sides)
+    return any(one.undecided or one.severity is Severity.BREAKING for one in found)
 
 
 def _by_former(olds: Mapping[str, T], news: Mapping[str, T], meant: Callable[[str], str]) -> dict[str, T]:

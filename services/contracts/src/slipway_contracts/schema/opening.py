@@ -7,7 +7,7 @@ from typing import Any
 from ..canonical import canonical
 from .flattening import flat_of, met
 from .gaps import Undecided
-from .reading import MAX_REFERENCES, TYPES, Document, Flat, Opened, Schema
+from .reading import MAX_REFERENCES, TYPES, Document, Flat, Opened, Schema, tag_name
 
 MAX_ALTERNATIVES = 2000
 MAX_CHOICES = 20_000  # before those that are nothing but a value become one
@@ -84,8 +84,7 @@ def _groups(document: Document, schema: Mapping[str, Any]) -> Iterator[_Group]:
         yield _Group([document.resolve(schema["$ref"])])
     for sub in schema.get("allOf", ()):
         yield _Group([sub])
-    discriminator = schema.get("discriminator")
-    tag = discriminator.get("propertyName", "") if isinstance(discriminator, Mapping) else ""
+    tag = tag_name(schema)
     if schema.get("anyOf"):
         yield _Group(list(schema["anyOf"]), tag=tag)
     if schema.get("oneOf"):

@@ -184,6 +184,13 @@ class Document:
         return missing
 
 
+def tag_name(schema: Schema) -> str:
+    """The discriminating property; "" without one. AsyncAPI names it alone."""
+    said = schema.get("discriminator") if isinstance(schema, Mapping) else None
+    name = said.get("propertyName") if isinstance(said, Mapping) else said
+    return name if isinstance(name, str) else ""
+
+
 ANNOTATIONS = {
     "title", "description", "examples", "example", "default", "deprecated", "readOnly", "writeOnly", "$comment", "$id",
     "id", "$schema", "$anchor", "$defs", "definitions", "externalDocs", "xml", "discriminator", "$vocabulary",

@@ -16,11 +16,11 @@ from .flattening import literal_of, tidy, type_of
 from .gaps import NOTICES, OPEN, Code, Gap, Reading, Undecided, most_telling
 from .likeness import written_alike
 from .opening import disjoint, opened, values_of
-from .reading import ANYTHING, Document, Flat, Opened, Schema
+from .reading import ANYTHING, Document, Flat, Opened, Schema, tag_name
 from .sameness import Sameness
 from .settling import listed, parts, settled
 from .shown import SHOWN_VALUES, cut, shown, type_names
-from .tags import tag_name, tags_of
+from .tags import tags_of
 from .texts import reread
 from .witnesses import outside
 
