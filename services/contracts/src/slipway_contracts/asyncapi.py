@@ -306,7 +306,7 @@ def _channel(
 
 
 def _another_key(before: Any, after: Any, sides: tuple[Any, Any]) -> bool:
-    """Fewer keys of the former kind are read as before. A title says of what the text is: of a parcel, of its sender."""
+    """Fewer keys of the former kind are read as before. A title says whose id a text is."""
     if not (isinstance(before, Mapping) and isinstance(after, Mapping)) or "schemaFormat" in {*before, *after}:
         return canonical(before) != canonical(after)
     titles = [Document(root).mark(key, "title") for root, key in zip(sides, (before, after), strict=True)]

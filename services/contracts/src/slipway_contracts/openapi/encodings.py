@@ -37,33 +37,42 @@ def compare_encodings(
 def _changed(pair: Pair, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     """How a part is written that is new changes nothing for those who send the others."""
     before, after = old.get("encoding", {}), new.get("encoding", {})
-    olds, news = _parts(pair.old.description, old), _parts(pair.new.description, new)
+    olds, news = _form(pair.old.description, old), _form(pair.new.description, new)
     for part in sorted(map(str, before.keys() | after.keys())):
-        if olds is not None and part not in olds and not (part in before and part in after):
+        if canonical(before.get(part)) == canonical(after.get(part)):
+            continue
+        if olds and not any(part in one.properties for one in olds) and not (part in before and part in after):
             continue
         meant = [
-            _without_defaults(name, said.get(part, {}), (known or {}).get(part, []))
-            for said, known in ((before, olds), (after, news))
+            _without_defaults(name, said.get(part, {}), _kinds(side.description, form, part))
+            for side, said, form in ((pair.old, before, olds), (pair.new, after, news))
         ]
         if canonical(meant[0]) != canonical(meant[1]):
             yield part
 
 
-def _parts(description: Description, media_type: Mapping[str, Any]) -> dict[str, list[Flat]] | None:
-    """The form's parts, each with its alternatives; None where they can't be known."""
+def _form(description: Description, media_type: Mapping[str, Any]) -> tuple[Flat, ...]:
+    """Its alternatives; none where they can't be known."""
     try:
-        schemas = description.schemas
-        form = opened(schemas, media_type.get("schema", True)).alternatives
-        names = sorted({name for flat in form for name in flat.properties})
-        return {
-            name: [one for flat in form for part in flat.of(name) for one in opened(schemas, part).alternatives]
-            for name in names
-        }
+        return opened(description.schemas, description.schemas.plain(media_type.get("schema", True))).alternatives
     except Undecided:
-        return None
+        return ()
 
 
-def _without_defaults(name: str, said: Any, kinds: list[Flat]) -> Any:
+def _kinds(description: Description, form: tuple[Flat, ...], part: str) -> tuple[Flat, ...]:
+    """What the part may be; of a form that many operations have it is looked up once."""
+    schemas = [schema for flat in form for schema in flat.of(part)]
+
+    def found() -> tuple[Flat, ...]:
+        try:
+            return tuple(one for schema in schemas for one in opened(description.schemas, schema).alternatives)
+        except Undecided:
+            return ()
+
+    return description.once(("part of a form", *map(id, schemas)), found) if schemas else ()
+
+
+def _without_defaults(name: str, said: Any, kinds: tuple[Flat, ...]) -> Any:
     """``said`` of a part, without what is meant anyway (OpenAPI 3.1, 4.8.15.1)."""
     if not isinstance(said, Mapping):
         return said
@@ -77,7 +86,7 @@ def _without_defaults(name: str, said: Any, kinds: list[Flat]) -> Any:
     return kept
 
 
-def _usual(types: set[str], kinds: list[Flat]) -> str | None:
+def _usual(types: set[str], kinds: tuple[Flat, ...]) -> str | None:
     """The media type of a part of which none is said; None: it depends."""
     if types == {"object"}:
         return "application/json"

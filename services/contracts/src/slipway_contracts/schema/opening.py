@@ -33,6 +33,15 @@ def _open(document: Document, schema: Schema, depth: int) -> Opened:
         raise Undecided("a schema that is neither true, false nor an object")
     if depth > MAX_REFERENCES:
         raise Undecided("a schema that contains itself without end")
+    kept = document.parts.get(id(schema))
+    if kept is None:
+        kept = schema, _of_parts(document, schema, depth)
+        document.parts[id(schema)] = kept
+    return kept[1]
+
+
+def _of_parts(document: Document, schema: Mapping[str, Any], depth: int) -> Opened:
+    """Each schema once, however many others name it: each of twenty that name the next one twice would be a million."""
     if document.alone and isinstance(schema.get("$ref"), str):
         schema = {key: schema[key] for key in ("$ref", "nullable") if key in schema}
     alternatives = [one for one in (flat_of(document, schema),) if one]

@@ -73,6 +73,7 @@ class Document:
         self._named: dict[str, Schema] | None = None
         self._both: dict[tuple[int, int], Schema] = {}
         self.opened: dict[int, tuple[Schema, Opened]] = {}  # the schema is kept, so that its id stays its own
+        self.parts: dict[int, tuple[Schema, Opened]] = {}  # before their tags are looked for
         self.settled: dict[int, tuple[Schema, Opened]] = {}
 
     def both(self, one: Schema, other: Schema) -> Schema:

@@ -295,6 +295,8 @@ class Comparison:
             wide = unknown[0] if len(unknown) == 1 else cut(unknown)
             found.append(Gap(Code.ENUM, (), wide, cut(known.values())))
         asks = replace(target, values=None, types=ANYTHING) != _ANYTHING
+        asked = len(target.patterns - source.patterns) + len(target.multiples)
+        values.require_few(len(fitting), asked, "a listed value and a pattern or a step", most=values.MAX_LISTED)
         for text, value in fitting.items() if asks else ():
             if text in known:
                 self._count()

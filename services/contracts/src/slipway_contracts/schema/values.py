@@ -36,10 +36,13 @@ SHORTEST = {
     "uuid": 36, **{f"uuid{number}": 36 for number in range(1, 9)}, "date": 10, "date-time": 20, "email": 3, "uri": 2,
     "ipv4": 7, "ipv6": 2, "hostname": 1,
 }  # fmt: skip
+MAX_TRIED, MAX_LISTED, MAX_PATTERNS = 20_000, 200_000, 1000  # of one pair of schemas
 UNLIMITED = 10**9  # where no upper bound is given
 
 
 def gaps(comparison: Comparison, source: Flat, target: Flat, shared: frozenset[str]) -> list[Gap]:
+    require_few(len(source.multiples), len(target.multiples), "steps")
+    require_few(len(source.patterns) + 1, len(target.patterns), "patterns", most=MAX_PATTERNS)
     found: list[Gap] = []
     if shared & NUMBERS:
         found += _number_gaps(source, target, whole="fraction" not in shared)
@@ -53,6 +56,12 @@ def gaps(comparison: Comparison, source: Flat, target: Flat, shared: frozenset[s
     if "array" in shared:
         found += _array_gaps(comparison, source, target)
     return found
+
+
+def require_few(some: int, others: int, what: str, most: int = MAX_TRIED) -> None:
+    """Each is tried on each. Raises Undecided where these are too many."""
+    if some * others > most:
+        raise Undecided(f"more than {most} pairs of {what}")
 
 
 def _number_gaps(source: Flat, target: Flat, *, whole: bool) -> list[Gap]:
