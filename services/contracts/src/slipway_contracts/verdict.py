@@ -151,7 +151,7 @@ def _upset(error: Exception) -> UnreadableContracts:
 def _needs(active: Shown | None, candidate: Contracts, others: Mapping[str, Shown]) -> Iterator[Finding]:
     """What the candidate reads and calls, and whether it is there."""
     before = active if isinstance(active, Contracts) else None
-    relied_on = before.consumes if before else []
+    relied_on = set(before.consumes) if before else set()
     for declared in candidate.consumes:
         if declared.service == candidate.service:
             continue  # asked as one of its consumers
