@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from google.protobuf import descriptor_pb2
 
 from slipway_contracts import LENIENT, Contracts, Kind, Mode, Result, breaking, compare, judge
 from slipway_contracts.bundle import pretty
@@ -322,3 +323,18 @@ def test_many_changes_of_a_long_path_are_told_in_few_words():
         return {"openapi": "3.1.0", "paths": {"/v1/" + "/".join(f"{{{one}}}" for one in names): item}}
 
     assert "And 201 more findings" in told_by(compare(path("string"), path("integer"), Kind.OPENAPI))
+
+
+def test_what_descriptors_and_declarations_of_strangers_say_is_listed_as_all_else():
+    def fields(kind):
+        files = descriptor_pb2.FileDescriptorSet()
+        message = files.file.add(name="a.proto", package="a.v1").message_type.add(name="M")
+        for number in range(1, 1000):
+            message.field.add(name=f"f{number}", number=number, type=kind, label=1)
+        return files.SerializeToString()
+
+    calls = [{"service": "b", "method": "GET", "path": f"/v1/{number}"} for number in range(1000)]
+    declared = Contracts("a", {"consumes.json": pretty({"calls": calls})})
+
+    assert "more findings" in told_by(compare(fields(9), fields(5), Kind.PROTOBUF))
+    assert "more findings" in told_by(judge(None, declared, {}, None).findings)

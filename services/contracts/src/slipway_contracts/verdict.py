@@ -12,10 +12,11 @@ from .bundle import Contracts
 from .changes import changed, so_before
 from .consumes import Declared
 from .errors import ContractsError, UnreadableContracts
-from .findings import Finding, Severity, breaking
+from .findings import Finding, Severity, breaking, listed
 from .readers import unreadable_events
 from .reliance import unmet_of
 from .retirement import VERSION_DROPPED, Usage
+from .schema import Undecided
 
 Shown = Contracts | UnreadableContracts  # what a version promises, or why nobody can tell
 MAX_MESSAGE = 500  # characters; what the record of a gate keeps
@@ -86,7 +87,7 @@ def _judged(
         changes, former = _changes(former, new, [*known, new], usage)
     except UnreadableContracts as error:
         return verdict_of([_unreadable(error)])
-    found = [*changes, *_needs(former, new, read)]
+    found = [*changes, *listed(list(_needs(former, new, read)))]
     unchanged = isinstance(former, Contracts) and former.promises() == new.promises()
     if not unchanged:  # where nothing changes, nobody can be hurt
         found += [_unknown(name, one) for name, one in read.items() if isinstance(one, UnreadableContracts)]
@@ -145,7 +146,8 @@ def _upsets(contracts: Contracts) -> bool:
 
 
 def _upset(error: Exception) -> UnreadableContracts:
-    return UnreadableContracts(f"they can't be compared: {type(error).__name__}: {error}"[:300])
+    fault = "" if isinstance(error, Undecided) else f"{type(error).__name__}: "  # of the rules, not of the document
+    return UnreadableContracts(f"they can't be compared: {fault}{error}"[:300])
 
 
 def _needs(active: Shown | None, candidate: Contracts, others: Mapping[str, Shown]) -> Iterator[Finding]:
