@@ -3,12 +3,14 @@
 import json
 
 import pytest
+from google.protobuf import descriptor_pb2
 
 from slipway_contracts import LENIENT, Contracts, Kind, Mode, Result, breaking, compare, judge
 from slipway_contracts.bundle import pretty
-from slipway_contracts.findings import MAX_FINDINGS
+from slipway_contracts.findings import MAX_FINDINGS, MAX_PLACE, MAX_SENTENCE
 from slipway_contracts.openapi.alternatives import MAX_STEPS as MAX_SECURITY_STEPS
 from slipway_contracts.openapi.alternatives import Asked, Steps, parts_of
+from slipway_contracts.schema import opening
 from slipway_contracts.schema.subsets import MAX_STEPS, Comparisons
 
 TEXT, INTEGER = {"type": "string"}, {"type": "integer"}
@@ -241,3 +243,98 @@ def test_more_properties_than_are_listed_or_compared_are_not_gone_through(after)
     assert len(gaps) == 100
     assert len(undecided) == (0 if after == "integer" else 100)
     assert comparisons._steps[0] > (0 if after == "integer" else -1100)
+
+
+def told_by(found):
+    """Bounded in number and in length, and each a line of letters that are seen."""
+    assert len(found) <= MAX_FINDINGS
+    assert all(len(one.sentence) <= MAX_SENTENCE and len(one.place) <= MAX_PLACE for one in found)
+    assert all(one.sentence.isprintable() and one.place.isprintable() for one in found)
+    return " ".join(one.sentence for one in found)
+
+
+def doubled(keyword, levels, leaf):
+    """Each component names the next one twice: the last one has two to the power of ``levels`` ways that lead to it."""
+    twice = {f"A{n}": {keyword: [{"$ref": f"#/$defs/A{n + 1}"}, {"$ref": f"#/$defs/A{n + 1}"}]} for n in range(levels)}
+    return {"$ref": "#/$defs/A0", "$defs": {**twice, f"A{levels}": leaf}}
+
+
+@pytest.mark.parametrize("keyword", ["allOf", "anyOf", "oneOf"])
+def test_what_is_named_twice_at_each_level_is_opened_once(keyword, monkeypatch):
+    asked = []
+    once = opening._of_parts
+    monkeypatch.setattr(opening, "_of_parts", lambda *given: asked.append(given) or once(*given))
+
+    compare(doubled(keyword, 12, TEXT), doubled(keyword, 12, INTEGER), Kind.EVENT)
+
+    assert 0 < len(asked) < 1000
+
+
+MANY = {
+    "listed values on patterns": (
+        {"enum": [f"v{n}" for n in range(3000)]}, {"allOf": [{"pattern": f"^(v[0-9]*)*{n}$"} for n in range(100)]},
+        "a listed value and a pattern",
+    ),
+    "patterns on texts of patterns": (
+        {"type": "string", "allOf": [{"pattern": f"^a{n}"} for n in range(100)]},
+        {"type": "string", "allOf": [{"pattern": f"^b{n}"} for n in range(100)]}, "patterns",
+    ),
+    "steps on steps": (
+        {"type": "number", "allOf": [{"multipleOf": 1 + n / 1000} for n in range(300)]},
+        {"type": "number", "allOf": [{"multipleOf": 2 + n / 1000} for n in range(300)]}, "steps",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_what_is_tried_each_on_each_has_a_limit(name):
+    before, after, what = MANY[name]
+
+    found = compare(before, after, Kind.EVENT, Mode.BACKWARD)
+
+    assert [one.undecided for one in found] == [True]
+    assert f"pairs of {what}" in told_by(found)
+
+
+NAMES = {
+    "long": "x" * 200_000,
+    "braces": "{" * 50_000,
+    "percent": "%7e" * 30_000,
+    "what a terminal obeys": "\x1b[2J\x1b]0;owned\x07\u202e\n  breaking: GET /v1/other is gone.",
+}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_names_of_strangers_are_cut_and_shown_as_letters(name):
+    api = {"openapi": "3.1.0", "paths": {f"/v1/{name}": {"get": {"responses": {"200": {"description": "OK"}}}}}}
+
+    said = told_by(compare(api, {**api, "paths": {}}, Kind.OPENAPI))
+
+    assert said.endswith("is gone. Keep it, deprecate it, and remove it when nobody calls it any more.")
+
+
+def test_many_changes_of_a_long_path_are_told_in_few_words():
+    """Each finding would hold the whole path."""
+    names = [f"a{n}" for n in range(300)]
+
+    def path(kind):
+        parameters = [{"name": one, "in": "path", "required": True, "schema": {"type": kind}} for one in names]
+        item = {"get": {"parameters": parameters, "responses": {}}}
+        return {"openapi": "3.1.0", "paths": {"/v1/" + "/".join(f"{{{one}}}" for one in names): item}}
+
+    assert "And 201 more findings" in told_by(compare(path("string"), path("integer"), Kind.OPENAPI))
+
+
+def test_what_descriptors_and_declarations_of_strangers_say_is_listed_as_all_else():
+    def fields(kind):
+        files = descriptor_pb2.FileDescriptorSet()
+        message = files.file.add(name="a.proto", package="a.v1").message_type.add(name="M")
+        for number in range(1, 1000):
+            message.field.add(name=f"f{number}", number=number, type=kind, label=1)
+        return files.SerializeToString()
+
+    calls = [{"service": "b", "method": "GET", "path": f"/v1/{number}"} for number in range(1000)]
+    declared = Contracts("a", {"consumes.json": pretty({"calls": calls})})
+
+    assert "more findings" in told_by(compare(fields(9), fields(5), Kind.PROTOBUF))
+    assert "more findings" in told_by(judge(None, declared, {}, None).findings)

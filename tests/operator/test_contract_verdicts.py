@@ -34,6 +34,7 @@ NUMBERED = {**EVENT, "properties": {"id": {"type": "integer"}}}
 
 
 UPSETTING, UPSETTING_EVENT = {"operations": {"read": 7}}, {"anyOf": 5}
+PLAIN, TOGETHER, FILLING = ({"asyncapi": "3.0.0", "x-case": name} for name in ("plain", "together", "filling"))
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +45,10 @@ def _rules_with_a_fault(monkeypatch):
         def asked(*documents, **options):
             if any(one in wrong for one in documents):
                 raise TypeError("int is no mapping")
+            if PLAIN in documents and TOGETHER in documents:
+                raise TypeError("list is no mapping")
+            if PLAIN in documents and FILLING in documents:
+                raise MemoryError
             return rule(*documents, **options)
 
         return asked
@@ -148,6 +153,16 @@ CASES = {
     "the active version upsets the rules": Case(
         PARCELS, "Passed", "There was nothing to compare with: they can't be compared",
         active=bundle("parcels", v1=api("/v1/parcels"), asyncapi=UPSETTING), in_ci=False,
+    ),
+    "only the two versions together upset the rules": Case(
+        bundle("parcels", v1=api("/v1/parcels"), asyncapi=TOGETHER), "Inconclusive",
+        "The two versions could not be compared: they can't be compared: TypeError",
+        active=bundle("parcels", v1=api("/v1/parcels"), asyncapi=PLAIN),
+    ),
+    "only the two versions together take more memory than there is": Case(
+        bundle("parcels", v1=api("/v1/parcels"), asyncapi=FILLING), "Inconclusive",
+        "The two versions could not be compared: it takes more memory than there is",
+        active=bundle("parcels", v1=api("/v1/parcels"), asyncapi=PLAIN),
     ),
     "its descriptors can't be read": Case(
         bundle("parcels", v1=api("/v1/parcels", "/v1/prices"), sent=EVENT, grpc=b"\xff\xff"), "Failed",

@@ -3,19 +3,30 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from .asyncapi_document import mapping, messages_of, payload_of, resolved, root_of, settings_of
 from .canonical import canonical
 from .events import LENIENT, compare_schemas
 from .findings import Finding, Mode, Severity, listed, pointer
 from .openapi.description import nameless
 from .openapi.media_types import normal
 from .phrases import phrase
-from .schema import Undecided, with_full_addresses
+from .schema import Comparisons, Undecided, with_full_addresses
 from .schema.reading import Document
 
-MAX_HOPS = 10
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Both documents, and what was compared of them."""
+
+    roots: tuple[Any, Any]
+    comparisons: Comparisons
+
+
 # What a reader takes a message apart by, besides its schemas.
 ASPECTS = {
     "key": "message-key-changed",
@@ -42,11 +53,11 @@ def compare_asyncapi(old: Any, new: Any, mode: Mode = Mode.FULL, *, payloads: bo
         return [] if canonical(old) == canonical(new) else unread[:1]
     old, new = map(with_full_addresses, (old, new))
     try:
-        olds, news = messages_of(old, "send"), messages_of(new, "send")
+        olds, news = (messages_of(one, "send", elsewhere=True) for one in (old, new))
     except Undecided as why:
         return [] if canonical(old) == canonical(new) else [_undecided((), f"The document can't be judged: {why}.")]
     found: list[Finding] = []
-    sides = old, new
+    sides = Sides((old, new), Comparisons())
     news = _by_former(olds, news, nameless)
     for topic, channel in olds.items():
         if topic not in news:
@@ -55,7 +66,7 @@ def compare_asyncapi(old: Any, new: Any, mode: Mode = Mode.FULL, *, payloads: bo
             )
         else:
             found += _channel(topic, channel, news[topic], sides=sides, mode=mode, payloads=payloads)
-    found += _other_settings(_settings(old), _settings(new))
+    found += _other_settings(settings_of(old), settings_of(new))
     for topic in news.keys() - olds.keys():
         found.append(_safe("channel-added", (topic,), f"The topic {topic} is new."))
     return listed(found)
@@ -91,106 +102,6 @@ def _safe(rule: str, path: tuple[str, ...], what: str) -> Finding:
     )
 
 
-def messages_of(document: Mapping[str, Any], action: str) -> dict[str, dict[str, Mapping[str, Any]]]:
-    """What it sends, or receives: topic -> message's name -> message. Raises Undecided for references that can't be
-    followed.
-    """
-    if str(document.get("asyncapi", "")).startswith("2"):
-        return _messages_of_2(document, {"send": "subscribe", "receive": "publish"}[action])
-    found: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for name, part in _mapping(document.get("operations")).items():
-        operation = _resolved(document, part)
-        reply = _resolved(document, operation.get("reply"))
-        if operation.get("action") == action:
-            topic, messages = _of_channel(document, operation, f"channel of {name}")
-            found.setdefault(topic, {}).update(messages)
-        elif reply:  # who is asked answers
-            topic, messages = _of_channel(document, reply, f"answers of {name}")
-            found.setdefault(topic, {}).update(messages)
-    return found
-
-
-def _of_channel(
-    document: Mapping[str, Any], operation: Mapping[str, Any], unnamed: str
-) -> tuple[str, dict[str, Mapping[str, Any]]]:
-    """The topic of an operation or a reply, and its messages: those that it lists, or all of its channel.
-    ``unnamed``: the topic where the address is known at run time alone.
-    """
-    channel = _resolved(document, operation.get("channel"))
-    there = _mapping(channel.get("messages"))
-    listed = operation.get("messages")
-    if isinstance(listed, list):
-        chosen = {id(_resolved(document, one)) for one in listed}
-        kept = {name: one for name, one in there.items() if id(_resolved(document, one)) in chosen}
-        # A reply without a channel lists messages that stand elsewhere.
-        there = kept if there else {_reference(one) or f"message {n}": one for n, one in enumerate(listed)}
-    topic = _topic(document, channel, str(channel.get("address") or unnamed))
-    return topic, {name: _message(document, one) for name, one in there.items()}
-
-
-def _topic(document: Mapping[str, Any], channel: Mapping[str, Any], address: str) -> str:
-    """A topic of Kafka may have another name than its channel (Kafka bindings 0.5)."""
-    kafka = _members(document, channel.get("bindings")).get("kafka", {})
-    return str(kafka.get("topic") or address)
-
-
-def _members(document: Mapping[str, Any], part: Any) -> dict[str, Mapping[str, Any]]:
-    """Of a map; of what lies in another file nothing but the reference is known."""
-    return {str(name): _known(document, one) for name, one in _known(document, part).items()}
-
-
-def _known(document: Mapping[str, Any], part: Any) -> Mapping[str, Any]:
-    try:
-        return _resolved(document, part)
-    except Undecided:
-        return _mapping(part)
-
-
-def _reference(part: Any) -> str:
-    return str(_mapping(part).get("$ref", "")).rpartition("/")[2]
-
-
-def _messages_of_2(document: Mapping[str, Any], verb: str) -> dict[str, dict[str, Mapping[str, Any]]]:
-    """Others subscribe to what the application sends (AsyncAPI 2.6, channel item object)."""
-    found: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for topic, part in _mapping(document.get("channels")).items():
-        said = _mapping(_resolved(document, part).get(verb)).get("message")
-        if said is None:
-            continue
-        listed = _mapping(said).get("oneOf")
-        parts = listed if isinstance(listed, list) else [said]
-        messages = [_message(document, one) for one in parts]
-        names = Counter(str(one.get("name")) for one in messages)
-        known = found.setdefault(_topic(document, _resolved(document, part), str(topic)), {})
-        for number, (one, message) in enumerate(zip(parts, messages, strict=True)):
-            own = message.get("name") if names[str(message.get("name"))] == 1 else None
-            known[str(own or message.get("messageId") or _reference(one) or f"message {number}")] = message
-    return found
-
-
-def _settings(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Of each topic that is written: what its channel says of its address and of brokers, as far as readers see it."""
-    if str(document.get("asyncapi", "")).startswith("2"):
-        channels = [(str(name), _known(document, one)) for name, one in _mapping(document.get("channels")).items()]
-        used = [(name, one) for name, one in channels if "subscribe" in one]
-    else:
-        operations = (_known(document, one) for one in _mapping(document.get("operations")).values())
-        sent = [_known(document, one.get("channel")) for one in operations if one.get("action") == "send"]
-        used = [(str(one.get("address")), one) for one in sent]
-    return {_topic(document, one, address): _seen_of(document, one) for address, one in used}
-
-
-def _seen_of(document: Mapping[str, Any], channel: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for protocol, said in _members(document, channel.get("bindings")).items():
-        if protocol != "kafka" and not protocol.startswith("x-"):  # of Kafka it is the topic alone
-            found[f"bindings/{protocol}"] = {key: one for key, one in said.items() if key != "bindingVersion"}
-    for name, said in _members(document, channel.get("parameters")).items():
-        values = said.get("enum", _mapping(said.get("schema")).get("enum"))
-        found[f"parameters/{name}"] = sorted(map(canonical, values)) if isinstance(values, list) else None
-    return found
-
-
 def _more(before: Any, after: Any) -> bool:
     """Further values of an address's parameter: what was written before still is."""
     return isinstance(before, list) and (after is None or set(before) <= set(after))
@@ -208,38 +119,12 @@ def _other_settings(olds: dict[str, dict[str, Any]], news: dict[str, dict[str, A
                 yield _undecided(("channels", topic, *what.split("/", 1)), sentence)
 
 
-def _message(document: Mapping[str, Any], part: Any) -> Mapping[str, Any]:
-    """With its traits, over which its own words go (AsyncAPI 3.0, message object), and the document's content type."""
-    own = _resolved(document, part)
-    whole: dict[str, Any] = {}
-    traits = own.get("traits")
-    for trait in traits if isinstance(traits, list) else ():
-        whole |= _resolved(document, trait)
-    if document.get("defaultContentType"):
-        whole.setdefault("contentType", document["defaultContentType"])
-    return {**whole, **{key: value for key, value in own.items() if key != "traits"}}
-
-
-def _mapping(part: Any) -> Mapping[str, Any]:
-    return part if isinstance(part, Mapping) else {}
-
-
-def _resolved(document: Mapping[str, Any], part: Any) -> Mapping[str, Any]:
-    references = Document(document)
-    for _ in range(MAX_HOPS):  # a message of an operation refers to its channel's, which refers to a component
-        reference = _mapping(part).get("$ref")
-        if not isinstance(reference, str):
-            return _mapping(part)
-        part = references.resolve(reference)
-    raise Undecided("a reference leads back to itself")
-
-
 def _channel(
     topic: str,
     olds: Mapping[str, Mapping[str, Any]],
     news: Mapping[str, Mapping[str, Any]],
     *,
-    sides: tuple[Any, Any],
+    sides: Sides,
     mode: Mode,
     payloads: bool,
 ) -> Iterator[Finding]:
@@ -248,20 +133,58 @@ def _channel(
         if name not in news:
             yield _breaking("message-removed", (topic, name), name, None, f"{name} is no longer written to {topic}.")
             continue
-        new = news[name]
-        for what, rule in ASPECTS.items():
-            before, after = (_aspect(root, one, what) for root, one in zip(sides, (old, new), strict=True))
-            if canonical(before) != canonical(after) and not (before is None and what in NEWLY_SAID):
-                said = f"{name} in {topic}: {what} was {phrase(before, 'not said')} and is {phrase(after, 'not said')}."
-                yield _breaking(rule, (topic, name), before, after, said)
-        if payloads:
-            yield from _payload(("channels", topic, name), old, new, sides, mode)
-        yield from compare_schemas(
-            old.get("headers", True), new.get("headers", True), Mode.FORWARD, reading=LENIENT,
-            where=f"{name}, headers", place=("channels", topic, name, "headers"), roots=sides,
-        )  # fmt: skip
+        try:
+            yield from list(_changes((topic, name), old, news[name], sides=sides, mode=mode, payloads=payloads))
+        except Undecided as why:
+            yield _undecided(("channels", topic, name), f"{name} in {topic} can't be judged: {why}.")
     for name in news.keys() - olds.keys():
         yield _safe("message-added", (topic, name), f"{name} is new in {topic}.")
+
+
+def _changes(
+    at: tuple[str, str],
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    *,
+    sides: Sides,
+    mode: Mode,
+    payloads: bool,
+) -> Iterator[Finding]:
+    """Of one message, which stands at ``at``: its topic and its name there."""
+    topic, name = at
+    place = ("channels", topic, name)
+    if "$ref" in old or "$ref" in new:
+        if canonical(old) != canonical(new):
+            yield _undecided(place, f"{name} in {topic} can't be judged: it stands in another file.")
+        return
+    for what, rule in ASPECTS.items():
+        before, after = (_aspect(root, one, what) for root, one in zip(sides.roots, (old, new), strict=True))
+        if before is None and what in NEWLY_SAID:
+            continue
+        if _another_key(before, after, sides) if what == "key" else canonical(before) != canonical(after):
+            said = f"{what} was {phrase(before, 'not said')} and is {phrase(after, 'not said')}."
+            if canonical(before) == canonical(after):
+                said = f"{what} is {phrase(after, 'not said')} as before, and that says something else now."
+            yield _breaking(rule, at, before, after, f"{name} in {topic}: {said}")
+    if payloads:
+        yield from _payload(place, old, new, sides, mode)
+    yield from compare_schemas(
+        old.get("headers", True), new.get("headers", True), Mode.FORWARD, reading=LENIENT, where=f"{name}, headers",
+        place=(*place, "headers"), roots=sides.roots, comparisons=sides.comparisons,
+    )  # fmt: skip
+
+
+def _another_key(before: Any, after: Any, sides: Sides) -> bool:
+    """Fewer keys of the former kind are read as before. A title says whose id a text is."""
+    if not (isinstance(before, Mapping) and isinstance(after, Mapping)) or "schemaFormat" in {*before, *after}:
+        return canonical(before) != canonical(after)
+    titles = [Document(root).mark(key, "title") for root, key in zip(sides.roots, (before, after), strict=True)]
+    if None not in titles and titles[0] != titles[1]:
+        return True
+    found = compare_schemas(
+        before, after, Mode.FORWARD, reading=LENIENT, roots=sides.roots, comparisons=sides.comparisons
+    )
+    return any(one.undecided or one.severity is Severity.BREAKING for one in found)
 
 
 def _by_former(olds: Mapping[str, T], news: Mapping[str, T], meant: Callable[[str], str]) -> dict[str, T]:
@@ -284,14 +207,14 @@ def _by_names(
 
 
 def _payload(
-    place: tuple[str, str, str], old: Mapping[str, Any], new: Mapping[str, Any], sides: tuple[Any, Any], mode: Mode
+    place: tuple[str, str, str], old: Mapping[str, Any], new: Mapping[str, Any], sides: Sides, mode: Mode
 ) -> Iterator[Finding]:
     _, topic, name = place
     formats = [_format(one) for one in (old, new)]
     if all(JSON_SCHEMA.match(one) for one in formats):
         yield from compare_schemas(
             payload_of(old), payload_of(new), mode, reading=LENIENT, where=name, place=place,
-            roots=(root_of(sides[0], old), root_of(sides[1], new)),
+            roots=(root_of(sides.roots[0], old), root_of(sides.roots[1], new)), comparisons=sides.comparisons,
         )  # fmt: skip
     elif formats[0] != formats[1] or canonical(payload_of(old)) != canonical(payload_of(new)):
         yield _undecided(place, f"{name} in {topic} can't be judged: its payload is written as {formats[1]}.")
@@ -304,7 +227,7 @@ def _format(message: Mapping[str, Any]) -> str:
 
 
 def _aspect(document: Any, message: Mapping[str, Any], what: str) -> Any:
-    kafka = _mapping(_mapping(_resolved(document, message.get("bindings"))).get("kafka"))
+    kafka = mapping(mapping(resolved(document, message.get("bindings"))).get("kafka"))
     if what == "contentType":
         return normal(str(message[what])) if message.get(what) else None
     if what == "key":
@@ -313,19 +236,5 @@ def _aspect(document: Any, message: Mapping[str, Any], what: str) -> Any:
             {name: value for name, value in key.items() if name != "description"} if isinstance(key, Mapping) else key
         )
     if what == "correlationId":
-        return _resolved(document, message.get(what)).get("location")
+        return resolved(document, message.get(what)).get("location")
     return kafka.get(what)
-
-
-def payload_of(message: Mapping[str, Any]) -> Any:
-    payload = message.get("payload", True)
-    return payload.get("schema", True) if isinstance(payload, Mapping) and "schemaFormat" in payload else payload
-
-
-def root_of(document: Mapping[str, Any], message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Where references in a payload lead: into the document, and into what the payload defines itself."""
-    payload = payload_of(message)
-    own = {
-        key: payload[key] for key in ("$defs", "definitions", "$id") if isinstance(payload, Mapping) and key in payload
-    }
-    return {**document, **own}

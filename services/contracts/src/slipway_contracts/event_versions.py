@@ -6,7 +6,7 @@ that stands beside a version it knows and is not marked becomes a dead letter th
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from .asyncapi import messages_of
+from .asyncapi_document import messages_of
 from .bundle import Contracts
 from .consumes import Declared, ReadsEvent
 from .findings import Finding, Severity

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from .findings import Finding, Mode, listed
-from .schema import Reading, gaps, with_full_addresses
+from .schema import Comparisons, Reading, with_full_addresses
 from .wording import Direction, findings_of
 
 # Confluent's two policies. Events of the chassis hold what their class declares and nothing else, so it asks LENIENT.
@@ -30,19 +30,22 @@ def compare_schemas(
     where: str = "the event",
     place: Sequence[str] = (),
     roots: tuple[Any, Any] | None = None,
+    comparisons: Comparisons | None = None,
 ) -> list[Finding]:
     """``mode`` as the registry has it: BACKWARD, the new schema reads what the old one wrote; FORWARD, the reverse.
-    ``roots``: the documents that references lead into, where they are not the schemas themselves.
+    ``roots``: the documents that references lead into, where they are not the schemas themselves. ``comparisons``: what
+    other schemas of the same documents were compared with.
     """
     if roots is None:
         old, new = (old, new) if old is new else map(with_full_addresses, (old, new))
     old_root, new_root = roots or (old, new)
     found: list[Finding] = []
+    asked = comparisons or Comparisons(thorough=old is new)
     if mode is not Mode.FORWARD:
-        narrowed = gaps(old, new, old_root, new_root, replace(reading, always_sent=False))
+        narrowed = asked.between(old_root, new_root, replace(reading, always_sent=False)).gaps(old, new)
         found += findings_of(narrowed, scope="event", direction=Direction.NARROWED, where=where, place=tuple(place))
     if mode is not Mode.BACKWARD:
-        widened = gaps(new, old, new_root, old_root, reading)
+        widened = asked.between(new_root, old_root, reading).gaps(new, old)
         found += findings_of(widened, scope="event", direction=Direction.WIDENED, where=where, place=tuple(place))
     return listed(found)
 

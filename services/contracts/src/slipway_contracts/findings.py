@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 MAX_FINDINGS = 100  # of two documents
+MAX_SENTENCE, MAX_PLACE = 1500, 1000  # characters
 
 
 class Severity(StrEnum):
@@ -50,6 +51,11 @@ class Finding:
     sentence: str
     undecided: bool = False
 
+    def __post_init__(self) -> None:
+        """Names and values in them are a stranger's: cut, and without what a terminal takes for a command."""
+        for name, most in (("sentence", MAX_SENTENCE), ("place", MAX_PLACE)):
+            object.__setattr__(self, name, readable(getattr(self, name), most))
+
     def data(self) -> dict[str, Any]:
         """As JSON has it."""
         return {
@@ -61,6 +67,23 @@ class Finding:
             "undecided": self.undecided,
             "sentence": self.sentence,
         }
+
+
+def readable(text: str, most: int) -> str:
+    r"""On one line, with letters that are seen; what is longer loses its middle.
+
+    >>> print(readable("GET /v1/" + chr(27) + "[2J", 80))
+    GET /v1/\x1b[2J
+    >>> readable("0123456789", 6)
+    '012…89'
+    """
+    if len(text) > most:
+        text = f"{text[: most // 2]}…{text[len(text) - most // 2 + 1 :]}"
+    return text if text.isprintable() else "".join(one if one.isprintable() else _escaped(one) for one in text)
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode()
 
 
 def listed(findings: list[Finding]) -> list[Finding]:

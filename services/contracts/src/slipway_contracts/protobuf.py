@@ -19,7 +19,7 @@ from google.protobuf.descriptor_pb2 import (
 from google.protobuf.message import DecodeError
 
 from .errors import UnreadableContracts
-from .findings import Finding, Severity
+from .findings import Finding, Severity, listed
 from .protobuf_defaults import not_by_their_first, say_defaults
 from .protobuf_features import Features, within
 from .protobuf_names import Names
@@ -51,7 +51,7 @@ def compare_descriptors(old: bytes, new: bytes) -> list[Finding]:
         found += _behaviour(name, before, after)
     found += _named(before.extensions, after.extensions, "extension-no-delete", "The extension", _extension)
     found += _named(before.services, after.services, "service-no-delete", "The service", _service)
-    return found
+    return listed(found)
 
 
 def require_descriptors(path: str, content: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from .asyncapi import messages_of, payload_of, root_of
+from .asyncapi_document import messages_of, payload_of, root_of
 from .bundle import Contracts
 from .events import LENIENT
 from .findings import Finding, Severity, pointer

@@ -12,10 +12,11 @@ from .bundle import Contracts
 from .changes import changed, so_before
 from .consumes import Declared
 from .errors import ContractsError, UnreadableContracts
-from .findings import Finding, Severity, breaking
+from .findings import Finding, Severity, breaking, listed
 from .readers import unreadable_events
 from .reliance import unmet_of
 from .retirement import VERSION_DROPPED, Usage
+from .schema import Undecided
 
 Shown = Contracts | UnreadableContracts  # what a version promises, or why nobody can tell
 MAX_MESSAGE = 500  # characters; what the record of a gate keeps
@@ -67,6 +68,15 @@ def judge(
         counted: what ``usage`` rests on, such as "3 pods have counted for 26 h".
         allow_breaking: what breaks or can't be decided is told, and passes.
     """
+    try:
+        return _judged(active, candidate, others, Usage(usage or {}, counted), allow_breaking=allow_breaking)
+    except MemoryError:
+        return verdict_of([_not_compared("it takes more memory than there is")], allow_breaking=allow_breaking)
+
+
+def _judged(
+    active: Shown | None, candidate: Shown, others: Mapping[str, Shown], usage: Usage, *, allow_breaking: bool
+) -> Verdict:
     new = _read(candidate)
     if isinstance(new, UnreadableContracts):
         return verdict_of([_unreadable(new)])
@@ -74,10 +84,10 @@ def judge(
     read = {name: _read(one) for name, one in others.items()}
     known = [one for one in read.values() if isinstance(one, Contracts)]
     try:
-        changes, former = _changes(former, new, [*known, new], Usage(usage or {}, counted))
+        changes, former = _changes(former, new, [*known, new], usage)
     except UnreadableContracts as error:
         return verdict_of([_unreadable(error)])
-    found = [*changes, *_needs(former, new, read)]
+    found = [*changes, *listed(list(_needs(former, new, read)))]
     unchanged = isinstance(former, Contracts) and former.promises() == new.promises()
     if not unchanged:  # where nothing changes, nobody can be hurt
         found += [_unknown(name, one) for name, one in read.items() if isinstance(one, UnreadableContracts)]
@@ -101,7 +111,7 @@ def _changes(
     active: Shown | None, candidate: Contracts, readers: Sequence[Contracts], usage: Usage
 ) -> tuple[list[Finding], Shown | None]:
     """What breaks those who rely on the candidate, and what it was compared with. Documents come from versions that
-    nobody trusts yet: one that upsets the rules is unreadable, and the candidate's if it upsets them alone as well.
+    nobody trusts yet: one that upsets the rules by itself is unreadable, whoever shows it.
 
     Raises:
         UnreadableContracts: the candidate's can't be compared
@@ -110,23 +120,40 @@ def _changes(
     former = active if isinstance(active, Contracts) else None
     try:
         return list(changed(former, candidate, consumers, usage)), active
+    except MemoryError:
+        raise
     except Exception as error:  # noqa: BLE001
         upset = _upset(error)
     try:
-        list(changed(candidate, candidate, [], Usage()))
-        return list(changed(None, candidate, consumers, usage)), upset
+        alone = list(changed(None, candidate, consumers, usage))
     except Exception:  # noqa: BLE001
         raise upset from None
+    if _upsets(candidate):
+        raise upset
+    if former and _upsets(former):
+        return alone, upset
+    return [*alone, _not_compared(upset)], active  # nobody can tell whose it is, so it takes a person
+
+
+def _upsets(contracts: Contracts) -> bool:
+    try:
+        list(changed(contracts, contracts, [], Usage()))
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001
+        return True
+    return False
 
 
 def _upset(error: Exception) -> UnreadableContracts:
-    return UnreadableContracts(f"they can't be compared: {type(error).__name__}: {error}"[:300])
+    fault = "" if isinstance(error, Undecided) else f"{type(error).__name__}: "  # of the rules, not of the document
+    return UnreadableContracts(f"they can't be compared: {fault}{error}"[:300])
 
 
 def _needs(active: Shown | None, candidate: Contracts, others: Mapping[str, Shown]) -> Iterator[Finding]:
     """What the candidate reads and calls, and whether it is there."""
     before = active if isinstance(active, Contracts) else None
-    relied_on = before.consumes if before else []
+    relied_on = set(before.consumes) if before else set()
     for declared in candidate.consumes:
         if declared.service == candidate.service:
             continue  # asked as one of its consumers
@@ -220,6 +247,13 @@ def _nothing_to_compare_with(error: UnreadableContracts) -> Finding:
     return Finding(
         rule=NOT_COMPARED, place="", before=None, after=None, severity=Severity.WARNING,
         sentence=f"There was nothing to compare with: {error}.",
+    )  # fmt: skip
+
+
+def _not_compared(why: object) -> Finding:
+    return Finding(
+        rule="contracts-undecided", place="", before=None, after=None, severity=Severity.WARNING, undecided=True,
+        sentence=f"The two versions could not be compared: {why}. Make their documents smaller or plainer.",
     )  # fmt: skip
 
 

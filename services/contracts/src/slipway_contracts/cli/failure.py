@@ -7,8 +7,10 @@ from typing import IO, Any
 import click
 
 from ..errors import ContractsError
+from ..findings import readable
 
 LONGEST_NAME = 200  # characters of a file's name that are shown
+LONGEST_SENTENCE = 2000
 
 
 class Failure(click.ClickException):
@@ -24,7 +26,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except ContractsError as error:
-        raise Failure(str(error)) from None
+        raise Failure(readable(str(error), LONGEST_SENTENCE)) from None
     except BrokenPipeError:  # who reads the output has gone: click ends quietly
         raise
     except OSError as error:

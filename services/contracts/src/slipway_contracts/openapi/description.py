@@ -1,9 +1,11 @@
 """One OpenAPI document, read: references of its parts resolved, its paths by what callers see of them."""
 
 import re
+import string
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from ..findings import Finding, Severity, pointer
 from ..schema import Comparisons, Gap, Reading, Undecided
@@ -11,6 +13,9 @@ from ..schema.reading import Document
 from ..wording import Direction, findings_of
 from .servers import base_paths
 
+PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
+UNRESERVED = frozenset(string.ascii_letters + string.digits + "-._~")
+RESERVED = "%/{}:?#[]@!$&'()*+,;="  # these mean something where they stand, and a parameter's braces to us
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 MAX_HOPS = 20
 T = TypeVar("T")
@@ -98,13 +103,13 @@ class Operation:
     @property
     def key(self) -> tuple[str, str]:
         """The names of a path's parameters are nobody's business but the server's."""
-        return nameless(self.path), self.method
+        return as_sent(nameless(self.path)), self.method
 
     @property
     def addresses(self) -> list[tuple[str, str]]:
         """With the path of each server that offers it."""
         bases = self.description.bases(self.servers)
-        return [(nameless(base + self.path), self.method) for base in bases]
+        return [(as_sent(nameless(base + self.path)), self.method) for base in bases]
 
     @property
     def servers(self) -> Any:
@@ -132,6 +137,20 @@ def nameless(path: str) -> str:
     '/v1/orders/{}'
     """
     return re.sub(r"\{[^{}]*\}", "{}", path)
+
+
+def as_sent(path: str) -> str:
+    """A path in the one form of RFC 3986 (2.5 and 6.2.2): letters of the world in percent, plain ones as they are.
+
+    >>> as_sent("/größe/%7Ea%2fb")
+    '/gr%C3%B6%C3%9Fe/~a%2Fb'
+    """
+    plain = PERCENT.sub(lambda found: chr(int(found[1], 16)) if _unreserved(found[1]) else found[0].upper(), path)
+    return quote(plain, safe=RESERVED, errors="surrogatepass")
+
+
+def _unreserved(digits: str) -> bool:
+    return chr(int(digits, 16)) in UNRESERVED
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from .media_types import media_types, schema_of_value
 
 # OpenAPI says that parameters of these names are to be ignored: other parts describe them.
 NOT_PARAMETERS = {"accept", "content-type", "authorization"}
+NOTHING_SENT: tuple[Any, ...] = (None, [], {})  # as defaults: a list or an object of none is left out
 STYLES = {"path": "simple", "query": "form", "header": "simple", "cookie": "form"}
 
 Key = tuple[str, str]
@@ -31,7 +32,7 @@ def compare_parameters(pair: Pair) -> Iterator[Finding]:
             yield pair.unread(("parameters", news[key]["name"]), why)
     for key, new in news.items():
         if key not in olds:
-            yield _added(pair, new)
+            yield _added(pair, key, new)
     yield from _unread(pair)
 
 
@@ -92,8 +93,13 @@ def _required(parameter: Mapping[str, Any]) -> bool:
     return parameter.get("required") is True
 
 
-def _added(pair: Pair, new: Mapping[str, Any]) -> Finding:
+def _added(pair: Pair, key: Key, new: Mapping[str, Any]) -> Finding:
     at = ("parameters", new.get("name", ""))
+    if key[0] == "path" and key[1].isdecimal():
+        return pair.say(
+            "parameter-added", Severity.SAFE, f", {_name(new)}: is said now; its address asked for it before.",
+            at=at, after=new.get("name"),
+        )  # fmt: skip
     if _required(new):
         return pair.say(
             "parameter-required-added", Severity.BREAKING,
@@ -145,7 +151,7 @@ def _default(
 ) -> Iterator[Finding]:
     """Callers who leave it out get something else. Nobody could leave out what was required."""
     before, after = (
-        None if found is None else canonical(found)
+        None if found in NOTHING_SENT else canonical(found)
         for found in (
             pair.old.description.schemas.mark(old_schema, "default"),
             pair.new.description.schemas.mark(new_schema, "default"),
@@ -164,8 +170,10 @@ def _style(operation: Operation, parameter: Mapping[str, Any], schema: Any) -> l
     """As far as it shows in the value: a single one has no parts that explode could part (OpenAPI 3.1, 4.8.12)."""
     style = parameter.get("style", STYLES.get(str(parameter.get("in")), "simple"))
     kinds = sorted(media_types(parameter))
-    if kinds:
+    if kinds and not (kinds == ["text/plain"] and _single(operation, schema)):
         return kinds
+    if kinds:
+        return ["plain"]  # one text is written as it is, whatever says so
     if _single(operation, schema):
         return [style if style in {"label", "matrix"} else "plain"]
     if style == "simple" and not _has(operation, schema, {"object"}):

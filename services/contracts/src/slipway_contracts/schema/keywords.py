@@ -83,7 +83,8 @@ FORMS: Mapping[str, Callable[[Any], bool]] = {
     "dependencies": lambda value: (
         isinstance(value, Mapping) and all(_schema(one) or _texts(one) for one in value.values())
     ),
-    "discriminator": lambda value: isinstance(value, Mapping) and isinstance(value.get("propertyName"), str),
+    # AsyncAPI, and OpenAPI 2 before it, name the property alone.
+    "discriminator": lambda value: _text(value) or (isinstance(value, Mapping) and _text(value.get("propertyName"))),
 }  # fmt: skip
 
 

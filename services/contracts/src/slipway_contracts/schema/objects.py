@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .comparison import Comparison
-from .gaps import NOTICES, Code, Gap, Undecided
+from .gaps import NOTICES, Code, Gap
 from .reading import Flat, Schema
-from .values import counted_properties
+from .values import counted_properties, require_few
 
 ENOUGH = 1000  # gaps of one object, of which some are listed
 _TEXT: Schema = {"type": "string"}
-MAX_TRIED = 20_000  # names of properties on patterns
 
 
 def gaps(comparison: Comparison, source: Flat, target: Flat, shared: frozenset[str]) -> list[Gap]:
@@ -33,8 +32,7 @@ def gaps(comparison: Comparison, source: Flat, target: Flat, shared: frozenset[s
 def _require_few(source: Flat, target: Flat) -> None:
     """Each name is tried on each pattern, and compiling many of them takes its time."""
     patterns = len(source.pattern_properties) + len(target.pattern_properties)
-    if patterns * len({*source.properties, *target.properties}) > MAX_TRIED:
-        raise Undecided(f"more than {MAX_TRIED} pairs of a property's name and a pattern")
+    require_few(patterns, len({*source.properties, *target.properties}), "a property's name and a pattern")
 
 
 def _required(comparison: Comparison, source: Flat, target: Flat) -> Iterator[Gap]:

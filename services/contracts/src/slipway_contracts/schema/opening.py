@@ -7,7 +7,7 @@ from typing import Any
 from ..canonical import canonical
 from .flattening import flat_of, met
 from .gaps import Undecided
-from .reading import MAX_REFERENCES, TYPES, Document, Flat, Opened, Schema
+from .reading import MAX_REFERENCES, TYPES, Document, Flat, Opened, Schema, tag_name
 
 MAX_ALTERNATIVES = 2000
 MAX_CHOICES = 20_000  # before those that are nothing but a value become one
@@ -33,6 +33,15 @@ def _open(document: Document, schema: Schema, depth: int) -> Opened:
         raise Undecided("a schema that is neither true, false nor an object")
     if depth > MAX_REFERENCES:
         raise Undecided("a schema that contains itself without end")
+    kept = document.parts.get(id(schema))
+    if kept is None:
+        kept = schema, _of_parts(document, schema, depth)
+        document.parts[id(schema)] = kept
+    return kept[1]
+
+
+def _of_parts(document: Document, schema: Mapping[str, Any], depth: int) -> Opened:
+    """Each schema once, however many others name it: each of twenty that name the next one twice would be a million."""
     if document.alone and isinstance(schema.get("$ref"), str):
         schema = {key: schema[key] for key in ("$ref", "nullable") if key in schema}
     alternatives = [one for one in (flat_of(document, schema),) if one]
@@ -84,8 +93,7 @@ def _groups(document: Document, schema: Mapping[str, Any]) -> Iterator[_Group]:
         yield _Group([document.resolve(schema["$ref"])])
     for sub in schema.get("allOf", ()):
         yield _Group([sub])
-    discriminator = schema.get("discriminator")
-    tag = discriminator.get("propertyName", "") if isinstance(discriminator, Mapping) else ""
+    tag = tag_name(schema)
     if schema.get("anyOf"):
         yield _Group(list(schema["anyOf"]), tag=tag)
     if schema.get("oneOf"):

@@ -73,6 +73,7 @@ class Document:
         self._named: dict[str, Schema] | None = None
         self._both: dict[tuple[int, int], Schema] = {}
         self.opened: dict[int, tuple[Schema, Opened]] = {}  # the schema is kept, so that its id stays its own
+        self.parts: dict[int, tuple[Schema, Opened]] = {}  # before their tags are looked for
         self.settled: dict[int, tuple[Schema, Opened]] = {}
 
     def both(self, one: Schema, other: Schema) -> Schema:
@@ -182,6 +183,13 @@ class Document:
             else:
                 return missing
         return missing
+
+
+def tag_name(schema: Schema) -> str:
+    """The discriminating property; "" without one. AsyncAPI names it alone."""
+    said = schema.get("discriminator") if isinstance(schema, Mapping) else None
+    name = said.get("propertyName") if isinstance(said, Mapping) else said
+    return name if isinstance(name, str) else ""
 
 
 ANNOTATIONS = {

@@ -5,8 +5,8 @@ from typing import Any
 
 from ..canonical import canonical
 from .gaps import Undecided
-from .reading import Document, Schema
-from .tags import tag_name, tags_of
+from .reading import Document, Schema, tag_name
+from .tags import tags_of
 
 MAPS = {"properties", "patternProperties", "dependentSchemas"}
 LISTS = {"allOf", "anyOf", "oneOf", "prefixItems"}

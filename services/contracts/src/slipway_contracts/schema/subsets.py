@@ -16,11 +16,11 @@ from .flattening import literal_of, tidy, type_of
 from .gaps import NOTICES, OPEN, Code, Gap, Reading, Undecided, most_telling
 from .likeness import written_alike
 from .opening import disjoint, opened, values_of
-from .reading import ANYTHING, Document, Flat, Opened, Schema
+from .reading import ANYTHING, Document, Flat, Opened, Schema, tag_name
 from .sameness import Sameness
 from .settling import listed, parts, settled
 from .shown import SHOWN_VALUES, cut, shown, type_names
-from .tags import tag_name, tags_of
+from .tags import tags_of
 from .texts import reread
 from .witnesses import outside
 
@@ -295,6 +295,8 @@ class Comparison:
             wide = unknown[0] if len(unknown) == 1 else cut(unknown)
             found.append(Gap(Code.ENUM, (), wide, cut(known.values())))
         asks = replace(target, values=None, types=ANYTHING) != _ANYTHING
+        asked = len(target.patterns - source.patterns) + len(target.multiples)
+        values.require_few(len(fitting), asked, "a listed value and a pattern or a step", most=values.MAX_LISTED)
         for text, value in fitting.items() if asks else ():
             if text in known:
                 self._count()

@@ -5,14 +5,7 @@ from typing import Any
 
 from .gaps import Undecided
 from .opening import values_of
-from .reading import Document, Schema
-
-
-def tag_name(schema: Schema) -> str:
-    """The discriminating property; "" without one."""
-    said = schema.get("discriminator") if isinstance(schema, Mapping) else None
-    name = said.get("propertyName") if isinstance(said, Mapping) else None
-    return name if isinstance(name, str) else ""
+from .reading import Document, Schema, tag_name
 
 
 def tags_of(document: Document, schema: Mapping[str, Any]) -> dict[str, Schema]:
@@ -22,7 +15,8 @@ def tags_of(document: Document, schema: Mapping[str, Any]) -> dict[str, Schema]:
     name = tag_name(schema)
     if not name:
         return {}
-    said = schema["discriminator"].get("mapping")
+    discriminator = schema["discriminator"]
+    said = discriminator.get("mapping") if isinstance(discriminator, Mapping) else None
     listed_values = said.items() if isinstance(said, Mapping) else ()
     mapping = {str(value): component_reference(str(target)) for value, target in listed_values}
     groups = (schema.get(key) for key in ("oneOf", "anyOf"))

@@ -36,10 +36,13 @@ SHORTEST = {
     "uuid": 36, **{f"uuid{number}": 36 for number in range(1, 9)}, "date": 10, "date-time": 20, "email": 3, "uri": 2,
     "ipv4": 7, "ipv6": 2, "hostname": 1,
 }  # fmt: skip
+MAX_TRIED, MAX_LISTED, MAX_PATTERNS = 20_000, 200_000, 1000  # of one pair of schemas
 UNLIMITED = 10**9  # where no upper bound is given
 
 
 def gaps(comparison: Comparison, source: Flat, target: Flat, shared: frozenset[str]) -> list[Gap]:
+    require_few(len(source.multiples), len(target.multiples), "steps")
+    require_few(len(source.patterns) + 1, len(target.patterns), "patterns", most=MAX_PATTERNS)
     found: list[Gap] = []
     if shared & NUMBERS:
         found += _number_gaps(source, target, whole="fraction" not in shared)
@@ -48,10 +51,17 @@ def gaps(comparison: Comparison, source: Flat, target: Flat, shared: frozenset[s
         found += _counted(source, target, "Length", Code.LENGTH, least=shortest)
         found += [_pattern_gap(source, pattern) for pattern in _new_patterns(source, target)]
     if shared & (NUMBERS | {"string"}):
-        found += _format_gaps(source, target)
+        edges = _edges(source) if shared & (NUMBERS | {"string"}) == {"integer"} else (None, None)
+        found += _format_gaps(source, target, *edges)
     if "array" in shared:
         found += _array_gaps(comparison, source, target)
     return found
+
+
+def require_few(some: int, others: int, what: str, most: int = MAX_TRIED) -> None:
+    """Each is tried on each. Raises Undecided where these are too many."""
+    if some * others > most:
+        raise Undecided(f"more than {most} pairs of {what}")
 
 
 def _number_gaps(source: Flat, target: Flat, *, whole: bool) -> list[Gap]:
@@ -123,13 +133,23 @@ def _pattern_gap(source: Flat, pattern: str) -> Gap:
     return Gap(Code.PATTERN_UNDECIDED if shown is None else Code.PATTERN, ("pattern",), before, pattern)
 
 
-def _format_gaps(source: Flat, target: Flat) -> list[Gap]:
+def _format_gaps(
+    source: Flat, target: Flat, low: tuple[float, bool] | None = None, high: tuple[float, bool] | None = None
+) -> list[Gap]:
+    """``low`` and ``high``: of whole numbers; what lies within a format's range needs no format to say so."""
     missing = {
         wanted
         for wanted in target.formats - source.formats
-        if not any(wanted in INSIDE.get(known, ()) for known in source.formats)
+        if not any(wanted in INSIDE.get(known, ()) for known in source.formats) and not _in_range(wanted, low, high)
     }
     return [Gap(Code.FORMAT, ("format",), _one(source.formats), wanted) for wanted in sorted(missing)]
+
+
+def _in_range(wanted: str, low: tuple[float, bool] | None, high: tuple[float, bool] | None) -> bool:
+    if wanted not in RANGES or low is None or high is None:
+        return False
+    least, most = RANGES[wanted]
+    return _edge(low, 1, whole=True)[0] >= least and _edge(high, -1, whole=True)[0] >= -most
 
 
 def _array_gaps(comparison: Comparison, source: Flat, target: Flat) -> list[Gap]:
@@ -196,7 +216,8 @@ def scalar_gaps(value: Any, source: Flat, target: Flat) -> list[Gap]:
         return []
     exact = Flat(low=(value, False), high=(value, False), multiples=frozenset({value}) if value else frozenset())
     found = _number_gaps(exact, target if value else _without_multiples(target), whole=False)
-    return [Gap(gap.code, gap.path, value, gap.narrow) for gap in found] + _format_gaps(source, target)
+    edges = (exact.low, exact.high) if value == int(value) else (None, None)
+    return [Gap(gap.code, gap.path, value, gap.narrow) for gap in found] + _format_gaps(source, target, *edges)
 
 
 def _without_multiples(flat: Flat) -> Flat:
