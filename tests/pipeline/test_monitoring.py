@@ -56,6 +56,7 @@ def exported():
 
 # Names and labels as their documentation has them.
 OF_OTHERS = {
+    "up": set(),
     "certmanager_certificate_expiration_timestamp_seconds": {"exported_namespace", "name"},
     "cnpg_collector_last_available_backup_timestamp": set(),
 }

@@ -25,6 +25,7 @@ pytestmark = [
     ),
 ]
 ORDER = {"item": "tea", "quantity": 1, "unit_price_cents": 350}
+PATIENCE = 180  # seconds: a broker that was killed takes its time on a busy machine
 DASHBOARDS = ROOT / "k8s" / "monitoring" / "dashboards"
 
 
@@ -87,6 +88,18 @@ def queries(dashboard):
     return [target["expr"].replace("$namespace", ROOT.name) for panel in board["panels"] for target in panel["targets"]]
 
 
+def test_every_query_of_the_services_dashboard_returns_data(shop, orders, eventually):
+    """Of a shop without a fault: that there are no errors is data as well."""
+    for query in queries("services"):
+        eventually(lambda query=query: shop.query(query), within=30)
+
+
+def test_every_query_of_the_releases_dashboard_is_read(shop):
+    """What it shows is the operator's, which is on a cluster."""
+    for query in queries("releases"):
+        assert shop.query(query) == []
+
+
 def test_alerts_fire_by_their_faults_and_clear(shop, customer, orders, eventually):
     """A record that is no event, and a database that is gone."""
     faults.poison(shop.world.kafka_settings, "orders.order.v1")
@@ -101,7 +114,7 @@ def test_alerts_fire_by_their_faults_and_clear(shop, customer, orders, eventuall
         assert burns["labels"]["service"] == "orders"
         assert burns["labels"]["app_kubernetes_io_version"] == "dev"
         eventually(lambda: asking.statuses[-1] == 200)
-        eventually(lambda: not {"EventsDeadLettered", "ErrorBudgetBurnsFast"} & set(shop.firing()))
+        eventually(lambda: not {"EventsDeadLettered", "ErrorBudgetBurnsFast"} & set(shop.firing()), within=PATIENCE)
 
 
 @pytest.mark.soak
@@ -111,19 +124,7 @@ def test_a_broker_that_is_gone_fires_the_outbox_alert_which_clears(shop, custome
         assert customer.call("POST", "/v1/orders", ORDER)[0] == 201
         alert = eventually(lambda: shop.firing().get("OutboxNotDraining"))
         assert alert["labels"]["pod"] == "orders-relay-dev"
-    eventually(lambda: "OutboxNotDraining" not in shop.firing())
-
-
-def test_every_query_of_the_services_dashboard_returns_data(shop, orders, eventually):
-    """After the faults, so that also what counts failures has something to show."""
-    for query in queries("services"):
-        eventually(lambda query=query: shop.query(query), within=30)
-
-
-def test_every_query_of_the_releases_dashboard_is_read(shop):
-    """What it shows is the operator's, which is on a cluster."""
-    for query in queries("releases"):
-        assert shop.query(query) == []
+    eventually(lambda: "OutboxNotDraining" not in shop.firing(), within=PATIENCE)
 
 
 def test_stores_that_die_cost_no_request_and_get_the_lines_they_missed(shop, customer, orders, eventually):
@@ -151,6 +152,18 @@ def test_a_store_without_a_disk_costs_no_request(shop, customer, orders, eventua
     assert set(asking.statuses) == {201}
     late = customer.call("POST", "/v1/orders", ORDER)[1]["id"]
     eventually(lambda: len(shop.lines_about(late)) >= 5)
+
+
+@pytest.mark.soak
+def test_relays_that_are_gone_fire_an_alert_which_clears(shop, customer, orders, eventually):
+    """They can't say themselves that they are gone."""
+    with shop.world.held():
+        for child in [child for child in shop.world.platform.children if child.name.startswith("orders relay")]:
+            os.kill(child.pid, signal.SIGKILL)
+        alert = eventually(lambda: shop.firing().get("NoRelayActive"))
+        assert alert["labels"]["app_kubernetes_io_name"] == "orders"
+        assert customer.call("POST", "/v1/orders", ORDER)[0] == 201
+    eventually(lambda: "NoRelayActive" not in shop.firing(), within=PATIENCE)
 
 
 @pytest.mark.skipif(tool("jaeger") is None, reason="not built: ci/tools/install.sh jaeger")
