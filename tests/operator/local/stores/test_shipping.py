@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from slipway_chassis.testing.plugin import eventually
 from slipway_operator.runtimes.local import log_files
 from slipway_operator.runtimes.local.layout import Layout
 from slipway_operator.runtimes.local.log_lines import lines_of
@@ -21,6 +22,8 @@ class Store(ThreadingHTTPServer):
 
     def __init__(self):
         self.status, self.records, self.asked = 200, [], 0
+        self.gate = threading.Event()  # answers wait for it
+        self.gate.set()
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -32,6 +35,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         self.server.asked += 1
+        self.server.gate.wait(10)
         if self.server.status == 200:
             self.server.records += [json.loads(line) for line in body.splitlines()]
         self.send_response(self.server.status)
@@ -121,6 +125,20 @@ def test_a_store_that_is_not_there_is_asked_at_longer_and_longer_intervals(tmp_p
     assert not one.ship()
 
     assert store.asked == 1
+
+
+def test_a_store_that_hangs_is_not_waited_for(tmp_path, store, shipping, monkeypatch):
+    monkeypatch.setattr("slipway_operator.runtimes.local.stores.shipping.ROUND_SECONDS", 0.1)
+    store.gate.clear()
+    one = shipping()
+    says(tmp_path, "one")
+    says(tmp_path, "two", name="users-http")
+    assert not one.ship()
+    store.gate.set()
+    monkeypatch.setattr("slipway_operator.runtimes.local.stores.shipping.ROUND_SECONDS", 5.0)
+    eventually(one.ship)
+
+    assert {"one", "two"} == set(store.messages)
 
 
 def test_what_is_refused_holds_nothing_up(tmp_path, store, shipping, told):

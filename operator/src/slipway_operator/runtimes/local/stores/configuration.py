@@ -17,6 +17,7 @@ from ..console.processes import Named
 RETENTION_DAYS = 3
 METRICS_LIMIT = "512MB"  # of blocks that are written; what is in memory comes on top, two hours of it
 LOGS_LIMIT = "1GB"  # whole days are removed, so the last day alone may be more
+LONGEST_LINE = "1MB"  # one of 64,000 characters, each of them escaped
 DISK_LEFT = "500MB"  # below it VictoriaLogs takes nothing more
 MOST_TRACES = 5_000
 SCRAPE_SECONDS = 5
@@ -135,6 +136,7 @@ def victoria_logs_command(program: str, folder: Path, port: int) -> list[str]:
         f"-retention.maxDiskSpaceUsageBytes={LOGS_LIMIT}",
         f"-storage.minFreeDiskSpaceBytes={DISK_LEFT}",
         "-memory.allowedBytes=64MB",
+        f"-insert.maxLineSizeBytes={LONGEST_LINE}",
         f"-httpListenAddr={local(port)}",
         "-http.disableCORS",
         "-loggerLevel=WARN",

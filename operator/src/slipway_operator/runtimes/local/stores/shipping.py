@@ -5,7 +5,7 @@ what it missed is still there. At least once: a line may come twice where ``slip
 import http.client
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,9 @@ ROUND_SECONDS = 5.0  # so long one round takes at most, and one question
 PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)  # seconds between two tries while nobody takes anything
 STREAM, TIME, MESSAGE = "source", "_time", "_msg"  # names without a dot: nothing nested in a line becomes one of them
 ENDPOINT = f"/insert/jsonline?_stream_fields={STREAM}"
+# VictoriaLogs leaves a line out that has more than 1,000 fields, nested ones included, or is nested more than 300 deep,
+# and takes all fields of one that has a name of more than 128 bytes; the names around it are part of it.
+MOST_FIELDS, DEEPEST, LONGEST_NAME = 500, 250, 128
 AHEAD = timedelta(hours=1)
 # Said by a store that is busy, or whose disk is full; any other refusal is of the lines.
 _LATER = {http.client.REQUEST_TIMEOUT, http.client.TOO_MANY_REQUESTS}
@@ -38,10 +41,27 @@ def record_of(line: Line, now: datetime) -> str:
     message = fields.pop("message", None)
     own = {TIME: at.isoformat(), MESSAGE: message if message and isinstance(message, str) else line.text}
     own[STREAM] = line.source
+    if _takes_no_fields(line):
+        return json.dumps(own | {MESSAGE: line.text})
     try:
         return json.dumps(fields | own, allow_nan=False)
     except (ValueError, RecursionError):
         return json.dumps(own | {MESSAGE: line.text})
+
+
+def _takes_no_fields(line: Line) -> bool:
+    """Whether it is more than text to us, and too much for the store."""
+    many = line.text.count('":') > MOST_FIELDS or sum(map(line.text.count, "{[")) > DEEPEST
+    return many or _longest_name(line.fields) > LONGEST_NAME
+
+
+def _longest_name(fields: Mapping[str, Any]) -> int:
+    """In bytes, with the names around it and a dot between them."""
+    return max((len(name.encode(errors="replace")) + _inside(value) for name, value in fields.items()), default=0)
+
+
+def _inside(value: object) -> int:
+    return 1 + _longest_name(value) if isinstance(value, dict) else 0
 
 
 class Shipping:

@@ -129,7 +129,7 @@ class Stores:
             try:
                 self._look()
                 self._trouble = ""
-            except (OSError, ValueError, psutil.Error) as error:  # a disk that is full, above all
+            except (OSError, ValueError, RuntimeError, psutil.Error) as error:  # a disk that is full, above all
                 if str(error) != self._trouble:
                     self._trouble = str(error)
                     self._tell("stores", self._trouble)
