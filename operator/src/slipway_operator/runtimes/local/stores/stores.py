@@ -122,7 +122,8 @@ class Stores:
             with contextlib.suppress(OSError):
                 self._shipping.ship()
         stop_all(self.children, STOP_SECONDS)
-        self._leftovers.record(self.children)
+        with contextlib.suppress(OSError):  # a full disk: the next start finds nobody of these numbers
+            self._leftovers.record(self.children)
 
     def _run(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
