@@ -220,7 +220,7 @@ core: setup charts ## Run the core on real PostgreSQL, Kafka and Envoy, and the 
 .PHONY: integration
 integration: setup charts ## Run the tests against real PostgreSQL, Kafka, Envoy and kube-apiserver, kills and the demo included
 	@ci/prerequisites.sh
-	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold registry gitlab-ci-local promtool krew
+	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold registry gitlab-ci-local promtool krew prometheus alertmanager victoria-logs
 	@$(PYTEST) $(TWICE_AS_MANY) -m "integration and not demo and not soak $(NOT_AGAIN)" $(COVERAGE) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
 	@# A whole shop has the machine for itself. (5: no such test there; that is no fault where T names a part.)
 	@$(PYTEST) -m "demo and not soak $(NOT_AGAIN)" $(subst .junit.xml,-demo.junit.xml,$(COVERAGE)) $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
@@ -261,6 +261,11 @@ e2e: setup kind-up charts ## Install on kind, test, upgrade under load, uninstal
 outsider: setup charts ## Follow docs/adopt.md on this machine with the packages of a release alone, in an empty folder with an empty home (on a cluster: make e2e)
 	@$(PYTEST) -s -m "demo and not soak" $(or $(T),tests/outsider)
 
+.PHONY: e2e-observe
+e2e-observe: setup ## Run the shop beside real Prometheus, Alertmanager, VictoriaLogs and Jaeger: faults, alerts, dashboards, logs
+	@ci/tools/install.sh prometheus alertmanager victoria-logs jaeger
+	@$(PYTEST) -s -m demo $(JUNIT) $(or $(T),tests/operator/local/stores)
+
 .PHONY: lessons
 lessons: setup ## Run every lesson of the tour: each pattern at work, taken away, and put back (FIGURES=write: into the pages)
 	@FIGURES=$(FIGURES) $(PYTEST) -n 0 tests/tour
@@ -268,7 +273,7 @@ lessons: setup ## Run every lesson of the tour: each pattern at work, taken away
 .PHONY: soak
 soak: setup kind-up charts ## What takes long, each night: kills at every write, 100,000 stories, and on kind all shapes of the charts, releases and faults under load
 	@ci/prerequisites.sh
-	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold helm4 cert-manager
+	@ci/tools/install.sh etcd kube-apiserver kube-controller-manager kubectl skaffold helm4 cert-manager prometheus alertmanager victoria-logs
 	@ci/images.sh load
 	@KILLS_EACH=$(or $(KILLS_EACH),4) MINUTES=$${MINUTES:-30} $(PYTEST) -s -m "(soak or load) and not e2e" $(or $(T),$(TESTS)) || [ $$? = 5 -a -n "$(T)" ]
 	@UPGRADES=$(or $(UPGRADES),20) RELEASES_EACH=$(or $(RELEASES_EACH),5) $(PYTEST) -s -m "(soak or load) and e2e" $(or $(T),tests/e2e) || [ $$? = 5 -a -n "$(T)" ]

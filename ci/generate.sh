@@ -19,6 +19,7 @@ done
 [ ! -d charts/gateway ] || .venv/bin/slipway gateway schema >charts/gateway/values.schema.json
 .venv/bin/python ci/chart_readmes.py
 .venv/bin/python ci/module_map.py
+cp k8s/monitoring/rules.yaml operator/src/slipway_operator/runtimes/local/stores/ # `slipway up --observe` where this repository is not
 mkdir -p k8s/crds charts/operator/files/crds
 for crd in microservices serviceversions releaseplans; do
   .venv/bin/python -m slipway_operator.spec.crds "$crd" >"k8s/crds/$crd.yaml"

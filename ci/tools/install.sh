@@ -94,14 +94,23 @@ build_cert_manager() {
   chmod -R u+w "$OUT/crds"
 }
 
-# Rules are tested by it; it finds no targets, so the discovery of forty clouds is left out.
-build_promtool() {
+# build_prometheus prometheus|promtool [BUILD-TAG]: targets are found by files and in Kubernetes (promtool finds none), so the
+# discovery of forty clouds is left out. The module has no built pages: its API answers, and / does not.
+build_prometheus() {
   local module=github.com/prometheus/prometheus
   own_module "$module" "$PROMETHEUS_VERSION"
   awk '/^(replace|exclude) \(/{p=1} p{print} /^\)/{p=0}' upstream.mod >> go.mod
   grep -E '^(replace|exclude) [^(]' upstream.mod >> go.mod || true
-  import_only $module/cmd/promtool
-  go build -trimpath -tags remove_all_sd -ldflags "-s -w" -o "$OUT/promtool" $module/cmd/promtool
+  import_only "$module/cmd/$1"
+  go build -trimpath -tags "remove_all_sd,${2:-}" -ldflags "-s -w -X github.com/prometheus/common/version.Version=$PROMETHEUS_VERSION" -o "$OUT/$1" "$module/cmd/$1"
+}
+
+# Its receivers for Kafka ask for a former module of sarama by a replace line.
+build_jaeger() {
+  own_module github.com/jaegertracing/jaeger "$JAEGER_VERSION"
+  grep -E '^replace [^(]' upstream.mod >> go.mod
+  import_only github.com/jaegertracing/jaeger/cmd/jaeger
+  go build -trimpath -ldflags "-s -w" -o "$OUT/jaeger" github.com/jaegertracing/jaeger/cmd/jaeger
 }
 
 # Debian has it built (of the series before), which tests of releases are content with; elsewhere minutes are spent.
@@ -168,7 +177,11 @@ recipe() {
     cert-manager) echo "$CERT_MANAGER_VERSION build_cert_manager" ;;
     argo-rollouts) echo "$ARGO_ROLLOUTS_VERSION build_argo_rollouts" ;;
     skaffold) echo "$SKAFFOLD_VERSION build_skaffold" ;;
-    promtool) echo "$PROMETHEUS_VERSION build_promtool" ;;
+    promtool) echo "$PROMETHEUS_VERSION build_prometheus promtool" ;;
+    prometheus) echo "$PROMETHEUS_VERSION build_prometheus prometheus enable_kubernetes_sd" ;;
+    alertmanager) echo "$ALERTMANAGER_VERSION published github.com/prometheus/alertmanager@v$ALERTMANAGER_VERSION github.com/prometheus/alertmanager/cmd/alertmanager" ;;
+    victoria-logs) echo "$VICTORIA_LOGS_VERSION published github.com/VictoriaMetrics/VictoriaLogs@v$VICTORIA_LOGS_VERSION github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs" ;;
+    jaeger) echo "$JAEGER_VERSION build_jaeger" ;;
     oasdiff) echo "$OASDIFF_VERSION published github.com/oasdiff/oasdiff@v$OASDIFF_VERSION github.com/oasdiff/oasdiff" ;;
     krew) echo "$KREW_VERSION published sigs.k8s.io/krew@v$KREW_VERSION sigs.k8s.io/krew/cmd/krew" ;;
     registry) echo "$REGISTRY_VERSION build_registry" ;;

@@ -27,6 +27,7 @@ OF_POD = {"namespace": "shop", "pod": "shop-orders-7d9-x"}
 OF_SERVICE = {"namespace": "shop", "app_kubernetes_io_name": "orders"}
 STUCK = 'microservice_namespace="shop",microservice="shop-orders",phase="{phase}",stage="Scaling"'
 GRPC = f'{POD},slipway_dev_microservice="shop-orders",method="Reserve"'
+HTTP_POD = 'up{namespace="shop",app_kubernetes_io_name="orders",app_kubernetes_io_component="http"}'
 DAY = 24 * 60
 
 
@@ -89,6 +90,16 @@ CASES = [
     Case(
         "NoRelayActive", {f"outbox_shards_owned{{{POD}}}": "0x10 64x10"}, fires=8, clears=15, labels=OF_SERVICE,
         says=("events of orders",),
+    ),
+    Case(  # all relays are gone, and what writes events is there
+        "NoRelayActive",
+        {f"outbox_shards_owned{{{POD}}}": "64x10 stale _x20 64x10", HTTP_POD: "1x50"},
+        fires=15, clears=38, labels=OF_SERVICE, says=("events of orders",),
+    ),
+    Case(  # the service was stopped on purpose, or is gone
+        "NoRelayActive",
+        {f"outbox_shards_owned{{{POD}}}": "64x10 stale", HTTP_POD: "1x10 stale"},
+        fires=15, clears=38, is_silent=True,
     ),
     Case(
         "ConsumerLagHigh", {f"consumer_lag_seconds{{{POD}}}": "300x10 1x10"}, fires=8, clears=15, labels=OF_SERVICE,

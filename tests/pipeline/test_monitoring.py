@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import promql_parser
 import pytest
@@ -54,6 +56,7 @@ def exported():
 
 # Names and labels as their documentation has them.
 OF_OTHERS = {
+    "up": set(),
     "certmanager_certificate_expiration_timestamp_seconds": {"exported_namespace", "name"},
     "cnpg_collector_last_available_backup_timestamp": set(),
 }
@@ -104,6 +107,26 @@ def test_a_metric_that_nobody_exports_would_be_found():
         test_an_expression_is_about_metrics_that_exist("typing error", "sum(rate(outbox_pendig[5m])) > 0")
     with pytest.raises(ValueError, match="parenthesis"):
         test_an_expression_is_about_metrics_that_exist("unclosed", "sum(rate(outbox_pending[5m])")
+
+
+COUNTED_AT_ONCE = re.compile(r"increase\((\w+)(\{[^}]*\})?\[\w+\]\)\) > 0")
+AT_THE_START = """
+import slipway_chassis.events.dead_letters
+from prometheus_client import REGISTRY, generate_latest
+from slipway_operator.runtimes.kubernetes.metrics import Metrics
+print(generate_latest(REGISTRY).decode(), generate_latest(Metrics().registry).decode())
+"""
+
+
+def test_what_is_told_of_at_its_first_time_is_counted_from_0():
+    """There is no increase in a series that begins with 1, so an alert on it would miss the first time."""
+    told = {found[1] for group in RULES for rule in group["rules"] if (found := COUNTED_AT_ONCE.search(rule["expr"]))}
+    assert told == {"dlq_total", "slipway_releases_total"}
+    said = subprocess.run([sys.executable, "-c", AT_THE_START], capture_output=True, text=True, check=True).stdout
+    zeros = set(re.findall(r'^ ?(\w+\{\w+="\w+"\}) 0\.0$', said, re.MULTILINE))
+    reasons = {f'dlq_total{{reason="{each}"}}' for each in ("failed", "invalid", "parked", "unknown_version")}
+    outcomes = {f'slipway_releases_total{{outcome="{each}"}}' for each in ("Failed", "ContractFailed")}
+    assert reasons | outcomes <= zeros
 
 
 def test_alerts_say_what_is_wrong_and_what_to_do():

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from ...planning.facts import Ended, Facts
+from ...planning.facts import Ended, Facts, Result
 from ...spec.status import MicroserviceStatus
 
 HANDOVER_SECONDS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300)
 OPEN_LABELS = ("microservice_namespace", "microservice", "phase", "stage")
+OUTCOMES = (*get_args(Result), "RolledBack")
 PHASE_SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 
 
@@ -52,6 +54,9 @@ class Metrics:
         self.releases = Counter(
             "slipway_releases", "Completed releases by outcome.", ["outcome"], registry=self.registry
         )  # fmt: skip
+        for outcome in OUTCOMES:
+            # Prometheus sees no increase in a series that begins with 1: nobody would be told of the first failure.
+            self.releases.labels(outcome)
         self.phases = Histogram(
             "slipway_release_phase_seconds",
             "Time that releases spent in each phase, in seconds.",

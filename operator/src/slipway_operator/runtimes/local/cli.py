@@ -14,9 +14,11 @@ from ...console.server import Console
 from ...errors import LocalRuntimeError
 from .console import serving
 from .console.happenings import Happenings
+from .console.processes import everything_of
 from .layout import FIRST_BASE, FIRST_GATEWAY, Layout, default_data, former_data, make_data, with_free_ports
 from .leftovers import Leftovers
 from .platform import Platform
+from .stores.stores import Stores
 from .system import System, read
 
 WATCH_SECONDS = 0.1
@@ -42,9 +44,17 @@ WATCH_SECONDS = 0.1
     "--story", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Script to run when everything is up."
 )
 @click.option("--console/--no-console", default=True, help="Serve the console, a page of what runs. Default: yes.")
+@click.option("--observe", is_flag=True, help="Keep metrics, alerts, log lines and traces in stores of their own.")
 @click.option("--once", is_flag=True, help="Stop after the story and exit with its exit code.")
 def up(
-    data: Path | None, port: int | None, base_port: int | None, story: Path | None, *, console: bool, once: bool
+    data: Path | None,
+    port: int | None,
+    base_port: int | None,
+    story: Path | None,
+    *,
+    console: bool,
+    observe: bool,
+    once: bool,
 ) -> None:
     """Run PostgreSQL, Kafka, Envoy and all services as processes, until Ctrl-C.
 
@@ -54,6 +64,7 @@ def up(
     Examples:
       slipway up
       slipway up --port 9000 --data /tmp/shop
+      slipway up --observe
       slipway up --story services/story.py --once
     """  # noqa: D301 # \b is click's mark for a paragraph that keeps its lines
     machine = load(MachineSettings)
@@ -68,15 +79,18 @@ def up(
         for name in Leftovers(folder / "processes.json").end():
             teller(name, "of a former run has ended")
         layout = with_free_ports(folder, system.services, gateway=port, base=base_port)
-        platform = Platform(layout, system, machine=machine, tell=teller)
+        stores = Stores(layout, project=Path.cwd(), machine=machine, tell=teller) if observe else None
+        settings = stores.settings if stores else None
+        platform = Platform(layout, system, machine=machine, tell=teller, settings=settings)
         shown = _begin_console(layout, system, platform, teller) if console else None
         click.echo(f"data, logs and passwords are in {_short(layout.data)}")
         code = 0
         try:
+            if stores:
+                stores.start(lambda: everything_of(platform))
             platform.start(lambda: stop.requested)
             if not stop.requested:
-                memory = platform.memory()
-                click.echo(f"all of it takes {memory.megabytes} MB of memory ({memory.how})")
+                _tell_memory(platform, stores)
             teller.silent = story is not None  # a story tells of its releases itself
             code = _tell_story(story, platform, stop, teller) if story and not stop.requested else 0
             teller.silent = False
@@ -88,8 +102,17 @@ def up(
             if shown:
                 serving.ended(shown, layout)
             platform.stop()
+            if stores:
+                stores.stop()
     click.echo("stopped; no process is left")
     sys.exit(code)
+
+
+def _tell_memory(platform: Platform, stores: Stores | None) -> None:
+    memory = platform.memory()
+    click.echo(f"all of it takes {memory.megabytes} MB of memory ({memory.how})")
+    if stores and stores.children:
+        click.echo(f"the stores beside it take {stores.memory().megabytes} MB")
 
 
 def _begin_console(layout: Layout, system: System, platform: Platform, teller: "_Teller") -> Console | None:

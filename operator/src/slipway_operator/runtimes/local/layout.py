@@ -85,6 +85,11 @@ class Layout:
         return self.base + 6
 
     @property
+    def stores(self) -> int:
+        """The first of the ports of what ``slipway up --observe`` starts; behind those of all versions."""
+        return self.base + SLOTS * PORTS_PER_SLOT + 100
+
+    @property
     def gateway_url(self) -> str:
         return f"http://127.0.0.1:{self.gateway}"
 

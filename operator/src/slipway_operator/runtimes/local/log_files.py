@@ -12,12 +12,15 @@ LONGEST_READ = 8 * 1024 * 1024  # bytes of one file
 
 @dataclass
 class LogFile:
-    """One log and how far it was read. ``cut``: bytes at its beginning that were left out."""
+    """One log and how far it was read. ``cut``: bytes at its beginning that were left out. ``at_once``: the most that
+    one read takes.
+    """
 
     path: Path
     source: str
     offset: int = 0
     cut: int = 0
+    at_once: int = LONGEST_READ
     _rest: bytes = field(default=b"", repr=False)
 
     def read(self) -> list[Line]:
@@ -31,7 +34,7 @@ class LogFile:
                     self.cut, self._rest = size - LONGEST_READ, b""
                     self.offset = self.cut
                 file.seek(self.offset)
-                data = file.read(LONGEST_READ)
+                data = file.read(self.at_once)
         except OSError:  # it is gone
             return []
         self.offset += len(data)
@@ -39,6 +42,11 @@ class LogFile:
         if len(self._rest) > LONGEST_READ:
             self._rest = b""
         return list(lines_of(self.source, (each.decode("utf-8", errors="replace") for each in whole)))
+
+    @property
+    def whole(self) -> int:
+        """Where the first line begins that was not read to its end."""
+        return self.offset - len(self._rest)
 
 
 def log_files(layout: Layout) -> Iterator[LogFile]:

@@ -30,7 +30,7 @@ from .gateway import Endpoints
 from .layout import INNER, Layout, ServicePorts
 from .leftovers import Leftovers
 from .memory import Memory, taken
-from .processes import READY_PATH, Processes, ask, utc_now
+from .processes import READY_PATH, Processes, ask, stop_all, utc_now
 from .progress import Teller
 from .reconciler import Reconciler
 from .state import Files, replace_file
@@ -51,12 +51,15 @@ class Platform:
         *,
         machine: MachineSettings,
         tell: Callable[[str, str], None],
+        settings: Mapping[str, str] | None = None,
     ) -> None:
+        """``settings``: of every process of a service, beside its own."""
         self.layout = layout
         self._system = system
         self.services = system.services
         self._machine = machine
         self._tell = tell
+        self._settings = settings or {}
         self.infrastructure: list[Child] = []  # in the order of their start
         self._leftovers = Leftovers(layout.data / "processes.json")
         self._databases: dict[str, str] = {}
@@ -222,6 +225,7 @@ class Platform:
             "HTTP_PORT": str(ports.http),
             "GRPC_PORT": str(ports.grpc),
             "SERVICE_VERSION": version.label,
+            **self._settings,
         }
         if self._kafka:
             environment["KAFKA_BOOTSTRAP_SERVERS"] = self._kafka.bootstrap_servers
@@ -376,8 +380,8 @@ class Platform:
         gateway = [child for child in self.infrastructure if child.name == "gateway"]
         rest = [child for child in reversed(self.infrastructure) if child not in gateway]
         (self.layout.data / RUNNING_HERE.name).unlink(missing_ok=True)
-        _stop(gateway)
-        _stop(list(self._everything()))
+        stop_all(gateway)
+        stop_all(list(self._everything()))
         for reconciler in self.reconcilers.values():
             reconciler.close()
         if self._groups:
@@ -387,12 +391,3 @@ class Platform:
         self.infrastructure.clear()
         self.reconcilers.clear()
         self._record()
-
-
-def _stop(children: Sequence[Child]) -> None:
-    """All are asked first, then waited for: their stops take as long as the longest."""
-    for child in children:
-        if child.alive:
-            child.ask_to_end()
-    for child in children:
-        child.stop()

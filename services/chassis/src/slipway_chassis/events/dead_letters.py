@@ -12,14 +12,18 @@ from datetime import UTC, datetime
 
 from prometheus_client import Counter
 
-from ..errors import DependencyUnavailable, InvalidEvent
+from ..errors import DependencyUnavailable, InvalidEvent, UnknownEventVersion
 from ..telemetry.correlation import TRACEPARENT
 from ..telemetry.logs import event_fields
 from .ports import Publisher, Record
 
 log = logging.getLogger(__name__)
 
+FAILED_REASON, PARKED_REASON = "failed", "parked"
 DEAD_LETTERS = Counter("dlq_total", "Records moved to a dead-letter topic", ["reason"])
+for _reason in (FAILED_REASON, PARKED_REASON, InvalidEvent.reason, UnknownEventVersion.reason):
+    # Prometheus sees no increase in a series that begins with 1: nobody would be told of the first letter.
+    DEAD_LETTERS.labels(_reason)
 
 DLQ, RETRY = "dlq", "retry"
 BEGIN, END = "begin", "end"
@@ -52,7 +56,7 @@ class Failure:
 
 
 def failure_of(record: Record, error: Exception, *, attempts: int) -> Failure:
-    reason = error.reason if isinstance(error, InvalidEvent) else "failed"
+    reason = error.reason if isinstance(error, InvalidEvent) else FAILED_REASON
     return Failure(record=record, reason=reason, error=words_of(error), attempts=attempts)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..database import Database
 from . import parking
-from .dead_letters import BEGIN, CONTROL, Failure, retry_topic, sequence_of
+from .dead_letters import BEGIN, CONTROL, PARKED_REASON, Failure, retry_topic, sequence_of
 from .ports import Record
 from .sources import Source
 
@@ -56,7 +56,7 @@ class StrictKeys:
             sequence = parking.follow(session, self._group, self._key(record))
         if sequence is None:
             return False
-        failure = Failure(record=record, reason="parked", error="an earlier event of its key failed", attempts=0)
+        failure = Failure(record=record, reason=PARKED_REASON, error="an earlier event of its key failed", attempts=0)
         self._publish([failure], [sequence])
         return True
 

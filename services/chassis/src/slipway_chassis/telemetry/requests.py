@@ -24,6 +24,8 @@ class RequestMetrics:
             ("method", "status", "service"),
             registry=registry,
         )
+        # Without a series of errors a service that has none looks like one that nobody measures.
+        self._total.labels("GET", "500", service)
         self._series: dict[tuple[str, str, str], tuple[Histogram, Counter]] = {}
 
     def observe(self, method: str, rule: str, status: str, seconds: float) -> None:
