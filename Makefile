@@ -130,6 +130,10 @@ dev: ## Run the platform on kind and bring every saved Python file into its pods
 push: ## Build the images and push them, named by the hash of their sources, to REGISTRY
 	@ci/images.sh push "$(REGISTRY)"
 
+.PHONY: ci-image
+ci-image: ## Build the image that jobs run in, push it to REGISTRY and tell what to set CI_IMAGE to
+	@ci/ci_image.sh push "$(REGISTRY)"
+
 .PHONY: pull
 pull: ## Pull the images of these sources from REGISTRY, to be loaded instead of built
 	@ci/images.sh pull "$(REGISTRY)"

@@ -8,9 +8,9 @@ set -euo pipefail
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
 cd "$REPO"
 
-POSTGRESQL_IMAGE=postgres:18-bookworm KAFKA_IMAGE=apache/kafka:4.1.2
 if [ "$("$REPO/ci/kind.sh" mode)" = airgap ]; then
   eval "$("$REPO/ci/airgap/build.sh" --names)"
+  export POSTGRESQL_IMAGE KAFKA_IMAGE
   case $1 in dev|run|debug|deploy) "$REPO/ci/images.sh" load-databases ;; esac # no node can pull them
 fi
 case $1 in dev|debug) set -- "$@" --watch-poll-interval=200 ;; esac # milliseconds that a saved file waits for others
@@ -18,7 +18,7 @@ case $1 in
   dev|run|debug|deploy|render) make -s -C "$REPO" charts ;; # skaffold looks for them only in the repository of each
 esac
 TAG=$("$REPO/ci/images.sh" tag)
-export PYTHON_IMAGE POSTGRESQL_IMAGE KAFKA_IMAGE UV_VERSION TAG SKAFFOLD_UPDATE_CHECK=false SKAFFOLD_INTERACTIVE=false
+export PYTHON_IMAGE UV_VERSION TAG SKAFFOLD_UPDATE_CHECK=false SKAFFOLD_INTERACTIVE=false
 mkdir -p build
 case $1 in
   dev|run|debug|deploy|apply|verify|delete) # of this cluster alone: verify has no option for it

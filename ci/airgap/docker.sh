@@ -6,12 +6,21 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 HERE=$(cd "$(dirname "$0")" && pwd)
 
-docker info >/dev/null 2>&1 && exit 0
+answers() { docker info >/dev/null 2>&1; }
+# One that is named is started by somebody else, beside this job as a rule, and need not be there yet.
+await_named() { for _ in $(seq 60); do ! answers || return 0; sleep 1; done; return 1; }
+
+answers && exit 0
+if [ -n "${DOCKER_HOST:-}" ] && command -v docker >/dev/null 2>&1; then
+  await_named || die "no Docker engine answers at $DOCKER_HOST (DOCKER_HOST). Start it, or unset the variable"
+  exit 0
+fi
 [ "$(id -u)" = 0 ] || die "no Docker engine answers, and starting one needs root. Start Docker, or run this as root."
 if ! command -v dockerd >/dev/null 2>&1; then
   need apt-get "Install Docker for your system: https://docs.docker.com/engine/install"
   debian_packages "to build and run containers" docker.io
-  docker info >/dev/null 2>&1 && exit 0 # a socket of the host's engine was there, and only the client was missing
+  if [ -n "${DOCKER_HOST:-}" ] && await_named; then exit 0; fi
+  answers && exit 0 # a socket of the host's engine was there, and only the client was missing
 fi
 [ -z "${DOCKER_HOST:-}" ] || die "no Docker engine answers at $DOCKER_HOST (DOCKER_HOST). Start it, or unset the variable"
 

@@ -58,7 +58,7 @@ def test_the_longest_name_gives_each_object_one_of_its_own():
     ("option", "key"),
     [
         ("global.imagetag=1.2.3", "imagetag"),
-        ("global.imagePullSecrets[0]=registry", "imagePullSecrets"),
+        ("global.imagePullSecrets[0]=3", "imagePullSecrets"),
         ("postgresql.enabled=false", "postgresql"),
         ("dev-databases.kafka.enabled=maybe", "kafka.enabled"),
         ("keys.make=true", "make"),

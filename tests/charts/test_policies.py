@@ -464,7 +464,7 @@ def test_the_charts_defaults_are_the_chassis_defaults():
     objects = render("orders", CHARTS / "orders" / "ci" / "plain-values.yaml")
     [config] = [item["data"] for item in of_kind(objects, "ConfigMap")]
     told = {"SERVICE_VERSION", "BIND_HOST", "KAFKA_BOOTSTRAP_SERVERS", "DRAIN_FILE"}  # a pod's own
-    told |= {"AUTH_ISSUER", "AUTH_AUDIENCE"}
+    told |= {"AUTH_ISSUER", "AUTH_AUDIENCE", "CONSUMER_GROUP"}
     defaults = {name.upper(): field.default for settings in SETTINGS for name, field in settings.model_fields.items()}
 
     for name in config.keys() - told:

@@ -1,5 +1,6 @@
 """Values as production users write them: taken away, twice, as numbers, and what no value of ours knows."""
 
+import functools
 import json
 
 import pytest
@@ -105,6 +106,41 @@ class TestNull:
             assert not of_kind(rendered(off, how="--set-json"), "Pod")
         assert of_kind(rendered(), "Pod")
 
+    @pytest.mark.parametrize(
+        "block",
+        ["autoscaling", "podDisruptionBudget", "networkPolicy", "serviceAccount", "keda", "migration", "grpc", "worker",
+         "consumer", "relay", "auth", "kafka.security"],
+    )  # fmt: skip
+    def test_a_whole_block_is_off(self, block):
+        off = {
+            "serviceAccount": "serviceAccount.create=false",
+            "auth": "auth.issuer=",
+            "kafka.security": "logLevel=INFO",
+        }
+        assert rendered(f"{block}=null") == rendered(off.get(block, f"{block}.enabled=false"))
+
+    @pytest.mark.parametrize(
+        ("chart", "block"),
+        [(chart, block) for chart in ("gateway", "operator")
+         for block in ("podDisruptionBudget", "networkPolicy", "podMonitor", "serviceAccount", "resources", "global")]
+        + [("gateway", "tls"), ("gateway", "ingress"), ("gateway", "autoscaling"), ("operator", "rbac"),
+           ("operator", "crds"), ("operator", "kafka"), ("operator", "replicas")],
+    )  # fmt: skip
+    def test_a_block_of_gateway_and_operator_is_off(self, chart, block):
+        objects = rendered(f"{block}=null", chart=chart)
+        kinds = {"podDisruptionBudget": "PodDisruptionBudget", "networkPolicy": "NetworkPolicy", "rbac": "ClusterRole",
+                 "serviceAccount": "ServiceAccount", "crds": "CustomResourceDefinition"}  # fmt: skip
+        if block in kinds:
+            assert of_kind(rendered(chart=chart), kinds[block])
+            assert not of_kind(objects, kinds[block])
+        assert "None" not in str([each["spec"] for each in of_kind(objects, "Deployment")])
+
+    def test_nothing_is_rendered_as_null(self):
+        for values in ("database.enabled=false", "http.resources=null"):
+            assert "None" not in str(of_kind(rendered(values), "Deployment", "Job"))
+        for values in ("databases=null", "postgresql.resources=null", "networkPolicy=null"):
+            assert "None" not in str(of_kind(render("dev-databases", None, "--set-json", values), "StatefulSet"))
+
     @pytest.mark.parametrize("value", ["kafka.bootstrapServers", "image.repository", "http.port"])
     def test_what_can_t_be_removed_is_refused_by_name(self, value):
         assert value in refused(f"{value}=null").replace("/", ".")
@@ -157,6 +193,35 @@ class TestText:
     def test_of_settings_and_variables(self, value, text):
         objects = rendered(f"settings.A={value}", f"http.extraEnv.B={value}", how="--set-json")
         assert (settings(objects)["A"], environment(objects)["B"]) == (text, text)
+
+    @pytest.mark.parametrize(("value", "text"), [(9102, "9102"), (True, "true"), (86400000000, "86400000000")])
+    @pytest.mark.parametrize(
+        ("chart", "key", "kind", "place"),
+        [
+            ("orders", "podAnnotations", "Deployment", ("spec", "template", "metadata", "annotations")),
+            ("orders", "http.podLabels", "Deployment", ("spec", "template", "metadata", "labels")),
+            ("orders", "nodeSelector", "Deployment", ("spec", "template", "spec", "nodeSelector")),
+            ("orders", "http.serviceAnnotations", "Service", ("metadata", "annotations")),
+            ("orders", "serviceAccount.annotations", "ServiceAccount", ("metadata", "annotations")),
+            ("orders", "commonLabels", "ConfigMap", ("metadata", "labels")),
+            ("orders", "commonAnnotations", "Job", ("metadata", "annotations")),
+            ("gateway", "podAnnotations", "Deployment", ("spec", "template", "metadata", "annotations")),
+            ("gateway", "service.annotations", "Service", ("metadata", "annotations")),
+            ("gateway", "commonAnnotations", "ConfigMap", ("metadata", "annotations")),
+            ("gateway", "nodeSelector", "Deployment", ("spec", "template", "spec", "nodeSelector")),
+            ("operator", "podAnnotations", "Deployment", ("spec", "template", "metadata", "annotations")),
+            ("operator", "commonLabels", "ClusterRole", ("metadata", "labels")),
+            ("operator", "commonAnnotations", "CustomResourceDefinition", ("metadata", "annotations")),
+        ],
+    )
+    def test_of_labels_and_annotations(self, chart, key, kind, place, value, text):
+        made = rendered(f'{key}={{"example.org/a":{json.dumps(value)}}}', chart=chart, how="--set-json")
+        for item in [deployment(made)] if key == "http.podLabels" else of_kind(made, kind):
+            assert functools.reduce(dict.__getitem__, place, item)["example.org/a"] == text
+
+    def test_of_any_new_value(self):
+        [found] = of_kind(rendered("release.managed=true", "release.retry=2"), "Microservice")
+        assert found["spec"]["release"]["retry"] == "2"
 
     def test_a_tag_of_digits_is_told_with_the_cure(self):
         for chart in PLAIN:
@@ -211,6 +276,48 @@ class TestScheduling:
 
 class TestMore:
     """What no value of ours knows."""
+
+    @pytest.mark.parametrize("chart", PLAIN)
+    def test_fields_of_deployments(self, chart):
+        fields = 'deploymentSpec={"minReadySeconds":12,"strategy":{"type":"Recreate"}}'
+        for each in of_kind(rendered(fields, chart=chart, how="--set-json"), "Deployment"):
+            assert (each["spec"]["minReadySeconds"], each["spec"]["strategy"]) == (12, {"type": "Recreate"})
+        assert "/deploymentSpec/replicas" in refused("deploymentSpec.replicas=3", chart=chart)
+
+    def test_fields_of_deployments_that_the_operator_makes_are_refused(self):
+        assert "deploymentSpec is set" in refused("release.managed=true", "deploymentSpec.minReadySeconds=3")
+
+    @pytest.mark.parametrize("chart", PLAIN)
+    def test_fields_of_the_endpoint_of_metrics(self, chart):
+        on = 'podMonitor={"enabled":true,"interval":"1m30s","endpoint":{"scrapeTimeout":"7s"}}'
+        [monitor] = of_kind(rendered(on, chart=chart, how="--set-json"), "PodMonitor")
+        [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+        assert (endpoint["interval"], endpoint["scrapeTimeout"], endpoint["path"]) == ("1m30s", "7s", "/metrics")
+
+    @pytest.mark.parametrize("chart", [*PLAIN, "dev-databases", "platform"])
+    def test_secrets_to_pull_with_by_name_alone_and_anchors(self, chart):
+        key = "global.imagePullSecrets" if chart == "platform" else "imagePullSecrets"
+        case = PLAIN.get(chart)
+        made = render(chart, case, "--set-json", f'{key}=["a",{{"name":"b"}}]', "--set-json", 'x-anchors={"c":1}')
+        for _, _, each in pod_templates(made):
+            assert each["spec"]["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
+
+    @pytest.mark.parametrize(("chart", "key"), [("orders", "http.serviceType"), ("gateway", "service.type")])
+    def test_a_load_balancer_has_the_port_of_nodes_that_is_named(self, chart, key):
+        port = f"{key.partition('.')[0]}.nodePort=30999"
+        [service] = of_kind(rendered(f"{key}=LoadBalancer", port, chart=chart), "Service")
+        assert service["spec"]["ports"][0]["nodePort"] == 30999
+
+    def test_names_of_templates(self):
+        found = settings(rendered("telemetry.otlpEndpoint=http://{{ .Release.Name }}-otel:4318"))
+        assert found["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://r-otel:4318"
+        tls = ("gateway.tls.enabled=true", 'tls.issuerRef.name="le"', 'tls.hosts=["{{ .Release.Name }}.example.org"]')
+        [made] = of_kind(rendered(*tls, chart="gateway", how="--set-json"), "Certificate")
+        assert made["spec"]["dnsNames"] == ["r.example.org"]
+
+    @pytest.mark.parametrize("chart", PLAIN)
+    def test_peers_that_no_policy_takes_are_refused(self, chart):
+        assert "cidr" in refused("networkPolicy.metricsFrom[0].cidr=10.0.0.0/8", chart=chart)
 
     @pytest.mark.parametrize("chart", PLAIN)
     def test_fields_of_pods(self, chart):

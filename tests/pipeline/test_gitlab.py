@@ -163,6 +163,8 @@ def test_a_merge_request_gets_an_environment_that_can_be_stopped(state, pipeline
     assert review["environment"]["name"] == stop["environment"]["name"] == "review/$CI_COMMIT_REF_SLUG"
     assert review["environment"]["on_stop"] == "review stop"
     assert review["resource_group"] == stop["resource_group"]
+    assert review["environment"]["url"] == "$REVIEW_URL"
+    assert review["artifacts"]["reports"] == {"dotenv": "build/review.env"}
     # Code of any branch runs with these rights, so they are not those of production.
     # A project's variable wins over a job's, and what is said to make over both.
     assert all(line.endswith(' "KUBE_CONTEXT=$REVIEW_KUBE_CONTEXT"') for line in review["script"] + stop["script"])

@@ -116,3 +116,35 @@ def test_verify_meets_the_restricted_standard():
     [asked] = diagnosed()["verify"]
     assert asked["executionMode"]["kubernetesCluster"]["jobManifestPath"].endswith("ci/verify-job.yaml")
     assert asked["container"]["name"] == spec["containers"][0]["name"]
+
+
+class TestByItself:
+    """As IDEs call it, without ci/skaffold.sh around it."""
+
+    @pytest.fixture(autouse=True)
+    def _bare(self, monkeypatch):
+        for name in BUILT:
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setitem(globals(), "ENVIRONMENT", {key: ENVIRONMENT[key] for key in ENVIRONMENT.keys() - BUILT})
+
+    def test_images_get_tags_of_their_own(self, monkeypatch):
+        """Skaffold asks a registry for bases, and for this one nobody."""
+        monkeypatch.setenv("PYTHON_IMAGE", "scratch")
+        built = json.loads(skaffold("build", "--dry-run", "--quiet", "--profile=blue-green"))["builds"]
+        assert {each["imageName"] for each in built} >= {f"slipway/{name}" for name in [*IMAGES, "operator"]}
+        assert all(re.fullmatch(r"slipway/[a-z-]+:[0-9a-f]{64}", each["tag"]) for each in built)
+
+    def test_bases_and_uv_are_those_of_ci(self):
+        versions = dict(
+            re.findall(r"^(PYTHON_IMAGE|UV_VERSION)=(\S+)", (ROOT / "ci/versions.env").read_text(), re.MULTILINE)
+        )
+        for image, artifact in artifacts("blue-green").items():
+            for name in versions:
+                template = artifact["docker"]["buildArgs"][name]
+                assert f'. ci/versions.env; printf %s ${name}"' in template, image
+        assert all(versions.values())
+
+    def test_databases_are_those_of_their_chart(self, rendered):
+        values = yaml.safe_load((CHARTS / "dev-databases" / "values.yaml").read_text())
+        images = {each["image"] for _, spec, _ in pods(rendered()) for each in spec["containers"]}
+        assert {values["postgresql"]["image"], values["kafka"]["image"]} <= images

@@ -32,9 +32,9 @@ class Once(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
         return super().construct_mapping(node, deep)
 
 
-def helm(*arguments):
+def helm(*arguments, program="helm"):
     return subprocess.run(
-        [f"{TOOLS}/helm", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=120
+        [f"{TOOLS}/{program}", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=120
     )
 
 

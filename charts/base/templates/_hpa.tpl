@@ -14,6 +14,7 @@ kind: HorizontalPodAutoscaler
 metadata:
   name: {{ include "base.fullname" . }}
   labels: {{- include "base.labels" (list . (index $ 1)) | nindent 4 }}
+  {{- include "base.annotations" (list . dict) | nindent 2 }}
 spec:
   scaleTargetRef: {{- index $ 2 | nindent 4 }}
   minReplicas: {{ .Values.autoscaling.minReplicas }}

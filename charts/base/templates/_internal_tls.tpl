@@ -84,6 +84,7 @@ kind: Certificate
 metadata:
   name: {{ include "base.fullname" . }}-internal
   labels: {{- include "base.labels" (list . "tls") | nindent 4 }}
+  {{- include "base.annotations" (list . dict) | nindent 2 }}
 spec:
   secretName: {{ include "base.internalTlsSecretName" . }}
   dnsNames: {{- toYaml $names | nindent 2 }}

@@ -3,15 +3,26 @@
 {{- define "base.pdb" -}}
 {{- $ctx := index . 0 -}}
 {{- $component := index . 1 -}}
-{{- if and $ctx.Values.podDisruptionBudget.enabled (gt (int (index . 3)) 1) }}
+{{- $replicas := int (index . 3) -}}
+{{- $budget := $ctx.Values.podDisruptionBudget | default dict -}}
+{{- if and $budget.enabled (gt $replicas 1) }}
+{{- $least := $budget.minAvailable }}
+{{- if and (not (kindIs "string" $least)) (ge (int $least) $replicas) }}
+{{- fail (printf "podDisruptionBudget.minAvailable is %d and %s of %s has %d pods: no eviction would be allowed, and no node be drained. Lower it, or set podDisruptionBudget.maxUnavailable" (int $least) $component $ctx.Chart.Name $replicas) }}
+{{- end }}
 ---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
   name: {{ index . 2 }}
   labels: {{- include "base.labels" (list $ctx $component) | nindent 4 }}
+  {{- include "base.annotations" (list $ctx dict) | nindent 2 }}
 spec:
-  maxUnavailable: {{ $ctx.Values.podDisruptionBudget.maxUnavailable }}
+  {{- if $least }}
+  minAvailable: {{ $least }}
+  {{- else }}
+  maxUnavailable: {{ $budget.maxUnavailable | default 1 }}
+  {{- end }}
   unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
     matchLabels: {{- include "base.selector" (list $ctx $component) | nindent 6 }}

@@ -8,14 +8,13 @@ apiVersion: monitoring.coreos.com/v1
 kind: PodMonitor
 metadata:
   name: {{ include "base.fullname" $ctx }}
-  labels:
-    {{- include "base.labels" (list $ctx "metrics") | nindent 4 }}
-    {{- with .labels }}{{ toYaml . | nindent 4 }}{{ end }}
+  labels: {{- include "base.labelsWith" (list $ctx "metrics" .labels) | nindent 4 }}
+  {{- include "base.annotations" (list $ctx dict) | nindent 2 }}
 spec:
   selector:
     matchLabels:
-      app.kubernetes.io/name: {{ include "base.name" $ctx }}
-      app.kubernetes.io/instance: {{ $ctx.Release.Name }}
+      app.kubernetes.io/name: {{ include "base.name" $ctx | quote }}
+      app.kubernetes.io/instance: {{ $ctx.Release.Name | quote }}
   podTargetLabels:
   - app.kubernetes.io/name
   - app.kubernetes.io/component
@@ -24,7 +23,8 @@ spec:
   - slipway.dev/microservice
   - slipway.dev/version
   podMetricsEndpoints:
-  - {port: {{ .port | default (index $ 1) }}, path: {{ .path | default "/metrics" }}, interval: {{ .interval }}}
+  {{- $own := dict "port" (.port | default (index $ 1)) "path" (.path | default "/metrics") "interval" (.interval | default "15s") }}
+  - {{- merge (dict) (.endpoint | default dict) $own | toYaml | nindent 4 }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -9,9 +9,7 @@ kind: Pod
 metadata:
   name: {{ include "base.fullname" . }}-test{{ if hasPrefix "grpc" $url }}-grpc{{ end }}
   labels: {{- include "base.labels" (list . "test") | nindent 4 }}
-  annotations:
-    helm.sh/hook: test
-    helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+  {{- include "base.annotations" (list . (dict "helm.sh/hook" "test" "helm.sh/hook-delete-policy" "before-hook-creation,hook-succeeded")) | nindent 2 }}
 spec:
   restartPolicy: Never
   serviceAccountName: {{ include "base.serviceAccountName" . }}

@@ -1,7 +1,7 @@
 {{/* What `slipway gateway render` reads; strings in it may be templates. */}}
 {{- define "gateway.settings" -}}
 {{- $gateway := .Values.gateway -}}
-{{- if .Values.tls.acme.enabled -}}
+{{- if ((.Values.tls).acme).enabled -}}
 {{- $upstream := dict "address" (printf "%s-acme" (include "base.fullname" .)) "port" 8089 -}}
 {{- $route := dict "prefix" "/.well-known/acme-challenge" "methods" (list "GET") "upstream" "acme" "public" true -}}
 {{- $gateway = merge (dict "upstreams" (merge (dict "acme" $upstream) (.Values.gateway.upstreams | default dict)) "routes" (prepend (.Values.gateway.routes | default list) $route)) .Values.gateway -}}
@@ -10,7 +10,7 @@
 {{- $tls := dict "enabled" true "caFile" "/etc/internal-tls/ca.crt" "certificateFile" "/etc/internal-tls/tls.crt" "keyFile" "/etc/internal-tls/tls.key" -}}
 {{- $upstreams := dict -}}
 {{- range $name, $upstream := $gateway.upstreams -}}
-{{- $plain := or (and (eq $name "acme") $.Values.tls.acme.enabled) (hasKey $upstream "tls") -}}
+{{- $plain := or (and (eq $name "acme") (($.Values.tls).acme).enabled) (hasKey $upstream "tls") -}}
 {{- /* The port is that of the Service, also where TLS has another one by default. */ -}}
 {{- $_ := set $upstreams $name (ternary $upstream (merge (dict "tls" $tls) $upstream (dict "port" 80)) $plain) -}}
 {{- end -}}
@@ -34,7 +34,7 @@ gateway: {{- tpl (toYaml $gateway) . | nindent 2 }}
 
 {{/* The Secret with the certificate: cert-manager's, the chart's own, or one that exists. */}}
 {{- define "gateway.tlsSecretName" -}}
-{{- if or .Values.tls.issuerRef.name .Values.tls.selfSigned -}}
+{{- if or ((.Values.tls).issuerRef).name (.Values.tls).selfSigned -}}
 {{- include "base.fullname" . }}-tls
 {{- else -}}
 {{- tpl (.Values.tls.secretName | required "gateway.tls.enabled is set, and no certificate is named: set tls.issuerRef.name (cert-manager), tls.selfSigned (development) or tls.secretName") . -}}
@@ -44,7 +44,7 @@ gateway: {{- tpl (toYaml $gateway) . | nindent 2 }}
 {{/* Names in the certificate, as a YAML list. */}}
 {{- define "gateway.tlsHosts" -}}
 {{- $name := include "base.fullname" . -}}
-{{- .Values.tls.hosts | default (list $name (printf "%s.%s" $name .Release.Namespace) (printf "%s.%s.svc" $name .Release.Namespace)) | toYaml -}}
+{{- tpl ((.Values.tls).hosts | default (list $name (printf "%s.%s" $name .Release.Namespace) (printf "%s.%s.svc" $name .Release.Namespace)) | toYaml) . -}}
 {{- end -}}
 
 {{- define "gateway.replicas" -}}

@@ -2,7 +2,7 @@
 {{- define "platform.labels" -}}
 {{- $ctx := index . 0 -}}
 app.kubernetes.io/name: {{ index . 1 }}
-app.kubernetes.io/instance: {{ $ctx.Release.Name }}
+app.kubernetes.io/instance: {{ $ctx.Release.Name | quote }}
 app.kubernetes.io/part-of: slipway
 app.kubernetes.io/managed-by: {{ $ctx.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $ctx.Chart.Name $ctx.Chart.Version | replace "+" "_" }}

@@ -6,6 +6,7 @@ kind: ConfigMap
 metadata:
   name: {{ include "base.fullname" . }}
   labels: {{- include "base.labels" (list . "config") | nindent 4 }}
+  {{- include "base.annotations" (list . dict) | nindent 2 }}
 data: {{- include "service.settings" . | nindent 2 }}
 {{- end -}}
 
@@ -35,7 +36,7 @@ ADMIN_PORT: {{ . | int | quote }}
 DRAIN_FILE: /tmp/draining
 LEVELS_FILE: /etc/slipway/levels
 TRACE_SAMPLE_RATIO: {{ .Values.telemetry.traceSampleRatio | quote }}
-{{- with .Values.telemetry.otlpEndpoint }}
+{{- with tpl (.Values.telemetry.otlpEndpoint | default "") . }}
 OTEL_EXPORTER_OTLP_ENDPOINT: {{ . | quote }}
 {{- end }}
 {{- with include "service.issuer" . }}
@@ -56,6 +57,9 @@ KAFKA_BOOTSTRAP_SERVERS: {{ include "service.bootstrapServers" . | quote }}
 KAFKA_CREATE_TOPICS: {{ .Values.kafka.createTopics | quote }}
 KAFKA_TOPIC_PARTITIONS: {{ .Values.kafka.topicPartitions | int | quote }}
 KAFKA_CLIENT: {{ .Values.kafka.client | quote }}
+{{- if .Values.consumer.enabled }}
+CONSUMER_GROUP: {{ include "service.consumerGroup" . | quote }}
+{{- end }}
 {{- with include "service.kafkaPrefix" . }}
 KAFKA_PREFIX: {{ . | quote }}
 {{- end }}

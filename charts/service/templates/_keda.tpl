@@ -23,6 +23,7 @@ kind: ScaledObject
 metadata:
   name: {{ include "base.fullname" . }}-{{ $component }}
   labels: {{- include "base.labels" (list . $component) | nindent 4 }}
+  {{- include "base.annotations" (list . dict) | nindent 2 }}
 spec:
   scaleTargetRef: {name: {{ include "base.fullname" . }}-{{ $component }}}
   minReplicaCount: {{ $keda.minReplicas | int }}
@@ -36,7 +37,7 @@ spec:
   - type: kafka
     metadata: # all topics of the group, since none is named
       bootstrapServers: {{ tpl $keda.bootstrapServers . | default (include "service.bootstrapServers" .) | quote }}
-      consumerGroup: {{ printf "%s%s" (include "service.kafkaPrefix" .) ($values.release.consumerGroup | default .Chart.Name) | quote }}
+      consumerGroup: {{ printf "%s%s" (include "service.kafkaPrefix" .) (include "service.consumerGroup" .) | quote }}
       lagThreshold: {{ $keda.lagThreshold | int | quote }}
       {{- if contains "SSL" ($security.protocol | default "") }}
       tls: enable
@@ -70,6 +71,7 @@ kind: TriggerAuthentication
 metadata:
   name: {{ $name }}-{{ index . 1 }}
   labels: {{- include "base.labels" (list $ctx (index . 1)) | nindent 4 }}
+  {{- include "base.annotations" (list $ctx dict) | nindent 2 }}
 spec:
   {{- if contains "SASL" $security.protocol }}
   configMapTargetRef:

@@ -11,8 +11,9 @@ theirs, who use kubectl slipway.
 apiVersion: slipway.dev/v1alpha1
 kind: Microservice
 metadata:
-  name: {{ include "base.fullname" $ctx }}
+  name: {{ include "base.serviceName" $ctx }}
   labels: {{- include "base.labels" (list $ctx "release") | nindent 4 }}
+  {{- include "base.annotations" (list $ctx dict) | nindent 2 }}
 spec:
   version: {{ include "base.version" $ctx | quote }}
   {{- if not $values.autoscaling.enabled }}
@@ -38,7 +39,7 @@ spec:
   {{- end }}
   {{- if $values.consumer.enabled }}
   events:
-    group: {{ include "service.kafkaPrefix" $ctx }}{{ $release.consumerGroup | default $ctx.Chart.Name }}
+    group: {{ include "service.kafkaPrefix" $ctx }}{{ include "service.consumerGroup" $ctx }}
     {{- with tpl $release.bootstrapServers $ctx }}
     bootstrapServers: {{ . | quote }}
     {{- end }}
@@ -50,7 +51,7 @@ spec:
   {{- $decided := dict }}
   {{- range list "promote" "activeVersion" "paused" "retry" }}
   {{- $value := index $release . }}
-  {{- if not (kindIs "invalid" $value) }}{{ $_ := set $decided . $value }}{{ end }}
+  {{- if not (kindIs "invalid" $value) }}{{ $_ := set $decided . (kindIs "float64" $value | ternary (include "base.plain" $value) $value) }}{{ end }}
   {{- end }}
   {{- with $decided }}
   release: {{- toYaml . | nindent 4 }}

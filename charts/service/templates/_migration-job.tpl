@@ -12,6 +12,7 @@ kind: Job
 metadata:
   name: {{ include "base.fullname" . }}-migrate-{{ list ($pod | fromYaml) .Values.migration.activeDeadlineSeconds .Values.migration.ttlSecondsAfterFinished | toJson | sha256sum | trunc 8 }}
   labels: {{- include "base.labels" (list . "migrate") | nindent 4 }}
+  {{- include "base.annotations" (list . dict) | nindent 2 }}
 spec:
   backoffLimit: 6
   activeDeadlineSeconds: {{ .Values.migration.activeDeadlineSeconds }}

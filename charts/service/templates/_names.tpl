@@ -9,6 +9,9 @@
 {{- if kindIs "invalid" $probe }}{{ $_ := set (index $merged $process).probes $kind $probe }}{{ end -}}
 {{- end -}}
 {{- end -}}
+{{- range $block := list "serviceAccount" "grpc" "consumer" "relay" "worker" "migration" "database" "auth" "autoscaling" "podDisruptionBudget" "networkPolicy" "keda" -}}
+{{- if not (hasKey $merged $block) }}{{ $_ := set $merged $block (dict "enabled" false) }}{{ end -}}
+{{- end -}}
 {{- toYaml $merged -}}
 {{- end -}}
 
@@ -49,6 +52,11 @@
 {{- define "service.bootstrapServers" -}}
 {{- $servers := .Values.kafka.bootstrapServers | default (((.Values.global).kafka).bootstrapServers) -}}
 {{- tpl ($servers | required "kafka.bootstrapServers is not set: name Kafka's brokers, for example kafka-bootstrap:9092") . -}}
+{{- end -}}
+
+{{/* The group of the consumer, without the prefix. */}}
+{{- define "service.consumerGroup" -}}
+{{- .Values.release.consumerGroup | default .Chart.Name -}}
 {{- end -}}
 
 {{/* What stands before topics and groups of an environment that shares its brokers with others. */}}

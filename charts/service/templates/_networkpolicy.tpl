@@ -2,7 +2,7 @@
 {{- define "service.networkpolicy" -}}
 {{- $ctx := index . 0 -}}
 {{- $component := index . 1 -}}
-{{- $policy := $ctx.Values.networkPolicy -}}
+{{- $policy := $ctx.Values.networkPolicy | default dict -}}
 {{- if $policy.enabled }}
 ---
 apiVersion: networking.k8s.io/v1
@@ -10,6 +10,7 @@ kind: NetworkPolicy
 metadata:
   name: {{ include "base.fullname" $ctx }}-{{ $component }}
   labels: {{- include "base.labels" (list $ctx $component) | nindent 4 }}
+  {{- include "base.annotations" (list $ctx dict) | nindent 2 }}
 spec:
   podSelector:
     matchLabels: {{- include "base.selector" (list $ctx $component) | nindent 6 }}
@@ -51,7 +52,7 @@ spec:
     {{- end }}
   {{- end }}
   {{- $issuer := include "service.jwksUrl" $ctx | default (include "service.issuer" $ctx) }}
-  {{- range $url, $peers := dict $issuer (list $policy.issuerTo $policy.issuerPort) $ctx.Values.telemetry.otlpEndpoint (list $policy.telemetryTo nil) }}
+  {{- range $url, $peers := dict $issuer (list $policy.issuerTo $policy.issuerPort) (tpl ($ctx.Values.telemetry.otlpEndpoint | default "") $ctx) (list $policy.telemetryTo nil) }}
   {{- if and $url (or (ne $url $issuer) (has $component (list "http" "grpc"))) }}
   - ports:
     - {port: {{ index $peers 1 | default (include "base.urlPort" $url) }}, protocol: TCP}

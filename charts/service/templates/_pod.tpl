@@ -9,7 +9,7 @@ Usage: include "service.pod" (list $ctx "http" $ctx.Values.http)
 {{- $checksum := dict "checksum/config" (include "service.settings" $ctx | sha256sum) -}}{{/* other settings are another version */}}
 metadata:
   labels: {{- include "base.podLabels" (list $ctx $process ($ctx.Values.podLabels | default dict) ($options.podLabels | default dict)) | nindent 4 }}
-  annotations: {{- mergeOverwrite $checksum ($ctx.Values.podAnnotations | default dict) ($options.podAnnotations | default dict) | toYaml | nindent 4 }}
+  annotations: {{- include "base.texts" (mergeOverwrite $checksum ($ctx.Values.podAnnotations | default dict) ($options.podAnnotations | default dict)) | nindent 4 }}
 spec:
   {{- include "service.podspec" . | nindent 2 }}
   {{- if eq $process "migrate" }}
@@ -51,7 +51,7 @@ containers:
   {{- with $values.envFrom }}
   {{- tpl (toYaml .) $ctx | nindent 2 }}
   {{- end }}
-  {{- with include "service.env" (list $ctx $options $kafka $process) }}
+  {{- with include "service.env" (list $ctx $options $kafka $process) | trim }}
   env: {{- . | nindent 2 }}
   {{- end }}
   {{- with $options.resources }}
@@ -68,45 +68,44 @@ containers:
   lifecycle: {{- tpl (ternary (omit . "preStop") (mergeOverwrite (omit . "preStop") (dict "preStop" $stop)) (empty $stop) | toYaml) $ctx | nindent 4 }}
   {{- end }}
   {{- end }}
-  volumeMounts:
-  - {name: tmp, mountPath: /tmp}
-  - {name: slipway-levels, mountPath: /etc/slipway, readOnly: true}
-  {{- include "base.authorityMount" $ctx | nindent 2 }}
-  {{- if ne $process "migrate" }}
-  {{- include "base.internalTlsMount" $ctx | nindent 2 }}
-  {{- end }}
-  {{- if and $values.database.enabled $values.database.caSecretName }}
-  - {name: database-ca, mountPath: /etc/database-ca, readOnly: true}
-  {{- end }}
-  {{- with include "base.kafkaVolumeMounts" $kafka }}
-  {{- . | nindent 2 }}
-  {{- end }}
-  {{- with $values.extraVolumeMounts }}
-  {{- tpl (toYaml .) $ctx | nindent 2 }}
-  {{- end }}
-{{- with $values.sidecars }}
-{{ tpl (toYaml .) $ctx }}
+  volumeMounts: {{- include "base.once" (list "mountPath" (include "service.volumeMounts" (list $ctx $kafka $process)) (tpl (toYaml ($values.extraVolumeMounts | default list)) $ctx)) | nindent 2 }}
+{{- with include "base.sidecars" (list $ctx (list $process)) }}
+{{ . }}
 {{- end }}
-volumes:
+volumes: {{- include "base.once" (list "name" (include "service.volumes" (list $ctx $kafka $process)) (tpl (toYaml ($values.extraVolumes | default list)) $ctx)) | nindent 0 }}
+{{- end -}}
+
+{{/* Usage: include "service.volumeMounts" (list $ctx KAFKA_SECURITY PROCESS) */}}
+{{- define "service.volumeMounts" -}}
+{{- $database := (index . 0).Values.database -}}
+- {name: tmp, mountPath: /tmp}
+- {name: slipway-levels, mountPath: /etc/slipway, readOnly: true}
+{{- include "base.authorityMount" (index . 0) }}
+{{- if ne (index . 2) "migrate" }}{{ include "base.internalTlsMount" (index . 0) }}{{ end }}
+{{- if and $database.enabled $database.caSecretName }}
+- {name: database-ca, mountPath: /etc/database-ca, readOnly: true}
+{{- end }}
+{{- include "base.kafkaVolumeMounts" (index . 1) }}
+{{- end -}}
+
+{{/* Usage: include "service.volumes" (list $ctx KAFKA_SECURITY PROCESS) */}}
+{{- define "service.volumes" -}}
+{{- $ctx := index . 0 -}}
+{{- $database := $ctx.Values.database -}}
 - name: tmp
   emptyDir: {}
 - name: slipway-levels # changed while it runs: kubectl annotate pod ... slipway.dev/levels='LOG_LEVEL=DEBUG'
   downwardAPI:
     items: [{path: levels, fieldRef: {fieldPath: "metadata.annotations['slipway.dev/levels']"}}]
 {{- include "base.authorityVolume" $ctx }}
-{{- if ne $process "migrate" }}
-{{- include "base.internalTlsVolume" $ctx }}
-{{- end }}
-{{- if and $values.database.enabled $values.database.caSecretName }}
+{{- if ne (index . 2) "migrate" }}{{ include "base.internalTlsVolume" $ctx }}{{ end }}
+{{- if and $database.enabled $database.caSecretName }}
 - name: database-ca
   secret:
-    secretName: {{ tpl $values.database.caSecretName $ctx }}
-    items: [{key: {{ $values.database.caSecretKey | default "ca.crt" }}, path: ca.crt}]
+    secretName: {{ tpl $database.caSecretName $ctx }}
+    items: [{key: {{ $database.caSecretKey | default "ca.crt" }}, path: ca.crt}]
 {{- end }}
-{{- include "base.kafkaVolumes" (list $ctx $kafka) }}
-{{- with $values.extraVolumes }}
-{{ tpl (toYaml .) $ctx }}
-{{- end }}
+{{- include "base.kafkaVolumes" (list $ctx (index . 1)) }}
 {{- end -}}
 
 {{/* Each variable once: what values say wins. Usage: include "service.env" (list $ctx OPTIONS KAFKA_SECURITY PROCESS) */}}
@@ -134,8 +133,11 @@ volumes:
 {{- with $ctx.Values.adminPort }}
 - {name: admin, containerPort: {{ . }}}
 {{- end }}
-{{- with (index . 2).extraPorts }}
-{{ toYaml . }}
+{{- range (index . 2).extraPorts }}
+{{- if or (has .name (list $process "admin")) (has (int .containerPort) (list (int (index $ctx.Values $process).port) (int $ctx.Values.adminPort))) }}
+{{- fail (printf "%s.extraPorts has %s with %d, and the chart has a port of that name or number: set %s.port or adminPort for that one" $process .name (int .containerPort) $process) }}
+{{- end }}
+- {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 

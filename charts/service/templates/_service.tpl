@@ -5,8 +5,9 @@
 apiVersion: v1
 kind: Service
 metadata:
-  name: {{ include "base.fullname" . }}-pods
+  name: {{ include "base.serviceName" . }}-pods
   labels: {{- include "base.labels" (list . "grpc") | nindent 4 }}
+  {{- include "base.annotations" (list . dict) | nindent 2 }}
 spec:
   clusterIP: None
   {{- with .Values.grpc.serviceSpec }}
@@ -22,11 +23,9 @@ spec:
 apiVersion: v1
 kind: Service
 metadata:
-  name: {{ include "base.fullname" . }}
+  name: {{ include "base.serviceName" . }}
   labels: {{- include "base.labels" (list . "http") | nindent 4 }}
-  {{- with .Values.http.serviceAnnotations }}
-  annotations: {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "base.annotations" (list . .Values.http.serviceAnnotations) | nindent 2 }}
 spec:
   type: {{ .Values.http.serviceType }}
   {{- with .Values.http.serviceSpec }}
@@ -37,7 +36,7 @@ spec:
   - name: http
     port: {{ .Values.http.servicePort }}
     targetPort: http
-    {{- if and (eq .Values.http.serviceType "NodePort") .Values.http.nodePort }}
+    {{- if and (ne .Values.http.serviceType "ClusterIP") .Values.http.nodePort }}
     nodePort: {{ .Values.http.nodePort }}
     {{- end }}
 {{- end -}}

@@ -80,6 +80,9 @@ kubectl -n {{ .Release.Namespace }} rollout status deployment -l app.kubernetes.
 {{- fail (printf "%s.serviceSpec is set, and the operator makes the Services of a managed release: remove it" .) -}}
 {{- end -}}
 {{- end -}}
+{{- if $values.deploymentSpec -}}
+{{- fail "deploymentSpec is set, and the operator makes the Deployments of a managed release: remove it" -}}
+{{- end -}}
 {{- if and $values.http.enabled (ne $values.http.serviceType "ClusterIP") -}}
 {{- fail (printf "http.serviceType is %s, and the Service of a managed release is a ClusterIP: remove it, and reach the service through the gateway" $values.http.serviceType) -}}
 {{- end -}}

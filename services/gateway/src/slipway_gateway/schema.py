@@ -8,9 +8,17 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 TEXT = {"type": "string"}
 OPTIONAL = {"type": ["string", "null"]}
 SWITCH = {"type": "boolean"}
-PEERS = {"type": ["array", "null"], "items": {"type": "object"}, "description": "Peers of a NetworkPolicy; empty: all."}
-STRINGS = {"type": ["object", "null"], "additionalProperties": {"type": ["string", "null"]}}
-SOME_PODS = "^([1-9][0-9]*|[1-9][0-9]?%|100%)$"
+PEER = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {"podSelector": {}, "namespaceSelector": {}, "ipBlock": {}},
+}
+PEERS = {"type": ["array", "null"], "items": PEER, "description": "Peers of a NetworkPolicy; empty: all."}
+STRINGS = {"type": ["object", "null"], "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
+SOME_PODS = {"type": ["integer", "string", "null"], "minimum": 1, "pattern": "^([1-9][0-9]*|[1-9][0-9]?%|100%)$"}
+FEWER_PODS = {**SOME_PODS, "pattern": "^([1-9][0-9]*|[1-9][0-9]?%)$"}
+# As the Prometheus operator has it.
+DURATION = "^(0|(([0-9]+)y)?(([0-9]+)w)?(([0-9]+)d)?(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?(([0-9]+)ms)?)$"
 PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
 COUNT = {"type": "integer", "minimum": 0}
 MAPPING = {"type": ["object", "null"]}
@@ -29,11 +37,17 @@ def _closed(description: str = "", **properties: Any) -> dict[str, Any]:
     return {"description": description, **closed} if description else closed
 
 
+def _optional(description: str = "", **properties: Any) -> dict[str, Any]:
+    """A block that null turns off."""
+    return {**_closed(description, **properties), "type": ["object", "null"]}
+
+
 def chart_schema() -> dict[str, Any]:
     settings = GatewaySettings.model_json_schema(by_alias=True, ref_template="#/definitions/{model}")
     return {
         "$schema": DRAFT,
         "title": "gateway",
+        "patternProperties": {"^x-": {"description": "Not of the chart: a place for anchors of YAML."}},
         **_closed(**_helm(), gateway={"$ref": "#/definitions/GatewaySettings"}),
         "definitions": settings.pop("$defs") | {"GatewaySettings": settings},
     }
@@ -41,7 +55,7 @@ def chart_schema() -> dict[str, Any]:
 
 def _helm() -> dict[str, Any]:
     return {
-        "global": {"type": "object"},
+        "global": MAPPING,
         "base": _closed("The library has no values.", **{"global": {"type": "object"}}),
         "enabled": {**SWITCH, "description": "Condition in an umbrella chart."},
         **_pods(),
@@ -52,22 +66,22 @@ def _helm() -> dict[str, Any]:
                 **MAPPING,
                 "properties": dict.fromkeys(["type", "selector", "ports", "externalTrafficPolicy"], False),
             },
-            nodePort=_node_port("Of HTTP, for type NodePort."),
-            tlsNodePort=_node_port("Of HTTPS, for type NodePort."),
+            nodePort=_node_port("Of HTTP, unless the type is ClusterIP."),
+            tlsNodePort=_node_port("Of HTTPS, unless the type is ClusterIP."),
             externalTrafficPolicy={
                 "enum": ["", "Cluster", "Local"],
                 "description": "Local preserves the client's address. Default: Local for LoadBalancer, otherwise "
                 "Cluster.",
             },
         ),
-        "httpRoute": _closed(
+        "httpRoute": _optional(
             "An HTTPRoute (Gateway API) from a gateway of the cluster to this one.",
             enabled=SWITCH,
             parentRefs={"type": ["array", "null"], "items": {"type": "object", "required": ["name"]}},
             hostnames={"type": ["array", "null"], "items": TEXT},
             annotations=STRINGS,
         ),
-        "ingress": _closed(
+        "ingress": _optional(
             "An Ingress from a controller of the cluster to this gateway.",
             enabled=SWITCH,
             className=OPTIONAL,
@@ -75,11 +89,11 @@ def _helm() -> dict[str, Any]:
             hostnames={"type": ["array", "null"], "items": TEXT},
             tls=OBJECTS,
         ),
-        "tls": _closed(
+        "tls": _optional(
             "Where the certificate of gateway.tls comes from: issuerRef, then selfSigned, then secretName.",
             hosts={"type": ["array", "null"], "items": TEXT, "description": "Names in the certificate."},
-            issuerRef=_closed("Issuer of cert-manager.", name=TEXT, kind=TEXT, group=TEXT),
-            acme=_closed("Proof of the name by HTTP (HTTP-01), through this gateway.", enabled=SWITCH),
+            issuerRef=_optional("Issuer of cert-manager.", name=TEXT, kind=TEXT, group=TEXT),
+            acme=_optional("Proof of the name by HTTP (HTTP-01), through this gateway.", enabled=SWITCH),
             selfSigned={
                 **SWITCH,
                 "description": "Whether the chart generates a self-signed certificate, for development.",
@@ -100,7 +114,11 @@ def _helm() -> dict[str, Any]:
                 "required": ["path", "status"],
             },
         },
-        "descriptors": {**STRINGS, "description": "Descriptor sets for gateway.transcode, in base64, by file."},
+        "descriptors": {
+            **MAPPING,
+            "additionalProperties": OPTIONAL,
+            "description": "Descriptor sets for gateway.transcode, in base64, by file.",
+        },
     }
 
 
@@ -124,9 +142,15 @@ def _pods() -> dict[str, Any]:
             },
             pullPolicy={"enum": ["Always", "IfNotPresent", "Never"]},
         ),
-        "imagePullSecrets": {"type": ["array", "null"], "items": {**_closed(name=TEXT), "required": ["name"]}},
+        "imagePullSecrets": {
+            "type": ["array", "null"],
+            "items": {**_closed(name=TEXT), "type": ["object", "string"], "minLength": 1, "required": ["name"]},
+        },
         "nameOverride": TEXT,
         "fullnameOverride": TEXT,
+        "commonLabels": STRINGS,
+        "commonAnnotations": STRINGS,
+        "deploymentSpec": {**MAPPING, "properties": dict.fromkeys(["replicas", "selector", "template"], False)},
         "podAnnotations": STRINGS,
         "podLabels": STRINGS,
         "nodeSelector": STRINGS,
@@ -149,15 +173,15 @@ def _pods() -> dict[str, Any]:
         "logLevel": {"enum": ["debug", "info", "warning", "error"], "description": "Log level of Envoy."},
         "replicas": {**COUNT, "type": ["integer", "null"]},
         "concurrency": {"type": "integer", "minimum": 1, "maximum": 64, "description": "Envoy's worker threads."},
-        "resources": _closed(requests=MAPPING, limits=MAPPING),
-        "serviceAccount": _closed(create=SWITCH, name=TEXT, annotations=STRINGS),
+        "resources": _optional(requests=MAPPING, limits=MAPPING),
+        "serviceAccount": _optional(create=SWITCH, name=TEXT, annotations=STRINGS),
     }
 
 
 def _policies() -> dict[str, Any]:
     positive = {"type": "integer", "minimum": 1}
     return {
-        "autoscaling": _closed(
+        "autoscaling": _optional(
             enabled=SWITCH,
             minReplicas=positive,
             maxReplicas=positive,
@@ -165,11 +189,13 @@ def _policies() -> dict[str, Any]:
             metrics=OBJECTS,
             behavior=_closed(scaleUp={"type": "object"}, scaleDown={"type": "object"}),
         ),
-        "podDisruptionBudget": _closed(
+        "podDisruptionBudget": _optional(enabled=SWITCH, maxUnavailable=SOME_PODS, minAvailable=FEWER_PODS),
+        "podMonitor": _optional(
             enabled=SWITCH,
-            maxUnavailable={"type": ["integer", "string"], "minimum": 1, "pattern": SOME_PODS},
+            labels=STRINGS,
+            interval={"type": "string", "pattern": DURATION},
+            endpoint={**MAPPING, "description": "Further fields of the endpoint, as in a PodMonitor."},
         ),
-        "podMonitor": _closed(enabled=SWITCH, labels=STRINGS, interval={"type": "string", "pattern": "^[0-9]+(s|m)$"}),
         "drain": _closed(
             preStopSeconds={
                 **positive,
@@ -177,7 +203,7 @@ def _policies() -> dict[str, Any]:
             },
             gracefulSeconds={**positive, "description": "Seconds for requests in flight after that."},
         ),
-        "networkPolicy": _closed(
+        "networkPolicy": _optional(
             enabled=SWITCH,
             httpFrom=PEERS,
             metricsFrom=PEERS,

@@ -8,10 +8,13 @@ by then, and the relay sends it before it ends as well.
 
 import logging
 import socket
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+
+from pydantic import Field
 
 from ..config import DatabaseSettings, KafkaSettings, ProcessSettings, load_or_exit
 from ..database import Database
@@ -37,6 +40,8 @@ POOL = 2  # the wakeup, the readiness check; and one for each loop and each time
 
 class WorkerSettings(DatabaseSettings, KafkaSettings, LevelSettings):
     """Settings of a process that relays or consumes."""
+
+    consumer_group: str = Field(default="", description="the group that the operator and autoscalers look at")
 
 
 def run_relay(declared: Service) -> None:
@@ -114,8 +119,19 @@ def _topics(declared: Service, *, relays: bool, consumes: bool) -> list[str]:
     return list(dict.fromkeys(topics))
 
 
+def _same_group_or_exit(looked_at: str, joined: str) -> None:
+    """Who looks at a group that nobody joins takes it for empty, and lets two versions consume at once."""
+    if looked_at not in {"", joined}:
+        sys.exit(
+            f"error: CONSUMER_GROUP is {looked_at}, and this service joins {joined}: "
+            f"set release.consumerGroup of its chart to {joined}"
+        )
+
+
 def _run(declared: Service, process: str, *, relays: bool = False, consumes: bool = False) -> None:
     settings = load_or_exit(WorkerSettings, beside=declared.settings)
+    if consumes:
+        _same_group_or_exit(settings.consumer_group, declared.name)
     own_settings = load_or_exit(declared.settings) if declared.settings and consumes else None
     configure_logs(declared.name, process=process, version=settings.service_version, level=settings.log_level)
     recorder = traces.configure(declared.name, settings.service_version, settings)
