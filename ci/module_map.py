@@ -29,7 +29,8 @@ def _picture(layers: tuple[str, ...], alike: list[dict[str, Any]]) -> str:
     names = [each.get("containers", [each["layers"][0].rpartition(".")[0]])[0] for each in alike]
     boxes = [f'  l{number}["{words}"]' for number, words in enumerate(layers)]
     arrows = " --> ".join(f"l{number}" for number in range(len(boxes)))
-    title = ", ".join(f"`{name}`" for name in names)
+    # Services alone have the same layers: named one by one, the page would be another with each new one.
+    title = "Each service" if len(alike) > 1 else f"`{names[0]}`"
     return "\n".join(
         [f"## {title}", f"{alike[0]['name']}.", "```mermaid", "flowchart TD", *boxes, f"  {arrows}", "```", ""]
     )
