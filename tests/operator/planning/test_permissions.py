@@ -50,6 +50,22 @@ class TestTheWayBack:
 
         assert world.active == world.facts.stable == "v2"
 
+    def test_a_word_that_is_taken_back_before_the_switch_counts_no_longer_for_the_spec_s_version_either(self):
+        """The way back to v2 has begun, then it is pushed again: its gates are asked."""
+        world = running()
+        world.release("v2", Nature(gate=BAD))
+        world.settle()
+        world.release("v3")
+        world.settle()
+        world.desired = replace(world.desired, pinned="v2", unreleased="v2")
+        until(world, lambda: world.facts.release and world.facts.release.kind == "Rollback" and world.active == "v3")
+        world.story.clear()
+        change(world, version="v2", fingerprint="again", unreleased=None)
+
+        assert told(world, SwitchActive) == []
+        assert [each.version for each in told(world, RunGate)] == ["v2"]
+        assert world.active == "v3"
+
     def test_the_word_is_for_that_version_alone(self):
         world = running()
         for name in ("v2", "v3"):

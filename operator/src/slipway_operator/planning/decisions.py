@@ -115,7 +115,7 @@ def decide(
     facts = _refuse_retired(observed, desired, facts, wanted, now)
     target = _target(observed, facts, wanted)
     kind = _kind(observed, desired, facts, target)
-    if facts.release and facts.release.version != target:
+    if facts.release and (facts.release.version != target or _permission_is_gone(observed, desired, facts.release)):
         facts, events = _superseded(Situation(observed, desired, facts, now, target))
         kind = "Undo" if target is not None and target == facts.stable else _kind(observed, desired, facts, target)
     kept = facts.unaccepted
@@ -153,6 +153,14 @@ def _kind(observed: Observed, desired: Desired, facts: Facts, target: str | None
     if observed.active != target or observed.active_split:
         return "Undo"
     return "Release" if _contract_is_unfinished(observed, desired, facts, target) else None
+
+
+def _permission_is_gone(observed: Observed, desired: Desired, release: OpenRelease) -> bool:
+    """A person had said that a version which was never good may come back without its gates, and says so no longer,
+    while the spec names it by now: it may have requests after its gates alone.
+    """
+    back = release.kind == "Rollback" and desired.pinned == release.version
+    return back and observed.active != release.version and not _may_come_back(observed, desired, release.version)
 
 
 def _contract_is_unfinished(observed: Observed, desired: Desired, facts: Facts, target: str) -> bool:
@@ -230,7 +238,8 @@ def _superseded(situation: Situation) -> tuple[Facts, list[Emit]]:
             return closed(observed, facts, now, "Succeeded"), told
         message = f"{release.version} is not accepted, and {target} is wanted: it is watched while it has all requests"
         return replace(facts, release=None, unaccepted=Unaccepted(release)), [Emit("ReleaseSuperseded", message)]
-    message = f"{release.version} is given up: another version is wanted"
+    why = "another version is wanted" if target != release.version else "nobody allows it without its gates any longer"
+    message = f"{release.version} is given up: {why}"
     return closed(observed, facts, now, "Superseded", message), [Emit("ReleaseSuperseded", message)]
 
 
