@@ -1,10 +1,12 @@
 """Who a process is by its certificate: settings, renewed files, and who may call."""
 
 import pytest
+from pydantic import BaseModel
 
 from slipway_chassis.certificates import Renewed, TlsSettings, names_of, refusal
 from slipway_chassis.config import GrpcSettings, HttpSettings, load
 from slipway_chassis.errors import ConfigurationError
+from slipway_chassis.http.server import WebSettings
 from slipway_chassis.outgoing import pool_for
 
 
@@ -35,13 +37,26 @@ def test_names_of_callers_stand_with_commas_between(files):
         ({"TLS_CA_FILE": "/nowhere/ca.crt"}, "TLS_CA_FILE is wrong: there is no file /nowhere/ca.crt"),
         ({"TLS_CA_FILE": "", "TLS_CALLERS": "orders"}, "TLS_CALLERS is set, and nobody is asked for a certificate"),
         ({"TLS_CALLERS": "orders,,users"}, "TLS_CALLERS is wrong"),
-        ({"TLS_CERT_FILE": "/tls.crt"}, "TLS_CERT_FILE is set, and nothing reads it"),
-        ({"TLS_CLIENT_CA": "/ca.crt"}, "TLS_CLIENT_CA is set, and nothing reads it"),
     ],
 )
 def test_words_that_would_leave_it_open_are_refused(files, change, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
         load(TlsSettings, files | change)
+
+
+@pytest.mark.parametrize("word", ["HTTP_TLS_CERT", "TLS_CERT_FILE", "TLS_CLIENT_CA"])
+def test_a_word_that_somebody_would_believe_to_be_in_force_is_refused(files, word):
+    with pytest.raises(ConfigurationError, match=f"{word} is set, and nothing reads it"):
+        load(WebSettings, files | {word: "/tls.crt"})
+
+
+def test_a_service_may_have_such_a_word_of_its_own(files):
+    class Own(BaseModel):
+        tls_cert_of_the_bank: str
+
+    environ = files | {"TLS_CERT_OF_THE_BANK": "/bank.crt"}
+    assert load(WebSettings, environ, beside=Own).tls_ca_file == files["TLS_CA_FILE"]
+    assert load(TlsSettings, environ).tls_ca_file == files["TLS_CA_FILE"]  # as whoever calls others reads it
 
 
 @pytest.mark.parametrize(("settings", "word"), [(HttpSettings, "HTTP_TLS_CERT"), (GrpcSettings, "GRPC_SSL_KEY")])

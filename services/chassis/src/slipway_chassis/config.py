@@ -14,7 +14,6 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
-from .certificates import TlsSettings
 from .errors import ConfigurationError
 from .postgresql_url import for_sqlalchemy
 
@@ -275,14 +274,13 @@ _OURS: tuple[tuple[type[BaseModel], re.Pattern[str]], ...] = (
     (KafkaAccess, re.compile(r"KAFKA_(?!(HOME|VERSION|IMAGE|DEBUG|OPTS|(HEAP|JMX|LOG4J|JVM|GC)_\w+|JMX_PORT)$)")),
     (AuthSettings, re.compile(r"AUTH_")),
     (DatabaseSettings, re.compile(r"DATABASE_(SSL|TLS|CA|CERT|KEY)")),
-    (HttpSettings, re.compile(r"HTTP_(SSL|TLS|CA|CERT|KEY)")),
-    (GrpcSettings, re.compile(r"GRPC_(SSL|TLS|CA|CERT|KEY)")),
-    (TlsSettings, re.compile(r"TLS_(CERT|KEY|CA|CLIENT)")),
+    (HttpSettings, re.compile(r"HTTP_(SSL|TLS|CA|CERT|KEY)|TLS_(CERT|KEY|CA|CLIENT)")),
+    (GrpcSettings, re.compile(r"GRPC_(SSL|TLS|CA|CERT|KEY)|TLS_(CERT|KEY|CA|CLIENT)")),
 )
 _CURES: dict[type[BaseModel], str] = {
     DatabaseSettings: "; TLS is set in DATABASE_URL (?sslmode=verify-full)",
-    HttpSettings: "; TLS is set by TLS_CERTIFICATE_FILE, TLS_KEY_FILE and TLS_CA_FILE",
-    GrpcSettings: "; TLS is set by TLS_CERTIFICATE_FILE, TLS_KEY_FILE and TLS_CA_FILE",
+    HttpSettings: "; TLS is set by TLS_CERTIFICATE_FILE, TLS_KEY_FILE, TLS_CA_FILE and TLS_CALLERS",
+    GrpcSettings: "; TLS is set by TLS_CERTIFICATE_FILE, TLS_KEY_FILE, TLS_CA_FILE and TLS_CALLERS",
 }
 # What Kubernetes says of a Service that is called kafka, auth or database.
 _SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$")
