@@ -263,7 +263,12 @@ def nothing_left(world):
         if name != owner and not moving and any(pods.wanted for pods in workers):
             world.fail(f"workers of {name} were left running beside {owner}")
     stopped = world.desired.suspend != "None" or owner in world.left_behind or owner == world.facts.stopped_version
-    if release is None and not stopped and not all(pods.wanted for pods in its_workers.values()):
+    # Its consumers begin when the former one's worker has ended, which sends on while its own relay crashes.
+    former = (view for name, view in world.versions.items() if name != owner)
+    sends_on = silent and any(view.workers.get("worker", Pods()).wanted for view in former)
+    if sends_on and condition(world, "Ready") == "True":
+        world.fail(f"{owner} is told to be ready, and a former version's worker does its work")
+    if release is None and not stopped and not sends_on and not all(pods.wanted for pods in its_workers.values()):
         world.fail(f"{owner} is active, and its workers were never started")
     if any(job.state is JobState.RUNNING for job in world.jobs.values()):
         world.fail("a migration was left running")
