@@ -1,6 +1,12 @@
 """Who a process is by its certificate: settings, renewed files, and who may call."""
 
+import ipaddress
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from pydantic import BaseModel
 
 from slipway_chassis.certificates import Renewed, TlsSettings, names_of, refusal
@@ -8,6 +14,7 @@ from slipway_chassis.config import GrpcSettings, HttpSettings, load
 from slipway_chassis.errors import ConfigurationError
 from slipway_chassis.http.server import WebSettings
 from slipway_chassis.outgoing import pool_for
+from support.cluster.authority import Authority
 
 
 @pytest.fixture(name="files")
@@ -99,6 +106,40 @@ class TestRenewed:
         file.write_text("2345")
         assert renewed.current() == 2345
 
+    def test_what_could_not_be_read_for_a_moment_is_tried_again(self, tmp_path):
+        """Too many open files, or rights that come a moment later: the files themselves stay as they are."""
+        file, now, fails = tmp_path / "number", [0.0], [False]
+        file.write_text("1")
+
+        def make():
+            if fails[0]:
+                raise OSError("Too many open files")
+            return int(file.read_text())
+
+        renewed = Renewed([file], make, clock=lambda: now[0])
+        fails[0] = True
+        file.write_text("23")
+        assert renewed.current() == 1
+        fails[0] = False
+        assert renewed.current() == 1  # not for each connection
+        now[0] += 1
+        assert renewed.current() == 23
+
+    def test_threads_that_ask_together_get_one(self, tmp_path):
+        file, made = tmp_path / "tls.crt", []
+        file.write_text("one")
+
+        def make():
+            made.append(file.read_text())
+            time.sleep(0.05)
+            return object()
+
+        renewed = Renewed([file], make)
+        file.write_text("another")
+        with ThreadPoolExecutor(8) as threads:
+            assert len(set(threads.map(lambda _: renewed.current(), range(8)))) == 1
+        assert made == ["one", "another"]
+
     def test_files_that_are_wrong_from_the_beginning_are_an_error(self, tmp_path):
         with pytest.raises(OSError, match="No such file"):
             Renewed([tmp_path / "none"], (tmp_path / "none").read_text)
@@ -117,9 +158,15 @@ class TestCallers:
         assert "no name" in refusal([], frozenset({"orders"}))
 
     def test_names_of_dns_and_uris_count_and_nothing_else_does(self):
-        shown = {
-            "subject": ((("commonName", "orders"),),),
-            "subjectAltName": (("DNS", "users"), ("URI", "spiffe://shop/users"), ("IP Address", "10.0.0.1")),
-        }
-        assert names_of(shown) == ["users", "spiffe://shop/users"]
-        assert names_of(None) == []
+        names = [
+            x509.DNSName("users"),
+            x509.UniformResourceIdentifier("spiffe://shop/users"),
+            x509.RFC822Name("orders"),
+            x509.IPAddress(ipaddress.ip_address("10.0.0.1")),
+            x509.DNSName("gateway\0.evil"),
+        ]
+        shown = Authority().named("orders", names).public_bytes(serialization.Encoding.DER)
+        assert names_of(shown) == ("users", "spiffe://shop/users", "gateway\0.evil")
+        assert refusal(names_of(shown), frozenset({"orders", "gateway"}))
+        assert names_of(Authority().certificate.public_bytes(serialization.Encoding.DER)) == ()
+        assert names_of(b"") == names_of(b"no certificate") == ()

@@ -1,9 +1,11 @@
 """gRPC over TLS between services, on real servers and channels: who may call, and files that are renewed."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
+from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
@@ -147,13 +149,55 @@ def test_certificates_are_renewed_on_both_sides_and_no_call_fails(server, me, au
         double(channel)
 
 
-def test_a_stream_goes_on_over_a_renewal(server, me, doubling, authority):
+def test_many_threads_on_one_channel_see_no_renewal(server, me, authority):
+    channel, stop = channel_to(server), threading.Event()
+
+    def ask(_):
+        answers = set()
+        while not stop.is_set():
+            answers.add(double(channel))
+        return answers
+
+    with ThreadPoolExecutor(8) as threads:
+        asking = [threads.submit(ask, each) for each in range(8)]
+        for _ in range(5):
+            authority.write(me, "orders")
+            stop.wait(0.3)
+        stop.set()
+        assert [each.result(timeout=30) for each in asking] == [{b"abab"}] * 8
+
+
+def test_files_that_do_not_belong_together_yet_change_nothing(server, me, authority):
+    """Each of its own: not as the kubelet does it, which exchanges them together."""
+    with channel_to(server) as channel:
+        for name in FILES.values():
+            former = (me / name).read_bytes()
+            (me / name).unlink()
+            (me / name).write_bytes(former)
+        certificate, _ = authority.server("mallory")
+        (me / "tls.crt").write_text(certificate)
+        assert double(channel) == b"abab"
+        (me / "ca.crt").write_text("")
+        assert double(channel) == b"abab"
+
+
+def test_names_count_as_a_whole_and_by_their_kind(server, me, authority):
+    """`orders` and a NUL behind it, and an address of mail that is called so."""
+    for name in (x509.DNSName("orders\0.evil"), x509.RFC822Name("orders")):
+        authority.write(me, name)
+        with channel_to(server) as channel, pytest.raises(grpc.RpcError) as refused:
+            double(channel)
+        assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+def test_a_stream_goes_on_over_renewals(server, me, doubling, authority):
     with channel_to(server) as channel:
         method = channel.unary_stream("/doubling/Stream")
         stream = method(b"s")
         assert next(stream) == b"s"
-        authority.write(me, "orders")
-        assert double(channel) == b"abab"  # on a channel of the new files
+        for _ in range(3):
+            authority.write(me, "orders")
+            assert double(channel) == b"abab"  # on a channel of the new files
         doubling.over.set()
         assert next(stream) == b"ss"
         assert list(method(b"t")) == [b"t", b"tt"]

@@ -87,6 +87,15 @@ def test_a_request_that_drips_in_is_given_up(echo, start):
         assert eventually(lambda: all(one.is_set() for one in slow), within=30)
 
 
+def test_who_is_refused_and_stays_holds_nobody_up(echo):
+    """The loop that accepts all would wait two seconds for each of them to say goodbye."""
+    with ExitStack() as stack:
+        for _ in range(40):
+            rude = stack.enter_context(socket.create_connection(("127.0.0.1", echo), timeout=10))
+            rude.sendall(b"no request at all\r\n\r\n")
+        assert [ask(echo) for _ in range(3)] == [201] * 3
+
+
 def test_connections_that_say_nothing_take_no_thread(echo):
     with ExitStack() as stack:
         for _ in range(8):

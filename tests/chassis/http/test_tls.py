@@ -184,6 +184,41 @@ def test_who_says_goodbye_after_the_handshake_is_let_go(echo, me):
             assert not connection.recv(1)
 
 
+def test_a_handshake_of_which_no_more_comes_is_given_up(echo):
+    with socket.create_connection(("127.0.0.1", echo[0]), timeout=30) as half:
+        half.sendall(b"\x16\x03\x01\x02\x00\x01")
+        with contextlib.suppress(ConnectionError):  # silence is a TimeoutError
+            assert not half.recv(1)
+
+
+def test_who_speaks_no_tls_and_stays_holds_nobody_up(echo, me):
+    """The loop that accepts all would wait two seconds for each of them to say goodbye."""
+    client = client_of(echo)
+    with ExitStack() as stack:
+        for _ in range(40):
+            rude = stack.enter_context(socket.create_connection(("127.0.0.1", echo[0]), timeout=10))
+            rude.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert [client.get("/v1/scheme").status for _ in range(3)] == [200] * 3
+
+
+def test_a_second_request_that_came_with_the_first_is_answered(echo, me):
+    """Both in one record: TLS has read them, and nothing more comes that would wake the poller."""
+    context = ssl.create_default_context(cafile=str(me / "ca.crt"))
+    context.load_cert_chain(me / "tls.crt", me / "tls.key")
+    second = b"GET /v1/scheme HTTP/1.1\r\nHost: echo\r\nConnection: close\r\n\r\n"
+    first = b"GET /v1/scheme HTTP/1.1\r\nHost: echo\r\nX-Long: "
+    first += b"x" * (8192 - len(first) - 4) + b"\r\n\r\n"  # as much as is read at a time
+    with (
+        socket.create_connection(("127.0.0.1", echo[0]), timeout=20) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        connection.sendall(first + second)
+        answers = b""
+        while piece := connection.recv(65_536):
+            answers += piece
+    assert answers.count(b"HTTP/1.1 200") == 2
+
+
 def test_a_handshake_that_drips_in_is_given_up(echo):
     with socket.create_connection(("127.0.0.1", echo[0]), timeout=10) as slow:
         slow.sendall(b"\x16\x03\x01\x02\x00\x01")

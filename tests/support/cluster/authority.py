@@ -36,8 +36,8 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         )
         if hosts:
-            names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
-            made = made.add_extension(names, critical=False)
+            names = [x509.DNSName(host) if isinstance(host, str) else host for host in hosts]
+            made = made.add_extension(x509.SubjectAlternativeName(names), critical=False)
         return made.sign(self.key, hashes.SHA256())
 
     def client(self, name):
@@ -46,7 +46,11 @@ class Authority:
 
     def server(self, *hosts):
         """Certificate and key."""
-        return self._pair([("CN", hosts[0])], hosts=hosts)
+        return self._pair([("CN", hosts[0] if isinstance(hosts[0], str) else "named")], hosts=hosts)
+
+    def named(self, name, names):
+        """A certificate with names of any kind."""
+        return self._signed([("CN", name)], ec.generate_private_key(ec.SECP256R1()), hosts=names)
 
     def write(self, folder, *hosts):
         """As a Secret that is mounted: tls.crt, tls.key and ca.crt, exchanged together when they are written anew."""

@@ -4,16 +4,22 @@ Files are those of a Secret of type kubernetes.io/tls, as cert-manager writes it
 what is made of them is made anew for the next connection; those that are open go on.
 """
 
+import functools
 import logging
+import math
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
+from cryptography import x509
 from pydantic import BaseModel, Field, model_validator
 
 log = logging.getLogger(__name__)
 Made = TypeVar("Made")
+TRY_AGAIN_SECONDS = 1.0
 
 
 class TlsSettings(BaseModel):
@@ -65,40 +71,55 @@ class TlsSettings(BaseModel):
 
 
 class Renewed(Generic[Made]):
-    """What ``make`` makes of files; made anew when one of them is another. Files that do not belong together, because
-    they are just being renewed, leave it as it was.
+    """What ``make`` makes of files; made anew, once, when one of them is another. Files that do not belong together,
+    because they are just being renewed, leave it as it was; it is tried again when they are others, and each second.
 
     ``current`` raises what ``make`` raises, the first time alone. Threads may ask at the same time.
     """
 
-    def __init__(self, files: Iterable[Path], make: Callable[[], Made]) -> None:
+    def __init__(
+        self, files: Iterable[Path], make: Callable[[], Made], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._files = list(files)
         self._make = make
+        self._clock = clock
+        self._making = threading.Lock()
+        self._again = math.inf  # when what could not be used is tried again
         self._seen, self._made = self._state(), make()
 
     def current(self) -> Made:
         """Costs a stat for each file."""
-        seen = self._state()
-        if seen != self._seen:
-            try:
-                self._made = self._make()
-            except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-                log.warning("renewed certificates can't be used yet, the former ones stay: %s", error)
-            else:
-                log.info("renewed certificates are in use")
-            self._seen = seen
+        if self._state() != self._seen or self._clock() >= self._again:
+            with self._making:
+                self._renew()
         return self._made
 
-    def _state(self) -> list[tuple[int, int, int] | None]:
+    def _renew(self) -> None:
+        seen = self._state()
+        if seen == self._seen and self._clock() < self._again:
+            return  # another thread was here
+        failed = self._again != math.inf and seen == self._seen
+        try:
+            self._made = self._make()
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            self._again = self._clock() + TRY_AGAIN_SECONDS
+            if not failed:
+                log.warning("renewed certificates can't be used yet, the former ones stay: %s", error)
+        else:
+            self._again = math.inf
+            log.info("renewed certificates are in use")
+        self._seen = seen
+
+    def _state(self) -> list[tuple[int, ...] | None]:
         return [_identity(file) for file in self._files]
 
 
-def _identity(file: Path) -> tuple[int, int, int] | None:
+def _identity(file: Path) -> tuple[int, ...] | None:
     try:
         found = file.stat()  # behind the symbolic links that the kubelet turns
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 def serving(settings: TlsSettings) -> Renewed[ssl.SSLContext] | None:
@@ -132,10 +153,16 @@ def calling(settings: TlsSettings) -> Renewed[ssl.SSLContext]:
     return Renewed(settings.files, make)
 
 
-def names_of(certificate: Mapping[str, Any] | None) -> list[str]:
-    """The names of a peer's certificate, as ``SSLSocket.getpeercert`` gives it: those of DNS, and URIs (SPIFFE)."""
-    alternatives = (certificate or {}).get("subjectAltName", ())
-    return [value for kind, value in alternatives if kind in {"DNS", "URI"}]
+@functools.lru_cache(maxsize=256)
+def names_of(certificate: bytes) -> tuple[str, ...]:
+    """The names of a peer's certificate (DER): those of DNS, and URIs (SPIFFE); of none or an unreadable one, none."""
+    try:
+        found = x509.load_der_x509_certificate(certificate).extensions
+        alternatives = found.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        return ()
+    kinds = (x509.DNSName, x509.UniformResourceIdentifier)
+    return tuple(str(each.value) for each in alternatives if isinstance(each, kinds))
 
 
 def refusal(names: Iterable[str], callers: frozenset[str]) -> str:

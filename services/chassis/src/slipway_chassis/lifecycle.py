@@ -46,9 +46,9 @@ class Stop:
     @property
     def requested(self) -> bool:
         """Whether a stop was requested; it stays so."""
-        if self._signal is not None:
-            log.info("stopping on %s", signal.Signals(self._signal).name)
+        if (number := self._signal) is not None:
             self._signal = None
+            log.info("stopping on %s", signal.Signals(number).name)
         return self._requested
 
     def wait(self, seconds: float | None = None) -> bool:

@@ -36,24 +36,32 @@ def pool_for(url: str, **options: Any) -> urllib3.PoolManager:
     certificates = _certificates() if urlsplit(url).scheme == "https" else None
     if not proxy:
         return _Pool(certificates, **options) if certificates else urllib3.PoolManager(**options)
-    if certificates:
-        options["ssl_context"] = certificates.current()
     parts = urlsplit(proxy)
     login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
     headers = urllib3.make_headers(proxy_basic_auth=login) if parts.username else None
+    if certificates:
+        return _PoolByProxy(certificates, proxy, proxy_headers=headers, **options)
     return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
 
 
-class _Pool(urllib3.PoolManager):
+class _Renewing(urllib3.PoolManager):
     """A connection is opened with the certificates of then: a pool's key holds them, so others are another pool."""
 
-    def __init__(self, certificates: Renewed[ssl.SSLContext], **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, certificates: Renewed[ssl.SSLContext], *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._certificates = certificates
 
     def connection_from_host(self, *args: Any, **more: Any) -> urllib3.connectionpool.HTTPConnectionPool:
         self.connection_pool_kw["ssl_context"] = self._certificates.current()
         return super().connection_from_host(*args, **more)
+
+
+class _Pool(_Renewing):
+    pass
+
+
+class _PoolByProxy(_Renewing, urllib3.ProxyManager):
+    pass
 
 
 def _certificates() -> Renewed[ssl.SSLContext]:

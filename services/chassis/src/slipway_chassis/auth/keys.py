@@ -25,7 +25,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from prometheus_client import Counter, Gauge
 
 from ..bounded_read import read_within
-from ..errors import KeysUnavailable
+from ..errors import ConfigurationError, KeysUnavailable
 from ..outgoing import pool_for
 
 log = logging.getLogger(__name__)
@@ -238,7 +238,7 @@ def _get(url: str) -> tuple[int, bytes, str]:
                 body = read_within(answer, most=MAX_KEY_SET_BYTES + 1, seconds=FETCH_SECONDS)
             finally:
                 answer.close()
-    except (urllib3.exceptions.HTTPError, TimeoutError) as error:
+    except (urllib3.exceptions.HTTPError, TimeoutError, ConfigurationError) as error:
         raise KeysUnavailable(f"{url}: {error}") from error
     if len(body) > MAX_KEY_SET_BYTES:
         raise KeysUnavailable(f"{url} answered with more than {MAX_KEY_SET_BYTES} bytes")

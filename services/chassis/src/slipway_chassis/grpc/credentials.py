@@ -1,6 +1,9 @@
 """TLS of gRPC, with certificates that are renewed in their place."""
 
+import math
+import ssl
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -9,6 +12,9 @@ import grpc
 
 from ..certificates import Renewed, TlsSettings
 
+# A server gives streams that long after its connection's age (grpc.server CONNECTION_GRACE_MS).
+STREAM_SECONDS = 335.0
+
 
 def serving(settings: TlsSettings) -> grpc.ServerCredentials | None:
     """What gRPC is served with; None where there is no certificate. Each new connection gets the files of then."""
@@ -16,8 +22,8 @@ def serving(settings: TlsSettings) -> grpc.ServerCredentials | None:
         return None
 
     def make() -> grpc.ServerCertificateConfiguration:
-        pair = [(_read(settings.tls_key_file), _read(settings.tls_certificate_file))]
-        return grpc.ssl_server_certificate_configuration(pair, _read(settings.tls_ca_file) or None)
+        authorities, key, certificate = _read(settings)
+        return grpc.ssl_server_certificate_configuration([(key, certificate)], authorities)
 
     renewed = Renewed(settings.files, make)
     return grpc.dynamic_ssl_server_credentials(
@@ -27,25 +33,28 @@ def serving(settings: TlsSettings) -> grpc.ServerCredentials | None:
 
 def calling(settings: TlsSettings) -> Renewed[grpc.ChannelCredentials]:
     """What services are called with; TLS_CA_FILE takes the place of gRPC's own authorities."""
-
-    def make() -> grpc.ChannelCredentials:
-        return grpc.ssl_channel_credentials(
-            _read(settings.tls_ca_file) or None,
-            _read(settings.tls_key_file) or None,
-            _read(settings.tls_certificate_file) or None,
-        )
-
-    return Renewed(settings.files, make)
+    return Renewed(settings.files, lambda: grpc.ssl_channel_credentials(*_read(settings)))
 
 
-def _read(name: str) -> bytes:
-    return Path(name).read_bytes() if name else b""
+def _read(settings: TlsSettings) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """Authorities, key and certificate. OSError where they do not belong together: gRPC takes whatever it gets."""
+    names = (settings.tls_ca_file, settings.tls_key_file, settings.tls_certificate_file)
+    read = [Path(name).read_bytes() if name else None for name in names]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if settings.tls_certificate_file:
+        context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
+    if settings.tls_ca_file:
+        context.load_verify_locations(settings.tls_ca_file)
+    if read != [Path(name).read_bytes() if name else None for name in names]:
+        raise OSError("they were exchanged while they were read")
+    authorities, key, certificate = read
+    return authorities, key, certificate
 
 
 class RenewedChannel(grpc.Channel):  # type: ignore[misc] # grpc has no types
     """Opens another channel when the certificates are others: one keeps those that it was made with.
 
-    The former one stays until the next renewal, for the streams that it has.
+    Former ones stay for the calls and streams that they have, ``STREAM_SECONDS``, after which no server keeps one.
     """
 
     def __init__(
@@ -56,17 +65,17 @@ class RenewedChannel(grpc.Channel):  # type: ignore[misc] # grpc has no types
         self._lock = threading.Lock()
         self._used = credentials.current()
         self._channel = open_with(self._used)
-        self._former: Any = None
+        self._former: list[tuple[float, Any]] = []
 
     def current(self) -> Any:
         """The channel of the certificates that are there now."""
-        credentials = self._credentials.current()
-        if credentials is not self._used:
+        if self._credentials.current() is not self._used:
             with self._lock:
+                credentials = self._credentials.current()
                 if credentials is not self._used:
-                    self._close_former()
-                    self._former, self._channel = self._channel, self._open(credentials)
-                    self._used = credentials
+                    self._close_former(time.monotonic())
+                    self._former.append((time.monotonic() + STREAM_SECONDS, self._channel))
+                    self._used, self._channel = credentials, self._open(credentials)
         return self._channel
 
     def unary_unary(self, *args: Any, **more: Any) -> "_Renewing":
@@ -88,12 +97,14 @@ class RenewedChannel(grpc.Channel):  # type: ignore[misc] # grpc has no types
         self.current().unsubscribe(callback)
 
     def close(self) -> None:
-        self._close_former()
+        self._close_former(math.inf)
         self._channel.close()
 
-    def _close_former(self) -> None:
-        if self._former is not None:
-            self._former.close()
+    def _close_former(self, now: float) -> None:
+        for until, channel in self._former:
+            if until <= now:
+                channel.close()
+        self._former = [each for each in self._former if each[0] > now]
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,7 @@
 """What is done around every gRPC call: request id, trace, deadline, token and scopes, metrics, errors."""
 
 import logging
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from prometheus_client import Counter, Histogram
 from .. import deadline
 from ..auth.scopes import authenticate, principal_of_call
 from ..auth.tokens import Verifier
-from ..certificates import refusal
+from ..certificates import names_of, refusal
 from ..database import changed_meanwhile
 from ..errors import CallerRefused, DeadlineExceeded, DependencyUnavailable, InvalidToken, ScopeMissing
 from ..telemetry.correlation import REQUEST_ID, TRACEPARENT, request_id_of, span
@@ -158,8 +159,9 @@ class GrpcEdge(grpc.ServerInterceptor):  # type: ignore[misc] # grpc has no type
 
 
 def _check_caller(context: Any, callers: frozenset[str]) -> None:
-    names = context.auth_context().get("x509_subject_alternative_name", ())
-    if why := refusal((name.decode(errors="replace") for name in names), callers):
+    # Of its own list of names, gRPC cuts them at a NUL and does not say of which kind each is.
+    [shown, *_] = context.auth_context().get("x509_pem_cert", [b""])
+    if why := refusal(names_of(ssl.PEM_cert_to_DER_cert(shown.decode()) if shown else b""), callers):
         raise CallerRefused(why)
 
 

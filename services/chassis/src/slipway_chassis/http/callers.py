@@ -21,8 +21,8 @@ class Callers:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         connection = environ.get(SOCKET)
-        shown = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
-        if why := refusal(names_of(shown), self._names):
+        shown = connection.getpeercert(binary_form=True) if isinstance(connection, ssl.SSLSocket) else None
+        if why := refusal(names_of(shown or b""), self._names):
             log.warning("refused %s %s: %s", environ["REQUEST_METHOD"], environ["PATH_INFO"], why)
             body, status = problem_json(403, why)
             headers = [("Content-Type", "application/problem+json"), ("Content-Length", str(len(body)))]

@@ -11,13 +11,16 @@ import socket
 import ssl
 import struct
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from gunicorn import util
 from gunicorn.http import get_parser
 from gunicorn.http.unreader import SocketUnreader
-from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
+from gunicorn.workers.gthread import _DEFER, STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from ..certificates import Renewed
 
@@ -30,6 +33,9 @@ log = logging.getLogger(__name__)
 SILENT_SECONDS = 3.0
 # How soon an idle connection is looked at; gthread alone would wait a second.
 WAKE_SECONDS = 0.25
+# How long, and for how many bytes at a time, a peer that was answered is waited for: closed before it has read its
+# answer and said goodbye, a connection may take the end of the answer with it (RFC 9112, 9.6).
+GOODBYE_SECONDS, GOODBYE_BYTES = 2.0, 65_536
 
 
 class _InTime(SocketUnreader):  # type: ignore[misc] # gunicorn has no types
@@ -88,6 +94,20 @@ class _InTimeByTls(_InTime):
             self.sock.settimeout(None)
 
 
+class _Connection(TConn):  # type: ignore[misc] # gunicorn has no types
+    """gthread's, which is closed without holding the loop that accepts all others up."""
+
+    late = math.inf  # when its handshake must be over, by the monotonic clock
+    shaken = False
+    leave: Callable[[socket.socket], None]
+
+    def close(self, graceful: bool = False) -> None:  # noqa: FBT001, FBT002 # gunicorn's
+        if graceful:
+            self.leave(self.sock)
+        else:
+            util.close(self.sock)
+
+
 class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     """While ``closing`` says so, connections that say nothing are closed; ``pre_request`` closes the others. A request
     must arrive within ``request_seconds``, the handshake before it as well, where ``certificates`` are to be shown.
@@ -96,6 +116,10 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     closing: Callable[[], bool] = staticmethod(lambda: False)
     request_seconds: float = 20.0
     certificates: Renewed[ssl.SSLContext] | None = None
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._leaving: deque[tuple[float, socket.socket]] = deque()  # until when, sorted
 
     def accept(self, listener: socket.socket) -> None:
         """As gthread does, but a connection waits for its first byte without a thread: else as many that say nothing
@@ -108,7 +132,8 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
                 return
             raise
         self.nr_conns += 1
-        connection = TConn(self.cfg, client, address, listener.getsockname())
+        connection = _Connection(self.cfg, client, address, listener.getsockname())
+        connection.leave = self._leave
         connection.set_timeout()
         self.pending_conns.append(connection)
         self.poller.register(client, selectors.EVENT_READ, partial(self.on_pending_socket_readable, connection))
@@ -139,9 +164,7 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         if not isinstance(conn.sock, ssl.SSLSocket):
             conn.sock.setblocking(False)
             conn.sock = certificates.current().wrap_socket(conn.sock, server_side=True, do_handshake_on_connect=False)
-            conn.late, conn.shaken = time.monotonic() + self.request_seconds, False
-        elif time.monotonic() > conn.late:
-            raise TimeoutError(f"it was not over within {self.request_seconds:.0f} s")
+            conn.late = time.monotonic() + self.request_seconds
         if not conn.shaken:
             try:
                 conn.sock.do_handshake()
@@ -150,21 +173,71 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
             conn.shaken, conn.late = True, math.inf
         return bool(conn.sock.pending()) or not _says_nothing(conn.sock)
 
+    def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
+        """As gthread does; but what TLS has read already wakes no poller, and a handshake goes on while it stops."""
+        result = fs.result() if not fs.cancelled() and fs.exception() is None else False
+        if result is _DEFER and not self.alive:
+            conn.timeout = time.monotonic() + STOP_KEEPALIVE_LINGER
+            self.pending_conns.append(conn)
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+        elif result and result is not _DEFER and isinstance(conn.sock, ssl.SSLSocket) and conn.sock.pending():
+            self.enqueue_req(conn)
+        else:
+            super().finish_request(conn, fs)
+
+    def _leave(self, client: socket.socket) -> None:
+        """Says goodbye, and closes when the peer has, or after a time: gthread alone would wait for each in turn."""
+        try:
+            client.shutdown(socket.SHUT_WR)
+            client.setblocking(False)
+            self.poller.register(client, selectors.EVENT_READ, self._hear_goodbye)
+        except (OSError, ValueError, KeyError):
+            util.close(client)
+        else:
+            self._leaving.append((time.monotonic() + GOODBYE_SECONDS, client))
+
+    def _hear_goodbye(self, client: socket.socket) -> None:
+        try:
+            over = not client.recv(GOODBYE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            over = True
+        if over:
+            self._forget(client)
+
+    def _forget(self, client: socket.socket) -> None:
+        self._leaving = deque(each for each in self._leaving if each[1] is not client)
+        self.poller.unregister(client)
+        util.close(client)
+
     def _cap_keepalive(self, deadline: float) -> None:
         super()._cap_keepalive(deadline)
         for each in self.pending_conns:
             each.timeout = min(each.timeout, deadline)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        waiting = self.keepalived_conns or self.pending_conns
+        waiting = self.keepalived_conns or self.pending_conns or self._leaving
         super().wait_for_and_dispatch_events(min(timeout, WAKE_SECONDS) if waiting else timeout)
 
     def murder_keepalived(self, force: bool = False) -> None:  # noqa: FBT001, FBT002 # gunicorn's
         self._let_go(self.keepalived_conns)
         super().murder_keepalived(force)
+        while self._leaving and (force or self._leaving[0][0] <= time.monotonic()):
+            until, client = self._leaving[0]
+            if force and until > time.monotonic():  # the last thing that this worker does
+                self.wait_for_and_dispatch_events(min(WAKE_SECONDS, until - time.monotonic()))
+            else:
+                self._forget(client)
 
     def murder_pending(self) -> None:
         self._let_go(self.pending_conns)
+        now = time.monotonic()
+        for late in [each for each in self.pending_conns if each.late <= now]:
+            self.pending_conns.remove(late)
+            self.poller.unregister(late.sock)
+            self.nr_conns -= 1
+            late.close()
         super().murder_pending()
 
     def _let_go(self, connections: Iterable[Any]) -> None:
