@@ -10,6 +10,7 @@ from support.charts import CHARTS, helm, of_kind, pod_templates, pods, render
 KIND = CHARTS / "platform/ci/kind-values.yaml"
 MANAGED = CHARTS / "orders/ci/managed-values.yaml"
 PLAIN = CHARTS / "orders/ci/plain-values.yaml"
+HTTP_GATE = {"name": "smoke", "type": "http", "http": {"path": "/readyz"}}
 FILES = {"tls_certificate_file", "tls_key_file", "tls_ca_file"}
 
 
@@ -141,6 +142,41 @@ def test_one_service_may_stand_apart(tmp_path):
     objects = rendered("orders", PLAIN, values, tmp_path)
     assert certificates(objects)["r-orders-internal"]["issuerRef"]["kind"] == "ClusterIssuer"
     assert words(objects, "r-orders")["TLS_CALLERS"] == "x,r-orders"
+
+
+def test_a_secret_of_one_s_own_takes_the_place_of_the_issuer_of_all(tmp_path):
+    everybody = {"enabled": True, "issuerRef": {"name": "inside"}, "callers": ["gateway"]}
+    values = {"global": {"internalTls": everybody}, "internalTls": {"secretName": "mine", "callers": []}}
+    objects = rendered("orders", PLAIN, values, tmp_path)
+    assert certificates(objects) == {}
+    assert "TLS_CALLERS" not in words(objects, "r-orders")
+    for name, process, template in pod_templates(objects):
+        found = [each["secret"]["secretName"] for each in template["spec"]["volumes"] if each["name"] == "internal-tls"]
+        assert found == ([] if process == "migrate" else ["mine"]), name
+
+
+@pytest.mark.parametrize(
+    ("case", "values", "sentence"),
+    [
+        (PLAIN, {"global": {"internalTls": {"enable": True}}}, "global.internalTls.enable is not known"),
+        (PLAIN, {"global": {"internalTls": {"enabled": "false"}}}, "internalTls.enabled is the text"),
+        (
+            PLAIN,
+            {"internalTls": {"callers": ["gateway"]}},
+            "internalTls.callers is set, and internalTls.enabled is not",
+        ),
+        (
+            MANAGED,
+            {"internalTls": {"enabled": True, "secretName": "x"}, "release": {"gates": [HTTP_GATE]}},
+            "the gate smoke is of type http, by which the operator asks in plain text",
+        ),
+    ],
+    ids=["a typing error", "text", "callers", "a gate"],
+)
+def test_what_would_leave_it_open_or_wait_for_ever_is_refused(case, values, sentence, tmp_path):
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump(values))
+    assert sentence in helm("template", "r", CHARTS / "orders", "-f", case, "-f", file).stderr
 
 
 @pytest.mark.parametrize("chart", ["orders", "gateway"])

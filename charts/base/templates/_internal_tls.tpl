@@ -4,12 +4,25 @@ chart's context. Files are those of a Secret as cert-manager writes it: tls.crt,
 */}}
 {{- define "base.internalTls" -}}
 {{- $set := deepCopy ((.Values.global).internalTls | default dict) -}}
-{{- range $name, $value := .Values.internalTls | default dict -}}
+{{- $mine := .Values.internalTls | default dict -}}
+{{- range $name, $_ := $set -}}
+{{- if not (has $name (list "enabled" "issuerRef" "secretName" "callers")) -}}
+{{- fail (printf "global.internalTls.%s is not known, so what it is meant to set would be open: it has enabled, issuerRef, secretName and callers" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if $mine.secretName }}{{ $_ := unset $set "issuerRef" }}{{ end -}}{{/* of one's own, in place of the issuer of all */}}
+{{- range $name, $value := $mine -}}
 {{- if kindIs "map" $value -}}
 {{- if $value.name }}{{ $_ := set $set $name $value }}{{ end -}}
-{{- else if or $value (kindIs "bool" $value) -}}
+{{- else if or $value (kindIs "bool" $value) (kindIs "slice" $value) -}}
 {{- $_ := set $set $name $value -}}
 {{- end -}}
+{{- end -}}
+{{- if not (or (kindIs "bool" $set.enabled) (kindIs "invalid" $set.enabled)) -}}
+{{- fail (printf "internalTls.enabled is the text %q: it is true or false, without quotes" (toString $set.enabled)) -}}
+{{- end -}}
+{{- if and $mine.callers (not $set.enabled) -}}
+{{- fail "internalTls.callers is set, and internalTls.enabled is not: nobody would be asked for a certificate" -}}
 {{- end -}}
 {{- toYaml $set -}}
 {{- end -}}

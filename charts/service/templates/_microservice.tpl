@@ -45,6 +45,11 @@ spec:
     {{- end }}
     handover: {{ get (dict "exclusive" "Exclusive" "overlap" "Overlap") $release.handover }}
   {{- end }}
+  {{- range $release.gates }}
+  {{- if and (eq (toString .type) "http") (include "base.hasInternalTls" $ctx) }}
+  {{- fail (printf "the gate %s is of type http, by which the operator asks in plain text, and internalTls.enabled is set: use one of type job or analysis" .name) }}
+  {{- end }}
+  {{- end }}
   {{- with $release.gates }}
   gates: {{- toYaml . | nindent 2 }}
   {{- end }}
