@@ -145,7 +145,8 @@ def test_a_certificate_that_nobody_would_serve_is_refused():
 
 
 def test_a_budget_that_allows_no_eviction_is_refused():
-    assert "no eviction would be allowed" in refused({"podDisruptionBudget.minAvailable": 2})
+    for most in (2, "2", "60%", "99%"):
+        assert "no eviction would be allowed" in refused({"podDisruptionBudget.minAvailable": most})
     for least in (1, "50%"):
         [budget, *_] = of_kind(rendered({"podDisruptionBudget.minAvailable": least}), "PodDisruptionBudget")
         assert budget["spec"]["minAvailable"] == least

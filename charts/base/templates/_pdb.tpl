@@ -7,8 +7,10 @@
 {{- $budget := $ctx.Values.podDisruptionBudget | default dict -}}
 {{- if and $budget.enabled (gt $replicas 1) }}
 {{- $least := $budget.minAvailable }}
-{{- if and (not (kindIs "string" $least)) (ge (int $least) $replicas) }}
-{{- fail (printf "podDisruptionBudget.minAvailable is %d and %s of %s has %d pods: no eviction would be allowed, and no node be drained. Lower it, or set podDisruptionBudget.maxUnavailable" (int $least) $component $ctx.Chart.Name $replicas) }}
+{{- $pods := int (trimSuffix "%" (toString ($least | default 0))) }}
+{{- if hasSuffix "%" (toString $least) }}{{ $pods = div (add (mul $pods $replicas) 99) 100 }}{{ end }}{{/* rounded up, as Kubernetes does */}}
+{{- if ge (int $pods) $replicas }}
+{{- fail (printf "podDisruptionBudget.minAvailable is %s and %s of %s has %d pods: no eviction would be allowed, and no node be drained. Lower it, or set podDisruptionBudget.maxUnavailable" (include "base.text" (list $ctx $least)) $component $ctx.Chart.Name $replicas) }}
 {{- end }}
 ---
 apiVersion: policy/v1
@@ -19,7 +21,7 @@ metadata:
   {{- include "base.annotations" (list $ctx dict) | nindent 2 }}
 spec:
   {{- if $least }}
-  minAvailable: {{ $least }}
+  minAvailable: {{ ternary $least $pods (hasSuffix "%" (toString $least)) }}
   {{- else }}
   maxUnavailable: {{ $budget.maxUnavailable | default 1 }}
   {{- end }}

@@ -38,6 +38,9 @@ LINES = [
     "😀".encode() * 64_000,
     json.dumps({"message": "😀" * 60_000}, ensure_ascii=False).encode(),
     json.dumps({"message": "wide", **{f"field {n}": n for n in range(2_000)}}).encode(),
+    json.dumps(
+        {"message": "wide, with blanks", **{f"f{n}": n for n in range(1_500)}}, separators=(",", " : ")
+    ).encode(),
     json.dumps({"message": "wide inside", "a": {"b": {f"field {n}": n for n in range(2_000)}}}).encode(),
     json.dumps({"message": "a long name", "n" * 5_000: 1}).encode(),
     json.dumps({"message": "no name", "": 1, "\x00": 2, "a\nb": 3}).encode(),

@@ -51,7 +51,7 @@ def record_of(line: Line, now: datetime) -> str:
 
 def _takes_no_fields(line: Line) -> bool:
     """Whether it is more than text to us, and too much for the store."""
-    many = line.text.count('":') > MOST_FIELDS or sum(map(line.text.count, "{[")) > DEEPEST
+    many = line.text.count(":") > MOST_FIELDS or sum(map(line.text.count, "{[")) > DEEPEST
     return many or _longest_name(line.fields) > LONGEST_NAME
 
 
