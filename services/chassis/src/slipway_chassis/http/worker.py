@@ -36,6 +36,7 @@ WAKE_SECONDS = 0.25
 # How long, and for how many bytes at a time, a peer that was answered is waited for: closed before it has read its
 # answer and said goodbye, a connection may take the end of the answer with it (RFC 9112, 9.6).
 GOODBYE_SECONDS, GOODBYE_BYTES = 2.0, 65_536
+MOST_LEAVING = 256  # more are closed at once, the oldest first: each holds a file handle
 
 
 class _InTime(SocketUnreader):  # type: ignore[misc] # gunicorn has no types
@@ -195,6 +196,8 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
             util.close(client)
         else:
             self._leaving.append((time.monotonic() + GOODBYE_SECONDS, client))
+            if len(self._leaving) > MOST_LEAVING:
+                self._forget(self._leaving[0][1])
 
     def _hear_goodbye(self, client: socket.socket) -> None:
         try:
