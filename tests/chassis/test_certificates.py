@@ -9,7 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from pydantic import BaseModel
 
-from slipway_chassis.certificates import Renewed, TlsSettings, names_of, refusal
+from slipway_chassis.caller_names import names_of, refusal
+from slipway_chassis.certificates import Renewed, TlsSettings
 from slipway_chassis.config import GrpcSettings, HttpSettings, load
 from slipway_chassis.errors import ConfigurationError
 from slipway_chassis.http.server import WebSettings

@@ -8,8 +8,10 @@
 {{- if and $budget.enabled (gt $replicas 1) }}
 {{- $least := $budget.minAvailable }}
 {{- $pods := int (trimSuffix "%" (toString ($least | default 0))) }}
-{{- if hasSuffix "%" (toString $least) }}{{ $pods = div (add (mul $pods $replicas) 99) 100 }}{{ end }}{{/* rounded up, as Kubernetes does */}}
-{{- if ge (int $pods) $replicas }}
+{{- $share := hasSuffix "%" (toString $least) }}
+{{- if and $share (ge (int (div (add (mul $pods $replicas) 99) 100)) $replicas) }}
+{{- $least = sub $replicas 1 }}{{/* Kubernetes rounds up, and of so few that would be all of them: a share means to let one go */}}
+{{- else if and (not $share) (ge (int $pods) $replicas) }}
 {{- fail (printf "podDisruptionBudget.minAvailable is %s and %s of %s has %d pods: no eviction would be allowed, and no node be drained. Lower it, or set podDisruptionBudget.maxUnavailable" (include "base.text" (list $ctx $least)) $component $ctx.Chart.Name $replicas) }}
 {{- end }}
 ---
@@ -21,7 +23,7 @@ metadata:
   {{- include "base.annotations" (list $ctx dict) | nindent 2 }}
 spec:
   {{- if $least }}
-  minAvailable: {{ ternary $least $pods (hasSuffix "%" (toString $least)) }}
+  minAvailable: {{ ternary $least $pods $share }}
   {{- else }}
   maxUnavailable: {{ $budget.maxUnavailable | default 1 }}
   {{- end }}

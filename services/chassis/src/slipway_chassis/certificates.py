@@ -4,7 +4,6 @@ Files are those of a Secret of type kubernetes.io/tls, as cert-manager writes it
 what is made of them is made anew for the next connection; those that are open go on.
 """
 
-import functools
 import logging
 import math
 import ssl
@@ -14,7 +13,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
-from cryptography import x509
 from pydantic import BaseModel, Field, model_validator
 
 log = logging.getLogger(__name__)
@@ -151,24 +149,3 @@ def calling(settings: TlsSettings) -> Renewed[ssl.SSLContext]:
         return context
 
     return Renewed(settings.files, make)
-
-
-@functools.lru_cache(maxsize=256)
-def names_of(certificate: bytes) -> tuple[str, ...]:
-    """The names of a peer's certificate (DER): those of DNS, and URIs (SPIFFE); of none or an unreadable one, none."""
-    try:
-        found = x509.load_der_x509_certificate(certificate).extensions
-        alternatives = found.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
-        return ()
-    kinds = (x509.DNSName, x509.UniformResourceIdentifier)
-    return tuple(str(each.value) for each in alternatives if isinstance(each, kinds))
-
-
-def refusal(names: Iterable[str], callers: frozenset[str]) -> str:
-    """Why who has a certificate with these names may not call; empty where they may."""
-    names = sorted(set(names))
-    if not callers or callers.intersection(names):
-        return ""
-    shown = ", ".join(names)[:500] or "no name"
-    return f"The certificate of the caller says {shown}, which is not among TLS_CALLERS."

@@ -19,7 +19,7 @@ from slipway_operator.runtimes.local.layout import Layout
 from support.repository import ROOT
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(900)]
-BASE_PORT = 33000
+BASE_PORT = 31000
 SLIPWAY = [sys.executable, "-m", "slipway_chassis"]
 # Those that are told in any release. One may be over before the next look: it is among the steps then.
 STAGES = ["Migrating", "Starting", "Checking", "HandingOver", "Watching"]

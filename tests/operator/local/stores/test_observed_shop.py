@@ -14,7 +14,7 @@ from slipway_operator.runtimes.local.stores import configuration, programs
 from slipway_operator.tour import faults
 from support.observed_shop import Asking, ObservedShop, ask
 from support.repository import ROOT
-from support.shop import BASE_PORT, Customer
+from support.shop import Customer
 from support.tools import tool
 
 pytestmark = [
@@ -24,6 +24,7 @@ pytestmark = [
         for name in ("prometheus", "alertmanager", "victoria-logs")
     ),
 ]
+BASE_PORT = 32000  # of its own: the shop of other tests may be up, and what is above is taken by outgoing connections
 ORDER = {"item": "tea", "quantity": 1, "unit_price_cents": 350}
 PATIENCE = 180  # seconds: a broker that was killed takes its time on a busy machine
 DASHBOARDS = ROOT / "k8s" / "monitoring" / "dashboards"

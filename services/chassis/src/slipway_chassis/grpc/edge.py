@@ -13,7 +13,7 @@ from prometheus_client import Counter, Histogram
 from .. import deadline
 from ..auth.scopes import authenticate, principal_of_call
 from ..auth.tokens import Verifier
-from ..certificates import names_of, refusal
+from ..caller_names import names_of, refusal
 from ..database import changed_meanwhile
 from ..errors import CallerRefused, DeadlineExceeded, DependencyUnavailable, InvalidToken, ScopeMissing
 from ..telemetry.correlation import REQUEST_ID, TRACEPARENT, request_id_of, span

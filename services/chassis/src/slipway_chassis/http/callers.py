@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from ..certificates import names_of, refusal
+from ..caller_names import names_of, refusal
 from .problems import problem_json
 
 log = logging.getLogger(__name__)
