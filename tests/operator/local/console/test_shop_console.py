@@ -124,9 +124,7 @@ def test_a_killed_consumer_is_named(watching):
     os.kill(before["pid"], signal.SIGKILL)
 
     eventually(lambda: watching.process("users worker")["falls"] == before["falls"] + 1)
-    eventually(
-        lambda: watching.process("users worker")["pid"] != before["pid"]
-    )  # told after its fall
+    eventually(lambda: watching.process("users worker")["pid"] != before["pid"])  # told after its fall
     told = watching.parts["happenings"]["value"]
     assert any(one["fall"] and one["what"] == "users worker" for one in told)
     eventually(lambda: watching.process("users worker")["state"] == "ready", within=120)
