@@ -203,6 +203,14 @@ def test_a_stream_goes_on_over_renewals(server, me, doubling, authority):
         assert list(method(b"t")) == [b"t", b"tt"]
 
 
+def test_a_server_says_what_its_files_are_not(tmp_path):
+    for name in FILES.values():
+        (tmp_path / name).write_text("no certificate")
+    server = GrpcServer([], Resources(), settings=GrpcSettings(), tls=TlsSettings(**words(tmp_path)))
+    with pytest.raises(ConfigurationError, match="TLS_CERTIFICATE_FILE, TLS_KEY_FILE or TLS_CA_FILE can't be used"):
+        server.start("127.0.0.1", 0)
+
+
 def test_files_that_can_t_be_read_are_said(monkeypatch, tmp_path):
     (tmp_path / "ca.crt").mkdir()
     monkeypatch.setenv("TLS_CA_FILE", str(tmp_path / "ca.crt"))

@@ -15,6 +15,8 @@ from typing import Generic, Self, TypeVar
 
 from pydantic import BaseModel, Field, model_validator
 
+from .errors import ConfigurationError
+
 log = logging.getLogger(__name__)
 Made = TypeVar("Made")
 TRY_AGAIN_SECONDS = 1.0
@@ -120,32 +122,40 @@ def _identity(file: Path) -> tuple[int, ...] | None:
     return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
+def renewed(settings: TlsSettings, make: Callable[[], Made]) -> Renewed[Made]:
+    """Of the files of ``settings``; ConfigurationError where they can't be used."""
+    try:
+        return Renewed(settings.files, make)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigurationError(f"TLS_CERTIFICATE_FILE, TLS_KEY_FILE or TLS_CA_FILE can't be used: {error}") from error
+
+
+def load_into(context: ssl.SSLContext, settings: TlsSettings) -> ssl.SSLContext:
+    """The context with the certificate and the authorities; OSError where they do not belong together."""
+    if settings.tls_certificate_file:
+        context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
+    if settings.tls_ca_file:
+        context.load_verify_locations(settings.tls_ca_file)
+    return context
+
+
 def serving(settings: TlsSettings) -> Renewed[ssl.SSLContext] | None:
-    """What HTTP is served with; None where there is no certificate. OSError for files that are none in PEM."""
+    """What HTTP is served with; None where there is no certificate. ConfigurationError for files that can't be used."""
     if not settings.tls_certificate_file:
         return None
 
     def make() -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), settings)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
         if settings.tls_ca_file:
-            context.load_verify_locations(settings.tls_ca_file)
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
-    return Renewed(settings.files, make)
+    return renewed(settings, make)
 
 
 def calling(settings: TlsSettings) -> Renewed[ssl.SSLContext]:
-    """What services are called with over https: the system's authorities and TLS_CA_FILE are believed."""
-
-    def make() -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        if settings.tls_ca_file:
-            context.load_verify_locations(settings.tls_ca_file)
-        if settings.tls_certificate_file:
-            context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
-        return context
-
-    return Renewed(settings.files, make)
+    """What services are called with over https: the system's authorities and TLS_CA_FILE are believed.
+    ConfigurationError for files that can't be used.
+    """
+    return renewed(settings, lambda: load_into(ssl.create_default_context(), settings))

@@ -9,7 +9,6 @@ import urllib3
 
 from .certificates import Renewed, TlsSettings, calling
 from .config import ProxySettings, load
-from .errors import ConfigurationError
 
 
 def joined(host: str, port: int) -> str:
@@ -33,7 +32,7 @@ def pool_for(url: str, **options: Any) -> urllib3.PoolManager:
     outside alone, since most machines of people have such variables.
     """
     proxy = "" if _is_near(_host(url)) else proxy_for(url, load(ProxySettings))
-    certificates = _certificates() if urlsplit(url).scheme == "https" else None
+    certificates = calling(load(TlsSettings)) if urlsplit(url).scheme == "https" else None
     if not proxy:
         return _Pool(certificates, **options) if certificates else urllib3.PoolManager(**options)
     parts = urlsplit(proxy)
@@ -62,13 +61,6 @@ class _Pool(_Renewing):
 
 class _PoolByProxy(_Renewing, urllib3.ProxyManager):
     pass
-
-
-def _certificates() -> Renewed[ssl.SSLContext]:
-    try:
-        return calling(load(TlsSettings))
-    except OSError as error:
-        raise ConfigurationError(f"TLS_CERTIFICATE_FILE, TLS_KEY_FILE or TLS_CA_FILE can't be used: {error}") from error
 
 
 def _host(url: str) -> str:

@@ -16,7 +16,7 @@ import grpc
 from .. import deadline
 from ..certificates import TlsSettings
 from ..config import load
-from ..errors import ConfigurationError, UpstreamUnavailable
+from ..errors import UpstreamUnavailable
 from ..resilience import Guard
 from ..telemetry.correlation import outgoing_headers, span
 from .credentials import RenewedChannel, calling
@@ -59,10 +59,7 @@ def _channel(target: str) -> grpc.Channel:
     name = address if address.startswith("ipv4:") else f"dns:///{address}"
     if address == target:
         return grpc.insecure_channel(name, options=_OPTIONS)
-    try:
-        credentials = calling(load(TlsSettings))
-    except OSError as error:
-        raise ConfigurationError(f"{target} can't be called: {error}") from error
+    credentials = calling(load(TlsSettings))
     return RenewedChannel(credentials, lambda each: grpc.secure_channel(name, each, options=_OPTIONS))
 
 

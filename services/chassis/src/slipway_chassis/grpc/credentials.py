@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import grpc
 
-from ..certificates import Renewed, TlsSettings
+from ..certificates import Renewed, TlsSettings, load_into, renewed
 
 # A server gives streams that long after its connection's age (grpc.server CONNECTION_GRACE_MS).
 STREAM_SECONDS = 335.0
@@ -25,26 +25,22 @@ def serving(settings: TlsSettings) -> grpc.ServerCredentials | None:
         authorities, key, certificate = _read(settings)
         return grpc.ssl_server_certificate_configuration([(key, certificate)], authorities)
 
-    renewed = Renewed(settings.files, make)
+    each = renewed(settings, make)
     return grpc.dynamic_ssl_server_credentials(
-        renewed.current(), renewed.current, require_client_authentication=bool(settings.tls_ca_file)
+        each.current(), each.current, require_client_authentication=bool(settings.tls_ca_file)
     )
 
 
 def calling(settings: TlsSettings) -> Renewed[grpc.ChannelCredentials]:
     """What services are called with; TLS_CA_FILE takes the place of gRPC's own authorities."""
-    return Renewed(settings.files, lambda: grpc.ssl_channel_credentials(*_read(settings)))
+    return renewed(settings, lambda: grpc.ssl_channel_credentials(*_read(settings)))
 
 
 def _read(settings: TlsSettings) -> tuple[bytes | None, bytes | None, bytes | None]:
     """Authorities, key and certificate. OSError where they do not belong together: gRPC takes whatever it gets."""
     names = (settings.tls_ca_file, settings.tls_key_file, settings.tls_certificate_file)
     read = [Path(name).read_bytes() if name else None for name in names]
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if settings.tls_certificate_file:
-        context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
-    if settings.tls_ca_file:
-        context.load_verify_locations(settings.tls_ca_file)
+    load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), settings)
     if read != [Path(name).read_bytes() if name else None for name in names]:
         raise OSError("they were exchanged while they were read")
     authorities, key, certificate = read

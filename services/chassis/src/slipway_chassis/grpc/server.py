@@ -108,7 +108,7 @@ class GrpcServer:
 
     def start(self, host: str, port: int) -> int:
         """Listens and serves; returns the port, which is a free one for ``port`` 0. RuntimeError when it can't be
-        bound, OSError when the files of ``tls`` can't be read.
+        bound, ConfigurationError when the files of ``tls`` can't be used.
         """
         credentials, address = serving(self._tls), joined(host, port)
         bound = int(

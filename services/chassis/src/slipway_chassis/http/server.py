@@ -3,7 +3,6 @@
 import gc
 import logging
 import socket
-import ssl
 import struct
 import sys
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from gunicorn.errors import AppImportError
 from gunicorn.http.message import Request
 
 from .. import certificates
-from ..certificates import Renewed, TlsSettings
+from ..certificates import TlsSettings
 from ..config import HttpSettings, ProcessSettings
 from ..errors import ConfigurationError
 from ..outgoing import joined
@@ -92,7 +91,10 @@ def serve(
             logging.getLogger(name).handlers.clear()
             logging.getLogger(name).propagate = True
 
-    tls = _tls(settings)
+    try:
+        tls = certificates.serving(settings)
+    except ConfigurationError as error:
+        sys.exit(f"error: {error}")
     server = _Server(
         build,
         {
@@ -125,10 +127,3 @@ def serve(
     gc.collect()
     gc.freeze()
     server.run()
-
-
-def _tls(settings: WebSettings) -> Renewed[ssl.SSLContext] | None:
-    try:
-        return certificates.serving(settings)
-    except OSError as error:
-        sys.exit(f"error: TLS_CERTIFICATE_FILE, TLS_KEY_FILE or TLS_CA_FILE can't be used: {error}")

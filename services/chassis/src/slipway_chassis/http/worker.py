@@ -255,18 +255,19 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
 
 def _says_nothing(client: socket.socket) -> bool:
     """Whether neither bytes nor the end has come; a connection at its end would be ready to read again and again."""
-    try:
-        socket.socket.recv(client, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+    return _next(client) is None
 
 
 def _asked(client: socket.socket) -> bool:
     """Whether a request has come in the meantime."""
+    return bool(_next(client))
+
+
+def _next(client: socket.socket) -> bytes | None:
+    """The first byte of what comes, which stays; none at the end, None where nothing has come."""
     try:  # the socket's own way, which knows no TLS
-        return bool(socket.socket.recv(client, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        return socket.socket.recv(client, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
     except OSError:
-        return False
+        return b""

@@ -1,9 +1,11 @@
 """The grpc process of a service: like the http process, with a drain of its own."""
 
 import logging
+import sys
 
 from ..certificates import TlsSettings
 from ..config import GrpcSettings, load_or_exit
+from ..errors import ConfigurationError
 from ..grpc.server import GrpcServer
 from ..lifecycle import DrainSignal, Stop
 from ..service import Service
@@ -41,7 +43,10 @@ def run_grpc(declared: Service) -> None:
     built.health.drain_when(lambda: stop.requested)
     serve_admin(settings.bind_host, settings.admin_port, built.health)
     server = GrpcServer(declared.grpc, built.resources, settings=settings, tls=settings, problems=declared.problems)
-    port = server.start(settings.bind_host, settings.grpc_port)
+    try:
+        port = server.start(settings.bind_host, settings.grpc_port)
+    except ConfigurationError as error:
+        sys.exit(f"error: {error}")
     log.info("serving gRPC on port %d, health and metrics on %d", port, settings.admin_port)
     while not stop.wait(WATCH_SECONDS):
         server.serving(ready=built.health.readiness()[0])
