@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from support.charts import SERVICES
-from support.pipeline.gitlab import FILES, commands, expanded, gitlab, jobs, listed, make_targets
+from support.pipeline.gitlab import FILES, commands, gitlab, jobs, listed, make_targets
 from support.repository import ROOT, copy_repository
 from support.tools import needs
 
@@ -21,16 +21,6 @@ STAGES = ["lint", "unit", "charts", "build", "e2e", "release", "deploy"]
 # calls them.
 LIGHT = ["proto", "changelog"]
 LIGHT_TOO = ["orders", "lint", "type check", "import rules", "contracts", "pipeline"]
-
-
-@pytest.fixture(scope="module", name="state")
-def _state(run_folder):
-    return run_folder / "gitlab"
-
-
-@pytest.fixture(scope="module", name="pipeline")
-def _pipeline(state):
-    return expanded(state)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -7,21 +7,11 @@ import subprocess
 
 import pytest
 
-from support.pipeline.gitlab import commands, expanded, jobs, listed
+from support.pipeline.gitlab import commands, jobs, listed
 from support.repository import ROOT
 
 MAIN = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
 FILES = ["Dockerfile", "lib.sh", "prerequisites.sh", "versions.env"]
-
-
-@pytest.fixture(scope="module", name="state")
-def _state(run_folder):
-    return run_folder / "gitlab"
-
-
-@pytest.fixture(scope="module", name="pipeline")
-def _pipeline(state):
-    return expanded(state)
 
 
 @pytest.mark.parametrize("name", ["lint", "type check", "import rules", "proto", "changelog"])

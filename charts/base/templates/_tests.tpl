@@ -3,6 +3,8 @@
 {{- $url := index . 1 }}
 {{- $questions := index . 2 }}
 {{- with ternary (index . 0) dict (not (empty $questions)) }}
+{{- $words := dict }}{{/* the gateway is asked from outside of it */}}
+{{- if not .Values.gateway }}{{ $words = omit (include "base.internalTlsWords" . | fromYaml) "TLS_CALLERS" }}{{ end }}
 ---
 apiVersion: v1
 kind: Pod
@@ -21,18 +23,18 @@ spec:
     imagePullPolicy: {{ .Values.image.pullPolicy }}
     command: [python, -m, slipway_chassis.testing.ask, {{ $url | quote }}]
     args: {{- toYaml $questions | nindent 4 }}
-    {{- if and (include "base.hasInternalTls" .) (not .Values.gateway) }}
+    {{- if $words }}
     env:
-    - {name: TLS_CERTIFICATE_FILE, value: /etc/internal-tls/tls.crt}
-    - {name: TLS_KEY_FILE, value: /etc/internal-tls/tls.key}
-    - {name: TLS_CA_FILE, value: /etc/internal-tls/ca.crt}
+    {{- range $name, $value := $words }}
+    - {name: {{ $name }}, value: {{ $value }}}
+    {{- end }}
     volumeMounts: {{- include "base.internalTlsMount" . | nindent 4 }}
     {{- end }}
     securityContext: {{- include "base.restricted" . | nindent 6 }}
     resources:
       requests: {cpu: 10m, memory: 32Mi}
       limits: {memory: 128Mi}
-  {{- if and (include "base.hasInternalTls" .) (not .Values.gateway) }}
+  {{- if $words }}
   volumes: {{- include "base.internalTlsVolume" . | nindent 2 }}
   {{- end }}
 {{- end }}

@@ -7,7 +7,8 @@
 {{- $gateway = merge (dict "upstreams" (merge (dict "acme" $upstream) (.Values.gateway.upstreams | default dict)) "routes" (prepend (.Values.gateway.routes | default list) $route)) .Values.gateway -}}
 {{- end -}}
 {{- if include "base.hasInternalTls" . -}}
-{{- $tls := dict "enabled" true "caFile" "/etc/internal-tls/ca.crt" "certificateFile" "/etc/internal-tls/tls.crt" "keyFile" "/etc/internal-tls/tls.key" -}}
+{{- $words := include "base.internalTlsWords" . | fromYaml -}}
+{{- $tls := dict "enabled" true "caFile" $words.TLS_CA_FILE "certificateFile" $words.TLS_CERTIFICATE_FILE "keyFile" $words.TLS_KEY_FILE -}}
 {{- $upstreams := dict -}}
 {{- range $name, $upstream := $gateway.upstreams -}}
 {{- $plain := or (and (eq $name "acme") (($.Values.tls).acme).enabled) (hasKey $upstream "tls") -}}

@@ -4,47 +4,23 @@ A real process of a service, as `slipway run` starts it, with two threads.
 """
 
 import http.client
-import os
 import socket
-import sys
 import threading
 from contextlib import ExitStack
 
 import pytest
 
-from slipway_chassis.embedded.processes import Child, free_port, port_open
 from slipway_chassis.testing.plugin import eventually
+from support.echo import running
 
 pytestmark = pytest.mark.integration
-ECHO = """
-from slipway_chassis.http import Api, Input, Output
-from slipway_chassis.service import service
-
-api = Api("v1")
-
-class Said(Input, Output):
-    name: str
-
-@api.post("/v1/echo")
-def echo(body: Said) -> Said:
-    return body
-
-ECHO = service("echo", apis=[api])
-"""
 HEADERS = b"POST /v1/echo HTTP/1.1\r\nHost: echo\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module", name="echo")
 def _echo(tmp_path_factory):
-    """The port of a service in which a request must arrive within two seconds, and a pause may last ten."""
-    folder, port = tmp_path_factory.mktemp("echo"), free_port()
-    (folder / "echo.py").write_text(ECHO)
-    environment = {"PATH": os.environ["PATH"], "HTTP_PORT": str(port), "ADMIN_PORT": str(free_port())}
-    environment |= {"PYTHONPATH": str(folder), "HTTP_THREADS": "2", "REQUEST_TIMEOUT": "2"}
-    child = Child("echo", [sys.executable, "-m", "slipway_chassis", "run", "echo", "http"], folder / "log", environment)
-    child.start_and_wait(lambda: port_open(port), 60)
-    yield port
-    child.stop()
+    with running(tmp_path_factory.mktemp("echo")) as port:
+        yield port
 
 
 def ask(port, body=b'{"name": "ada"}'):

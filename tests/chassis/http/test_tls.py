@@ -1,43 +1,21 @@
 """HTTP over TLS between services, on a real process of a service: who may call, renewed files, slow handshakes."""
 
 import contextlib
-import os
 import socket
 import ssl
-import sys
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from slipway_chassis.embedded.processes import Child, free_port, port_open
 from slipway_chassis.errors import UpstreamUnavailable
 from slipway_chassis.http.client import HttpClient
 from slipway_chassis.testing.plugin import eventually
 from support.cluster.authority import Authority
+from support.echo import running
 
 pytestmark = pytest.mark.integration
-ECHO = """
-from flask import request
-from slipway_chassis.http import Api, Input, Output
-from slipway_chassis.service import service
-
-api = Api("v1")
-
-class Said(Input, Output):
-    name: str
-
-@api.post("/v1/echo")
-def echo(body: Said) -> Said:
-    return body
-
-@api.get("/v1/scheme")
-def scheme() -> Said:
-    return Said(name=request.scheme)
-
-ECHO = service("echo", apis=[api])
-"""
 FILES = {"TLS_CERTIFICATE_FILE": "tls.crt", "TLS_KEY_FILE": "tls.key", "TLS_CA_FILE": "ca.crt"}
 
 
@@ -53,17 +31,11 @@ def _authority():
 @pytest.fixture(scope="module", name="echo")
 def _echo(tmp_path_factory, authority):
     """The port of a service with two threads that asks callers for a certificate of orders, and its folder of files."""
-    folder, port = tmp_path_factory.mktemp("echo"), free_port()
-    (folder / "echo.py").write_text(ECHO)
+    folder = tmp_path_factory.mktemp("echo")
     (folder / "tls").mkdir()
-    authority.write(folder / "tls", "echo", "localhost")
-    environment = {"PATH": os.environ["PATH"], "HTTP_PORT": str(port), "ADMIN_PORT": str(free_port())}
-    environment |= {"PYTHONPATH": str(folder), "HTTP_THREADS": "2", "REQUEST_TIMEOUT": "2", "TLS_CALLERS": "orders"}
-    environment |= words(folder / "tls")
-    child = Child("echo", [sys.executable, "-m", "slipway_chassis", "run", "echo", "http"], folder / "log", environment)
-    child.start_and_wait(lambda: port_open(port), 60)
-    yield port, folder / "tls"
-    child.stop()
+    files = authority.write(folder / "tls", "echo", "localhost")
+    with running(folder, TLS_CALLERS="orders", **words(files)) as port:
+        yield port, files
 
 
 @pytest.fixture(name="me")
@@ -114,14 +86,26 @@ def test_a_service_with_another_name_or_authority_gets_no_request(echo, me, monk
         client_of(echo).get("/v1/scheme")
 
 
-def served(echo, me):
-    """The serial number of the certificate that a new connection is shown."""
+def context_of(me):
+    """What a caller shows and believes, without a client of the chassis."""
     context = ssl.create_default_context(cafile=str(me / "ca.crt"))
     context.load_cert_chain(me / "tls.crt", me / "tls.key")
+    return context
+
+
+@contextmanager
+def shaken(echo, me, *, seconds):
+    """A connection after its handshake, on which nothing was said yet."""
     with (
-        socket.create_connection(("127.0.0.1", echo[0]), timeout=10) as plain,
-        context.wrap_socket(plain, server_hostname="localhost") as connection,
+        socket.create_connection(("127.0.0.1", echo[0]), timeout=seconds) as plain,
+        context_of(me).wrap_socket(plain, server_hostname="localhost") as connection,
     ):
+        yield connection
+
+
+def served(echo, me):
+    """The serial number of the certificate that a new connection is shown."""
+    with shaken(echo, me, seconds=10) as connection:
         return connection.getpeercert()["serialNumber"]
 
 
@@ -154,8 +138,7 @@ def test_certificates_are_renewed_on_both_sides_and_no_request_fails(echo, me, a
 
 def test_handshakes_that_never_end_take_no_thread(echo, me):
     """Half a hello, a byte now and then; and a whole handshake after which nothing is said."""
-    context = ssl.create_default_context(cafile=str(me / "ca.crt"))
-    context.load_cert_chain(me / "tls.crt", me / "tls.key")
+    context = context_of(me)
     client = client_of(echo)
     with ExitStack() as stack:
         slow = [stack.enter_context(socket.create_connection(("127.0.0.1", echo[0]), timeout=10)) for _ in range(8)]
@@ -172,12 +155,7 @@ def test_handshakes_that_never_end_take_no_thread(echo, me):
 
 def test_who_says_goodbye_after_the_handshake_is_let_go(echo, me):
     """At its end a connection can be read at once, for ever: the worker would ask again and again."""
-    context = ssl.create_default_context(cafile=str(me / "ca.crt"))
-    context.load_cert_chain(me / "tls.crt", me / "tls.key")
-    with (
-        socket.create_connection(("127.0.0.1", echo[0]), timeout=20) as plain,
-        context.wrap_socket(plain, server_hostname="localhost") as connection,
-    ):
+    with shaken(echo, me, seconds=20) as connection:
         time.sleep(0.5)  # the handshake is over on the other side as well
         socket.socket.shutdown(connection, socket.SHUT_WR)
         with contextlib.suppress(ssl.SSLError, ConnectionError):  # however it is said; silence is a TimeoutError
@@ -203,15 +181,10 @@ def test_who_speaks_no_tls_and_stays_holds_nobody_up(echo, me):
 
 def test_a_second_request_that_came_with_the_first_is_answered(echo, me):
     """Both in one record: TLS has read them, and nothing more comes that would wake the poller."""
-    context = ssl.create_default_context(cafile=str(me / "ca.crt"))
-    context.load_cert_chain(me / "tls.crt", me / "tls.key")
     second = b"GET /v1/scheme HTTP/1.1\r\nHost: echo\r\nConnection: close\r\n\r\n"
     first = b"GET /v1/scheme HTTP/1.1\r\nHost: echo\r\nX-Long: "
     first += b"x" * (8192 - len(first) - 4) + b"\r\n\r\n"  # as much as is read at a time
-    with (
-        socket.create_connection(("127.0.0.1", echo[0]), timeout=20) as plain,
-        context.wrap_socket(plain, server_hostname="localhost") as connection,
-    ):
+    with shaken(echo, me, seconds=20) as connection:
         connection.sendall(first + second)
         answers = b""
         while piece := connection.recv(65_536):
@@ -234,12 +207,7 @@ def test_a_handshake_that_drips_in_is_given_up(echo):
 
 
 def test_a_body_that_drips_in_is_given_up(echo, me):
-    context = ssl.create_default_context(cafile=str(me / "ca.crt"))
-    context.load_cert_chain(me / "tls.crt", me / "tls.key")
-    with (
-        socket.create_connection(("127.0.0.1", echo[0]), timeout=30) as plain,
-        context.wrap_socket(plain, server_hostname="localhost") as slow,
-    ):
+    with shaken(echo, me, seconds=30) as slow:
         slow.sendall(b"POST /v1/echo HTTP/1.1\r\nHost: echo\r\nContent-Length: 100000\r\n\r\n{")
         until = time.monotonic() + 30
 
