@@ -5,7 +5,7 @@ import re
 import signal
 import socket
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 import psycopg
@@ -144,15 +144,22 @@ def test_it_runs_until_ctrl_c_and_a_second_start_keeps_the_data(demo):
     demo.assert_clean()
 
 
+def slipway_up(pid):
+    """The first one: a child that it is starting right now looks the same for a moment; others end meanwhile."""
+    for process in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if "up" in process.cmdline():
+                return process
+    raise AssertionError("slipway up does not run")
+
+
 def test_killing_it_with_9_leaves_no_process_behind_and_a_second_evening_goes_on(demo):
     """It is killed in the middle of a release; hours later its orders have run out of time."""
     running = demo.started()
     for line in running.stdout:
         if "HandingOver" in line:
             break
-    # The first one: a child that it is starting right now looks the same for a moment.
-    slipway = next(p for p in psutil.Process(running.pid).children(recursive=True) if "up" in p.cmdline())
-    slipway.kill()
+    slipway_up(running.pid).kill()
     running.communicate(timeout=60)
     demo.assert_clean()
     assert demo.let_orders_grow_old() > 5

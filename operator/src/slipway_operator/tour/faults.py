@@ -41,7 +41,11 @@ def processes_of(data: Path, name: str) -> list[psutil.Process]:
     if not found:
         there = ", ".join(sorted({each for each, _ in running}))
         raise LessonFailed(f"no process {name} runs here, only: {there or 'none'}")
-    return [each for process in found for each in (process, *process.children(recursive=True))]
+    family: list[psutil.Process] = []
+    for process in found:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            family += (process, *process.children(recursive=True))
+    return family
 
 
 def named(data: Path, word: str) -> str:
