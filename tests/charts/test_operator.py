@@ -58,7 +58,7 @@ def test_rights_are_named_one_by_one(values):
         assert not {"secrets", "nodes", "namespaces"} & set(rule["resources"])
         if "configmaps" in rule["resources"]:  # each version keeps copies; nobody else's are found or changed
             own = rule.get("resourceNames") == ["slipway-operator-claim"]
-            assert rule["verbs"] == (["delete"] if own else ["get", "create"])
+            assert rule["verbs"] == (["patch", "delete"] if own else ["get", "create"])
 
 
 def test_the_operator_never_writes_what_people_wrote():

@@ -21,7 +21,7 @@
 - apiGroups: [""]
   resources: [configmaps]
   resourceNames: [slipway-operator-claim] # which operator acts in the namespace
-  verbs: [delete]
+  verbs: [patch, delete]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, delete]

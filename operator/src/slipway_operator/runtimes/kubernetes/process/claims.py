@@ -10,7 +10,8 @@ import logging
 
 from ....errors import ClaimedByAnother, NotLeading, Refused
 from ..api.client import Client
-from ..api.kinds import CONFIG_MAP, MANAGER, MICROSERVICE
+from ..api.kinds import CONFIG_MAP, MANAGER, MICROSERVICE, Key
+from ..objects.manifests import Manifest, Owner
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +24,16 @@ class Claims:
         """``installation``: the same for all replicas of one, and no other's."""
         self._client = client
         self._installation = installation
-        self._mine: set[str] = set()
+        self._mine: dict[str, set[str]] = {}  # the Microservices of each namespace that own its claim
         self._told: set[str] = set()
 
     def forget(self) -> None:
         """Another replica may have led meanwhile, and a person may have taken the claim away."""
         self._mine.clear()
+
+    def forget_service(self, key: Key) -> None:
+        """It was deleted: one that is made anew with its name is another owner."""
+        self._mine.get(key.namespace, set()).discard(key.name)
 
     async def check(self, namespace: str) -> None:
         """Raises ClaimedByAnother; claims nothing."""
@@ -39,9 +44,11 @@ class Claims:
                 f"leave the namespace to it; or remove it, and then ConfigMap {CLAIM} of the namespace"
             )
 
-    async def holds(self, namespace: str) -> bool:
+    async def holds(self, key: Key) -> bool:
         """Whether this installation acts there; it does where no other one did."""
-        if namespace in self._mine:
+        namespace = key.namespace
+        owners = self._mine.get(namespace)
+        if owners is not None and (key.kind is not MICROSERVICE or key.name in owners):
             return True
         try:
             await self._claim(namespace)
@@ -52,10 +59,11 @@ class Claims:
             return False
         return True
 
-    async def release(self, namespace: str) -> None:
+    async def release(self, key: Key) -> None:
         """Nothing of an installation stays where no Microservice is left. One that is made meanwhile claims it anew."""
+        namespace = key.namespace
+        self._mine.pop(namespace, None)
         if await self._holder(namespace) != self._installation:  # it went with its services, or changed hands
-            self._mine.discard(namespace)
             return
         if await self._client.list(MICROSERVICE, namespace):
             return
@@ -64,32 +72,53 @@ class Claims:
         except Refused as error:
             log.warning("namespace %s stays claimed: %s", namespace, error)
             return
-        self._mine.discard(namespace)
         if await self._client.list(MICROSERVICE, namespace):
-            await self.holds(namespace)
+            await self.holds(key)
 
     async def _holder(self, namespace: str) -> str | None:
-        claim = await self._client.get(CONFIG_MAP, namespace, CLAIM)
-        return None if claim is None else str((claim.get("data") or {}).get(_OPERATOR, ""))
+        return _holder_of(await self._client.get(CONFIG_MAP, namespace, CLAIM))
 
     async def _claim(self, namespace: str) -> None:
         """Not where no Microservice is: children of the last one are looked at once more when they end. Nothing is
-        written where it stands already, as for each namespace after a restart.
+        written where it stands already with these owners, as for each namespace after a restart.
         """
-        if await self._holder(namespace) is not None:
+        found = await self._client.get(CONFIG_MAP, namespace, CLAIM)
+        if _holder_of(found) not in (None, self._installation):
             await self.check(namespace)
-            self._mine.add(namespace)
-            return
-        if not await self._client.list(MICROSERVICE, namespace):
-            return
-        labels = {"app.kubernetes.io/managed-by": MANAGER}
-        claim = {"metadata": {"name": CLAIM, "labels": labels}, "data": {_OPERATOR: self._installation}}
+        services = [each["metadata"] for each in await self._client.list(MICROSERVICE, namespace)]
+        owners = [Owner(name=each["name"], uid=each["uid"]) for each in services]
+        if found and _owned(found) >= {owner.uid for owner in owners}:
+            self._mine[namespace] = {owner.name for owner in owners}
+        elif owners:
+            await self._write(namespace, owners, anew=found is None)
+
+    async def _write(self, namespace: str, owners: list[Owner], *, anew: bool) -> None:
+        claim = {
+            "metadata": {
+                "name": CLAIM,
+                "labels": {"app.kubernetes.io/managed-by": MANAGER},
+                "ownerReferences": [owner.reference() | {"controller": False} for owner in owners],
+            },
+            "data": {_OPERATOR: self._installation},
+            "immutable": True,  # no installation makes another's its own
+        }
         try:
-            await self._client.create(CONFIG_MAP, namespace, claim | {"immutable": True})
+            if anew:
+                await self._client.create(CONFIG_MAP, namespace, claim)
+            else:
+                await self._client.apply(CONFIG_MAP, namespace, claim)
             await self.check(namespace)
         except (ClaimedByAnother, NotLeading):
             raise
         except Refused as error:  # a quota, or a namespace that ends: no reason to leave its services alone
             log.warning("namespace %s could not be claimed: %s", namespace, error)
         else:
-            self._mine.add(namespace)
+            self._mine[namespace] = {owner.name for owner in owners}
+
+
+def _holder_of(claim: Manifest | None) -> str | None:
+    return None if claim is None else str((claim.get("data") or {}).get(_OPERATOR, ""))
+
+
+def _owned(claim: Manifest) -> set[str]:
+    return {each["uid"] for each in claim["metadata"].get("ownerReferences") or []}

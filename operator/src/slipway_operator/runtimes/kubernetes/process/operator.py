@@ -82,12 +82,12 @@ class Operator:
                 await claims.check(namespace)
 
         async def look(key: Key) -> timedelta | None:
-            if not await claims.holds(key.namespace):
+            if not await claims.holds(key):
                 return None
             pause = await reconciler.reconcile(key)
             if pause is None and key in self._deleted:
                 self._deleted.discard(key)
-                await claims.release(key.namespace)
+                await claims.release(key)
             return pause
 
         self._queue = WorkQueue(look, max_concurrency=self._settings.max_concurrency)
@@ -118,6 +118,8 @@ class Operator:
             self._queue.forget(key)
         if self.leadership.held and key.possible:
             self._deleted.add(key)
+            if self._claims:
+                self._claims.forget_service(key)
 
     def _event_age(self) -> float:
         return time.monotonic() - self._heard
