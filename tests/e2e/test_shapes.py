@@ -12,7 +12,7 @@ import yaml
 
 from slipway_chassis.testing.plugin import eventually
 from support.charts import CASES, CHARTS, SERVING, SHOP, WITH_DATA, case_id
-from support.kind.commands import get, helm, kubectl, left, run
+from support.kind.commands import database_images, get, helm, kubectl, left, run
 from support.repository import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1200)]
@@ -88,6 +88,8 @@ def here(chart, tag):
     if chart == "operator":
         return {"image": image, "priorityClassName": "", "watchNamespaces": [NAMESPACE],
                 "networkPolicy": {"apiServerTo": []}}  # fmt: skip
+    if chart == "dev-databases":
+        return {name: {"image": image, "storageClass": None} for name, image in database_images().items()}
     if chart == "gateway":
         return {"image": image} | SMALL
     values = {
@@ -147,9 +149,9 @@ def install(path, tag, folder):
 
 def ready(release):
     mine = ("-l", f"app.kubernetes.io/instance={release}")
-    for each in get("deployments", *mine, namespace=NAMESPACE)["items"]:
-        name = each["metadata"]["name"]
-        kubectl("rollout", "status", f"deployment/{name}", "--timeout=300s", namespace=NAMESPACE, timeout=320)
+    for each in get("deployments,statefulsets", *mine, namespace=NAMESPACE)["items"]:
+        name = f"{each['kind']}/{each['metadata']['name']}"
+        kubectl("rollout", "status", name, "--timeout=300s", namespace=NAMESPACE, timeout=320)
     for each in get("microservices", *mine, namespace=NAMESPACE)["items"]:
         name = f"microservice/{each['metadata']['name']}"
         kubectl("wait", "--for=condition=Ready", name, "--timeout=300s", namespace=NAMESPACE, timeout=320)

@@ -162,7 +162,8 @@ class Load(Clients):
             self._close(number)
         if number not in self._connections:
             address = self._address
-            self._connections[number] = http.client.HTTPConnection(address.hostname, address.port, timeout=20)
+            kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
+            self._connections[number] = kind(address.hostname, address.port, timeout=20)
         return self._connections[number]
 
     def _close(self, number):

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import uuid
+from urllib.parse import urlsplit
 
 import requests
 
@@ -63,8 +64,9 @@ class Customer:
 
     def call(self, method, path, body=None, *, headers=None, timeout=20):
         """(status, JSON or None)."""
-        host, _, port = self.url.removeprefix("http://").partition(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
+        address = urlsplit(self.url)
+        kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
+        connection = kind(address.hostname, address.port, timeout=timeout)
         try:
             sent = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"} | (headers or {})
             connection.request(method, path, json.dumps(body) if body is not None else None, sent)

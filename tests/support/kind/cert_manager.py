@@ -41,12 +41,12 @@ def issuers_of_the_page():
     return found
 
 
-def renew(*certificates):
+def renew(*certificates, **where):
     """As `cmctl renew`; returns when all of them were issued anew."""
-    before = {name: revision(name) for name in certificates}
+    before = {name: revision(name, **where) for name in certificates}
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     for name in certificates:
-        there = get("certificate", name)["status"]["conditions"]
+        there = get("certificate", name, **where)["status"]["conditions"]
         issuing = {
             "type": "Issuing",
             "status": "True",
@@ -56,10 +56,10 @@ def renew(*certificates):
         }
         conditions = [*(each for each in there if each["type"] != "Issuing"), issuing]
         patch = json.dumps({"status": {"conditions": conditions}})
-        kubectl("patch", "certificate", name, "--subresource=status", "--type=merge", "-p", patch)
+        kubectl("patch", "certificate", name, "--subresource=status", "--type=merge", "-p", patch, **where)
     for name, former in before.items():
-        eventually(lambda name=name, former=former: revision(name) > former, within=60, every=1)
+        eventually(lambda name=name, former=former: revision(name, **where) > former, within=60, every=1)
 
 
-def revision(name):
-    return get("certificate", name)["status"].get("revision", 0)
+def revision(name, **where):
+    return get("certificate", name, **where)["status"].get("revision", 0)

@@ -5,6 +5,7 @@ import os
 import subprocess
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from slipway_chassis.testing.plugin import eventually
@@ -87,6 +88,15 @@ def wait_until_nothing_is_left(*, within=180):
         eventually(gone, within=within, every=1)
     except AssertionError:
         pytest.fail(f"still there after {within} s: {there}")
+
+
+def database_images():
+    """Of PostgreSQL and Kafka, as ci/deploy.sh takes them: built here where the cluster has no image registry."""
+    if run(ROOT / "ci" / "kind.sh", "mode").strip() == "airgap":
+        names = dict(line.split("=") for line in run(ROOT / "ci" / "airgap" / "build.sh", "--names").split())
+        return {name: names[f"{name.upper()}_IMAGE"] for name in ("postgresql", "kafka")}
+    values = yaml.safe_load((ROOT / "charts" / "dev-databases" / "values.yaml").read_text())
+    return {name: values[name]["image"] for name in ("postgresql", "kafka")}
 
 
 def empty_of_ours():
