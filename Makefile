@@ -70,7 +70,8 @@ lock: setup ## Pin packages in requirements.lock (UPGRADE=1: the newest of all)
 	  --python-version 3.11 --generate-hashes --no-annotate --no-header $(if $(UPGRADE),--upgrade) \
 	  $(addprefix --no-emit-package slipway-,contracts chassis gateway operator $(SERVICES)) -o requirements.lock
 	@$(foreach wheel,java go node,ci/uv.sh pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o ci/wheels/$(wheel).lock - <<<"$$(. ci/versions.env; echo $$$(shell echo $(wheel) | tr a-z A-Z)_WHEEL)";)
-	@printf 'hatchling\nshiv\n' | ci/uv.sh pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(if $(UPGRADE),--upgrade) -o ci/wheels/packages.lock -
+	@. ci/versions.env; echo "uv==$$UV_VERSION" | ci/uv.sh pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o ci/wheels/uv.lock -
+	@printf 'editables\nhatchling\nshiv\n' | ci/uv.sh pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(if $(UPGRADE),--upgrade) -o ci/wheels/packages.lock -
 
 # --- run
 .PHONY: demo

@@ -17,7 +17,7 @@ IMAGES=("${IN_CHARTS[@]}" kubectl-slipway)
 # Names and contents of all that a build can copy.
 sources() {
   cd "$REPO"
-  find requirements.lock ci/versions.env .dockerignore services operator -type f \
+  find requirements.lock ci/wheels/uv.lock ci/wheels/packages.lock ci/versions.env .dockerignore services operator -type f \
     ! -path '*/__pycache__/*' ! -path '*.egg-info/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
 }
 
@@ -40,7 +40,7 @@ build() {
     elif [ "$name" = operator ]; then how=(-f "$REPO/operator/Dockerfile")
     elif [ "$name" = kubectl-slipway ]; then how=(-f "$REPO/operator/kubectl-slipway.Dockerfile" --build-arg "KUBECTL_IMAGE=$KUBECTL_IMAGE")
     else how=(-f "$REPO/services/Dockerfile" --build-arg "SERVICE=$name"); fi
-    step "build slipway/$name:$TAG" docker build "${base[@]}" --build-arg "UV_VERSION=$UV_VERSION" \
+    step "build slipway/$name:$TAG" docker build "${base[@]}" \
       --label "org.opencontainers.image.revision=$(git -C "$REPO" describe --always --dirty --abbrev=40 --match=- 2>/dev/null || echo unknown)" \
       -t "slipway/$name:$TAG" "${how[@]}" "$REPO"
   done

@@ -29,7 +29,7 @@ stage() {
 wheels() {
   local package
   for package in "${PACKAGES[@]}"; do
-    ci/uv.sh build -q --wheel --build-constraints ci/wheels/packages.lock --require-hashes --out-dir "$TARGET" "$1/$package"
+    ci/uv.sh build -q --wheel --require-hashes --out-dir "$TARGET" "$1/$package"
   done
 }
 

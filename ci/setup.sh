@@ -21,7 +21,7 @@ if ! .venv/bin/python -c '' 2>/dev/null || [ "$(.venv/bin/uv --version 2>/dev/nu
   say "creating the environment in .venv"
   "$PYTHON" -m venv --clear .venv
   touch "$ours"
-  .venv/bin/pip install -q --disable-pip-version-check "uv==$UV_VERSION"
+  .venv/bin/pip install -q --disable-pip-version-check --require-hashes -r ci/wheels/uv.lock
 fi
 say "installing the locked packages"
 # Compiled once, not at each start of each process: a service is there in half the time.

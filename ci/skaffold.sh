@@ -18,7 +18,7 @@ case $1 in
   dev|run|debug|deploy|render) make -s -C "$REPO" charts ;; # skaffold looks for them only in the repository of each
 esac
 TAG=$("$REPO/ci/images.sh" tag)
-export PYTHON_IMAGE UV_VERSION TAG SKAFFOLD_UPDATE_CHECK=false SKAFFOLD_INTERACTIVE=false
+export PYTHON_IMAGE TAG SKAFFOLD_UPDATE_CHECK=false SKAFFOLD_INTERACTIVE=false
 mkdir -p build
 case $1 in
   dev|run|debug|deploy|apply|verify|delete) # of this cluster alone: verify has no option for it

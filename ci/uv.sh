@@ -11,4 +11,5 @@ while IFS='=' read -r name value; do
   [ -n "${!name:-}" ] || export "$name=$value"
 done < <(.venv/bin/pip config list | .venv/bin/python ci/pip_settings.py)
 [ -z "$(system_certificates)" ] || export UV_SYSTEM_CERTS=true
+export UV_BUILD_CONSTRAINT=$REPO/ci/wheels/packages.lock # what builds packages is pinned too
 exec .venv/bin/uv "$@"

@@ -64,6 +64,14 @@ class TestEachDockerfile:
             *more,
         ]
 
+    def test_what_builds_has_hashes_too(self, path):
+        """uv itself, what it installs, and what makes packages of our folders."""
+        packages, build = (" ".join(stages(path)[name]) for name in ("packages", "build"))
+        assert "/uv/bin/pip install -q --no-cache-dir --require-hashes -r /locks/uv.lock" in packages
+        assert "UV_BUILD_CONSTRAINT=/locks/packages.lock" in packages
+        for installed in re.findall(r"pip install [^&]*", f"{packages} {build}"):
+            assert "--require-hashes" in installed or "--constraints requirements.lock" in installed
+
     def test_packages_of_others_come_before_our_code(self, path):
         """So a change of code makes one small layer, and services share the large one."""
         packages = " ".join(stages(path)["packages"])
@@ -101,6 +109,11 @@ def test_kubectl_is_the_cluster_s():
     [image] = re.findall(r"^ARG KUBECTL_IMAGE=(\S+)$", KUBECTL.read_text(), re.MULTILINE)
     assert image.endswith(f"/kubectl:v{version}")
     assert image.replace(version, "$KUBERNETES_VERSION") in (ROOT / "ci/images.sh").read_text()
+
+
+def test_uv_is_locked_in_the_version_that_the_pipeline_names():
+    [version] = re.findall(r"^UV_VERSION=(\S+)$", (ROOT / "ci/versions.env").read_text(), re.MULTILINE)
+    assert (ROOT / "ci/wheels/uv.lock").read_text().startswith(f"uv=={version} ")
 
 
 def test_the_last_stage_of_a_service_is_not_that_of_development():
