@@ -106,7 +106,8 @@ def test_transitively_every_earlier_version_counts():
 
 
 def stream(messages, topic="parcels.parcel.v1", key="parcel id"):
-    bindings = {"kafka": {"key": {"type": "string", "title": key}}}
+    """``key``: its title, or its schema."""
+    bindings = {"kafka": {"key": {"type": "string", "title": key} if isinstance(key, str) else key}}
     named = {
         name: {"payload": schema, "contentType": "application/json", "bindings": bindings}
         for name, schema in messages.items()
@@ -125,6 +126,10 @@ STREAMS = [
     ("a message is gone", stream({"A": TEXT, "B": TEXT}), stream({"A": TEXT}), "message-removed"),
     ("a message is new", stream({"A": TEXT}), stream({"A": TEXT, "B": TEXT}), ""),
     ("another key", stream({"A": TEXT}), stream({"A": TEXT}, key="sender"), "message-key-changed"),
+    ("any key, written otherwise", stream({"A": TEXT}, key=True), stream({"A": TEXT}, key={}), ""),
+    ("any key, as before", stream({"A": TEXT}, key={}), stream({"A": TEXT}, key=True), ""),
+    ("any key after a text", stream({"A": TEXT}), stream({"A": TEXT}, key=True), "message-key-changed"),
+    ("a text after any key", stream({"A": TEXT}, key=True), stream({"A": TEXT}), ""),
     ("another payload", stream({"A": INTEGER}), stream({"A": NUMBER}), "event-type-widened"),
     ("nothing", stream({"A": TEXT}), stream({"A": TEXT}), ""),
 ]

@@ -176,7 +176,9 @@ def _changes(
 
 def _another_key(before: Any, after: Any, sides: Sides) -> bool:
     """Fewer keys of the former kind are read as before. A title says whose id a text is."""
-    if not (isinstance(before, Mapping) and isinstance(after, Mapping)) or "schemaFormat" in {*before, *after}:
+    if not all(
+        isinstance(key, bool) or (isinstance(key, Mapping) and "schemaFormat" not in key) for key in (before, after)
+    ):
         return canonical(before) != canonical(after)
     titles = [Document(root).mark(key, "title") for root, key in zip(sides.roots, (before, after), strict=True)]
     if None not in titles and titles[0] != titles[1]:
