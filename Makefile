@@ -5,9 +5,9 @@ SHELL := /bin/bash
 
 # What people, branches and tags fill in is read by make and by the shell of a recipe. It may be words, and no code: this
 # is looked at before anything is expanded or run.
-ONE_WORD := AGAINST DEPLOYED FIGURES INDEX JOBS KILLS_EACH KUBE_CONTEXT MINUTES NAME NAMESPACE ONCE ONLY PROFILE REGISTRY RELEASES_EACH REPORTS SEED \
+ONE_WORD := AGAINST BASE DEPLOYED FIGURES INDEX JOBS KILLS_EACH KUBE_CONTEXT MINUTES NAME NAMESPACE ONCE ONLY PROFILE REGISTRY RELEASES_EACH REPORTS SEED \
   SERVICE UPGRADE UPGRADES VERSION WITHOUT
-WORDS := $(ONE_WORD) T DEMO_OPTIONS
+WORDS := $(ONE_WORD) ACCEPTED T DEMO_OPTIONS
 define NEWLINE
 
 
@@ -71,7 +71,17 @@ lock: setup ## Pin packages in requirements.lock (UPGRADE=1: the newest of all)
 	  $(addprefix --no-emit-package slipway-,contracts chassis gateway operator $(SERVICES)) -o requirements.lock
 	@$(foreach wheel,java go node,ci/uv.sh pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o ci/wheels/$(wheel).lock - <<<"$$(. ci/versions.env; echo $$$(shell echo $(wheel) | tr a-z A-Z)_WHEEL)";)
 	@. ci/versions.env; echo "uv==$$UV_VERSION" | ci/uv.sh pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o ci/wheels/uv.lock -
+	@echo pip-audit | ci/uv.sh pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(if $(UPGRADE),--upgrade) -o ci/wheels/pip-audit.lock -
 	@printf 'editables\nhatchling\nshiv\n' | ci/uv.sh pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(if $(UPGRADE),--upgrade) -o ci/wheels/packages.lock -
+
+.PHONY: vulnerabilities
+vulnerabilities: setup ## Ask OSV for known vulnerabilities of all locked packages (ACCEPTED="ID ID": known, and no harm here)
+	@ci/vulnerabilities.sh $(addprefix --ignore-vuln ,$(ACCEPTED))
+
+.PHONY: updates
+updates: ## Lock the newest packages and push them as a merge request for BASE (needs UPDATES_TOKEN, in a pipeline)
+	@$(MAKE) lock UPGRADE=1
+	@ci/updates.sh $(or $(BASE),main)
 
 # --- run
 .PHONY: demo

@@ -144,6 +144,13 @@ def test_main_and_tags_are_proved_whole_and_only_tags_release(state):
     assert set(on_tag) == proving | {"release images", "release charts", "release packages", "release page"}
 
 
+def test_a_schedule_looks_at_what_grows_old(state):
+    nightly = {"soak", "vulnerabilities"}
+    assert nightly <= set(listed(state, **MAIN, CI_PIPELINE_SOURCE="schedule"))
+    assert "updates" in listed(state, **MAIN, CI_PIPELINE_SOURCE="schedule", UPDATES_TOKEN="of a test")
+    assert not {*nightly, "updates"} & set(listed(state, **MAIN, UPDATES_TOKEN="of a test"))
+
+
 def test_a_merge_request_gets_an_environment_that_can_be_stopped(state, pipeline):
     found = listed(state, **MERGE_REQUEST, REVIEW_KUBE_CONTEXT="tries")
 
