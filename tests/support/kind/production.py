@@ -36,17 +36,17 @@ RESTRICTED = {
 }  # fmt: skip
 START_POSTGRESQL = r"""
 set -eu
-initdb --pgdata=/data/pgdata --username=postgres --auth-local=trust --auth-host=reject --encoding=UTF8 --locale=C.UTF-8
-echo "hostssl all all all scram-sha-256" > /data/pgdata/pg_hba.conf
-echo "local all all trust" >> /data/pgdata/pg_hba.conf
-pg_ctl --pgdata=/data/pgdata --wait --options="-c listen_addresses='' -c unix_socket_directories=/tmp" start
-psql -h /tmp -U postgres -v name="$NAME" -v password="$PASSWORD" <<'SQL'
+if [ ! -s /data/pgdata/PG_VERSION ]; then
+  initdb --pgdata=/data/pgdata --username=postgres --auth-local=trust --auth-host=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8
+  pg_ctl --pgdata=/data/pgdata --wait --options="-c listen_addresses='' -c unix_socket_directories=/tmp" start
+  psql -h /tmp -U postgres -v ON_ERROR_STOP=1 -v name="$NAME" -v password="$PASSWORD" <<'SQL'
 SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', :'name', :'password') \gexec
 SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'name') \gexec
 SQL
-pg_ctl --pgdata=/data/pgdata --wait --mode=fast stop
-exec postgres -D /data/pgdata -c listen_addresses='*' -c unix_socket_directories=/tmp -c max_connections=200 \
-  -c ssl=on -c ssl_cert_file=/tls/tls.crt -c ssl_key_file=/tls/tls.key
+  pg_ctl --pgdata=/data/pgdata --wait --mode=fast stop
+fi
+exec postgres -D /data/pgdata -c listen_addresses=127.0.0.1 -c port=5433 -c unix_socket_directories=/tmp \
+  -c max_connections=200
 """
 START_KAFKA = """
 set -eu
@@ -77,9 +77,9 @@ admin.close()
 
 
 def installed(folder):
-    """Databases, broker and Secrets in empty namespaces; returns the tag of the shop's images."""
+    """Databases, broker and Secrets in empty namespaces; returns an image with Python and Kafka's client."""
     images = database_images()
-    tag = run(ROOT / "ci" / "images.sh", "tag").strip()
+    client_image = f"slipway/orders:{run(ROOT / 'ci' / 'images.sh', 'tag').strip()}"
     for namespace in (NAMESPACE, BROKERS):
         kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=180s", timeout=200)
         kubectl("create", "namespace", namespace)
@@ -91,12 +91,12 @@ def installed(folder):
         secret(f"{RELEASE}-keys", **{"signing-keys": a_key(), "session": a_key()}),
     )
     for name in DATABASES:
-        database(name, images["postgresql"])
-    broker(images["kafka"], f"slipway/orders:{tag}")
+        database(name, images["postgresql"], client_image)
+    broker(images["kafka"], client_image)
     for deployment, namespace in [*((f"{name}-db", NAMESPACE) for name in DATABASES), ("broker", BROKERS)]:
         kubectl("rollout", "status", f"deployment/{deployment}", "--timeout=180s", namespace=namespace)
     (folder / "gateway-ca.crt").write_bytes(authority_of("gateway-tls"))
-    return tag
+    return client_image
 
 
 def a_key():
@@ -143,8 +143,10 @@ def authority_of(name, namespace=NAMESPACE):
 
 
 # --- databases
-def database(name, image):
-    """As CloudNativePG: Service NAME-db-rw, Secrets NAME-db-app and NAME-db-ca."""
+def database(name, image, python_image):
+    """As CloudNativePG: Service NAME-db-rw, Secrets NAME-db-app and NAME-db-ca. TLS ends before the server, which is
+    built without it.
+    """
     server, password = f"{name}-db-rw.{NAMESPACE}", secrets.token_urlsafe(24)
     apply(
         certificate(f"{name}-db-server", [f"{name}-db-rw", server, f"{server}.svc"]),
@@ -156,13 +158,21 @@ def database(name, image):
         {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": f"{name}-db-app", "key": "password"}}},
         {"name": "LC_ALL", "value": "C.UTF-8"},
     ]
-    ready = {"exec": {"command": ["pg_isready", "-h", SCRATCH, "-U", "postgres"]}, "periodSeconds": 1}
+    ready = {"exec": {"command": ["pg_isready", "-h", "127.0.0.1", "-p", "5433"]}, "periodSeconds": 1}
+    program = (ROOT / "tests" / "support" / "postgresql_tls.py").read_text()
+    front = {
+        "name": "tls", "image": python_image, "imagePullPolicy": "IfNotPresent", "securityContext": RESTRICTED,
+        "command": ["python", "-c", program, "5432", "5433", "/tls/tls.crt", "/tls/tls.key"],
+        "volumeMounts": [{"name": "tls", "mountPath": "/tls"}], "readinessProbe": {"tcpSocket": {"port": 5432}},
+    }  # fmt: skip
     container = {"command": ["/bin/sh", "-c", START_POSTGRESQL], "env": environment, "readinessProbe": ready}
     labels = {"cnpg.io/cluster": f"{name}-db"}
-    apply(*served(f"{name}-db", f"{name}-db-rw", 5432, image, 999, labels, container, f"{name}-db-server"))
+    apply(
+        *served(f"{name}-db", f"{name}-db-rw", 5432, image, 999, labels, container, f"{name}-db-server", beside=[front])
+    )
 
 
-def served(name, service, port, image, user, labels, container, certificate_secret, volumes=()):
+def served(name, service, port, image, user, labels, container, certificate_secret, volumes=(), beside=()):
     """A Deployment of one pod with its certificate in /tls, and its Service."""
     mounts = [{"name": "tls", "mountPath": "/tls"}, {"name": "data", "mountPath": "/data"},
               {"name": "tmp", "mountPath": SCRATCH}]  # fmt: skip
@@ -172,7 +182,7 @@ def served(name, service, port, image, user, labels, container, certificate_secr
                             "seccompProfile": {"type": "RuntimeDefault"}},
         "automountServiceAccountToken": False, "enableServiceLinks": False,
         "containers": [{"name": "server", "image": image, "imagePullPolicy": "IfNotPresent",
-                        "securityContext": RESTRICTED, "volumeMounts": mounts, **container}],
+                        "securityContext": RESTRICTED, "volumeMounts": mounts, **container}, *beside],
         "volumes": [{"name": "tls", "secret": {"secretName": certificate_secret, "defaultMode": 0o440}},
                     {"name": "data", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}, *volumes],
     }  # fmt: skip
@@ -296,10 +306,9 @@ def let_the_operator_ask():
 
 
 def take_renewed_certificates():
-    """Databases by a reload, as CloudNativePG does it; the broker is restarted, as Strimzi restarts each of its."""
+    """Databases read theirs at each connection; the broker is restarted, as Strimzi restarts each of its."""
     for name in DATABASES:
         until_it_has(f"{name}-db", f"{name}-db-server", NAMESPACE)
-        kubectl("exec", f"deployment/{name}-db", "--", "pg_ctl", "--pgdata=/data/pgdata", "reload")
     until_it_has("broker", "broker-server", BROKERS)
     kubectl("exec", "deployment/broker", "--", "kill", "1", namespace=BROKERS)
 
