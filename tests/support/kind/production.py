@@ -37,7 +37,7 @@ RESTRICTED = {
 START_POSTGRESQL = r"""
 set -eu
 if [ ! -s /data/pgdata/PG_VERSION ]; then
-  initdb --pgdata=/data/pgdata --username=postgres --auth-local=trust --auth-host=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8
+  initdb --pgdata=/data/pgdata --username=postgres --auth-local=trust --auth-host=scram-sha-256 --locale=C.UTF-8
   pg_ctl --pgdata=/data/pgdata --wait --options="-c listen_addresses='' -c unix_socket_directories=/tmp" start
   psql -h /tmp -U postgres -v ON_ERROR_STOP=1 -v name="$NAME" -v password="$PASSWORD" <<'SQL'
 SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', :'name', :'password') \gexec
