@@ -40,9 +40,10 @@ async def wants_tls(reader, writer):
     with suppress(asyncio.IncompleteReadError):
         while True:
             _, asked = struct.unpack("!ii", await reader.readexactly(8))
-            writer.write(b"S" if asked == SSL_REQUEST else b"N")
             if asked != GSS_REQUEST:
+                writer.write(b"S" if asked == SSL_REQUEST else b"")
                 return asked == SSL_REQUEST
+            writer.write(b"N")
     return False
 
 

@@ -158,7 +158,11 @@ def database(name, image, python_image):
         {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": f"{name}-db-app", "key": "password"}}},
         {"name": "LC_ALL", "value": "C.UTF-8"},
     ]
-    ready = {"exec": {"command": ["pg_isready", "-h", "127.0.0.1", "-p", "5433"]}, "periodSeconds": 1}
+    ready = {
+        "exec": {"command": ["pg_isready", "-h", "127.0.0.1", "-p", "5433"]},
+        "periodSeconds": 1,
+        "timeoutSeconds": 5,
+    }
     program = (ROOT / "tests" / "support" / "postgresql_tls.py").read_text()
     front = {
         "name": "tls", "image": python_image, "imagePullPolicy": "IfNotPresent", "securityContext": RESTRICTED,
