@@ -314,7 +314,7 @@ def take_renewed_certificates():
     for name in DATABASES:
         until_it_has(f"{name}-db", f"{name}-db-server", NAMESPACE)
     until_it_has("broker", "broker-server", BROKERS)
-    kubectl("exec", "deployment/broker", "--", "kill", "1", namespace=BROKERS)
+    kubectl("exec", "deployment/broker", "--", "/bin/sh", "-c", "kill 1", namespace=BROKERS)
 
 
 def until_it_has(deployment, name, namespace):
