@@ -176,12 +176,10 @@ def test_releases_and_renewed_certificates_fail_no_request_and_lose_no_order(cus
 
 
 def test_the_operator_knew_who_was_in_the_group():
-    """By its own name at the broker: else it would not hand over, and never know how long nobody consumed."""
+    """By its own name at the broker: it hands over to nobody while it does not know."""
     status = get("microservice", f"{RELEASE}-orders")["status"]
     [found] = [each for each in status["conditions"] if each["type"] == "ConsumersHandedOver"]
-    print(f"orders: {found['message']}")
     assert (found["status"], found["reason"]) == ("True", "HandedOver")
-    assert found["message"].endswith("s without a consumer")
 
 
 def listed(customer):
