@@ -49,7 +49,7 @@ SPEC = {
         {"name": "smoke", "type": "http", "phase": "beforePromotion",
          "http": {"path": "/ready", "port": "http", "contains": "ok"}},
         {"name": "job", "type": "job", "job": {"template": template("shop/smoke:1")}},
-        {"name": "errors", "type": "prometheus", "prometheus": {"address": "http://prometheus:9090", "query": "up"}},
+        {"name": "errors", "type": "prometheus", "prometheus": {"address": "http://prometheus:9090", "query": "up", "min": 1}},
         {"name": "traffic", "type": "analysis", "analysis": {"address": "http://prometheus:9090"}},
         {"name": "contracts", "type": "contracts"},
     ],
