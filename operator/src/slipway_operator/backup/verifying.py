@@ -21,16 +21,21 @@ def verify(shop: Shop, found: Found, *, tell: Tell) -> None:
     """Compares checksums, restores each dump into a scratch database, compares its rows, and drops it. BackupUnusable
     that names what is wrong; DatabaseUnavailable when PostgreSQL is away.
     """
-    manifest = whole(found)
-    for file in manifest.files():
-        require_checksum(found.path, file)
-    tell("checksums", f"of {sum(1 for _ in manifest.files())} files are right, {manifest.size} bytes")
-    for service in manifest.services:
+    require_files(found, tell=tell)
+    for service in whole(found).services:
         with scratch(shop, found.path, service):
             rows = sum(service.database.rows.values())
             tell(
                 service.service, f"restored into a scratch database: {rows} rows in {len(service.database.rows)} tables"
             )
+
+
+def require_files(found: Found, *, tell: Tell) -> None:
+    """BackupUnusable when one is not what the manifest says."""
+    manifest = whole(found)
+    for file in manifest.files():
+        require_checksum(found.path, file)
+    tell("checksums", f"of {sum(1 for _ in manifest.files())} files are right, {manifest.size} bytes")
 
 
 def whole(found: Found) -> Manifest:

@@ -1,0 +1,158 @@
+"""What the CronJob of a cluster runs, and how a database goes back there: the commands, as the service's own role."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from slipway_chassis.config import KafkaSettings
+from slipway_chassis.errors import BrokerUnavailable
+from slipway_chassis.events.kafka import Committed, Groups, ensure_topics
+from slipway_chassis.testing.plugin import eventually
+from slipway_operator.backup.folder import Backups
+from slipway_operator.backup.sealing import unseal
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(name="name")
+def _name():
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(name="url")
+def _url(postgresql, name):
+    url = postgresql.ensure_database(name)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE parcels (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, said text)")
+        connection.execute("CREATE VIEW heard AS SELECT said FROM parcels")
+        connection.execute("INSERT INTO parcels (said) VALUES ('a'), ('b'), (repeat('c', 100000))")
+    return url
+
+
+@pytest.fixture(name="pod")
+def _pod(url, name, tmp_path):
+    """A command as the pod runs it, in an environment that has nothing else."""
+
+    def run(verb, *words, code=0, **settings):
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DATABASE_URL": url, **settings}
+        place = {"create": "--to", "verify": "--from", "restore": "--from"}[verb]
+        own = () if verb == "verify" else ("--service", name)
+        command = [sys.executable, "-m", "slipway_chassis", "backup", "pod", verb, *words, *own, place, tmp_path / "b"]
+        done = subprocess.run(
+            list(map(str, command)), env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout.splitlines() if code == 0 else done.stderr
+
+    return run
+
+
+def checksums(url):
+    """Of each table, and what exists beside."""
+    with psycopg.connect(url) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").fetchall()
+        texts = "SELECT md5(string_agg(t::text, ' ' ORDER BY t::text)) FROM {} t"
+        return {name: connection.execute(texts.format(name)).fetchone()[0] for (name,) in tables}
+
+
+def test_a_database_goes_back_in_place_to_what_it_was(pod, url, tmp_path):
+    before = checksums(url)
+    name = pod("create", "--keep", 2)[-1].split()[0]
+    with psycopg.connect(url, autocommit=True) as service:
+        service.execute("DELETE FROM parcels WHERE said = 'a'")
+        service.execute("CREATE TABLE later (id int)")
+        assert "connected to the database still" in pod("restore", name, code=1)
+    assert "later" in checksums(url)
+
+    pod("restore", name)
+    assert checksums(url) == before
+    with psycopg.connect(url) as service:
+        assert service.execute("INSERT INTO parcels (said) VALUES ('d') RETURNING id").fetchone() == (4,)
+        assert service.execute("SELECT count(*) FROM heard").fetchone() == (4,)
+    pod("verify", name)
+
+
+def test_one_that_was_left_empty_in_the_middle_is_filled_by_the_same_command(pod, url):
+    before = checksums(url)
+    name = pod("create")[-1].split()[0]
+    with psycopg.connect(url, autocommit=True) as killed:
+        killed.execute("DROP OWNED BY CURRENT_USER CASCADE")
+    pod("restore", name)
+
+    assert checksums(url) == before
+
+
+def test_what_can_not_be_restored_is_not_offered_and_takes_the_place_of_none(pod, postgresql, name, tmp_path):
+    good = pod("create", "--keep", 1)[-1].split()[0]
+    with psycopg.connect(postgresql.url(name), autocommit=True) as superuser:
+        superuser.execute("CREATE FUNCTION f() RETURNS int LANGUAGE internal AS 'pg_backend_pid'")
+
+    assert "permission denied" in pod("create", "--keep", 1, code=1)
+    assert [each.path.name for each in Backups(tmp_path / "b").all()] == [good]
+    assert not list((tmp_path / "b").glob(".partial-*"))
+
+
+def test_a_changed_dump_changes_nothing_of_the_database(pod, url, name, tmp_path):
+    backup = pod("create")[-1].split()[0]
+    dump = tmp_path / "b" / backup / f"{name}.dump"
+    changed = bytearray(dump.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    dump.write_bytes(changed)
+    before = checksums(url)
+
+    assert "checksum" in pod("restore", backup, code=1)
+    assert checksums(url) == before
+
+
+def test_user_and_password_may_stand_beside_the_address(pod, postgresql, name):
+    place = f"postgresql://127.0.0.1:{postgresql.port}/{name}"
+    pod("create", DATABASE_URL=place, PGUSER=name, PGPASSWORD=postgresql.password)
+    said = pod("create", code=3, DATABASE_URL=place, PGUSER=name, PGPASSWORD="another")
+
+    assert "PostgreSQL" in said
+    assert "another" not in said.replace("another backup", "")
+
+
+def test_secrets_of_a_volume_are_kept_sealed(pod, name, tmp_path):
+    volume = tmp_path / "secrets"
+    (volume / "..data").mkdir(parents=True)
+    (volume / "..data" / f"{name}-KEY").write_text("very secret")
+    (volume / f"{name}-KEY").symlink_to(f"..data/{name}-KEY")  # as Kubernetes lays it
+    (tmp_path / "passphrase").write_text("correct horse battery")
+    left_out, _ = pod("create", "--secrets", volume)[-2:]
+    backup = pod("create", "--secrets", volume, "--passphrase-file", tmp_path / "passphrase")[-1].split()[0]
+
+    assert f"{name}-KEY" in left_out
+    sealed = (tmp_path / "b" / backup / "secrets.sealed").read_bytes()
+    assert unseal(sealed, b"correct horse battery") == {f"{name}-KEY": "very secret"}
+
+
+def is_set(groups, group, offsets):
+    """A broker that was started now has no coordinator of groups yet."""
+    try:
+        groups.commit(group, offsets)
+    except BrokerUnavailable:
+        return False
+    return True
+
+
+def test_offsets_go_back_with_the_database(pod, kafka, name, tmp_path):
+    brokers = {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers}
+    settings = KafkaSettings(kafka_bootstrap_servers=kafka.bootstrap_servers)
+    ensure_topics(settings, [name])
+    with closing(Groups(settings)) as groups:
+        topic = groups.topic_ids([name])[name]
+        eventually(lambda: is_set(groups, name, {(name, 0): Committed(5, topic)}))
+        backup = pod("create", "--group", name, **brokers)[-1].split()[0]
+        groups.commit(name, {(name, 0): Committed(9, topic), (name, 1): Committed(2, topic)})
+        pod("restore", backup, "--group", name, **brokers)
+
+        kept = json.loads((tmp_path / "b" / backup / "manifest.json").read_text())["services"][0]["offsets"]
+        assert kept["topics"][name]["offsets"] == {"0": 5}
+        assert {where: one.offset for where, one in groups.committed(name).items()} == {(name, 0): 5, (name, 1): 0}
