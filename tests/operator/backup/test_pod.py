@@ -11,10 +11,11 @@ import psycopg
 import pytest
 
 from slipway_chassis.config import KafkaSettings
-from slipway_chassis.errors import BrokerUnavailable
+from slipway_chassis.errors import BrokerUnavailable, DependencyUnavailable
 from slipway_chassis.events.kafka import Committed, Groups, ensure_topics
 from slipway_chassis.testing.plugin import eventually
 from slipway_operator.backup.folder import Backups
+from slipway_operator.backup.pod import wait_for
 from slipway_operator.backup.sealing import unseal
 
 pytestmark = pytest.mark.integration
@@ -113,10 +114,36 @@ def test_a_changed_dump_changes_nothing_of_the_database(pod, url, name, tmp_path
 def test_user_and_password_may_stand_beside_the_address(pod, postgresql, name):
     place = f"postgresql://127.0.0.1:{postgresql.port}/{name}"
     pod("create", DATABASE_URL=place, PGUSER=name, PGPASSWORD=postgresql.password)
-    said = pod("create", code=3, DATABASE_URL=place, PGUSER=name, PGPASSWORD="another")
+    said = pod("create", "--wait", "1s", code=3, DATABASE_URL=place, PGUSER=name, PGPASSWORD="another")
 
     assert "PostgreSQL" in said
     assert "another" not in said.replace("another backup", "")
+
+
+class Later:
+    """A pod that is let through when it asks for the third time, as where policies come into force after it."""
+
+    def __init__(self, url, admit):
+        self.asked, self._url, self._admit = 0, url, admit
+
+    def url(self, *_):
+        self.asked += 1
+        if self.asked == 3:
+            self._admit()
+        return self._url
+
+    def groups(self):
+        return None
+
+
+def test_a_pod_that_is_not_let_through_yet_waits(postgresql, name):
+    url = postgresql.url(name, name)
+    later = Later(url, lambda: postgresql.ensure_database(name))
+    wait_for(later, 60)
+    assert later.asked == 3
+
+    with pytest.raises(DependencyUnavailable, match="PostgreSQL"):
+        wait_for(Later(f"{url}_none", lambda: None), 0)
 
 
 def test_secrets_of_a_volume_are_kept_sealed(pod, name, tmp_path):

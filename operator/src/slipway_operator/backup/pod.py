@@ -5,6 +5,7 @@ fills the database in place, by the role of the service, which may make no other
 """
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pydantic import Field, SecretStr
 from slipway_chassis.config import DatabaseSettings, KafkaSettings
 from slipway_chassis.embedded import postgresql
 from slipway_chassis.embedded.processes import free_port
+from slipway_chassis.errors import DependencyUnavailable
 from slipway_chassis.events.kafka import Groups
 
 from ..errors import BackupError
@@ -25,6 +27,8 @@ from .databases import SUPERUSER, Databases
 from .folder import Found, require_checksum
 from .restoring import offsets_back
 from .verifying import SCRATCH, require_files, whole
+
+POLL_SECONDS = 1.0
 
 
 class PodSettings(DatabaseSettings):
@@ -82,6 +86,27 @@ class Pod:
         # A volume of Secrets has links, of Kubernetes' own.
         found = sorted(self.secrets.glob(f"{service}-*")) if self.secrets else []
         return {file.name: file for file in found if file.is_file()}
+
+
+def wait_for(pod: Pod, seconds: float) -> None:
+    """Until PostgreSQL and Kafka answer: a pod that was started now may not be let through yet, since policies come
+    into force after it. After ``seconds`` the DependencyUnavailable of the last try.
+    """
+    ends = time.monotonic() + seconds
+    while True:
+        try:
+            return _ask(pod)
+        except DependencyUnavailable:
+            if time.monotonic() > ends:
+                raise
+        time.sleep(POLL_SECONDS)
+
+
+def _ask(pod: Pod) -> None:
+    Databases(pod).now()
+    if groups := pod.groups():
+        with closing(groups):
+            groups.committed(pod.group)
 
 
 @contextmanager

@@ -1,18 +1,20 @@
 """``slipway backup pod``: create, verify and restore in a pod of a cluster, beside no ``slipway up``."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from slipway_chassis.cli.arguments import Duration
 from slipway_chassis.config import KafkaSettings, load
 
 from ..runtimes.local.system import Service
 from .creating import create as create_backup
 from .folder import Backups
-from .pod import Pod, PodSettings, restore_here, verify_here
+from .pod import Pod, PodSettings, restore_here, verify_here, wait_for
 from .sealing import passphrase_of
 from .telling import teller
 from .verifying import whole
@@ -23,6 +25,8 @@ _existing = partial(click.Path, path_type=Path, exists=True)
 
 def _service_options(command: Command) -> Command:
     group = "What brokers call its consumer group, whose offsets are kept. Default: it reads no events."
+    wait = "How long to wait for PostgreSQL and Kafka. Default: 1m."
+    command = click.option("--wait", type=Duration(), default="1m", help=wait)(command)
     command = click.option("--group", default="", help=group)(command)
     return click.option("--service", required=True, help="The service, as it is called in backups.")(command)
 
@@ -48,12 +52,19 @@ def pod() -> None:
 @click.option("--secrets", type=_existing(file_okay=False), help="Folder of files SERVICE-NAME that are kept sealed.")
 @click.option("--passphrase-file", type=_existing(dir_okay=False), help="File whose first line seals them.")
 def create(
-    *, service: str, group: str, folder: Path, keep: int | None, secrets: Path | None, passphrase_file: Path | None
+    *,
+    service: str,
+    group: str,
+    wait: timedelta,
+    folder: Path,
+    keep: int | None,
+    secrets: Path | None,
+    passphrase_file: Path | None,
 ) -> None:
     """Write a backup of the service, and offer it after it was restored into a PostgreSQL of this pod."""
     tell = teller()
     made = create_backup(
-        _pod(service, group, secrets),
+        _pod(service, group, secrets, wait),
         Backups(folder),
         services=[service],
         passphrase=passphrase_of(passphrase_file) if passphrase_file else None,
@@ -82,15 +93,17 @@ def verify(backup: str, folder: Path) -> None:
 @click.argument("backup")
 @_service_options
 @click.option("--from", "folder", required=True, type=_existing(file_okay=False), help="Folder of backups.")
-def restore(backup: str, service: str, group: str, folder: Path) -> None:
+def restore(*, backup: str, service: str, group: str, wait: timedelta, folder: Path) -> None:
     """Take the database of a service that is stopped, and its offsets, back to BACKUP; what is there now is lost.
 
     Killed in the middle, the same command goes on.
     """
-    restore_here(_pod(service, group, None), Backups(folder).named(backup), tell=teller())
+    restore_here(_pod(service, group, None, wait), Backups(folder).named(backup), tell=teller())
     click.echo(f"{service} is as it was; start it again, and let slipway audit say what is apart")
 
 
-def _pod(service: str, group: str, secrets: Path | None) -> Pod:
+def _pod(service: str, group: str, secrets: Path | None, wait: timedelta) -> Pod:
     kafka = load(KafkaSettings) if group else None
-    return Pod(Service(name=service, processes=("migrate",)), group, load(PodSettings), kafka, secrets)
+    pod = Pod(Service(name=service, processes=("migrate",)), group, load(PodSettings), kafka, secrets)
+    wait_for(pod, wait.total_seconds())
+    return pod
