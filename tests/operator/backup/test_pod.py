@@ -9,14 +9,15 @@ from contextlib import closing
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 from slipway_chassis.config import KafkaSettings
 from slipway_chassis.errors import BrokerUnavailable, DependencyUnavailable
 from slipway_chassis.events.kafka import Committed, Groups, ensure_topics
 from slipway_chassis.testing.plugin import eventually
+from slipway_operator.backup import cli
 from slipway_operator.backup.folder import Backups
 from slipway_operator.backup.pod import wait_for
-from slipway_operator.backup.sealing import unseal
 
 pytestmark = pytest.mark.integration
 
@@ -156,8 +157,19 @@ def test_secrets_of_a_volume_are_kept_sealed(pod, name, tmp_path):
     backup = pod("create", "--secrets", volume, "--passphrase-file", tmp_path / "passphrase")[-1].split()[0]
 
     assert f"{name}-KEY" in left_out
-    sealed = (tmp_path / "b" / backup / "secrets.sealed").read_bytes()
-    assert unseal(sealed, b"correct horse battery") == {f"{name}-KEY": "very secret"}
+    said = CliRunner().invoke(
+        cli.backup, ["unseal", backup, "--from", str(tmp_path / "b"), "--to", str(tmp_path / "out"),
+                     "--passphrase-file", str(tmp_path / "passphrase")]
+    )  # fmt: skip
+    assert said.exit_code == 0, said.output
+    assert ((tmp_path / "out" / f"{name}-KEY").read_text(), "very" in said.output) == ("very secret", False)
+    assert (tmp_path / "out" / f"{name}-KEY").stat().st_mode & 0o077 == 0
+
+    (volume / "..data" / f"{name}-KEY").write_text("another")
+    for words in (("--secrets", volume), ()):
+        assert f"{name}-KEY is another secret" in pod("restore", backup, *words, code=1)
+    (volume / "..data" / f"{name}-KEY").write_text("very secret")
+    pod("restore", backup, "--secrets", volume)
 
 
 def is_set(groups, group, offsets):

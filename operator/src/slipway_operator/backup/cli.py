@@ -10,6 +10,7 @@ import click
 from slipway_chassis.cli.output import output_option, show
 
 from ..runtimes.local.release_cli import data_option
+from ..runtimes.local.state import replace_file
 from .creating import create as create_backup
 from .folder import Backups, Found
 from .gap import gap as gap_of
@@ -19,8 +20,8 @@ from .restoring import restore as restore_service
 from .sealing import passphrase_of
 from .shop import default_folder, shop_on
 from .telling import teller
+from .verifying import unsealed, whole
 from .verifying import verify as verify_backup
-from .verifying import whole
 
 Command = Callable[..., Any]
 
@@ -203,6 +204,24 @@ def reconcile(backup: str, folder: Path | None, services: Sequence[str], data: P
         click.echo(f"{done.service}: {done.behind} rows go on from the version that others know")
         for one in done.missing:
             click.echo(f"  {one.topic} {one.aggregate_id}: others know version {one.published}, there is no row")
+
+
+@backup.command("unseal")
+@click.argument("backup")
+@_folder_option("--from")
+@click.option("--to", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder that takes them.")
+@_passphrase_option
+@data_option
+def unseal(backup: str, folder: Path | None, to: Path, passphrase_file: Path | None, data: Path | None) -> None:
+    """Write the secrets of BACKUP to files SERVICE-NAME, for their owner alone: where they were lost elsewhere."""
+    if passphrase_file is None:
+        raise click.UsageError("--passphrase-file names the file with what sealed them")
+    found = Backups(folder or default_folder(data, Path.cwd())).named(backup)
+    values = unsealed(found, passphrase_of(passphrase_file))
+    to.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, value in values.items():
+        replace_file(to / name, value)
+        click.echo(to / name)
 
 
 backup.add_command(pod)

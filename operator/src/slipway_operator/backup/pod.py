@@ -26,6 +26,7 @@ from .creating import Tell
 from .databases import SUPERUSER, Databases
 from .folder import Found, require_checksum
 from .restoring import offsets_back
+from .sealing import is_same
 from .verifying import SCRATCH, require_files, whole
 
 POLL_SECONDS = 1.0
@@ -139,11 +140,13 @@ def restore_here(pod: Pod, found: Found, *, tell: Tell) -> None:
     """Takes the database and the group's offsets back, of a service that is stopped. Killed in the middle, the same
     call goes on.
 
-    Raises BackupError while processes of the service are connected, or its group has members; BackupUnusable, with
-    nothing changed, for a backup that can't be restored; DependencyUnavailable when PostgreSQL or Kafka is away.
+    Raises BackupError while one of its secrets is another than that of the backup, processes of the service are
+    connected, or its group has members; BackupUnusable, with nothing changed, for a backup that can't be restored;
+    DependencyUnavailable when PostgreSQL or Kafka is away.
     """
     kept, name = whole(found).of(pod.service.name), pod.service.name
     require_checksum(found.path, kept.database.dump)
+    _require_secrets(pod, found)
     _require_nobody(pod)
     verify_here(found, tell=tell)
     Databases(pod).refilled(kept.database, found.path / kept.database.dump.file, name)
@@ -157,6 +160,16 @@ def restore_here(pod: Pod, found: Found, *, tell: Tell) -> None:
         wanted = offsets_back(kept.offsets, committed, groups.topic_ids(sorted(topics)))
         groups.commit(pod.group, wanted)
     tell(name, f"reads its events again from where the backup was, in {len(wanted)} partitions")
+
+
+def _require_secrets(pod: Pod, found: Found) -> None:
+    there = pod.secrets_of(pod.service.name)
+    for name, known in whole(found).secrets.fingerprints.items():
+        if name.startswith(f"{pod.service.name}-") and not (name in there and is_same(there[name].read_text(), known)):
+            raise BackupError(
+                f"{name} is another secret than that of the backup, or is not in the folder of --secrets: what it "
+                "encrypted could not be read. slipway backup unseal gives the former one"
+            )
 
 
 def _require_nobody(pod: Pod) -> None:

@@ -21,6 +21,7 @@ from .verifying import whole
 
 Command = Callable[..., Any]
 _existing = partial(click.Path, path_type=Path, exists=True)
+SECRETS_SAY = "Folder of files SERVICE-NAME with what encrypts in the database: kept sealed, and compared by a restore."
 
 
 def _service_options(command: Command) -> Command:
@@ -49,7 +50,7 @@ def pod() -> None:
 @_service_options
 @click.option("--to", "folder", required=True, type=click.Path(path_type=Path, file_okay=False), help="Where to.")
 @click.option("--keep", type=click.IntRange(1, 10_000), help="Remove all but the newest N backups.")
-@click.option("--secrets", type=_existing(file_okay=False), help="Folder of files SERVICE-NAME that are kept sealed.")
+@click.option("--secrets", type=_existing(file_okay=False), help=SECRETS_SAY)
 @click.option("--passphrase-file", type=_existing(dir_okay=False), help="File whose first line seals them.")
 def create(
     *,
@@ -93,12 +94,13 @@ def verify(backup: str, folder: Path) -> None:
 @click.argument("backup")
 @_service_options
 @click.option("--from", "folder", required=True, type=_existing(file_okay=False), help="Folder of backups.")
-def restore(*, backup: str, service: str, group: str, wait: timedelta, folder: Path) -> None:
+@click.option("--secrets", type=_existing(file_okay=False), help=SECRETS_SAY)
+def restore(*, backup: str, service: str, group: str, wait: timedelta, folder: Path, secrets: Path | None) -> None:
     """Take the database of a service that is stopped, and its offsets, back to BACKUP; what is there now is lost.
 
     Killed in the middle, the same command goes on.
     """
-    restore_here(_pod(service, group, None, wait), Backups(folder).named(backup), tell=teller())
+    restore_here(_pod(service, group, secrets, wait), Backups(folder).named(backup), tell=teller())
     click.echo(f"{service} is as it was; start it again, and let slipway audit say what is apart")
 
 

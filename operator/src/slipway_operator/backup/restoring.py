@@ -25,14 +25,13 @@ from ..runtimes.local.versions import Version
 from ..spec.fields import CONSUMING
 from ..spec.status import MicroserviceStatus
 from .databases import Databases
-from .folder import Found, contents, require_checksum
+from .folder import Found, require_checksum
 from .gap import go_on, require_published
 from .manifest import GroupOffsets, ServiceBackup, seconds_lost
 from .progress import Notes, Restore
-from .sealing import LARGEST as LARGEST_SECRETS
-from .sealing import is_same, unseal
+from .sealing import is_same
 from .shop import Shop
-from .verifying import whole
+from .verifying import unsealed, whole
 
 POLL_SECONDS = 0.1
 STOP_SECONDS = 60.0
@@ -241,5 +240,5 @@ def _secrets(shop: Shop, found: Found, service: Service, passphrase: bytes | Non
         )
     if passphrase is None:
         raise BackupError(f"{', '.join(other)} is another secret than that of the backup: name --passphrase-file")
-    opened = unseal(contents(found.path, manifest.secrets.sealed, limit=LARGEST_SECRETS), passphrase)
+    opened = unsealed(found, passphrase)
     return {name: opened[name] for name in other if name in opened and is_same(opened[name], known[name])}
