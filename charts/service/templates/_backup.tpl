@@ -9,6 +9,7 @@ be restored in this pod fails the Job and is not offered, so the time of the las
 {{- end }}
 {{- $backup := .Values.backup }}
 {{- $args := list "backup" "pod" "create" "--service" (include "service.backup.name" .) "--to" "/backups" "--keep" (toString (int $backup.keep)) }}
+{{- if not $backup.trial }}{{ $args = concat $args (list "--no-trial") }}{{ end }}
 {{- with include "service.backup.group" . }}{{ $args = concat $args (list "--group" .) }}{{ end }}
 {{- if include "service.backup.secrets" . }}{{ $args = concat $args (list "--secrets" "/secrets") }}{{ end }}
 {{- if $backup.passphrase.secretName }}{{ $args = concat $args (list "--passphrase-file" "/passphrase/passphrase") }}{{ end }}

@@ -100,6 +100,20 @@ def test_what_can_not_be_restored_is_not_offered_and_takes_the_place_of_none(pod
     assert not list((tmp_path / "b").glob(".partial-*"))
 
 
+def test_a_database_with_what_this_server_has_not_is_kept_untried(pod, postgresql, url, name):
+    """As one with an extension that the image lacks: the live server can restore it, and the pod's can't."""
+    with psycopg.connect(postgresql.url(name), autocommit=True) as superuser:
+        superuser.execute("CREATE FUNCTION f() RETURNS int LANGUAGE internal AS 'pg_backend_pid'")
+    backup = pod("create", "--no-trial")[-1].split()[0]
+
+    assert "permission denied" in pod("restore", backup, code=1)
+    assert checksums(url), "nothing was changed"
+    with psycopg.connect(postgresql.url(name), autocommit=True) as superuser:
+        superuser.execute("DROP FUNCTION f()")
+        superuser.execute("UPDATE pg_language SET lanpltrusted = true WHERE lanname = 'internal'")
+    pod("restore", backup, "--no-trial")
+
+
 def test_a_changed_dump_changes_nothing_of_the_database(pod, url, name, tmp_path):
     backup = pod("create")[-1].split()[0]
     dump = tmp_path / "b" / backup / f"{name}.dump"

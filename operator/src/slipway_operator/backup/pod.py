@@ -136,9 +136,9 @@ def verify_here(found: Found, *, tell: Tell) -> None:
             tell(kept.service, f"restored into a scratch server: {rows} rows in {len(kept.database.rows)} tables")
 
 
-def restore_here(pod: Pod, found: Found, *, tell: Tell) -> None:
+def restore_here(pod: Pod, found: Found, *, trial: bool, tell: Tell) -> None:
     """Takes the database and the group's offsets back, of a service that is stopped. Killed in the middle, the same
-    call goes on.
+    call goes on. ``trial``: whether the backup is restored here first.
 
     Raises BackupError while one of its secrets is another than that of the backup, processes of the service are
     connected, or its group has members; BackupUnusable, with nothing changed, for a backup that can't be restored;
@@ -148,7 +148,8 @@ def restore_here(pod: Pod, found: Found, *, tell: Tell) -> None:
     require_checksum(found.path, kept.database.dump)
     _require_secrets(pod, found)
     _require_nobody(pod)
-    verify_here(found, tell=tell)
+    if trial:
+        verify_here(found, tell=tell)
     Databases(pod).refilled(kept.database, found.path / kept.database.dump.file, name)
     tell(name, f"{sum(kept.database.rows.values())} rows in {len(kept.database.rows)} tables, as they were counted")
     groups = pod.groups()

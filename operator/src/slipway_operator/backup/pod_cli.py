@@ -17,7 +17,7 @@ from .folder import Backups
 from .pod import Pod, PodSettings, restore_here, verify_here, wait_for
 from .sealing import passphrase_of
 from .telling import teller
-from .verifying import whole
+from .verifying import require_files, whole
 
 Command = Callable[..., Any]
 _existing = partial(click.Path, path_type=Path, exists=True)
@@ -30,6 +30,11 @@ def _service_options(command: Command) -> Command:
     command = click.option("--wait", type=Duration(), default="1m", help=wait)(command)
     command = click.option("--group", default="", help=group)(command)
     return click.option("--service", required=True, help="The service, as it is called in backups.")(command)
+
+
+def _trial_option(command: Command) -> Command:
+    says = "Whether to restore it here first; not for a database with extensions that are not in this image."
+    return click.option("--trial/--no-trial", default=True, help=says)(command)
 
 
 @click.group()
@@ -48,6 +53,7 @@ def pod() -> None:
 
 @pod.command("create")
 @_service_options
+@_trial_option
 @click.option("--to", "folder", required=True, type=click.Path(path_type=Path, file_okay=False), help="Where to.")
 @click.option("--keep", type=click.IntRange(1, 10_000), help="Remove all but the newest N backups.")
 @click.option("--secrets", type=_existing(file_okay=False), help=SECRETS_SAY)
@@ -57,6 +63,7 @@ def create(
     service: str,
     group: str,
     wait: timedelta,
+    trial: bool,
     folder: Path,
     keep: int | None,
     secrets: Path | None,
@@ -71,7 +78,7 @@ def create(
         passphrase=passphrase_of(passphrase_file) if passphrase_file else None,
         keep=keep,
         tell=tell,
-        check=partial(verify_here, tell=tell),
+        check=partial(verify_here if trial else require_files, tell=tell),
     )
     for name in made.left_out:
         click.echo(f"left out: the secret {name}; --passphrase-file takes it in")
@@ -93,14 +100,17 @@ def verify(backup: str, folder: Path) -> None:
 @pod.command("restore")
 @click.argument("backup")
 @_service_options
+@_trial_option
 @click.option("--from", "folder", required=True, type=_existing(file_okay=False), help="Folder of backups.")
 @click.option("--secrets", type=_existing(file_okay=False), help=SECRETS_SAY)
-def restore(*, backup: str, service: str, group: str, wait: timedelta, folder: Path, secrets: Path | None) -> None:
+def restore(
+    *, backup: str, service: str, group: str, wait: timedelta, trial: bool, folder: Path, secrets: Path | None
+) -> None:
     """Take the database of a service that is stopped, and its offsets, back to BACKUP; what is there now is lost.
 
     Killed in the middle, the same command goes on.
     """
-    restore_here(_pod(service, group, secrets, wait), Backups(folder).named(backup), tell=teller())
+    restore_here(_pod(service, group, secrets, wait), Backups(folder).named(backup), trial=trial, tell=teller())
     click.echo(f"{service} is as it was; start it again, and let slipway audit say what is apart")
 
 
