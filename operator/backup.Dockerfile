@@ -3,9 +3,10 @@
 # Pin the base by digest where you release from: --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:...
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 FROM ${PYTHON_IMAGE} AS packages
-ARG UV_VERSION
-ENV UV_SYSTEM_CERTS=1 UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 PYC_INVALIDATION_MODE=UNCHECKED_HASH
-RUN python3 -m venv /uv && /uv/bin/pip install -q --no-cache-dir "uv==${UV_VERSION}" \
+ENV UV_SYSTEM_CERTS=1 UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 PYC_INVALIDATION_MODE=UNCHECKED_HASH \
+    UV_BUILD_CONSTRAINT=/locks/packages.lock
+COPY ci/wheels/uv.lock ci/wheels/packages.lock /locks/
+RUN python3 -m venv /uv && /uv/bin/pip install -q --no-cache-dir --require-hashes -r /locks/uv.lock \
  && python3 -m venv --without-pip /app && rm -rf /app/include /app/bin/*ctivate*
 WORKDIR /src
 # What changes least comes first: the packages of others, which are those of services, and PostgreSQL: of its wheel the one
