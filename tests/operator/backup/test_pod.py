@@ -80,6 +80,17 @@ def test_a_database_goes_back_in_place_to_what_it_was(pod, url, tmp_path):
     pod("verify", name)
 
 
+def test_a_role_that_does_not_own_the_tables_changes_nothing(pod, postgresql, url, name):
+    """As where another one migrates: it would lose what was granted to it, and the tables would stay."""
+    backup = pod("create")[-1].split()[0]
+    with psycopg.connect(postgresql.url(name), autocommit=True) as superuser:
+        superuser.execute("ALTER TABLE parcels OWNER TO postgres")
+        superuser.execute(f"GRANT ALL ON parcels TO {name}")
+
+    assert "those of postgres" in pod("restore", backup, code=1)
+    assert checksums(url)["parcels"]
+
+
 def test_one_that_was_left_empty_in_the_middle_is_filled_by_the_same_command(pod, url):
     before = checksums(url)
     name = pod("create")[-1].split()[0]

@@ -29,6 +29,10 @@ SUPERUSER = "postgres"
 CONNECT_SECONDS = 5
 LAST_WORDS = 2000
 LOCK_WAIT = "30s"
+_OF_OTHERS = (
+    "SELECT DISTINCT tableowner FROM pg_tables WHERE tableowner <> current_user"
+    " AND schemaname <> 'information_schema' AND schemaname !~ '^pg_' ORDER BY 1"
+)
 _TABLES = (
     "SELECT schemaname, tablename FROM pg_tables"
     " WHERE schemaname <> 'information_schema' AND schemaname !~ '^pg_' ORDER BY 1, 2"
@@ -146,10 +150,11 @@ class Databases:
     def refilled(self, dump: DatabaseDump, file: Path, database: str) -> None:
         """In place: what the role has in ``database`` goes, and what the dump has comes. Both are not one step: a
         database that was left empty is filled by the same call. Errors as of ``restored``, and BackupError while
-        somebody else is connected.
+        somebody else is connected, or has tables there.
         """
         with connected(self._server.url(database)) as connection:
             _require_alone_in(connection)
+            _require_owner(connection)
             connection.execute("DROP OWNED BY CURRENT_USER CASCADE")
         self._fill(file, self._server.url(database))
         self._require_rows(dump, file, database)
@@ -228,6 +233,14 @@ def _require_alone_in(connection: psycopg.Connection[tuple[object, ...]]) -> Non
     if found and found[0]:
         raise BackupError(
             f"{found[0]} others are connected to the database still: stop what uses it, then run the same command again"
+        )
+
+
+def _require_owner(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """What is another's would stay, and what was granted to this role on it would go."""
+    if others := [str(owner) for (owner,) in connection.execute(_OF_OTHERS).fetchall()]:
+        raise BackupError(
+            f"tables of the database are those of {', '.join(others)}: restore it by that role (by DATABASE_URL)"
         )
 
 
