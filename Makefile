@@ -195,7 +195,7 @@ lint: setup ## Lint code, shell scripts, Dockerfiles and YAML
 	@$(BIN)/ruff format -q --check $(LINTED) || { echo "error: run 'make format'" >&2; exit 1; }
 	@$(BIN)/ruff check -q $(LINTED)
 	@$(BIN)/shellcheck -x -P SCRIPTDIR ci/*.sh ci/*/*.sh ci/airgap/runc-without-sys-resource services/dev.sh .ci/run
-	@$(BIN)/hadolint services/Dockerfile operator/Dockerfile operator/kubectl-slipway.Dockerfile services/gateway/Dockerfile
+	@$(BIN)/hadolint services/Dockerfile operator/Dockerfile operator/backup.Dockerfile operator/kubectl-slipway.Dockerfile services/gateway/Dockerfile
 	@$(BIN)/yamllint -s .
 
 .PHONY: types

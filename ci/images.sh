@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The images of the services, of the gateway, of the operator and of kubectl slipway. The tag is a hash of what they are
+# The images of the services, of the gateway, of the operator, of backups and of kubectl slipway. The tag is a hash of what they are
 # made of: what did not change is neither built nor loaded. Usage:
 #   images.sh build | load | tag          load: into the kind cluster, what charts run
 #   images.sh load-databases              PostgreSQL's and Kafka's alone, where no registry has them
@@ -10,7 +10,7 @@ set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 PATH=$("$REPO/ci/tools/install.sh" --path):$PATH
-IN_CHARTS=(gateway operator) # each service has one, the gateway and the operator
+IN_CHARTS=(gateway operator backup) # and each service has one
 for root in "$REPO"/services/*/src/*/bootstrap.py; do IN_CHARTS+=("$(basename "$(dirname "$root")")"); done
 IMAGES=("${IN_CHARTS[@]}" kubectl-slipway)
 
@@ -38,6 +38,7 @@ build() {
     docker image inspect "slipway/$name:$TAG" >/dev/null 2>&1 && continue
     if [ "$name" = gateway ]; then how=(-f "$REPO/services/gateway/Dockerfile")
     elif [ "$name" = operator ]; then how=(-f "$REPO/operator/Dockerfile")
+    elif [ "$name" = backup ]; then how=(-f "$REPO/operator/backup.Dockerfile")
     elif [ "$name" = kubectl-slipway ]; then how=(-f "$REPO/operator/kubectl-slipway.Dockerfile" --build-arg "KUBECTL_IMAGE=$KUBECTL_IMAGE")
     else how=(-f "$REPO/services/Dockerfile" --build-arg "SERVICE=$name"); fi
     step "build slipway/$name:$TAG" docker build "${base[@]}" \

@@ -16,6 +16,7 @@ KINDS = {
     "ClusterRole": RBAC,
     "ClusterRoleBinding": RBAC,
     "ConfigMap": "io.k8s.api.core.v1",
+    "CronJob": "io.k8s.api.batch.v1",
     "CustomResourceDefinition": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1",
     "Deployment": "io.k8s.api.apps.v1",
     "HorizontalPodAutoscaler": "io.k8s.api.autoscaling.v2",

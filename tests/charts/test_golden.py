@@ -68,7 +68,7 @@ def test_every_kind_of_object_is_in_one():
     kinds = {"ConfigMap", "Deployment", "HorizontalPodAutoscaler", "NetworkPolicy", "Pod", "PodDisruptionBudget",
              "PodMonitor", "ServiceAccount"}  # fmt: skip
     assert {kind for chart, kind in made if chart == "orders"} == kinds | {
-        "Job", "Service", "Microservice", "ScaledObject", "TriggerAuthentication",
+        "CronJob", "Job", "Service", "Microservice", "ScaledObject", "TriggerAuthentication",
     }  # fmt: skip
     assert {kind for chart, kind in made if chart == "gateway"} == kinds | {
         "Service",

@@ -25,7 +25,7 @@ TOKENS = {
     "tokenUrl": "https://idp.example/token",
     "certificateSecretName": "orders-tls",
 }
-WORKERS = {"consumer", "relay", "worker"}
+WORKERS = {"consumer", "relay", "worker", "backup"}
 
 
 def values(tmp_path, **kafka):

@@ -243,7 +243,8 @@ class TestBranches:
     def test_volumes_and_first_containers_are_in_every_pod(self, service):
         for name, _, template in pod_templates(self.objects(service, "full")):
             spec = template["spec"]
-            assert [each["name"] for each in spec["volumes"]] == ["tmp", "slipway-levels", "data"], name
+            backup = ["backups", "secrets", "passphrase"] if name.startswith("CronJob/") else []
+            assert [each["name"] for each in spec["volumes"]] == ["tmp", "slipway-levels", *backup, "data"], name
             assert {"name": "data", "mountPath": "/data", "readOnly": True} in spec["containers"][0]["volumeMounts"]
             [first] = spec["initContainers"]
             assert first["command"][2] == "echo r > /data/name", "templates are filled in"
@@ -315,7 +316,7 @@ class TestBranches:
 
     def test_what_answers_may_not_speak_to_kafka(self, service):
         data = {5432} if service in WITH_DATA else {8000, 8001}  # the storefront asks the services
-        read_or_publish = {"consumer", "relay"}
+        read_or_publish = {"consumer", "relay", "backup"}
         for policy in of_kind(self.objects(service, "full"), "NetworkPolicy"):
             ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
             process = policy["metadata"]["name"].rpartition("-")[2]
@@ -327,7 +328,8 @@ class TestBranches:
         for policy in of_kind(self.objects(service, "full"), "NetworkPolicy"):
             ports = {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]}
             process = policy["metadata"]["name"].rpartition("-")[2]
-            assert ports == {SERVING[service]: {SERVING[service], "admin"}, "migrate": set()}.get(process, {"admin"})
+            open_to = {SERVING[service]: {SERVING[service], "admin"}, "migrate": set(), "backup": set()}
+            assert ports == open_to.get(process, {"admin"})
 
     def test_extra_environment_is_given(self, service):
         deployments = of_kind(self.objects(service, "full"), "Deployment")

@@ -9,6 +9,12 @@ from support.repository import SERVICES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker]
 MEGABYTE = 1_000_000
+PROGRAMS = """python -c '
+import subprocess
+from slipway_chassis.embedded.postgresql import programs
+for program in ("postgres", "initdb", "pg_dump", "pg_restore"):
+    subprocess.run([programs() / program, "--version"], check=True)
+'"""
 TAG = run("ci/images.sh", "tag").strip()
 
 
@@ -23,7 +29,7 @@ def in_image(name, command):
     return run("docker", "run", "--rm", *strict, "--entrypoint=/bin/sh", f"slipway/{name}:{TAG}", "-c", command)
 
 
-@pytest.fixture(name="name", params=[*SERVICES, "gateway", "operator", "kubectl-slipway"])
+@pytest.fixture(name="name", params=[*SERVICES, "gateway", "operator", "backup", "kubectl-slipway"])
 def _name(request):
     return request.param
 
@@ -43,7 +49,8 @@ def added(name):
 def test_an_image_adds_less_than_150_megabytes_to_its_base(name):
     packages, own = added(name)
 
-    assert packages + own < 150 * MEGABYTE
+    with_postgresql = 15 * (name == "backup")
+    assert packages + own < (150 + with_postgresql) * MEGABYTE
     assert own < 10 * MEGABYTE
 
 
@@ -67,6 +74,7 @@ def test_its_process_starts_on_a_read_only_file_system(name):
     started = {
         "gateway": "envoy --version && slipway gateway --help",
         "operator": "python -c 'import slipway_operator.__main__'",
+        "backup": f"{PROGRAMS} && slipway backup pod --help",
         "kubectl-slipway": "kubectl version --client && kubectl slipway --version",
     }
     in_image(name, started.get(name, f"slipway run {name} --help && python -c 'import {name}.bootstrap'"))
@@ -80,4 +88,4 @@ def test_the_list_of_its_parts_names_what_is_inside(name):
     named = {part["name"]: part for part in document["components"]}
     assert named["pydantic"]["purl"] == f"pkg:pypi/pydantic@{named['pydantic']['version']}"
     assert named["libc6"]["purl"].startswith("pkg:deb/debian/libc6@")
-    assert ("sqlalchemy" in named) == (name in SERVICES)
+    assert ("sqlalchemy" in named) == (name in {*SERVICES, "backup"})

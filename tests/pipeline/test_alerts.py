@@ -154,6 +154,15 @@ CASES = [
         step=10, fires=27 * 60 - 10, clears=27 * 60 + 30, labels={"namespace": "shop", "cnpg_io_cluster": "orders-db"},
         says=("backup of orders-db is 1d",),
     ),
+    Case(
+        "BackupJobTooOld",
+        {'kube_cronjob_status_last_successful_time{namespace="shop",cronjob="shop-orders-backup"}':
+         f"0x162 {27 * 3600}x6",
+         'kube_cronjob_created{namespace="shop",cronjob="shop-orders-backup"}': "0x168",
+         'kube_cronjob_created{namespace="shop",cronjob="shop-report"}': "0x168"},
+        step=10, fires=27 * 60 - 10, clears=27 * 60 + 30, labels={"namespace": "shop", "cronjob": "shop-orders-backup"},
+        says=("backup of shop-orders-backup has succeeded for 1d",),
+    ),
 ]  # fmt: skip
 
 

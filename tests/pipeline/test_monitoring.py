@@ -59,6 +59,8 @@ OF_OTHERS = {
     "up": set(),
     "certmanager_certificate_expiration_timestamp_seconds": {"exported_namespace", "name"},
     "cnpg_collector_last_available_backup_timestamp": set(),
+    "kube_cronjob_status_last_successful_time": {"cronjob"},  # kube-state-metrics'
+    "kube_cronjob_created": {"cronjob"},
 }
 EXPORTED = exported() | OF_OTHERS | {"slipway_release_stage_age_seconds": set(OPEN_LABELS)}
 RECORDED = {rule["record"]: {"service"} for group in RULES for rule in group["rules"] if "record" in rule}

@@ -60,6 +60,9 @@ def pod_templates(objects):
     for item in of_kind(objects, "Deployment", "StatefulSet", "Job"):
         template = item["spec"]["template"]
         yield f"{item['kind']}/{item['metadata']['name']}", template["spec"]["containers"][0]["name"], template
+    for item in of_kind(objects, "CronJob"):
+        template = item["spec"]["jobTemplate"]["spec"]["template"]
+        yield f"CronJob/{item['metadata']['name']}", template["spec"]["containers"][0]["name"], template
     for item in of_kind(objects, "Microservice"):
         made = {process: each["template"] for process, each in item["spec"]["components"].items()}
         made |= {"migrate": item["spec"]["migrations"]["expand"]} if "migrations" in item["spec"] else {}

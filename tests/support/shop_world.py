@@ -119,7 +119,12 @@ def patiently(customer, path, body, *, until=(200, 201)):
 
 
 class Shoppers(Clients):
-    """Clients that place orders at a rate while the block runs; of three orders they cancel one and pay one."""
+    """Clients that place orders at a rate while the block runs; of three orders they cancel one and pay one.
+
+    ``refusals``: what they may be answered besides, when they cancel or pay.
+    """
+
+    refusals = (409,)
 
     def __init__(self, customer, *, rate, clients, seconds=900):
         super().__init__(self._order, [clients / rate] * clients, seconds=seconds, catch_up=1, patience=150)
@@ -137,7 +142,7 @@ class Shoppers(Clients):
 
     def _cancel(self, order):
         """409: it was rejected or cancelled meanwhile, or this very request is being worked on."""
-        status, answer = patiently(self._customer, f"/v1/orders/{order}/cancel", {}, until=(200, 409))
+        status, answer = patiently(self._customer, f"/v1/orders/{order}/cancel", {}, until=(200, *self.refusals))
         if status == 200:
             assert answer["status"] == "cancelled"
             self.cancelled.append(order)
@@ -146,7 +151,7 @@ class Shoppers(Clients):
         """409 as long as the stock is not reserved; nobody waits for long here."""
         for _ in range(20):
             path = f"/v1/orders/{order}/pay"
-            status, _answer = patiently(self._customer, path, {"card": "card-ok"}, until=(200, 409))
+            status, _answer = patiently(self._customer, path, {"card": "card-ok"}, until=(200, *self.refusals))
             if status == 200:
                 self.paid.append(order)
                 return

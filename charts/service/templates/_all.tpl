@@ -8,13 +8,17 @@
 {{- end -}}
 {{ include "base.serviceaccount" $ctx }}
 {{ include "service.configmap" $ctx }}
-{{- range ternary (append $components "migrate") $components $ctx.Values.migration.enabled }}
+{{- $jobs := list -}}
+{{- if $ctx.Values.migration.enabled }}{{ $jobs = append $jobs "migrate" }}{{ end -}}
+{{- if $ctx.Values.backup.enabled }}{{ $jobs = append $jobs "backup" }}{{ end -}}
+{{- range concat $components $jobs }}
 {{ include "service.networkpolicy" (list $ctx .) }}
 {{- end }}
 {{ include "base.podmonitor" (list $ctx "admin") }}
 {{ include "base.internalTlsCertificate" $ctx }}
 {{ include "base.extraObjects" $ctx }}
 {{ include "service.workloads" (list $ctx $components) }}
+{{ include "service.backup" $ctx }}
 {{- with include "service.serving" $ctx }}
 {{ include "base.hpa" (list $ctx . (include "service.scaleTarget" $ctx)) }}
 {{- end }}

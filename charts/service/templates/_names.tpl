@@ -9,7 +9,7 @@
 {{- if kindIs "invalid" $probe }}{{ $_ := set (index $merged $process).probes $kind $probe }}{{ end -}}
 {{- end -}}
 {{- end -}}
-{{- range $block := list "serviceAccount" "grpc" "consumer" "relay" "worker" "migration" "database" "auth" "autoscaling" "podDisruptionBudget" "networkPolicy" "keda" -}}
+{{- range $block := list "serviceAccount" "grpc" "consumer" "relay" "worker" "migration" "database" "auth" "autoscaling" "podDisruptionBudget" "networkPolicy" "keda" "backup" -}}
 {{- if not (hasKey $merged $block) }}{{ $_ := set $merged $block (dict "enabled" false) }}{{ end -}}
 {{- end -}}
 {{- toYaml $merged -}}

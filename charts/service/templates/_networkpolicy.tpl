@@ -3,6 +3,7 @@
 {{- $ctx := index . 0 -}}
 {{- $component := index . 1 -}}
 {{- $policy := $ctx.Values.networkPolicy | default dict -}}
+{{- $isJob := has $component (list "migrate" "backup") -}}
 {{- if $policy.enabled }}
 ---
 apiVersion: networking.k8s.io/v1
@@ -15,18 +16,18 @@ spec:
   podSelector:
     matchLabels: {{- include "base.selector" (list $ctx $component) | nindent 6 }}
   policyTypes: [Ingress, Egress]
-  ingress: {{- if or (eq $component "migrate") (not (or (has $component (list "http" "grpc")) $ctx.Values.adminPort $policy.extraIngress)) }} []{{ end }}
+  ingress: {{- if or $isJob (not (or (has $component (list "http" "grpc")) $ctx.Values.adminPort $policy.extraIngress)) }} []{{ end }}
   {{- if has $component (list "http" "grpc") }}
   - ports:
     - {port: {{ $component }}, protocol: TCP}
     {{- with include "base.callers" $ctx }}{{ . | nindent 4 }}{{ end }}
   {{- end }}
-  {{- if and (ne $component "migrate") $ctx.Values.adminPort }}
+  {{- if and (not $isJob) $ctx.Values.adminPort }}
   - ports:
     - {port: admin, protocol: TCP}
     {{- include "base.scrapers" $ctx | nindent 4 }}
   {{- end }}
-  {{- if ne $component "migrate" }}
+  {{- if not $isJob }}
   {{- with $policy.extraIngress }}
   {{- tpl (toYaml .) $ctx | nindent 2 }}
   {{- end }}
@@ -42,7 +43,7 @@ spec:
     to: {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- end }}
-  {{- if has $component (list "consumer" "relay" "worker") }}
+  {{- if or (has $component (list "consumer" "relay" "worker")) (and (eq $component "backup") (include "service.backup.group" $ctx)) }}
   - ports:
     {{- range $policy.kafkaPort | list | compact | default (include "service.kafkaPorts" $ctx | fromJsonArray) }}
     - {port: {{ . }}, protocol: TCP}
@@ -62,7 +63,7 @@ spec:
   {{- end }}
   {{- end }}
   {{- with include "base.proxyPorts" $ctx | fromJsonArray }}
-  {{- if ne $component "migrate" }}
+  {{- if not $isJob }}
   - ports:
     {{- range . }}
     - {port: {{ . }}, protocol: TCP}

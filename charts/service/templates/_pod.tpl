@@ -12,7 +12,7 @@ metadata:
   annotations: {{- include "base.texts" (mergeOverwrite $checksum ($ctx.Values.podAnnotations | default dict) ($options.podAnnotations | default dict)) | nindent 4 }}
 spec:
   {{- include "service.podspec" . | nindent 2 }}
-  {{- if eq $process "migrate" }}
+  {{- if has $process (list "migrate" "backup") }}
   restartPolicy: Never # a failed try stays, with its log
   {{- else }}
   {{- include "base.spread" (list $ctx $process $options) | nindent 2 }}
@@ -26,7 +26,7 @@ spec:
 {{- $options := index . 2 -}}
 {{- $values := $ctx.Values -}}
 {{- $kafka := dict -}}
-{{- if has $process (list "consumer" "relay" "worker") }}{{ $kafka = include "service.kafkaSecurity" $ctx | fromYaml }}{{ end -}}
+{{- if has $process (list "consumer" "relay" "worker" "backup") }}{{ $kafka = include "service.kafkaSecurity" $ctx | fromYaml }}{{ end -}}
 serviceAccountName: {{ include "base.serviceAccountName" $ctx }}
 automountServiceAccountToken: false
 {{ include "base.pod" (list $ctx $options) }}
@@ -36,7 +36,7 @@ initContainers: {{- tpl (toYaml .) $ctx | nindent 0 }}
 {{- end }}
 containers:
 - name: {{ $process }}
-  image: {{ include "base.image" $ctx }}
+  image: {{ if eq $process "backup" }}{{ include "service.backup.image" $ctx }}{{ else }}{{ include "base.image" $ctx }}{{ end }}
   imagePullPolicy: {{ $values.image.pullPolicy }}
   {{- with $options.command }}
   command: {{- tpl (toYaml .) $ctx | nindent 4 }}
@@ -57,7 +57,7 @@ containers:
   {{- with $options.resources }}
   resources: {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- if ne $process "migrate" }}
+  {{- if not (has $process (list "migrate" "backup")) }}
   {{- with include "service.ports" (list $ctx $process $options) }}
   ports: {{- . | nindent 2 }}
   {{- end }}
@@ -81,7 +81,8 @@ volumes: {{- include "base.once" (list "name" (include "service.volumes" (list $
 - {name: tmp, mountPath: /tmp}
 - {name: slipway-levels, mountPath: /etc/slipway, readOnly: true}
 {{- include "base.authorityMount" (index . 0) }}
-{{- if ne (index . 2) "migrate" }}{{ include "base.internalTlsMount" (index . 0) }}{{ end }}
+{{- if eq (index . 2) "backup" }}{{ include "service.backup.mounts" (index . 0) }}
+{{- else if ne (index . 2) "migrate" }}{{ include "base.internalTlsMount" (index . 0) }}{{ end }}
 {{- if and $database.enabled $database.caSecretName }}
 - {name: database-ca, mountPath: /etc/database-ca, readOnly: true}
 {{- end }}
@@ -98,7 +99,8 @@ volumes: {{- include "base.once" (list "name" (include "service.volumes" (list $
   downwardAPI:
     items: [{path: levels, fieldRef: {fieldPath: "metadata.annotations['slipway.dev/levels']"}}]
 {{- include "base.authorityVolume" $ctx }}
-{{- if ne (index . 2) "migrate" }}{{ include "base.internalTlsVolume" $ctx }}{{ end }}
+{{- if eq (index . 2) "backup" }}{{ include "service.backup.volumes" $ctx }}
+{{- else if ne (index . 2) "migrate" }}{{ include "base.internalTlsVolume" $ctx }}{{ end }}
 {{- if and $database.enabled $database.caSecretName }}
 - name: database-ca
   secret:

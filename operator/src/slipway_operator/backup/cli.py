@@ -1,6 +1,5 @@
-"""``slipway backup``: create, ls, verify, restore, gap and reconcile, beside a running ``slipway up``."""
+"""``slipway backup``: create, ls, verify, restore, gap and reconcile, beside a running ``slipway up``; and ``pod``."""
 
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,15 +10,18 @@ import click
 from slipway_chassis.cli.output import output_option, show
 
 from ..runtimes.local.release_cli import data_option
+from ..runtimes.local.state import replace_file
 from .creating import create as create_backup
 from .folder import Backups, Found
 from .gap import gap as gap_of
 from .gap import reconcile as reconcile_gap
+from .pod_cli import pod
 from .restoring import restore as restore_service
 from .sealing import passphrase_of
 from .shop import default_folder, shop_on
+from .telling import teller
+from .verifying import unsealed, whole
 from .verifying import verify as verify_backup
-from .verifying import whole
 
 Command = Callable[..., Any]
 
@@ -75,7 +77,7 @@ def create(
         services=services,
         passphrase=passphrase,
         keep=keep,
-        tell=_teller(),
+        tell=teller(),
     )
     for name in made.left_out:
         click.echo(
@@ -118,7 +120,7 @@ def verify(backup: str, folder: Path | None, data: Path | None) -> None:
     """Restore every database of BACKUP into a scratch database, compare its rows, and drop it."""
     shop = shop_on(data, Path.cwd())
     found = Backups(folder or default_folder(data, Path.cwd())).named(backup)
-    verify_backup(shop, found, tell=_teller())
+    verify_backup(shop, found, tell=teller())
     click.echo(f"{whole(found).name} can be restored")
 
 
@@ -146,7 +148,7 @@ def restore(
     if not yes:
         names = ", ".join(each.name for each in chosen)
         click.confirm(f"Stop {names}, and take it back to {whole(found).moment:%Y-%m-%d %H:%M:%S} UTC?", abort=True)
-    tell = _teller()
+    tell = teller()
     for service in chosen:
         done = restore_service(shop, found, service, passphrase=passphrase, tell=tell)
         kept = f"; the database of before is kept as {done.before}" if done.before else ""
@@ -161,9 +163,10 @@ def restore(
 @output_option
 @data_option
 def gap(backup: str, folder: Path | None, services: Sequence[str], output: str, data: Path | None) -> None:
-    """List aggregates of which Kafka has a newer version than the database restored from BACKUP.
+    """List aggregates of which Kafka has a newer version than BACKUP: of a service that was restored from it, those
+    that it had then.
 
-    Before a restore, the backup itself is compared: what is listed would be unknown afterwards.
+    Before a restore, what is listed would be unknown afterwards.
     """
     shop = shop_on(data, Path.cwd())
     found = Backups(folder or default_folder(data, Path.cwd())).named(backup)
@@ -188,7 +191,7 @@ def gap(backup: str, folder: Path | None, services: Sequence[str], output: str, 
 @click.option("--yes", is_flag=True, help="Skip the confirmation.")
 @data_option
 def reconcile(backup: str, folder: Path | None, services: Sequence[str], data: Path | None, *, yes: bool) -> None:
-    """After a restore of BACKUP: let others take what restored aggregates will tell from now on.
+    """After a restore of BACKUP, which has done the same before the service was started: look once more.
 
     A row that went back would give its next changes numbers that others have seen already, and they would leave them
     out. It gets the number of the gap; what it says stays. Aggregates without a row are listed: a person decides.
@@ -203,10 +206,22 @@ def reconcile(backup: str, folder: Path | None, services: Sequence[str], data: P
             click.echo(f"  {one.topic} {one.aggregate_id}: others know version {one.published}, there is no row")
 
 
-def _teller() -> Callable[[str, str], None]:
-    start = time.monotonic()
+@backup.command("unseal")
+@click.argument("backup")
+@_folder_option("--from")
+@click.option("--to", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder that takes them.")
+@_passphrase_option
+@data_option
+def unseal(backup: str, folder: Path | None, to: Path, passphrase_file: Path | None, data: Path | None) -> None:
+    """Write the secrets of BACKUP to files SERVICE-NAME, for their owner alone: where they were lost elsewhere."""
+    if passphrase_file is None:
+        raise click.UsageError("--passphrase-file names the file with what sealed them")
+    found = Backups(folder or default_folder(data, Path.cwd())).named(backup)
+    values = unsealed(found, passphrase_of(passphrase_file))
+    to.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, value in values.items():
+        replace_file(to / name, value)
+        click.echo(to / name)
 
-    def tell(what: str, remark: str) -> None:
-        click.echo(f"  {time.monotonic() - start:5.1f} s  {what:<12} {remark}")
 
-    return tell
+backup.add_command(pod)

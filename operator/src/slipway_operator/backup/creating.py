@@ -1,28 +1,49 @@
 """``slipway backup create``: each service at one moment, in an order that lets a restore lose and double nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
-from slipway_chassis.events.kafka import Committed
+from slipway_chassis.events.kafka import Committed, Groups
 from slipway_chassis.events.ports import Partition
 
 from ..errors import BackupError
 from ..runtimes.local.system import Service
-from .databases import Databases
-from .folder import Backups, Writing
+from .databases import Databases, Server
+from .folder import Backups, Found, Writing
 from .manifest import DatabaseDump, GroupOffsets, KeptFile, Manifest, Secrets, ServiceBackup, TopicOffsets
 from .sealing import fingerprint, seal
-from .shop import Shop
 
-RELEASE_FILES = ("wish", "state", "status")
 LARGEST_RELEASE_FILE = 16 * 1024 * 1024
 LARGEST_SECRET = 64 * 1024
 SEALED = "secrets.sealed"
 
 Tell = Callable[[str, str], None]
+
+
+class Source(Server, Protocol):
+    """What runs somewhere, and is backed up."""
+
+    def chosen(self, names: Sequence[str], /) -> Sequence[Service]:
+        """Services with a database: those named, or all; BackupError for one that has none."""
+        ...
+
+    def groups(self, service: Service, /) -> Groups | None:
+        """Where its consumer group is asked about; None for one that reads no events."""
+        ...
+
+    def group_of(self, service: Service, /) -> str:
+        """What brokers call that."""
+        ...
+
+    def version(self, service: str, /) -> str: ...
+
+    def releases_of(self, service: str, /) -> Mapping[str, Path]: ...
+
+    def secrets_of(self, service: str, /) -> Mapping[str, Path]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,55 +57,62 @@ class Created:
 
 
 def create(
-    shop: Shop, backups: Backups, *, services: Sequence[str], passphrase: bytes | None, keep: int | None, tell: Tell
+    source: Source,
+    backups: Backups,
+    *,
+    services: Sequence[str],
+    passphrase: bytes | None,
+    keep: int | None,
+    tell: Tell,
+    check: Callable[[Found], None] = lambda _: None,
 ) -> Created:
     """Writes a backup of the services, or of all that have a database, and offers it when it is whole.
 
     ``passphrase`` seals their secrets, which are left out without it. ``keep``: how many backups of the same services
-    stay. Raises BackupError when there is no room or a dump fails, and DependencyUnavailable when PostgreSQL or Kafka
-    is away; nothing is left of it then.
+    stay. ``check`` raises for one that is not to be offered. Raises BackupError when there is no room or a dump fails,
+    and DependencyUnavailable when PostgreSQL or Kafka is away; nothing is left of it then.
     """
-    chosen, databases = shop.chosen(services), Databases(shop)
+    chosen, databases = source.chosen(services), Databases(source)
     begun = datetime.now(UTC)
     room = sum(databases.bytes_of(each.name) for each in chosen)
     with backups.writing(now=begun, room=room) as writing:
-        kept = [_service(shop, databases, writing, each, tell) for each in chosen]
-        secrets, left_out = _secrets(shop, writing, chosen, passphrase)
+        kept = [_service(source, databases, writing, each, tell) for each in chosen]
+        secrets, left_out = _secrets(source, writing, chosen, passphrase)
         manifest = Manifest(
             name=writing.name, begun=begun, finished=datetime.now(UTC), services=tuple(kept), secrets=secrets
         )
+        check(Found(writing.path, manifest))
         path = writing.publish(manifest)
         forgotten = backups.forget(keep, made=manifest.name) if keep else []
     return Created(path, manifest, left_out, forgotten)
 
 
-def _service(shop: Shop, databases: Databases, writing: Writing, service: Service, tell: Tell) -> ServiceBackup:
+def _service(source: Source, databases: Databases, writing: Writing, service: Service, tell: Tell) -> ServiceBackup:
     # Offsets before the database: what a group has committed is in the database already, so a restore misses nothing,
     # and what it reads again is known to the inbox.
-    offsets = _offsets(shop, service)
+    offsets = _offsets(source, service)
     with databases.snapshot(service.name) as seen:
         dump = writing.add(f"{service.name}.dump", databases.dump(service.name, seen))
     rows = sum(seen.rows.values())
     tell(service.name, f"{len(seen.rows)} tables, {rows} rows, {dump.size} bytes, at {seen.moment:%H:%M:%S.%f}")
-    status = shop.controls(service.name).status()
     return ServiceBackup(
         service=service.name,
-        version=status.active_version,
+        version=source.version(service.name),
         database=DatabaseDump(
             database=service.name, dump=dump, moment=seen.moment.astimezone(UTC), lsn=seen.lsn, rows=seen.rows
         ),
         offsets=offsets,
-        releases=tuple(_releases(shop, writing, service.name)),
+        releases=tuple(_releases(source, writing, service.name)),
     )
 
 
-def _offsets(shop: Shop, service: Service) -> GroupOffsets | None:
-    groups = shop.groups(service)
+def _offsets(source: Source, service: Service) -> GroupOffsets | None:
+    groups = source.groups(service)
     if groups is None:
         return None
     with closing(groups):
-        committed = groups.committed(service.group)
-    return GroupOffsets(group=service.group, topics=by_topic(committed))
+        committed = groups.committed(source.group_of(service))
+    return GroupOffsets(group=source.group_of(service), topics=by_topic(committed))
 
 
 def by_topic(committed: dict[Partition, Committed]) -> dict[str, TopicOffsets]:
@@ -103,22 +131,19 @@ def by_topic(committed: dict[Partition, Committed]) -> dict[str, TopicOffsets]:
     }
 
 
-def _releases(shop: Shop, writing: Writing, service: str) -> Iterator[KeptFile]:
-    folder = shop.layout.releases(service)
-    for name in RELEASE_FILES:
-        file = folder / f"{name}.json"
-        if file.is_file():
-            yield writing.add(f"{service}.{name}.json", [_read(file, LARGEST_RELEASE_FILE)])
+def _releases(source: Source, writing: Writing, service: str) -> Iterator[KeptFile]:
+    for name, file in source.releases_of(service).items():
+        yield writing.add(f"{service}.{name}", [_read(file, LARGEST_RELEASE_FILE)])
 
 
 def _secrets(
-    shop: Shop, writing: Writing, services: Sequence[Service], passphrase: bytes | None
+    source: Source, writing: Writing, services: Sequence[Service], passphrase: bytes | None
 ) -> tuple[Secrets, Sequence[str]]:
     """What goes in, and the names of what does not."""
     values = {
         name: _read(file, LARGEST_SECRET).decode()
         for service in services
-        for name, file in shop.secrets_of(service.name).items()
+        for name, file in source.secrets_of(service.name).items()
     }
     known = {name: fingerprint(value) for name, value in values.items()}
     if not values or passphrase is None:

@@ -1,7 +1,7 @@
 """Databases of a backup: dumped at one moment, restored beside the live one, counted, renamed. The thin edge.
 
-``pg_dump`` and ``pg_restore`` are those of the server that runs here. A dump is restored by the role of its service,
-which can do no more than the service can, since a backup may come from elsewhere.
+``pg_dump`` and ``pg_restore`` are those of the server that ``slipway up`` runs. A dump is restored by the role of its
+service, which can do no more than the service can, since a backup may come from elsewhere.
 """
 
 import subprocess
@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from slipway_chassis.embedded.postgresql import programs
 from slipway_chassis.errors import DatabaseUnavailable
@@ -23,15 +24,27 @@ from ..errors import BackupError, BackupUnusable
 from .folder import CHUNK
 from .manifest import DatabaseDump
 from .rows import differences
-from .shop import Shop
 
+SUPERUSER = "postgres"
 CONNECT_SECONDS = 5
 LAST_WORDS = 2000
 LOCK_WAIT = "30s"
+_OF_OTHERS = (
+    "SELECT DISTINCT tableowner FROM pg_tables WHERE tableowner <> current_user"
+    " AND schemaname <> 'information_schema' AND schemaname !~ '^pg_' ORDER BY 1"
+)
 _TABLES = (
     "SELECT schemaname, tablename FROM pg_tables"
     " WHERE schemaname <> 'information_schema' AND schemaname !~ '^pg_' ORDER BY 1, 2"
 )
+
+
+class Server(Protocol):
+    """Where databases are."""
+
+    def url(self, database: str, role: str = SUPERUSER, /) -> str:
+        """As libpq takes it, with the password."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +68,19 @@ def connected(url: str, *, autocommit: bool = True) -> Iterator[psycopg.Connecti
 
 
 class Databases:
-    """Of the server that runs in ``shop``."""
+    """Of one server."""
 
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
+    def __init__(self, server: Server) -> None:
+        self._server = server
 
     # --- looking
     def exists(self, database: str) -> bool:
-        with connected(self._shop.url("postgres")) as connection:
+        with connected(self._server.url("postgres")) as connection:
             return bool(connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone())
 
     def bytes_of(self, database: str) -> int:
         """On the disk; 0 when there is none."""
-        with connected(self._shop.url("postgres")) as connection:
+        with connected(self._server.url("postgres")) as connection:
             found = connection.execute(
                 "SELECT pg_database_size(oid) FROM pg_database WHERE datname = %s", [database]
             ).fetchone()
@@ -75,12 +88,12 @@ class Databases:
 
     def rows(self, database: str) -> dict[str, int]:
         """Of each table, by schema.table."""
-        with connected(self._shop.url(database)) as connection:
+        with connected(self._server.url(database)) as connection:
             return _counted(connection)
 
     def mark(self, database: str) -> str:
         """What a restore wrote beside it; empty where none did."""
-        with connected(self._shop.url("postgres")) as connection:
+        with connected(self._server.url("postgres")) as connection:
             found = connection.execute(
                 "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [database]
             ).fetchone()
@@ -88,14 +101,14 @@ class Databases:
 
     def now(self) -> datetime:
         """PostgreSQL's time, which moments are of."""
-        with connected(self._shop.url("postgres")) as connection:
+        with connected(self._server.url("postgres")) as connection:
             return _moment(connection.execute("SELECT clock_timestamp()").fetchone())
 
     # --- dumping
     @contextmanager
     def snapshot(self, database: str) -> Iterator[Snapshot]:
         """One moment, which stays while the block runs."""
-        with connected(self._shop.url(database), autocommit=False) as connection:
+        with connected(self._server.url(database), autocommit=False) as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_WAIT)))
             found = connection.execute(
@@ -108,7 +121,7 @@ class Databases:
         """Chunks of pg_dump's custom format, compressed; BackupError with its last words when it fails."""
         command = ["--format=custom", f"--snapshot={snapshot.key}", f"--lock-wait-timeout={LOCK_WAIT}"]
         with tempfile.TemporaryFile() as said:
-            process = self._start("pg_dump", [*command, *self._target(database)], said, stdout=subprocess.PIPE)
+            process = self._start("pg_dump", command, said, self._server.url(database), stdout=subprocess.PIPE)
             assert process.stdout  # noqa: S101 # asked for above
             try:
                 while chunk := process.stdout.read(CHUNK):
@@ -129,11 +142,27 @@ class Databases:
         """
         self.drop(database)
         name, role = sql.Identifier(database), sql.Identifier(owner)
-        with connected(self._shop.url("postgres")) as connection:
+        with connected(self._server.url("postgres")) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, role))
-        command = ["--exit-on-error", "--single-transaction", "--no-owner", *self._target(database, owner), str(file)]
+        self._fill(file, self._server.url(database, owner))
+        self._require_rows(dump, file, database)
+
+    def refilled(self, dump: DatabaseDump, file: Path, database: str) -> None:
+        """In place: what the role has in ``database`` goes, and what the dump has comes. Both are not one step: a
+        database that was left empty is filled by the same call. Errors as of ``restored``, and BackupError while
+        somebody else is connected, or has tables there.
+        """
+        with connected(self._server.url(database)) as connection:
+            _require_alone_in(connection)
+            _require_owner(connection)
+            connection.execute("DROP OWNED BY CURRENT_USER CASCADE")
+        self._fill(file, self._server.url(database))
+        self._require_rows(dump, file, database)
+
+    def _fill(self, file: Path, url: str) -> None:
+        command = ["--exit-on-error", "--single-transaction", "--no-owner", str(file)]
         with tempfile.TemporaryFile() as said:
-            process = self._start("pg_restore", command, said, stdout=subprocess.DEVNULL)
+            process = self._start("pg_restore", command, said, url, stdout=subprocess.DEVNULL)
             try:
                 code = process.wait()
             except BaseException:
@@ -142,11 +171,13 @@ class Databases:
                 raise
             if code:
                 raise BackupUnusable(f"{file.name} can't be restored: {_words(said)}")
+
+    def _require_rows(self, dump: DatabaseDump, file: Path, database: str) -> None:
         if told := differences(dump.rows, self.rows(database)):
             raise BackupUnusable(f"{file.name} gives other rows than were counted: {'; '.join(told)}")
 
     def drop(self, database: str) -> None:
-        with connected(self._shop.url("postgres")) as connection:
+        with connected(self._server.url("postgres")) as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
 
     def swap(self, restored: str, live: str, *, before: str, mark: str) -> None:
@@ -157,7 +188,7 @@ class Databases:
         quoted = {key: sql.Identifier(name) for key, name in names.items()}
         is_there = self.exists(live)
         self._require_alone(live, restored)
-        with connected(self._shop.url("postgres"), autocommit=False) as connection:
+        with connected(self._server.url("postgres"), autocommit=False) as connection:
             connection.execute(
                 sql.SQL("COMMENT ON DATABASE {restored} IS {mark}").format(**quoted, mark=sql.Literal(mark))
             )
@@ -166,7 +197,7 @@ class Databases:
             connection.execute(sql.SQL("ALTER DATABASE {restored} RENAME TO {live}").format(**quoted))
 
     def _require_alone(self, *databases: str) -> None:
-        with connected(self._shop.url("postgres")) as connection:
+        with connected(self._server.url("postgres")) as connection:
             found = connection.execute(
                 "SELECT DISTINCT datname, coalesce(nullif(application_name, ''), 'somebody') FROM pg_stat_activity"
                 " WHERE datname = ANY(%s) AND backend_type = 'client backend'",
@@ -176,19 +207,40 @@ class Databases:
             who = ", ".join(f"{application} (to {database})" for database, application in found)
             raise BackupError(f"{who} is connected still: end that, then run the same command again")
 
-    def _target(self, database: str, role: str = "postgres") -> list[str]:
-        place = f"host=127.0.0.1 port={self._shop.layout.postgresql} user={role} dbname={database}"
-        return ["--no-password", f"--dbname={place} connect_timeout={CONNECT_SECONDS}"]
-
-    def _start(self, program: str, arguments: list[str], said: IO[bytes], *, stdout: int) -> subprocess.Popen[bytes]:
+    @staticmethod
+    def _start(
+        program: str, arguments: list[str], said: IO[bytes], url: str, *, stdout: int
+    ) -> subprocess.Popen[bytes]:
+        """The password is no argument, which others can read."""
+        place = conninfo_to_dict(url, connect_timeout=CONNECT_SECONDS)
+        password = str(place.pop("password", None) or "")
         folder = programs()
-        environment = {"PATH": str(folder), "PGPASSWORD": self._shop.password, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        environment = {"PATH": str(folder), "PGPASSWORD": password, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         return subprocess.Popen(
-            [str(folder / program), *arguments],
+            [str(folder / program), "--no-password", f"--dbname={make_conninfo('', **place)}", *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=said,
+        )
+
+
+def _require_alone_in(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    found = connection.execute(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL"
+    ).fetchone()
+    if found and found[0]:
+        raise BackupError(
+            f"{found[0]} others are connected to the database still: stop what uses it, then run the same command again"
+        )
+
+
+def _require_owner(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """What is another's would stay, and what was granted to this role on it would go."""
+    if others := [str(owner) for (owner,) in connection.execute(_OF_OTHERS).fetchall()]:
+        raise BackupError(
+            f"tables of the database are those of {', '.join(others)}: restore it by that role (by DATABASE_URL)"
         )
 
 

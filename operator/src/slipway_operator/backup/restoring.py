@@ -1,7 +1,8 @@
 """``slipway backup restore``: one service at a time goes back to a backup; the others go on.
 
-Stop on purpose → restore beside the live database → rename → offsets back → start. Each step looks first whether it is
-done, so that a restore which was killed is gone on with by the same command, to the same end.
+Stop on purpose → restore beside the live database → rename → offsets back → rows go on from the versions that others
+know → start. Each step looks first whether it is done, so that a restore which was killed is gone on with by the same
+command, to the same end.
 """
 
 import fcntl
@@ -24,13 +25,13 @@ from ..runtimes.local.versions import Version
 from ..spec.fields import CONSUMING
 from ..spec.status import MicroserviceStatus
 from .databases import Databases
-from .folder import Found, contents, require_checksum
+from .folder import Found, require_checksum
+from .gap import go_on, require_published
 from .manifest import GroupOffsets, ServiceBackup, seconds_lost
 from .progress import Notes, Restore
-from .sealing import LARGEST as LARGEST_SECRETS
-from .sealing import is_same, unseal
+from .sealing import is_same
 from .shop import Shop
-from .verifying import whole
+from .verifying import unsealed, whole
 
 POLL_SECONDS = 0.1
 STOP_SECONDS = 60.0
@@ -60,8 +61,8 @@ def restore(shop: Shop, found: Found, service: Service, *, passphrase: bytes | N
     """
     manifest = whole(found)
     kept = manifest.of(service.name)
-    folder = shop.layout.data / "restores"
-    folder.mkdir(exist_ok=True, mode=0o700)
+    folder = shop.restores
+    require_published(service)
     with _alone(folder / f"{service.name}.lock", service.name):
         require_checksum(found.path, kept.database.dump)
         values = _secrets(shop, found, service, passphrase)
@@ -95,6 +96,7 @@ class _Restoring:
         noted = self._stop(noted, databases)
         self._swap(noted, databases)
         self._set_back()
+        self._go_on(noted)
         for name, value in values.items():
             replace_file(self.shop.layout.data / "secrets" / name, value)
         self._start()
@@ -137,6 +139,13 @@ class _Restoring:
             wanted = offsets_back(self.kept.offsets, groups.committed(self.service.group), self._ids(groups))
             groups.commit(self.service.group, wanted)
         self.tell(self.service.name, f"reads its events again from where the backup was, in {len(wanted)} partitions")
+
+    def _go_on(self, noted: Restore) -> None:
+        """Before the service tells of its rows again: a number that others have seen already would be left out."""
+        known = go_on(self.shop, self.found, self.service, noted.mark).aggregates
+        behind = sum(one.stored is not None for one in known)
+        told = f"{behind} rows go on from the versions that others know, {len(known) - behind} that they know are lost"
+        self.tell(self.service.name, told)
 
     def _ids(self, groups: Groups) -> dict[str, str]:
         topics = {topic for topic, _ in groups.committed(self.service.group)}
@@ -231,5 +240,5 @@ def _secrets(shop: Shop, found: Found, service: Service, passphrase: bytes | Non
         )
     if passphrase is None:
         raise BackupError(f"{', '.join(other)} is another secret than that of the backup: name --passphrase-file")
-    opened = unseal(contents(found.path, manifest.secrets.sealed, limit=LARGEST_SECRETS), passphrase)
+    opened = unsealed(found, passphrase)
     return {name: opened[name] for name in other if name in opened and is_same(opened[name], known[name])}

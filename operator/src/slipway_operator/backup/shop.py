@@ -17,9 +17,10 @@ from ..runtimes.local.leftovers import Leftovers
 from ..runtimes.local.releasing import Controls
 from ..runtimes.local.system import Service, System, read
 from ..spec.fields import CONSUMING
+from .databases import SUPERUSER
 
-SUPERUSER = "postgres"
 FOLDER = "backups"
+RELEASE_FILES = ("wish", "state", "status")
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,17 @@ class Shop:
         """NotRunning when nothing runs on the data folder any more."""
         return Controls(self.layout, self.system, service)
 
+    def version(self, service: str) -> str:
+        """That answers requests."""
+        return self.controls(service).status().active_version
+
     def running(self, service: str) -> list[str]:
         """Names of the service's processes that run now."""
         there = Leftovers(self.layout.data / "processes.json").running()
         return [name for name, _ in there if name.startswith(f"{service} ")]
 
     # --- databases
-    def url(self, database: str, role: str = SUPERUSER) -> str:
+    def url(self, database: str, role: str = SUPERUSER, /) -> str:
         """Holds the password: it is for programs alone."""
         return f"postgresql://{role}:{quote(self.password, safe='')}@127.0.0.1:{self.layout.postgresql}/{database}"
 
@@ -70,6 +75,9 @@ class Shop:
         settings = self.kafka(service) if set(CONSUMING) & set(service.processes) else None
         return Groups(settings) if settings else None
 
+    def group_of(self, service: Service) -> str:
+        return service.group
+
     @cached_property
     def _settings(self) -> Mapping[str, Mapping[str, str]]:
         file = self.layout.data / RUNNING_HERE.name
@@ -80,6 +88,18 @@ class Shop:
         return found
 
     # --- files
+    def releases_of(self, service: str) -> dict[str, Path]:
+        """Files that say what is wanted of its versions and how it is, by name."""
+        files = {f"{name}.json": self.layout.releases(service) / f"{name}.json" for name in RELEASE_FILES}
+        return {name: file for name, file in files.items() if file.is_file()}
+
+    @property
+    def restores(self) -> Path:
+        """Folder of notes about restores, for their owner alone."""
+        folder = self.layout.data / "restores"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        return folder
+
     def secrets_of(self, service: str) -> dict[str, Path]:
         """Files of what was made by chance for the service's settings, by name; a backup calls them by the same."""
         folder = self.layout.data / "secrets"

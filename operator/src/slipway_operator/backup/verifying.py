@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import BackupError
+from ..errors import BackupError, BackupUnusable
 from .databases import Databases, connected
-from .folder import Found, require_checksum
+from .folder import Found, contents, require_checksum
 from .manifest import Manifest, ServiceBackup
+from .sealing import LARGEST as LARGEST_SECRETS
+from .sealing import unseal
 from .shop import Shop
 
 SCRATCH = "slipway_scratch_"
@@ -21,16 +23,32 @@ def verify(shop: Shop, found: Found, *, tell: Tell) -> None:
     """Compares checksums, restores each dump into a scratch database, compares its rows, and drops it. BackupUnusable
     that names what is wrong; DatabaseUnavailable when PostgreSQL is away.
     """
-    manifest = whole(found)
-    for file in manifest.files():
-        require_checksum(found.path, file)
-    tell("checksums", f"of {sum(1 for _ in manifest.files())} files are right, {manifest.size} bytes")
-    for service in manifest.services:
+    require_files(found, tell=tell)
+    for service in whole(found).services:
         with scratch(shop, found.path, service):
             rows = sum(service.database.rows.values())
             tell(
                 service.service, f"restored into a scratch database: {rows} rows in {len(service.database.rows)} tables"
             )
+
+
+def require_files(found: Found, *, tell: Tell) -> None:
+    """BackupUnusable when one is not what the manifest says."""
+    manifest = whole(found)
+    for file in manifest.files():
+        require_checksum(found.path, file)
+    tell("checksums", f"of {sum(1 for _ in manifest.files())} files are right, {manifest.size} bytes")
+
+
+def unsealed(found: Found, passphrase: bytes) -> dict[str, str]:
+    """Its secrets, by name; BackupUnusable when it has none, or they do not open."""
+    sealed = whole(found).secrets.sealed
+    if sealed is None:
+        raise BackupUnusable(f"{whole(found).name} has no secrets: they were left out")
+    values = unseal(contents(found.path, sealed, limit=LARGEST_SECRETS), passphrase)
+    if wrong := [name for name in values if "/" in name]:
+        raise BackupUnusable(f"its secrets have {wrong[0]!r}, which is no name of a file")
+    return values
 
 
 def whole(found: Found) -> Manifest:
