@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Never
@@ -14,11 +14,15 @@ import click
 from ..errors import LessonFailed
 from ..runtimes.local.layout import default_data
 from ..runtimes.local.release_cli import data_option
-from .lesson import FOLDER, LANGUAGES, Language, Lesson, lesson_of, naive_of, read_lessons
+from .checking import CheckRun
+from .checks import Change, Checks
+from .lesson import FOLDER, Lesson, lesson_of, naive_of, read_lessons
 from .running import LessonRun, Result
 from .shop import RunningShop
 from .table import table
+from .texts import LANGUAGES, Language
 from .words import said
+from .working_copy import working_copy
 
 NUMBER = click.IntRange(1, 15)
 
@@ -49,6 +53,17 @@ class _Telling:
 
         return tell
 
+    def checker(self) -> Callable[[Change, Sequence[str]], None]:
+        step = self.stepper()
+
+        def tell(change: Change, red: Sequence[str]) -> None:
+            step(said("red" if red else "green", self.language), change.says.in_(self.language))
+            if red:
+                first = change.named if change.named in red else red[0]
+                self.text(f"{'':34}{first}" + (f" +{len(red) - 1}" if len(red) > 1 else ""))
+
+        return tell
+
 
 @click.command()
 @click.argument("number", type=NUMBER, required=False)
@@ -60,7 +75,8 @@ def tour(number: int | None, lang: Language, output: str, data: Path | None, *, 
     """Show pattern NUMBER at work beside `slipway up`, take it away by a release, and put it back.
 
     Without NUMBER the lessons are listed. Customers and faults are the lesson's own; what is released is
-    rolled back at the end, also after Ctrl-C.
+    rolled back at the end, also after Ctrl-C. Some lessons run checks on a copy of this repository instead,
+    without `slipway up`.
 
     \b
     Examples:
@@ -77,14 +93,16 @@ def tour(number: int | None, lang: Language, output: str, data: Path | None, *, 
     if lesson.elsewhere is not None:
         click.echo(_skipped(lesson, output, lang))
         return
-    shop = _shop(data, telling)
-    shop.controls(lesson.runnable.service)  # nothing is told to who can't begin
-    _introduce(lesson, telling)
-    if not (yes or telling.silent) and sys.stdin.isatty():
-        click.prompt(said("go", lang), default="", show_default=False, prompt_suffix=" ")
-    result = _run(lesson, shop, telling)
+    signal.signal(signal.SIGTERM, _leave)  # as Ctrl-C: what was taken away is put back first
+    if lesson.checks:
+        result, more = _check(lesson, lesson.checks, telling, yes=yes)
+    else:
+        shop = _shop(data, telling)
+        shop.controls(lesson.runnable.service)  # nothing is told to who can't begin
+        _introduce(lesson, telling, yes=yes)
+        result, more = _run(lesson, shop, telling), {}
     if output == "json":
-        click.echo(json.dumps(_as_json(lesson, result), ensure_ascii=False))
+        click.echo(json.dumps(_as_json(lesson, result) | more, ensure_ascii=False))
     else:
         click.echo("\n" + table(result.with_it, result.without_it, lang))
     if result.failed:
@@ -96,7 +114,6 @@ def tour(number: int | None, lang: Language, output: str, data: Path | None, *, 
 
 def _run(lesson: Lesson, shop: RunningShop, telling: _Telling) -> Result:
     run, load = LessonRun(lesson, shop), lesson.runnable.load
-    signal.signal(signal.SIGTERM, _leave)  # as Ctrl-C: what was taken away is put back first
     telling.say("with", load.customers, load.seconds)
     with_it = run.with_it()
     try:
@@ -108,6 +125,25 @@ def _run(lesson: Lesson, shop: RunningShop, telling: _Telling) -> Result:
         telling.say("on" if lesson.runnable.by_release else "as before")
         run.put_back()
     return run.judged(with_it, without_it)
+
+
+def _check(lesson: Lesson, checks: Checks, telling: _Telling, *, yes: bool) -> tuple[Result, dict[str, Any]]:
+    """Also what became red by each change."""
+    with working_copy(Path.cwd()) as copy:  # nothing is told to who can't begin
+        _introduce(lesson, telling, yes=yes)
+        run = CheckRun(checks, copy, telling.checker())
+        telling.say("copy")
+        run.require_green()
+        telling.say("real", len(checks.change))
+        real = run.real()
+        telling.say("naive checks")
+        naive = run.naive()
+    telling.say("removed")
+    changes = [
+        {"change": change.says.in_(telling.language), "with": with_it, "without": without_it}
+        for change, with_it, without_it in zip(checks.change, real.red, naive.red, strict=True)
+    ]
+    return Result(real.counts, naive.counts, run.judged(real, naive)), {"changes": changes}
 
 
 def _leave(*_: object) -> Never:
@@ -146,7 +182,7 @@ def mend(number: int, data: Path | None) -> None:
 
 def _by_release(number: int) -> Lesson:
     lesson = lesson_of(Path.cwd(), number)
-    if not lesson.runnable.by_release:
+    if lesson.checks or not lesson.runnable.by_release:
         raise LessonFailed(
             f"lesson {number} takes nothing out of a service that could stay away: slipway tour {number} shows it"
         )
@@ -161,25 +197,30 @@ def _list(language: Language, output: str) -> None:
     lessons = read_lessons(Path.cwd())
     if output == "json":
         listed = [
-            {"number": each.number, "title": each.title.in_(language), "runs": bool(each.run)} for each in lessons
+            {"number": each.number, "title": each.title.in_(language), "runs": each.elsewhere is None}
+            for each in lessons
         ]
         click.echo(json.dumps(listed, ensure_ascii=False))
         return
     for lesson in lessons:
-        remark = "" if lesson.run else f"  ({said('not here', language)})"
+        where = "on a copy" if lesson.checks else "not here"
+        remark = "" if lesson.run else f"  ({said(where, language)})"
         click.echo(f"  {lesson.number:>2}  {lesson.title.in_(language)}{remark}")
     click.echo(said("list", language))
 
 
-def _introduce(lesson: Lesson, telling: _Telling) -> None:
+def _introduce(lesson: Lesson, telling: _Telling, *, yes: bool) -> None:
+    """Waits for the reader, if one is there."""
     language = telling.language
     telling.text(f"{lesson.number} {lesson.title.in_(language)}\n")
     telling.text(f"{said('problem', language)}: {lesson.problem.in_(language)}\n")
     telling.text(f"{said('naive', language)}: {lesson.without.in_(language)}\n")
-    if lesson.runnable.naive:
+    if lesson.has_naive:
         telling.text("\n".join(f"    {line}".rstrip() for line in naive_of(lesson).splitlines()) + "\n")
     page = "README.zh-CN.md" if language == "zh" else "README.md"
     telling.say("page", FOLDER / lesson.folder.name / page)
+    if not (yes or telling.silent) and sys.stdin.isatty():
+        click.prompt(said("go", language), default="", show_default=False, prompt_suffix=" ")
 
 
 def _skipped(lesson: Lesson, output: str, language: Language) -> str:

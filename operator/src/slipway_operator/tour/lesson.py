@@ -4,13 +4,15 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ..errors import LessonUnreadable
 from ..spec.hashing import digest
+from .checks import HARM, Checks, readable
 from .relations import COUNTS, Relation, read_relation
+from .texts import Declared, Text
 
 FOLDER = Path("docs", "patterns")
 NAMED = re.compile(r"(\d\d)-([a-z0-9-]{1,25})")
@@ -19,8 +21,6 @@ MOST_CUSTOMERS, MOST_SECONDS = 64, 120
 OF_ORDER = "${order}"
 ORDER, CANCEL = "POST /v1/orders", f"POST /v1/orders/{OF_ORDER}/cancel"
 
-Language = Literal["en", "zh"]
-LANGUAGES: tuple[Language, ...] = get_args(Language)
 _SERVICE = r"^[a-z][a-z0-9_]{0,39}$"
 _NAME = "[a-z][a-z0-9_]{0,39} (http|grpc|worker|relay|consumer)"
 _OF_SERVICE, _PROCESS = rf"^{_NAME}$", rf"^({_NAME}|Kafka|PostgreSQL)$"
@@ -28,21 +28,7 @@ _OF_SERVICE, _PROCESS = rf"^{_NAME}$", rf"^({_NAME}|Kafka|PostgreSQL)$"
 _Log = Annotated[str, Field(pattern=r"^(gateway|[a-z][a-z0-9_]{0,39}-(http|grpc|worker|relay|consumer))$")]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Text(_Model):
-    """The same in both languages."""
-
-    en: str = Field(min_length=1, max_length=1000)
-    zh: str = Field(min_length=1, max_length=1000)
-
-    def in_(self, language: Language) -> str:
-        return self.zh if language == "zh" else self.en
-
-
-class Fault(_Model):
+class Fault(Declared):
     """One of: ``freeze`` a process for ``seconds``, ``kill`` it with -9, ``restart`` it (it is asked to end, and
     started when it has), ``release`` a service's working tree. It happens ``before`` the customers come, or while they
     are there; they stay until it is over.
@@ -62,7 +48,7 @@ class Fault(_Model):
         return self
 
 
-class Load(_Model):
+class Load(Declared):
     """``who``: anybody, a customer who signed in, or a stranger with a token that nobody signed. ``at``: the
     gateway, or a service's own address behind it. In paths ``${user}`` stands for the customer's id, and ``${order}``
     for the order before, until it is cancelled. A request POST /v1/orders orders the item ``order``. Who got no good
@@ -94,7 +80,7 @@ class Load(_Model):
         return requests
 
 
-class Run(_Model):
+class Run(Declared):
     """What is run twice. ``service`` is what the pattern is taken away from: by ``naive.py`` in its code, by the
     settings ``set`` (``${users_port}`` stands for the port that users has now), or by both. A pattern that is no part
     of a version is taken away otherwise: ``beside`` runs ``naive.py`` as a program that customers ask in place of the
@@ -127,12 +113,7 @@ class Run(_Model):
     @field_validator("holds")
     @classmethod
     def _readable(cls, holds: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            for relation in holds:
-                read_relation(relation)
-        except LessonUnreadable as error:
-            raise ValueError(str(error)) from None
-        return holds
+        return readable(holds)
 
     @model_validator(mode="after")
     def _taken_away(self) -> "Run":
@@ -153,8 +134,10 @@ class Run(_Model):
         return tuple(read_relation(relation) for relation in self.holds)
 
 
-class Lesson(_Model):
-    """``run`` is missing where a lesson can't be run beside ``slipway up``: ``elsewhere`` says then how it is seen."""
+class Lesson(Declared):
+    """It has one of: ``run``, beside ``slipway up``; ``checks``, on a copy of the repository; ``elsewhere``, which says
+    how it is seen.
+    """
 
     number: int = Field(ge=1, le=15)
     name: str
@@ -163,13 +146,26 @@ class Lesson(_Model):
     problem: Text
     without: Text
     run: Run | None = None
+    checks: Checks | None = None
     elsewhere: Text | None = None
 
     @model_validator(mode="after")
     def _somewhere(self) -> "Lesson":
-        if (self.run is None) == (self.elsewhere is None):
-            raise ValueError("a lesson has run, or elsewhere, which says why it has none")
+        if sum(part is not None for part in (self.run, self.checks, self.elsewhere)) != 1:
+            raise ValueError("a lesson has run, or checks, or elsewhere, which says why it has none")
         return self
+
+    @property
+    def has_naive(self) -> bool:
+        """Whether ``naive.py`` is a part of it."""
+        if self.checks:
+            return any(test.endswith("/naive.py") for test in self.checks.naive.tests)
+        return bool(self.run and self.run.naive)
+
+    @property
+    def harm(self) -> str:
+        """The count that is 0 with the pattern and more without; of a lesson that is seen elsewhere none."""
+        return HARM if self.checks else self.run.harm if self.run else ""
 
     @property
     def runnable(self) -> Run:
@@ -208,7 +204,7 @@ def read_lesson(folder: Path) -> Lesson:
         raise LessonUnreadable(f"{file} is no TOML: {error}") from None
     except ValidationError as error:
         raise LessonUnreadable(f"{file}: {_first(error)}") from None
-    if lesson.run and lesson.run.naive:
+    if lesson.has_naive:
         naive_of(lesson)
     return lesson
 

@@ -19,6 +19,7 @@ COUNTS = (
     *("sent", "answered", "refused", "late", "partial"),
     *("placed", "lost", "doubled", "stranded", "untold"),
     *("reached", "opened"),
+    *("planted", "caught", "missed"),
 )
 
 Figures = Mapping[str, int]

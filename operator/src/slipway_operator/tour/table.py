@@ -3,9 +3,9 @@
 import unicodedata
 from collections.abc import Sequence
 
-from .lesson import Language
 from .measuring import Measured
 from .relations import COUNTS
+from .texts import Language
 from .words import word
 
 

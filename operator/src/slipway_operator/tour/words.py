@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from .lesson import Language
+from .texts import Language
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "with": ("with", "有"),
@@ -19,6 +19,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "untold": ("orders that the logs don't explain", "日志说不清的订单"),
     "reached": ("requests that reached the service", "到达服务的请求"),
     "opened": ("connections opened to the service", "到该服务的新连接"),
+    "planted": ("changes planted", "植入的改动"),
+    "caught": ("noticed by a check", "被检查发现"),
+    "missed": ("unnoticed", "没有发现"),
     "p50": ("{} p50, ms", "{} p50（毫秒）"),
 }
 
@@ -32,6 +35,16 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "without": ("3/4 the same without it", "3/4 没有它，再来一遍"),
     "as before": ("4/4 as it was: there is nothing to roll back", "4/4 恢复原样：没有要回滚的"),
     "on": ("4/4 put back by a rollback", "4/4 通过一次回滚装回去"),
+    "copy": (
+        "1/4 a copy of the repository, in which nothing is changed: both checks have to be green",
+        "1/4 复制仓库，先不做任何改动：两种检查都必须是绿的",
+    ),
+    "real": ("2/4 {} changes, one after the other, and the checks of here", "2/4 逐个植入 {} 处改动，运行这里的检查"),
+    "naive checks": ("3/4 the same changes and the naive checks", "3/4 同样的改动，运行幼稚的检查"),
+    "removed": ("4/4 the copy is removed", "4/4 删除副本"),
+    "red": ("red", "红"),
+    "green": ("green", "绿"),
+    "on a copy": ("on a copy of the repository, without slipway up", "在仓库的副本上运行，不需要 slipway up"),
     "go": ("Press Enter to begin", "按回车键开始"),
     "holds": ("The pattern made the difference.", "差别来自这个模式。"),
     "elsewhere": ("This lesson does not run here: ", "这一课不在这里运行："),
