@@ -88,6 +88,13 @@ updates: ## Lock the newest packages and push them as a merge request for BASE (
 demo: setup ## Run the whole system on this machine and let an order travel (ONCE=1: then stop)
 	@$(BIN)/slipway up --story services/story.py $(if $(ONCE),--once) $(DEMO_OPTIONS)
 
+.PHONY: picture
+picture: setup ## Run the demo once, record its release and draw it: the moving picture of the READMEs
+	@mkdir -p build
+	@$(BIN)/slipway up --story services/story.py --once $(DEMO_OPTIONS) | tee build/demo.txt
+	@$(BIN)/python ci/release_picture.py act build/demo.txt docs/pictures/release.txt
+	@$(BIN)/python ci/release_picture.py draw docs/pictures/release.txt docs/pictures/release.svg
+
 # --- cluster
 .PHONY: tools
 tools: ## Build the pinned tools: helm, kubeconform, kind, kubectl, skaffold
@@ -120,7 +127,7 @@ charts: ## Fetch the charts' dependencies (all of them are in this repository)
 	  mkdir -p build; rm -f build/charts-*.ready; touch $(CHARTS_READY); }
 
 .PHONY: generate
-generate: setup ## Write files that are made from others: values.schema.json, gRPC code, descriptors, contracts
+generate: setup ## Write files that are made from others: values.schema.json, gRPC code, descriptors, contracts, the picture of a release
 	@ci/generate.sh
 
 .PHONY: deploy

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes files that are made from others: values.schema.json and README.md of the charts, gRPC code, the gateway's descriptors,
-# and the contracts of the services.
+# the picture of a release, and the contracts of the services.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -48,6 +48,9 @@ mkdir -p charts/platform/files
   base64 -w 120 charts/platform/files/inventory.binpb
   echo '{{- end -}}'
 } >charts/platform/templates/_inventory.binpb.tpl
+
+# The READMEs' moving picture, of what a run told: `make picture` records another.
+.venv/bin/python ci/release_picture.py draw docs/pictures/release.txt docs/pictures/release.svg
 
 # Committed, so that a change of what others rely on is seen in review, and compared without running old code.
 for service in "${services[@]}"; do
