@@ -290,6 +290,7 @@ e2e-observe: setup ## Run the shop beside real Prometheus, Alertmanager, Victori
 
 .PHONY: lessons
 lessons: setup ## Run every lesson of the tour: each pattern at work, taken away, and put back (FIGURES=write: into the pages)
+	@! docker version >/dev/null 2>&1 || ci/images.sh build
 	@FIGURES=$(FIGURES) $(PYTEST) -n 0 tests/tour
 
 .PHONY: soak

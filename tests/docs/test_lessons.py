@@ -12,7 +12,6 @@ from support.lesson_pages import HEADINGS, PAGES, blocks, figures, headings
 from support.repository import ROOT
 
 LESSONS = read_lessons(ROOT)
-RUN = [lesson for lesson in LESSONS if not lesson.elsewhere]
 
 
 def ids(lesson):
@@ -43,7 +42,7 @@ def test_both_languages_show_the_same_commands_pictures_links_and_figures(lesson
     assert re.findall(inside, english) == re.findall(inside, chinese.replace(".zh-CN.md)", ".md)"))
 
 
-@pytest.mark.parametrize("lesson", RUN, ids=ids)
+@pytest.mark.parametrize("lesson", LESSONS, ids=ids)
 def test_a_lesson_that_runs_says_how_and_its_figures_are_those_of_a_run_or_not_there(lesson):
     """A page without figures says how to get them; numbers that nobody counted are written nowhere."""
     text = page(lesson, "en")
@@ -54,7 +53,7 @@ def test_a_lesson_that_runs_says_how_and_its_figures_are_those_of_a_run_or_not_t
     assert len(figures(text)) >= 4 or "FIGURES=write make lessons" in text.partition("## Take it away")[2]
 
 
-@pytest.mark.parametrize("lesson", [lesson for lesson in RUN if figures(page(lesson, "en"))], ids=ids)
+@pytest.mark.parametrize("lesson", [lesson for lesson in LESSONS if figures(page(lesson, "en"))], ids=ids)
 @pytest.mark.parametrize("language", PAGES)
 def test_the_figures_of_a_page_show_the_harm_that_the_lesson_tells_of(lesson, language):
     text = page(lesson, language)

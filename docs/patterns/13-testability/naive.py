@@ -6,7 +6,7 @@ from uuid import UUID
 
 from orders.adapters.repositories import SqlCustomers, SqlOrders
 from orders.adapters.tables import map_domain
-from orders.application import use_cases
+from orders.application.use_cases import Customer, place_order
 from orders.entrypoints import events
 
 map_domain()
@@ -15,9 +15,7 @@ NOW, ID = datetime(2026, 1, 1, tzinfo=UTC), UUID(int=1)
 
 def test_an_order_is_placed_and_saved() -> None:
     orders = Mock()
-    order = use_cases.place_order(
-        orders, order_id=ID, user_id=ID, item="tea", quantity=2, unit_price_cents=350, now=NOW
-    )
+    order = place_order(orders, order_id=ID, user_id=ID, item="tea", quantity=2, unit_price_cents=350, now=NOW)
     orders.add.assert_called_once_with(order)
     assert order.total_cents == 700
 
@@ -30,7 +28,7 @@ def test_a_page_of_orders_is_what_the_database_gives() -> None:
 
 def test_a_customer_is_remembered() -> None:
     session = Mock()
-    SqlCustomers(session).put(use_cases.Customer(user_id=ID, name="Ada"))
+    SqlCustomers(session).put(Customer(user_id=ID, name="Ada"))
     session.execute.assert_called_once()
 
 

@@ -80,7 +80,7 @@ def test_the_version_without_the_pattern_is_called_so_and_other_content_otherwis
         ),
         (('harm = "late"', 'harm = "late"\nbeside = true\nset = {A = "1"}'), "set is for what a release takes away"),
         (('harm = "late"', 'harm = "late"\nbeside = true\nnaive = false'), "beside needs naive.py"),
-        ((RUN, ""), "a lesson has run, or checks, or elsewhere"),
+        ((RUN, ""), "a lesson has one of run, checks and containers"),
         ((', zh = "断路器"', ""), "title.zh: Field required"),
         ((HEAD, HEAD + "number = 4\n"), "number follows from the folder's name: remove it"),
         ((HEAD, HEAD + "shell = 1\n"), "shell: Extra inputs are not permitted"),

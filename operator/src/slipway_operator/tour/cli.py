@@ -14,9 +14,12 @@ import click
 from ..errors import LessonFailed
 from ..runtimes.local.layout import default_data
 from ..runtimes.local.release_cli import data_option
+from . import docker_engine
 from .checking import CheckRun
 from .checks import Change, Checks
+from .containers import Containers
 from .lesson import FOLDER, Lesson, lesson_of, naive_of, read_lessons
+from .relations import broken
 from .running import LessonRun, Result
 from .shop import RunningShop
 from .table import table
@@ -25,6 +28,7 @@ from .words import said
 from .working_copy import working_copy
 
 NUMBER = click.IntRange(1, 15)
+NEEDS = {"beside a shop": "slipway up", "on a copy": "clone", "by docker": "docker"}
 
 lang_option = click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language.")
 
@@ -90,12 +94,14 @@ def tour(number: int | None, lang: Language, output: str, data: Path | None, *, 
         _list(lang, output)
         return
     lesson = lesson_of(Path.cwd(), number)
-    if lesson.elsewhere is not None:
+    if lesson.containers and not docker_engine.answers():
         click.echo(_skipped(lesson, output, lang))
         return
     signal.signal(signal.SIGTERM, _leave)  # as Ctrl-C: what was taken away is put back first
     if lesson.checks:
         result, more = _check(lesson, lesson.checks, telling, yes=yes)
+    elif lesson.containers:
+        result, more = _contain(lesson, lesson.containers, telling, yes=yes)
     else:
         shop = _shop(data, telling)
         shop.controls(lesson.runnable.service)  # nothing is told to who can't begin
@@ -146,6 +152,30 @@ def _check(lesson: Lesson, checks: Checks, telling: _Telling, *, yes: bool) -> t
     return Result(real.counts, naive.counts, run.judged(real, naive)), {"changes": changes}
 
 
+def _contain(lesson: Lesson, containers: Containers, telling: _Telling, *, yes: bool) -> tuple[Result, dict[str, Any]]:
+    """Also how long it took to stop."""
+    image = docker_engine.image_of(Path.cwd(), containers.service)  # nothing is told to who can't begin
+    _introduce(lesson, telling, yes=yes)
+    step = telling.stepper()
+
+    def stopped(image: str) -> docker_engine.Stopped:
+        found = docker_engine.stopped(image, containers)
+        step(f"{found.seconds:.1f} s", said("stopped", telling.language).format(found.user, found.code))
+        return found
+
+    telling.say("image", image)
+    with_it = stopped(image)
+    telling.say("naive image")
+    with docker_engine.naive_image(naive_of(lesson), image) as naive:
+        telling.say("naive container")
+        without_it = stopped(naive)
+    telling.say("images removed")
+    sides = (with_it.counts, without_it.counts)
+    failed = broken(lesson.harm, containers.relations, *(each.counts for each in sides))
+    seconds = {"with": round(with_it.seconds, 1), "without": round(without_it.seconds, 1)}
+    return Result(*sides, tuple(failed)), {"stop_seconds": seconds}
+
+
 def _leave(*_: object) -> Never:
     raise KeyboardInterrupt
 
@@ -182,7 +212,7 @@ def mend(number: int, data: Path | None) -> None:
 
 def _by_release(number: int) -> Lesson:
     lesson = lesson_of(Path.cwd(), number)
-    if lesson.checks or not lesson.runnable.by_release:
+    if not (lesson.run and lesson.run.by_release):
         raise LessonFailed(
             f"lesson {number} takes nothing out of a service that could stay away: slipway tour {number} shows it"
         )
@@ -197,16 +227,18 @@ def _list(language: Language, output: str) -> None:
     lessons = read_lessons(Path.cwd())
     if output == "json":
         listed = [
-            {"number": each.number, "title": each.title.in_(language), "runs": each.elsewhere is None}
-            for each in lessons
+            {"number": each.number, "title": each.title.in_(language), "needs": NEEDS[_kind(each)]} for each in lessons
         ]
         click.echo(json.dumps(listed, ensure_ascii=False))
         return
     for lesson in lessons:
-        where = "on a copy" if lesson.checks else "not here"
-        remark = "" if lesson.run else f"  ({said(where, language)})"
+        remark = "" if lesson.run else f"  ({said(_kind(lesson), language)})"
         click.echo(f"  {lesson.number:>2}  {lesson.title.in_(language)}{remark}")
     click.echo(said("list", language))
+
+
+def _kind(lesson: Lesson) -> str:
+    return "beside a shop" if lesson.run else "on a copy" if lesson.checks else "by docker"
 
 
 def _introduce(lesson: Lesson, telling: _Telling, *, yes: bool) -> None:
@@ -215,7 +247,7 @@ def _introduce(lesson: Lesson, telling: _Telling, *, yes: bool) -> None:
     telling.text(f"{lesson.number} {lesson.title.in_(language)}\n")
     telling.text(f"{said('problem', language)}: {lesson.problem.in_(language)}\n")
     telling.text(f"{said('naive', language)}: {lesson.without.in_(language)}\n")
-    if lesson.has_naive:
+    if lesson.naive_file:
         telling.text("\n".join(f"    {line}".rstrip() for line in naive_of(lesson).splitlines()) + "\n")
     page = "README.zh-CN.md" if language == "zh" else "README.md"
     telling.say("page", FOLDER / lesson.folder.name / page)
@@ -224,10 +256,10 @@ def _introduce(lesson: Lesson, telling: _Telling, *, yes: bool) -> None:
 
 
 def _skipped(lesson: Lesson, output: str, language: Language) -> str:
-    why = lesson.elsewhere.in_(language) if lesson.elsewhere else ""
+    why = said("no docker", language)
     if output == "json":
         return json.dumps({"lesson": lesson.number, "skipped": why}, ensure_ascii=False)
-    return f"{lesson.number} {lesson.title.in_(language)}\n{said('elsewhere', language)}{why}"
+    return f"{lesson.number} {lesson.title.in_(language)}\n{why}"
 
 
 def _as_json(lesson: Lesson, result: Result) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ..errors import LessonUnreadable
 from ..spec.hashing import digest
-from .checks import HARM, Checks, readable
+from . import checks, containers
+from .checks import Checks, readable
+from .containers import Containers
 from .relations import COUNTS, Relation, read_relation
 from .texts import Declared, Text
 
@@ -135,9 +137,7 @@ class Run(Declared):
 
 
 class Lesson(Declared):
-    """It has one of: ``run``, beside ``slipway up``; ``checks``, on a copy of the repository; ``elsewhere``, which says
-    how it is seen.
-    """
+    """It has one of ``run``, beside ``slipway up``; ``checks``, on a copy of the clone; ``containers``, by Docker."""
 
     number: int = Field(ge=1, le=15)
     name: str
@@ -147,25 +147,28 @@ class Lesson(Declared):
     without: Text
     run: Run | None = None
     checks: Checks | None = None
-    elsewhere: Text | None = None
+    containers: Containers | None = None
 
     @model_validator(mode="after")
     def _somewhere(self) -> "Lesson":
-        if sum(part is not None for part in (self.run, self.checks, self.elsewhere)) != 1:
-            raise ValueError("a lesson has run, or checks, or elsewhere, which says why it has none")
+        if sum(part is not None for part in (self.run, self.checks, self.containers)) != 1:
+            raise ValueError("a lesson has one of run, checks and containers")
         return self
 
     @property
-    def has_naive(self) -> bool:
-        """Whether ``naive.py`` is a part of it."""
-        if self.checks:
-            return any(test.endswith("/naive.py") for test in self.checks.naive.tests)
-        return bool(self.run and self.run.naive)
+    def naive_file(self) -> str:
+        """What takes the pattern away, beside ``lesson.toml``; empty: nothing of its own."""
+        if self.containers:
+            return "naive.Dockerfile"
+        tested = self.checks and any(test.endswith("/naive.py") for test in self.checks.naive.tests)
+        return "naive.py" if tested or (self.run and self.run.naive) else ""
 
     @property
     def harm(self) -> str:
-        """The count that is 0 with the pattern and more without; of a lesson that is seen elsewhere none."""
-        return HARM if self.checks else self.run.harm if self.run else ""
+        """The count that is 0 with the pattern and more without."""
+        if self.run:
+            return self.run.harm
+        return checks.HARM if self.checks else containers.HARM
 
     @property
     def runnable(self) -> Run:
@@ -204,18 +207,18 @@ def read_lesson(folder: Path) -> Lesson:
         raise LessonUnreadable(f"{file} is no TOML: {error}") from None
     except ValidationError as error:
         raise LessonUnreadable(f"{file}: {_first(error)}") from None
-    if lesson.has_naive:
+    if lesson.naive_file:
         naive_of(lesson)
     return lesson
 
 
 def naive_of(lesson: Lesson) -> str:
     """The code that takes the pattern away, which a reader can take in at one look."""
-    file = lesson.folder / "naive.py"
+    file = lesson.folder / lesson.naive_file
     try:
         text = file.read_text()
     except (OSError, UnicodeDecodeError):
-        raise LessonUnreadable(f"{file} can't be read; the lesson says naive = true") from None
+        raise LessonUnreadable(f"{file} can't be read, and is a part of the lesson") from None
     lines = len(text.splitlines())
     if lines > MOST_NAIVE_LINES:
         raise LessonUnreadable(f"{file} has {lines} lines, and a naive version at most {MOST_NAIVE_LINES}")

@@ -20,6 +20,7 @@ COUNTS = (
     *("placed", "lost", "doubled", "stranded", "untold"),
     *("reached", "opened"),
     *("planted", "caught", "missed"),
+    *("started", "killed", "as_root"),
 )
 
 Figures = Mapping[str, int]

@@ -22,6 +22,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "planted": ("changes planted", "植入的改动"),
     "caught": ("noticed by a check", "被检查发现"),
     "missed": ("unnoticed", "没有发现"),
+    "started": ("containers started", "启动的容器"),
+    "killed": ("had to be killed after 10 s", "10 秒后只能强制杀死"),
+    "as_root": ("ran as root", "以 root 运行"),
     "p50": ("{} p50, ms", "{} p50（毫秒）"),
 }
 
@@ -47,9 +50,17 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "on a copy": ("on a copy of the repository, without slipway up", "在仓库的副本上运行，不需要 slipway up"),
     "go": ("Press Enter to begin", "按回车键开始"),
     "holds": ("The pattern made the difference.", "差别来自这个模式。"),
-    "elsewhere": ("This lesson does not run here: ", "这一课不在这里运行："),
+    "image": ("1/4 a container of {} answers, and is stopped", "1/4 {} 的一个容器在应答，然后停止它"),
+    "naive image": ("2/4 the naive image is built on it", "2/4 在它之上构建幼稚的镜像"),
+    "naive container": ("3/4 the same with the naive image", "3/4 用幼稚的镜像再来一遍"),
+    "images removed": ("4/4 containers and the naive image are removed", "4/4 删除容器和幼稚的镜像"),
+    "stopped": ("uid {}, exit code {}", "uid {}，退出码 {}"),
+    "no docker": (
+        "skipped: no Docker engine answers on this machine; docker version says why",
+        "跳过：本机没有可用的 Docker 引擎；docker version 会说明原因",
+    ),
     "list": ("slipway tour N runs a lesson beside slipway up", "在 slipway up 旁边运行一课：slipway tour N"),
-    "not here": ("needs more than slipway up", "需要 slipway up 以外的环境"),
+    "by docker": ("by Docker, after make images", "用 Docker 运行，先执行 make images"),
 }
 
 
