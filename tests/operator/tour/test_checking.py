@@ -66,5 +66,5 @@ def test_a_lesson_whose_naive_checks_miss_nothing_has_failed():
 
 
 def test_of_checks_that_are_red_already_nothing_is_learned():
-    with pytest.raises(LessonFailed, match="before anything is changed, test_a is red, and 0 more"):
+    with pytest.raises(LessonFailed, match="before anything is changed, test_a is red: mend that first"):
         run({(None, REAL + NAIVE): ("test_a",)}).require_green()

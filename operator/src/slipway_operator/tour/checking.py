@@ -30,7 +30,7 @@ class CheckRun:
         """Of a check that is red before anything is changed nothing can be learned: LessonFailed."""
         if red := self._copy.red(self._checks.both):
             raise LessonFailed(
-                f"before anything is changed, {red[0]} is red, and {len(red) - 1} more: mend that first, since "
+                f"before anything is changed, {_first(red)} is red: mend that first, since "
                 f"nothing can be learned from it. .venv/bin/pytest {' '.join(self._checks.both.tests)} says why"
             )
 
@@ -57,3 +57,7 @@ class CheckRun:
             self._tell(change, red)
         planted = len(self._checks.change)
         return Noticed(Measured({"planted": planted, "caught": caught, "missed": planted - caught}), tuple(found))
+
+
+def _first(red: tuple[str, ...]) -> str:
+    return red[0] + (f" (as {len(red) - 1} more)" if len(red) > 1 else "")

@@ -42,7 +42,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "1/4 a copy of the repository, in which nothing is changed: both checks have to be green",
         "1/4 复制仓库，先不做任何改动：两种检查都必须是绿的",
     ),
-    "real": ("2/4 {} changes, one after the other, and the checks of here", "2/4 逐个植入 {} 处改动，运行这里的检查"),
+    "real": ("2/4 the checks of here, for each change of {}", "2/4 逐个植入 {} 处改动，运行这里的检查"),
     "naive checks": ("3/4 the same changes and the naive checks", "3/4 同样的改动，运行幼稚的检查"),
     "removed": ("4/4 the copy is removed", "4/4 删除副本"),
     "red": ("red", "红"),
