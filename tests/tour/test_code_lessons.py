@@ -63,7 +63,7 @@ def test_each_change_is_found_by_the_checks_of_here_by_name_and_not_by_the_naive
         write_figures(lesson.folder, result)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda sent: sent.name)
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda sent: sent.name)
 def test_whoever_ends_it_in_the_middle_finds_nothing_left_behind(beside, sent):
     before = touched()
     with tour(beside, 13, "--yes", "--lang", "zh") as running:

@@ -1,5 +1,6 @@
 """``slipway tour``, ``break`` and ``mend``, beside a running ``slipway up``."""
 
+import contextlib
 import json
 import signal
 import sys
@@ -41,19 +42,18 @@ class _Telling:
     silent: bool = False
 
     def say(self, name: str, *words: object) -> None:
-        if not self.silent:
-            click.echo(said(name, self.language).format(*words))
+        self.text(said(name, self.language).format(*words))
 
     def text(self, text: str) -> None:
         if not self.silent:
-            click.echo(text)
+            with contextlib.suppress(OSError):  # the terminal has gone; what was taken away is put back all the same
+                click.echo(text)
 
     def stepper(self) -> Callable[[str, str], None]:
         start = time.monotonic()
 
         def tell(what: str, remark: str) -> None:
-            if not self.silent:
-                click.echo(f"  {time.monotonic() - start:5.1f} s  {what:<22} {remark}")
+            self.text(f"  {time.monotonic() - start:5.1f} s  {what:<22} {remark}")
 
         return tell
 
@@ -97,7 +97,7 @@ def tour(number: int | None, lang: Language, output: str, data: Path | None, *, 
     if lesson.containers and not docker_engine.answers():
         click.echo(_skipped(lesson, output, lang))
         return
-    signal.signal(signal.SIGTERM, _leave)  # as Ctrl-C: what was taken away is put back first
+    _leave_in_order()
     if lesson.checks:
         result, more = _check(lesson, lesson.checks, telling, yes=yes)
     elif lesson.containers:
@@ -174,6 +174,13 @@ def _contain(lesson: Lesson, containers: Containers, telling: _Telling, *, yes: 
     failed = broken(lesson.harm, containers.relations, *(each.counts for each in sides))
     seconds = {"with": round(with_it.seconds, 1), "without": round(without_it.seconds, 1)}
     return Result(*sides, tuple(failed)), {"stop_seconds": seconds}
+
+
+def _leave_in_order() -> None:
+    """Whoever is asked to end, or loses the terminal, puts back first what was taken away, as after Ctrl-C."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup
+            signal.signal(number, _leave)
 
 
 def _leave(*_: object) -> Never:
