@@ -45,11 +45,43 @@ def test_secrets_are_files_and_never_values_of_the_pod():
     spec = pod(rendered(*options))
     volumes = {each["name"]: each for each in spec["volumes"]}
 
-    [item] = volumes["secrets"]["projected"]["sources"]
+    [item] = volumes["slipway-backup-secrets"]["projected"]["sources"]
     assert item == {"secret": {"name": "keys", "items": [{"key": "key", "path": "orders-KEY"}]}}
-    assert volumes["passphrase"]["secret"]["secretName"] == "words"
+    assert volumes["slipway-backup-passphrase"]["secret"]["secretName"] == "words"
     assert {"--secrets", "--passphrase-file"} <= set(spec["containers"][0]["args"])
     assert not {"--secrets", "--passphrase-file"} & set(pod(rendered())["containers"][0]["args"])
+
+
+@pytest.mark.parametrize("name", ["backups", "secrets", "passphrase"])
+def test_a_volume_of_values_takes_the_place_of_none_of_a_backup_s(name):
+    """With an emptyDir there, Jobs would succeed and keep nothing."""
+    spec = pod(rendered(f"extraVolumes[0].name={name},extraVolumes[0].emptyDir.sizeLimit=1Mi"))
+    claims = [each for each in spec["volumes"] if "persistentVolumeClaim" in each]
+    assert [each["persistentVolumeClaim"]["claimName"] for each in claims] == ["backups"]
+    assert name in {each["name"] for each in spec["volumes"]}
+
+
+def test_who_migrates_owns_the_tables_and_backs_them_up():
+    environment = pod(rendered("database.migration.secretName=owner"))["containers"][0]["env"]
+    [url] = [each for each in environment if each["name"] == "DATABASE_URL"]
+    assert url["valueFrom"]["secretKeyRef"]["name"] == "owner"
+
+
+def test_a_sidecar_does_not_keep_a_job_from_its_end():
+    proxy = (
+        "sidecars[0].name=proxy,sidecars[0].image=proxy:1,initContainers[0].name=wait,initContainers[0].image=wait:1"
+    )
+    objects = rendered(proxy)
+    [migration] = of_kind(objects, "Job")
+    for spec in (pod(objects), migration["spec"]["template"]["spec"]):
+        assert [(each["name"], each.get("restartPolicy")) for each in spec["initContainers"]] == [
+            ("wait", None), ("proxy", "Always"),
+        ]  # fmt: skip
+        assert len(spec["containers"]) == 1
+    for deployment in of_kind(objects, "Deployment"):
+        spec = deployment["spec"]["template"]["spec"]
+        assert [each["name"] for each in spec["initContainers"]] == ["wait"]
+        assert [each["name"] for each in spec["containers"]][1:] == ["proxy"]
 
 
 def test_it_is_tried_unless_values_say_otherwise():
@@ -76,6 +108,7 @@ def test_a_managed_service_is_backed_up_as_well():
         ("orders", "backup.image=", "backup.image of orders is not set"),
         ("orders", "backup.claimName=", "backup.claimName of orders is not set"),
         ("orders", "backup.image=slipway/backup", "/backup/image"),
+        ("orders", "backup.image=registry:5000/slipway/backup", "/backup/image"),
         ("orders", "backup.secrets.KEY.secretName=keys", "secretKey"),
         ("storefront", "logLevel=INFO", "there is nothing to keep"),
     ],

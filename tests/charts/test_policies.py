@@ -243,7 +243,8 @@ class TestBranches:
     def test_volumes_and_first_containers_are_in_every_pod(self, service):
         for name, _, template in pod_templates(self.objects(service, "full")):
             spec = template["spec"]
-            backup = ["backups", "secrets", "passphrase"] if name.startswith("CronJob/") else []
+            own = ("backups", "backup-secrets", "backup-passphrase") if name.startswith("CronJob/") else ()
+            backup = [f"slipway-{each}" for each in own]
             assert [each["name"] for each in spec["volumes"]] == ["tmp", "slipway-levels", *backup, "data"], name
             assert {"name": "data", "mountPath": "/data", "readOnly": True} in spec["containers"][0]["volumeMounts"]
             [first] = spec["initContainers"]

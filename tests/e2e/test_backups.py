@@ -112,6 +112,7 @@ def restore(name, job):
     made = on("create", "job", job, f"--from=cronjob/{RELEASE}-orders-backup", "--dry-run=client", "-o", "json")
     change = [
         {"op": "remove", "path": "/metadata/ownerReferences"},
+        {"op": "remove", "path": "/spec/activeDeadlineSeconds"},
         {"op": "add", "path": "/spec/template/spec/containers/0/args", "value": args},
     ]
     changed = on("patch", "--local", "-f", "-", "--type", "json", "-p", json.dumps(change), "-o", "json", stdin=made)

@@ -155,13 +155,18 @@ CASES = [
         says=("backup of orders-db is 1d",),
     ),
     Case(
-        "BackupJobTooOld",
-        {'kube_cronjob_status_last_successful_time{namespace="shop",cronjob="shop-orders-backup"}':
-         f"0x162 {27 * 3600}x6",
-         'kube_cronjob_created{namespace="shop",cronjob="shop-orders-backup"}': "0x168",
-         'kube_cronjob_created{namespace="shop",cronjob="shop-report"}': "0x168"},
-        step=10, fires=27 * 60 - 10, clears=27 * 60 + 30, labels={"namespace": "shop", "cronjob": "shop-orders-backup"},
-        says=("backup of shop-orders-backup has succeeded for 1d",),
+        "BackupJobTooOld",  # it began at 01:00, and succeeded four hours later
+        {'kube_cronjob_status_last_schedule_time{namespace="shop",cronjob="shop-orders-backup"}': "0x5 3600x60",
+         'kube_cronjob_status_last_successful_time{namespace="shop",cronjob="shop-orders-backup"}': "60x29 18000x36",
+         'kube_cronjob_next_schedule_time{namespace="shop",cronjob="shop-orders-backup"}': "90000x66"},
+        step=10, fires=4 * 60, clears=5 * 60 + 10, labels={"namespace": "shop", "cronjob": "shop-orders-backup"},
+        says=("shop-orders-backup should have succeeded 3h",),
+    ),
+    Case(
+        "BackupJobTooOld",  # never, since nobody begins it; then it is done
+        {'kube_cronjob_next_schedule_time{namespace="shop",cronjob="etcd-backup"}': "3600x29 604800x36"},
+        step=10, fires=4 * 60, clears=5 * 60 + 10, labels={"namespace": "shop", "cronjob": "etcd-backup"},
+        says=("etcd-backup should have succeeded 3h",),
     ),
 ]  # fmt: skip
 

@@ -60,7 +60,8 @@ OF_OTHERS = {
     "certmanager_certificate_expiration_timestamp_seconds": {"exported_namespace", "name"},
     "cnpg_collector_last_available_backup_timestamp": set(),
     "kube_cronjob_status_last_successful_time": {"cronjob"},  # kube-state-metrics'
-    "kube_cronjob_created": {"cronjob"},
+    "kube_cronjob_status_last_schedule_time": {"cronjob"},
+    "kube_cronjob_next_schedule_time": {"cronjob"},
 }
 EXPORTED = exported() | OF_OTHERS | {"slipway_release_stage_age_seconds": set(OPEN_LABELS)}
 RECORDED = {rule["record"]: {"service"} for group in RULES for rule in group["rules"] if "record" in rule}

@@ -45,7 +45,11 @@ spec:
 
 {{/* As backups call the service. */}}
 {{- define "service.backup.name" -}}
-{{- .Chart.Name | replace "-" "_" -}}
+{{- $name := .Chart.Name | replace "-" "_" -}}
+{{- if not (regexMatch "^[a-z][a-z0-9_]{0,39}$" $name) -}}
+{{- fail (printf "backup.enabled is set, and the chart is called %q: a backup's service has lower case letters, digits and '-' in its name, at most 40, and begins with a letter, so give the chart such a name, or an alias in the chart around it" .Chart.Name) -}}
+{{- end -}}
+{{- $name -}}
 {{- end -}}
 
 {{/* As brokers call the consumer group; empty for a service that reads no events. */}}
@@ -67,28 +71,28 @@ spec:
 {{- end -}}
 
 {{- define "service.backup.mounts" }}
-- {name: backups, mountPath: /backups, subPath: {{ include "base.fullname" . }}}
+- {name: slipway-backups, mountPath: /backups, subPath: {{ include "base.fullname" . }}}
 {{- if include "service.backup.secrets" . }}
-- {name: secrets, mountPath: /secrets, readOnly: true}
+- {name: slipway-backup-secrets, mountPath: /secrets, readOnly: true}
 {{- end }}
 {{- if .Values.backup.passphrase.secretName }}
-- {name: passphrase, mountPath: /passphrase, readOnly: true}
+- {name: slipway-backup-passphrase, mountPath: /passphrase, readOnly: true}
 {{- end }}
 {{- end -}}
 
 {{- define "service.backup.volumes" }}
-- name: backups
+- name: slipway-backups
   persistentVolumeClaim:
     claimName: {{ tpl (.Values.backup.claimName | required (printf "backup.claimName of %s is not set: name the PersistentVolumeClaim that takes backups" .Chart.Name)) . }}
 {{- with include "service.backup.secrets" . }}
-- name: secrets
+- name: slipway-backup-secrets
   projected:
     defaultMode: 0440
     sources: {{- . | nindent 4 }}
 {{- end }}
 {{- with .Values.backup.passphrase }}
 {{- if .secretName }}
-- name: passphrase
+- name: slipway-backup-passphrase
   secret:
     secretName: {{ tpl .secretName $ }}
     defaultMode: 0440

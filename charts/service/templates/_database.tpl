@@ -1,13 +1,13 @@
 {{/*
 How the database is reached: by a URL from a Secret, or by parts (database.hosts), where the password may have any
-characters, since libpq takes it as it is. Each variable once: what extraEnv says wins.
+characters, since libpq takes it as it is. Each variable once: what extraEnv says wins. Who migrates owns the tables, so a backup is theirs too.
 Usage: include "service.databaseEnv" (list $ctx PROCESS EXTRA_ENV)
 */}}
 {{- define "service.databaseEnv" -}}
 {{- $ctx := index . 0 -}}
 {{- $extra := index . 2 -}}
 {{- $database := $ctx.Values.database -}}
-{{- $own := ternary ($database.migration | default dict) dict (eq (index . 1) "migrate") -}}
+{{- $own := ternary ($database.migration | default dict) dict (has (index . 1) (list "migrate" "backup")) -}}
 {{- $secret := include "service.databaseSecretName" $ctx -}}
 {{- with $own.secretName }}{{ $secret = tpl . $ctx }}{{ end -}}
 {{- $keys := dict -}}

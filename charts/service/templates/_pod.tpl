@@ -31,8 +31,13 @@ serviceAccountName: {{ include "base.serviceAccountName" $ctx }}
 automountServiceAccountToken: false
 {{ include "base.pod" (list $ctx $options) }}
 terminationGracePeriodSeconds: {{ add $values.drain.preStopSeconds $values.drain.gracefulSeconds 10 }}
-{{- with $values.initContainers }}
-initContainers: {{- tpl (toYaml .) $ctx | nindent 0 }}
+{{- $isJob := has $process (list "migrate" "backup") -}}
+{{- $sidecars := include "base.sidecars" (list $ctx (list $process)) | fromYamlArray -}}
+{{- $first := tpl (toYaml ($values.initContainers | default list)) $ctx | fromYamlArray -}}
+{{- /* One that goes on would keep a Job from its end: Kubernetes ends it with the others where it stands here. */}}
+{{- range ternary $sidecars list $isJob }}{{ $first = append $first (set . "restartPolicy" "Always") }}{{ end -}}
+{{- with $first }}
+initContainers: {{- toYaml . | nindent 0 }}
 {{- end }}
 containers:
 - name: {{ $process }}
@@ -57,7 +62,7 @@ containers:
   {{- with $options.resources }}
   resources: {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- if not (has $process (list "migrate" "backup")) }}
+  {{- if not $isJob }}
   {{- with include "service.ports" (list $ctx $process $options) }}
   ports: {{- . | nindent 2 }}
   {{- end }}
@@ -69,8 +74,8 @@ containers:
   {{- end }}
   {{- end }}
   volumeMounts: {{- include "base.once" (list "mountPath" (include "service.volumeMounts" (list $ctx $kafka $process)) (tpl (toYaml ($values.extraVolumeMounts | default list)) $ctx)) | nindent 2 }}
-{{- with include "base.sidecars" (list $ctx (list $process)) }}
-{{ . }}
+{{- with ternary list $sidecars $isJob }}
+{{ toYaml . }}
 {{- end }}
 volumes: {{- include "base.once" (list "name" (include "service.volumes" (list $ctx $kafka $process)) (tpl (toYaml ($values.extraVolumes | default list)) $ctx)) | nindent 0 }}
 {{- end -}}
