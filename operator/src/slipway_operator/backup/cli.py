@@ -10,14 +10,13 @@ import click
 from slipway_chassis.cli.output import output_option, show
 
 from ..runtimes.local.release_cli import data_option
-from ..runtimes.local.state import replace_file
 from .creating import create as create_backup
 from .folder import Backups, Found
 from .gap import gap as gap_of
 from .gap import reconcile as reconcile_gap
 from .pod_cli import pod
 from .restoring import restore as restore_service
-from .sealing import passphrase_of
+from .sealing import passphrase_of, put_back
 from .shop import default_folder, shop_on
 from .telling import teller
 from .verifying import unsealed, whole
@@ -220,7 +219,7 @@ def unseal(backup: str, folder: Path | None, to: Path, passphrase_file: Path | N
     values = unsealed(found, passphrase_of(passphrase_file))
     to.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, value in values.items():
-        replace_file(to / name, value)
+        put_back(to / name, value)
         click.echo(to / name)
 
 

@@ -141,7 +141,7 @@ def _secrets(
 ) -> tuple[Secrets, Sequence[str]]:
     """What goes in, and the names of what does not."""
     values = {
-        name: _read(file, LARGEST_SECRET).decode()
+        name: _read(file, LARGEST_SECRET)
         for service in services
         for name, file in source.secrets_of(service.name).items()
     }

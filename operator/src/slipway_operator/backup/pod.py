@@ -8,13 +8,13 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import Field, SecretStr
 
-from slipway_chassis.config import DatabaseSettings, KafkaSettings
+from slipway_chassis.config import DatabaseSettings, KafkaSettings, load
 from slipway_chassis.embedded import postgresql
 from slipway_chassis.embedded.processes import free_port
 from slipway_chassis.errors import DependencyUnavailable
@@ -22,12 +22,15 @@ from slipway_chassis.events.kafka import Groups
 
 from ..errors import BackupError
 from ..runtimes.local.system import Service
+from .config import without_libpq_settings
 from .creating import Tell
 from .databases import SUPERUSER, Databases
 from .folder import Found, require_checksum
+from .refilling import Refill
 from .restoring import offsets_back
 from .sealing import is_same
-from .verifying import SCRATCH, require_files, whole
+from .trying import try_on
+from .verifying import require_files, whole
 
 POLL_SECONDS = 1.0
 
@@ -84,8 +87,11 @@ class Pod:
         return {}
 
     def secrets_of(self, service: str, /) -> Mapping[str, Path]:
+        """BackupError for a folder without any: what was meant to be kept would be missed when it is needed."""
         # A volume of Secrets has links, of Kubernetes' own.
         found = sorted(self.secrets.glob(f"{service}-*")) if self.secrets else []
+        if self.secrets and not any(file.is_file() for file in found):
+            raise BackupError(f"{self.secrets} has no file {service}-NAME: nothing of it would be kept or compared")
         return {file.name: file for file in found if file.is_file()}
 
 
@@ -115,11 +121,12 @@ def _server() -> Iterator[postgresql.PostgreSQL]:
     """For the block, with its data in a folder that goes with it."""
     with tempfile.TemporaryDirectory(prefix="slipway-scratch-") as folder:
         Path(folder).chmod(0o755)  # what is in it is for PostgreSQL's user alone
-        server = postgresql.start(Path(folder) / "postgresql", port=free_port(), durable=False)
-        try:
-            yield server
-        finally:
-            server.child.stop()
+        with without_libpq_settings():
+            server = postgresql.start(Path(folder) / "postgresql", port=free_port(), durable=False)
+            try:
+                yield server
+            finally:
+                server.child.stop()
 
 
 def verify_here(found: Found, *, tell: Tell) -> None:
@@ -129,11 +136,21 @@ def verify_here(found: Found, *, tell: Tell) -> None:
     require_files(found, tell=tell)
     with _server() as server:
         for kept in whole(found).services:
-            server.ensure_database(kept.service)
-            file = found.path / kept.database.dump.file
-            Databases(server).restored(kept.database, file, f"{SCRATCH}{kept.service}", owner=kept.service)
+            try_on(server, kept.database, found.path / kept.database.dump.file, kept.service)
             rows = sum(kept.database.rows.values())
             tell(kept.service, f"restored into a scratch server: {rows} rows in {len(kept.database.rows)} tables")
+
+
+def group_back(pod: Pod, found: Found) -> Pod:
+    """The pod with the group whose offsets the backup has; BackupError where another one was named."""
+    kept = whole(found).of(pod.service.name).offsets
+    if kept is None or kept.group == pod.group:
+        return pod
+    if pod.group:
+        raise BackupError(
+            f"the backup has the offsets of the group {kept.group}, not of {pod.group}: name that one, or none"
+        )
+    return replace(pod, group=kept.group, kafka=load(KafkaSettings))
 
 
 def restore_here(pod: Pod, found: Found, *, trial: bool, tell: Tell) -> None:
@@ -141,20 +158,25 @@ def restore_here(pod: Pod, found: Found, *, trial: bool, tell: Tell) -> None:
     call goes on. ``trial``: whether the backup is restored here first.
 
     Raises BackupError while one of its secrets is another than that of the backup, processes of the service are
-    connected, or its group has members; BackupUnusable, with nothing changed, for a backup that can't be restored;
-    DependencyUnavailable when PostgreSQL or Kafka is away.
+    connected, or its group has members, and where objects of others are in the way; BackupUnusable for a backup that
+    can't be restored; DependencyUnavailable when PostgreSQL or Kafka is away. The database is unchanged then, but for
+    members and Kafka after it was filled, which the message tells.
     """
     kept, name = whole(found).of(pod.service.name), pod.service.name
+    file = found.path / kept.database.dump.file
     require_checksum(found.path, kept.database.dump)
     _require_secrets(pod, found)
     _require_nobody(pod)
+    refill = Refill(pod.database.conninfo, kept.database, file)
+    refill.require()
     if trial:
         verify_here(found, tell=tell)
-    Databases(pod).refilled(kept.database, found.path / kept.database.dump.file, name)
+    refill.run()
     tell(name, f"{sum(kept.database.rows.values())} rows in {len(kept.database.rows)} tables, as they were counted")
     groups = pod.groups()
     if groups is None:
         return
+    _require_nobody(pod, before="the database is restored, the offsets are not: ")
     with closing(groups):
         committed = groups.committed(pod.group)
         topics = {topic for topic, _ in committed} | set(kept.offsets.topics if kept.offsets else ())
@@ -166,20 +188,20 @@ def restore_here(pod: Pod, found: Found, *, trial: bool, tell: Tell) -> None:
 def _require_secrets(pod: Pod, found: Found) -> None:
     there = pod.secrets_of(pod.service.name)
     for name, known in whole(found).secrets.fingerprints.items():
-        if name.startswith(f"{pod.service.name}-") and not (name in there and is_same(there[name].read_text(), known)):
+        if name.startswith(f"{pod.service.name}-") and not (name in there and is_same(there[name].read_bytes(), known)):
             raise BackupError(
                 f"{name} is another secret than that of the backup, or is not in the folder of --secrets: what it "
                 "encrypted could not be read. slipway backup unseal gives the former one"
             )
 
 
-def _require_nobody(pod: Pod) -> None:
+def _require_nobody(pod: Pod, before: str = "") -> None:
     groups = pod.groups()
     if groups is None:
         return
     with closing(groups):
         if members := groups.describe(pod.group).members:
             raise BackupError(
-                f"the group {pod.group} has {len(members)} members: stop the service on purpose (spec.suspend: All, or "
-                "no replicas), then run the same command again"
+                f"{before}the group {pod.group} has {len(members)} members: stop the service on purpose "
+                "(spec.suspend: All, or no replicas), then run the same command again"
             )

@@ -14,7 +14,8 @@ from slipway_chassis.config import KafkaSettings, load
 from ..runtimes.local.system import Service
 from .creating import create as create_backup
 from .folder import Backups
-from .pod import Pod, PodSettings, restore_here, verify_here, wait_for
+from .pod import Pod, PodSettings, group_back, restore_here, verify_here, wait_for
+from .refilling import require_one_owner
 from .sealing import passphrase_of
 from .telling import teller
 from .verifying import require_files, whole
@@ -25,7 +26,7 @@ SECRETS_SAY = "Folder of files SERVICE-NAME with what encrypts in the database: 
 
 
 def _service_options(command: Command) -> Command:
-    group = "What brokers call its consumer group, whose offsets are kept. Default: it reads no events."
+    group = "What brokers call its consumer group, whose offsets are kept. Default: none; of a restore, the backup's."
     wait = "How long to wait for PostgreSQL and Kafka. Default: 1m."
     command = click.option("--wait", type=Duration(), default="1m", help=wait)(command)
     command = click.option("--group", default="", help=group)(command)
@@ -71,8 +72,11 @@ def create(
 ) -> None:
     """Write a backup of the service, and offer it after it was restored into a PostgreSQL of this pod."""
     tell = teller()
+    pod = _pod(service, group, secrets)
+    wait_for(pod, wait.total_seconds())
+    require_one_owner(pod.database.conninfo)
     made = create_backup(
-        _pod(service, group, secrets, wait),
+        pod,
         Backups(folder),
         services=[service],
         passphrase=passphrase_of(passphrase_file) if passphrase_file else None,
@@ -110,12 +114,13 @@ def restore(
 
     Killed in the middle, the same command goes on.
     """
-    restore_here(_pod(service, group, secrets, wait), Backups(folder).named(backup), trial=trial, tell=teller())
+    found = Backups(folder).named(backup)
+    pod = group_back(_pod(service, group, secrets), found)
+    wait_for(pod, wait.total_seconds())
+    restore_here(pod, found, trial=trial, tell=teller())
     click.echo(f"{service} is as it was; start it again, and let slipway audit say what is apart")
 
 
-def _pod(service: str, group: str, secrets: Path | None, wait: timedelta) -> Pod:
+def _pod(service: str, group: str, secrets: Path | None) -> Pod:
     kafka = load(KafkaSettings) if group else None
-    pod = Pod(Service(name=service, processes=("migrate",)), group, load(PodSettings), kafka, secrets)
-    wait_for(pod, wait.total_seconds())
-    return pod
+    return Pod(Service(name=service, processes=("migrate",)), group, load(PodSettings), kafka, secrets)

@@ -19,7 +19,7 @@ from slipway_chassis.events.ports import Partition
 from ..errors import BackupError, NotRunning
 from ..runtimes.local.observing import MIGRATIONS
 from ..runtimes.local.releasing import Controls
-from ..runtimes.local.state import DesiredRelease, replace_file
+from ..runtimes.local.state import DesiredRelease
 from ..runtimes.local.system import Service
 from ..runtimes.local.versions import Version
 from ..spec.fields import CONSUMING
@@ -29,7 +29,7 @@ from .folder import Found, require_checksum
 from .gap import go_on, require_published
 from .manifest import GroupOffsets, ServiceBackup, seconds_lost
 from .progress import Notes, Restore
-from .sealing import is_same
+from .sealing import is_same, put_back
 from .shop import Shop
 from .verifying import unsealed, whole
 
@@ -88,7 +88,7 @@ class _Restoring:
     notes: Notes
     tell: Tell
 
-    def run(self, values: Mapping[str, str]) -> Restored:
+    def run(self, values: Mapping[str, bytes]) -> Restored:
         """``values``: secrets to be put back, by name."""
         databases = Databases(self.shop)
         now = databases.now()
@@ -98,7 +98,7 @@ class _Restoring:
         self._set_back()
         self._go_on(noted)
         for name, value in values.items():
-            replace_file(self.shop.layout.data / "secrets" / name, value)
+            put_back(self.shop.layout.data / "secrets" / name, value)
         self._start()
         return self._ended(noted, databases)
 
@@ -223,14 +223,14 @@ def _wait(done: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _secrets(shop: Shop, found: Found, service: Service, passphrase: bytes | None) -> dict[str, str]:
+def _secrets(shop: Shop, found: Found, service: Service, passphrase: bytes | None) -> dict[str, bytes]:
     """Those of the service that are to be put back: nothing where the ones that are there are the same. BackupError
     when one is another, and the backup can't give it.
     """
     manifest = whole(found)
     known = {name: one for name, one in manifest.secrets.fingerprints.items() if name.startswith(f"{service.name}-")}
     there = shop.secrets_of(service.name)
-    other = [name for name, one in known.items() if name not in there or not is_same(there[name].read_text(), one)]
+    other = [name for name, one in known.items() if name not in there or not is_same(there[name].read_bytes(), one)]
     if not other:
         return {}
     if manifest.secrets.sealed is None:

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import BackupError, BackupUnusable
-from .databases import Databases, connected
+from .connections import connected
+from .databases import Databases
 from .folder import Found, contents, require_checksum
 from .manifest import Manifest, ServiceBackup
 from .sealing import LARGEST as LARGEST_SECRETS
@@ -40,7 +41,7 @@ def require_files(found: Found, *, tell: Tell) -> None:
     tell("checksums", f"of {sum(1 for _ in manifest.files())} files are right, {manifest.size} bytes")
 
 
-def unsealed(found: Found, passphrase: bytes) -> dict[str, str]:
+def unsealed(found: Found, passphrase: bytes) -> dict[str, bytes]:
     """Its secrets, by name; BackupUnusable when it has none, or they do not open."""
     sealed = whole(found).secrets.sealed
     if sealed is None:
