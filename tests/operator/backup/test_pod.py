@@ -146,6 +146,13 @@ def test_user_and_password_may_stand_beside_the_address(pod, postgresql, name):
     assert "another" not in said.replace("another backup", "")
 
 
+def test_what_libpq_reads_beside_the_address_is_of_the_live_server_alone(pod, postgresql, name):
+    """The programs read it too, and the server that tries the backup has no such role."""
+    place = f"postgresql://{name}@database.invalid/{name}"
+    beside = {"PGHOSTADDR": "127.0.0.1", "PGPORT": str(postgresql.port), "PGPASSWORD": postgresql.password}
+    pod("create", DATABASE_URL=place, PGOPTIONS=f"-c role={name}", **beside)
+
+
 class Later:
     """A pod that is let through when it asks for the third time, as where policies come into force after it."""
 
@@ -175,9 +182,11 @@ def test_a_pod_that_is_not_let_through_yet_waits(postgresql, name):
 def test_secrets_of_a_volume_are_kept_sealed(pod, name, tmp_path):
     volume = tmp_path / "secrets"
     (volume / "..data").mkdir(parents=True)
-    (volume / "..data" / f"{name}-KEY").write_text("very secret")
+    (volume / "..data" / f"{name}-KEY").write_bytes(b"very secret\r\n\xff")
     (volume / f"{name}-KEY").symlink_to(f"..data/{name}-KEY")  # as Kubernetes lays it
     (tmp_path / "passphrase").write_text("correct horse battery")
+    (tmp_path / "empty").mkdir()
+    assert f"no file {name}-NAME" in pod("create", "--secrets", tmp_path / "empty", code=1)
     left_out, _ = pod("create", "--secrets", volume)[-2:]
     backup = pod("create", "--secrets", volume, "--passphrase-file", tmp_path / "passphrase")[-1].split()[0]
 
@@ -187,13 +196,14 @@ def test_secrets_of_a_volume_are_kept_sealed(pod, name, tmp_path):
                      "--passphrase-file", str(tmp_path / "passphrase")]
     )  # fmt: skip
     assert said.exit_code == 0, said.output
-    assert ((tmp_path / "out" / f"{name}-KEY").read_text(), "very" in said.output) == ("very secret", False)
+    assert (tmp_path / "out" / f"{name}-KEY").read_bytes() == b"very secret\r\n\xff"
+    assert "very" not in said.output
     assert (tmp_path / "out" / f"{name}-KEY").stat().st_mode & 0o077 == 0
 
     (volume / "..data" / f"{name}-KEY").write_text("another")
     for words in (("--secrets", volume), ()):
         assert f"{name}-KEY is another secret" in pod("restore", backup, *words, code=1)
-    (volume / "..data" / f"{name}-KEY").write_text("very secret")
+    (volume / "..data" / f"{name}-KEY").write_bytes(b"very secret\r\n\xff")
     pod("restore", backup, "--secrets", volume)
 
 
@@ -215,7 +225,9 @@ def test_offsets_go_back_with_the_database(pod, kafka, name, tmp_path):
         eventually(lambda: is_set(groups, name, {(name, 0): Committed(5, topic)}))
         backup = pod("create", "--group", name, **brokers)[-1].split()[0]
         groups.commit(name, {(name, 0): Committed(9, topic), (name, 1): Committed(2, topic)})
-        pod("restore", backup, "--group", name, **brokers)
+        assert f"the group {name}, not of another" in pod("restore", backup, "--group", "another", code=1, **brokers)
+        assert "KAFKA_BOOTSTRAP_SERVERS" in pod("restore", backup, code=1)
+        pod("restore", backup, "--no-trial", **brokers)
 
         kept = json.loads((tmp_path / "b" / backup / "manifest.json").read_text())["services"][0]["offsets"]
         assert kept["topics"][name]["offsets"] == {"0": 5}

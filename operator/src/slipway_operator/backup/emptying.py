@@ -18,10 +18,11 @@ PATIENT = (
 )
 ALONE = "SET client_min_messages = error; SET search_path = ''; SET lock_timeout = {}"
 TABLES = (
-    "SELECT schemaname, tablename, tableowner FROM pg_catalog.pg_tables"
-    " WHERE schemaname <> 'information_schema' AND schemaname !~ '^pg_' AND NOT EXISTS"
-    " (SELECT FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.pg_class'::regclass AND deptype = 'e'"
-    " AND objid = format('%I.%I', schemaname, tablename)::regclass) ORDER BY 1, 2"
+    "SELECT nspname AS schemaname, relname AS tablename, pg_get_userbyid(relowner) AS tableowner FROM pg_class c"
+    " JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'p')"
+    " AND nspname <> 'information_schema' AND nspname !~ '^pg_' AND NOT EXISTS"
+    " (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.deptype = 'e' AND d.objid = c.oid)"
+    " ORDER BY 1, 2"
 )
 _OTHERS = """
     WITH relations AS (SELECT oid, relkind FROM pg_class WHERE relowner <> me AND oid >= 16384),

@@ -19,9 +19,9 @@ _TO_ROLES = (
     ),
 )
 _EXTENSION = re.compile(rf"^CREATE EXTENSION IF NOT EXISTS ({_WORD}) WITH SCHEMA ({_WORD});$", re.MULTILINE)
-# Of a database and not of one service's rows: they are made by who looks after the server.
-SERVERS_OWN = ("EVENT TRIGGER ", "SUBSCRIPTION ")
-PUBLICATIONS = ("PUBLICATION ",)
+# They are made by who looks after the server, and no role of a service may make them.
+_SERVERS_OWN = ("EVENT TRIGGER", "SUBSCRIPTION")
+_PUBLICATION = "PUBLICATION - "
 WITH_ROLES = ("ACL ", "DEFAULT ACL ", "POLICY ")
 WITH_EXTENSIONS = ("EXTENSION ",)
 
@@ -48,23 +48,30 @@ def schemas_of(lines: Iterable[str]) -> list[str]:
     return [_ENTRY.match(line)[1].removeprefix("SCHEMA - ") for line in entries(lines, ("SCHEMA - ",))]  # type: ignore[index]
 
 
-def taken(lines: Iterable[str], there: There, *, without: tuple[str, ...] = ()) -> list[str]:
-    """The lines to restore where ``there`` is what stays, and nothing of the kinds ``without`` is wanted."""
+def taken(lines: Iterable[str], there: There) -> list[str]:
+    """The lines to restore where ``there`` is what stays. Publications of who owns none of the tables are left out:
+    that is an administrator, who makes them again.
+    """
+    found = [(line, each[1], each[2]) for line in lines if (each := _ENTRY.match(line))]
+    owners = {owner for _, said, owner in found if said.startswith("TABLE ")}
+    publications = {said.removeprefix(_PUBLICATION): owner for _, said, owner in found if said.startswith(_PUBLICATION)}
+    foreign = {name for name, owner in publications.items() if owner not in owners}
+    foreign |= {name for name, own in there.publications.items() if not own}
     left = {
         *(f"SCHEMA - {name}" for name in there.schemas),
         *(f"{what} - SCHEMA {name}" for name, own in there.schemas.items() if not own for what in ("ACL", "COMMENT")),
         *(f"EXTENSION - {name}" for name in there.extensions),
-        *(f"PUBLICATION - {name}" for name in there.publications),
+        *(f"{_PUBLICATION}{name}" for name in {*there.publications, *foreign}),
+        *(f"COMMENT - PUBLICATION {name}" for name in foreign),
         *(each for other in there.others for each in _around(*other)),
     }
-    foreign = [name for name, own in there.publications.items() if not own]
+    never = tuple(f"{before}{kind} " for kind in _SERVERS_OWN for before in ("", "COMMENT - "))
     return [
         line
-        for line in lines
-        if (found := _ENTRY.match(line))
-        and found[1] not in left
-        and not found[1].startswith(("COMMENT - EXTENSION ", *SERVERS_OWN, *without))
-        and not (found[1].startswith("PUBLICATION ") and any(f" {name} " in found[1] for name in foreign))
+        for line, said, _ in found
+        if said not in left
+        and not said.startswith(("COMMENT - EXTENSION ", *never))
+        and not (said.startswith("PUBLICATION TABLE") and any(f" {name} " in f"{said} " for name in foreign))
     ]
 
 

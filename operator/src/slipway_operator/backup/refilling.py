@@ -32,10 +32,12 @@ _SCHEMAS = (
     " WHERE nspname <> 'information_schema' AND nspname !~ '^pg_'"
 )
 _PUBLICATIONS = "SELECT pubname, pubowner = current_user::regrole FROM pg_publication"
+# A list calls functions by the types of their arguments, and by names too where it tells of comments.
 _OTHERS = """
     SELECT CASE prokind WHEN 'p' THEN 'PROCEDURE' WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END, nspname,
-        proname || '(' || coalesce((SELECT string_agg(pg_catalog.format_type(t, NULL), ', ' ORDER BY place)
-            FROM unnest(proargtypes) WITH ORDINALITY AS types (t, place)), '') || ')'
+        format('%s(%s)', proname, unnest(ARRAY[pg_get_function_identity_arguments(pg_proc.oid),
+            (SELECT string_agg(format_type(t, NULL), ', ' ORDER BY place)
+            FROM unnest(proargtypes) WITH ORDINALITY AS types (t, place))]))
     FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace
     WHERE proowner <> current_user::regrole AND pg_proc.oid >= 16384
     UNION ALL SELECT 'VIEW', nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
@@ -51,12 +53,11 @@ Connection = psycopg.Connection[tuple[object, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Refill:
-    """Of the database of ``url``, by its role, from ``file``. ``without``: kinds of entries that are left out."""
+    """Of the database of ``url``, by its role, from ``file``."""
 
     url: str
     dump: DatabaseDump
     file: Path
-    without: tuple[str, ...] = ()
 
     def require(self) -> None:
         """Raises BackupError, with nothing changed, while somebody is connected, or where objects of others are in the
@@ -83,8 +84,9 @@ class Refill:
         self.require()
         lines = listed(self.file)
         with connected(self.url) as connection:
+            connection.execute(PATIENT)
             connection.execute(sql.SQL(ALONE).format(sql.Literal(LOCK_WAIT)))
-            kept = taken(lines, _there(connection), without=self.without)
+            kept = taken(lines, _there(connection))
             begin = [sql.SQL(PATIENT), sql.SQL(ALONE).format(sql.Literal(LOCK_WAIT)), sql.SQL("BEGIN"),
                      emptied(schemas_of(lines))]  # fmt: skip
             preamble = _statements(begin, connection)

@@ -9,7 +9,7 @@ from psycopg import sql
 from slipway_chassis.embedded.postgresql import PostgreSQL
 
 from .connections import connected
-from .listing import PUBLICATIONS, WITH_EXTENSIONS, WITH_ROLES, entries, extensions_of, roles_of
+from .listing import WITH_EXTENSIONS, WITH_ROLES, entries, extensions_of, roles_of
 from .manifest import DatabaseDump
 from .refilling import Refill, listed, script
 
@@ -24,7 +24,7 @@ def try_on(server: PostgreSQL, dump: DatabaseDump, file: Path, service: str) -> 
     with connected(server.url(service)) as superuser:
         _make_roles(superuser, roles_of(script(file, entries(lines, WITH_ROLES))), service)
         _make_extensions(superuser, extensions_of(script(file, entries(lines, WITH_EXTENSIONS))), service)
-    Refill(url, dump, file, without=PUBLICATIONS).run()
+    Refill(url, dump, file).run()
 
 
 def _make_roles(superuser: Connection, roles: set[str], service: str) -> None:
