@@ -97,6 +97,7 @@ def test_other_rows_than_were_counted_change_nothing(world):
 
 def test_large_objects_come_back_in_the_same_transaction(world):
     """In a script their data has a COMMIT of its own, behind which nothing could be taken back."""
+    world.say(f"COMMENT ON INDEX parcels_pkey IS '{'what comes behind them ' * 1000}'")
     oid = world.say("SELECT lo_from_bytea(0, 'abc')").fetchone()[0]
     refill = world.back_up()
     world.say(f"SELECT lo_put({oid}, 0, 'xyz')", "INSERT INTO parcels (said) VALUES ('d')")

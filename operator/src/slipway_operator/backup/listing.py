@@ -34,7 +34,6 @@ class There:
 
     schemas: Mapping[str, bool] = field(default_factory=dict)
     publications: Mapping[str, bool] = field(default_factory=dict)
-    extensions: Collection[str] = ()
     others: Collection[tuple[str, str, str]] = ()
 
 
@@ -60,7 +59,6 @@ def taken(lines: Iterable[str], there: There) -> list[str]:
     left = {
         *(f"SCHEMA - {name}" for name in there.schemas),
         *(f"{what} - SCHEMA {name}" for name, own in there.schemas.items() if not own for what in ("ACL", "COMMENT")),
-        *(f"EXTENSION - {name}" for name in there.extensions),
         *(f"{_PUBLICATION}{name}" for name in {*there.publications, *foreign}),
         *(f"COMMENT - PUBLICATION {name}" for name in foreign),
         *(each for other in there.others for each in _around(*other)),

@@ -172,7 +172,7 @@ def _restoring(file: Path, lines: Sequence[str]) -> Iterator[Program]:
 
 @contextmanager
 def _filling(url: str) -> Iterator[Program]:
-    words = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse", "--set=SHOW_CONTEXT=never"]
+    words = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
     with started("psql", [*words, "--file=-"], url=url, stdin=subprocess.PIPE) as running:
         yield running
 
@@ -218,7 +218,6 @@ def _there(connection: Connection) -> There:
     return There(
         schemas={str(name): bool(own) for name, own in rows(_SCHEMAS)},
         publications={str(name): bool(own) for name, own in rows(_PUBLICATIONS)},
-        extensions=[str(name) for (name,) in rows("SELECT extname FROM pg_extension")],
         others=[(str(kind), str(schema), str(name)) for kind, schema, name in rows(_OTHERS)],
     )
 
