@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from slipway_chassis.embedded import postgresql as embedded
 from slipway_chassis.embedded.processes import free_port
 from slipway_operator.backup.creating import create
+from slipway_operator.backup.databases import Databases
 from slipway_operator.backup.folder import Backups
 from slipway_operator.backup.pod import Pod, PodSettings, restore_here, verify_here
 from slipway_operator.backup.programs import errors_of, started
@@ -231,6 +232,10 @@ def test_a_table_that_may_not_be_read_is_a_sentence(world):
     world.administer("CREATE TABLE hidden (id int)")
     with pytest.raises(BackupError, match="permission denied for table hidden"):
         world.back_up()
+
+
+def test_the_room_that_is_asked_for_is_that_of_the_database_whatever_the_service_is_called(world):
+    assert Databases(world.pod()).bytes_of("otherwise") > 1_000_000
 
 
 def test_rows_are_not_told_when_they_do_not_come_back(world):

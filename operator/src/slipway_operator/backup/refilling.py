@@ -4,8 +4,9 @@ middle, or gives other rows, leaves the database as it was.
 
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +23,11 @@ from .listing import WITH_ROLES, There, entries, roles_of, schemas_of, taken
 from .manifest import DatabaseDump
 from .programs import Program, started
 
-BEFORE_17 = 170_000  # the first server that knows transaction_timeout
+KNOWS_TIMEOUT = 170_000  # the first server with transaction_timeout, which a script sets
+LEAVING_SECONDS = 5.0
+POLL_SECONDS = 0.1
 _TIMEOUT = b"\nSET transaction_timeout = 0;\n"
-_END = b"\nCOMMIT;\n"
+_COMMIT = b"\nCOMMIT;\n"
 _TAIL_BYTES = 4096
 _LOST_CONNECTION = 2
 _SCHEMAS = (
@@ -49,6 +52,16 @@ _CONNECTED = """
 _MOST_TOLD = 5
 
 Connection = psycopg.Connection[tuple[object, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """``lines``: what is restored. ``before``, ``after``: statements around it, in its transaction."""
+
+    lines: list[str]
+    before: bytes
+    after: bytes
+    knows_timeout: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,32 +95,34 @@ class Refill:
         DatabaseUnavailable when the connection breaks; nothing is changed then.
         """
         self.require()
-        lines = listed(self.file)
+        plan = self._planned(listed(self.file))
+        with _filling(self.url) as filled, _restoring(self.file, plan.lines) as dumped:
+            with _told(filled, self.file):
+                filled.input.write(plan.before)
+                filled.input.flush()
+                last = _pumped(dumped, filled, knows_timeout=plan.knows_timeout)
+            # What raises from here on ends psql before it has read a COMMIT.
+            if dumped.process.wait():
+                raise BackupUnusable(f"{self.file.name} can't be restored: {dumped.words()}")
+            script, commit, rest = last.rpartition(_COMMIT)
+            if not commit:
+                raise BackupUnusable(f"{self.file.name} can't be restored: its script has no end")
+            with _told(filled, self.file):
+                filled.input.write(script + b"\n" + plan.after + commit + rest)
+                filled.input.close()
+
+    def _planned(self, lines: Sequence[str]) -> "_Plan":
         with connected(self.url) as connection:
             connection.execute(PATIENT)
             connection.execute(sql.SQL(ALONE).format(sql.Literal(LOCK_WAIT)))
-            kept = taken(lines, _there(connection))
-            begin = [sql.SQL(PATIENT), sql.SQL(ALONE).format(sql.Literal(LOCK_WAIT)), sql.SQL("BEGIN"),
-                     emptied(schemas_of(lines))]  # fmt: skip
-            preamble = _statements(begin, connection)
-            end = _statements([sql.SQL("SET search_path = ''"), counted(self.dump.rows)], connection)
-            knows_timeout = connection.info.server_version >= BEFORE_17
-        with _filling(self.url) as filled, _restoring(self.file, kept) as dumped:
-            with _broken(filled, self.file):
-                filled.input.write(preamble)
-                filled.input.flush()
-                last = _pumped(dumped, filled, knows_timeout=knows_timeout)
-            if dumped.process.wait():
-                filled.process.kill()
-                raise BackupUnusable(f"{self.file.name} can't be restored: {dumped.words()}")
-            before, found, after = last.rpartition(_END)
-            if not found:
-                filled.process.kill()
-                raise BackupUnusable(f"{self.file.name} can't be restored: its script has no end")
-            with _broken(filled, self.file):
-                filled.input.write(before + b"\n" + end + found + after)
-                filled.input.close()
-            _require_done(filled, self.file)
+            first = [sql.SQL(PATIENT), sql.SQL(ALONE).format(sql.Literal(LOCK_WAIT)), sql.SQL("BEGIN")]
+            last = [sql.SQL("SET search_path = ''"), counted(self.dump.rows)]
+            return _Plan(
+                lines=taken(lines, _there(connection)),
+                before=_statements([*first, emptied(schemas_of(lines))], connection),
+                after=_statements(last, connection),
+                knows_timeout=connection.info.server_version >= KNOWS_TIMEOUT,
+            )
 
     def _require_owner(self, connection: Connection) -> None:
         """What is another's would stay in the way."""
@@ -190,21 +205,18 @@ def _pumped(dumped: Program, filled: Program, *, knows_timeout: bool) -> bytes:
 
 
 @contextmanager
-def _broken(filled: Program, file: Path) -> Iterator[None]:
-    """Psql ends at the first error, and reads no more."""
-    try:
+def _told(filled: Program, file: Path) -> Iterator[None]:
+    """What psql is told in the block; it ends at the first error, and reads no more. Raises what it says then."""
+    with suppress(BrokenPipeError):
         yield
-    except BrokenPipeError:
-        _require_done(filled, file)
-        raise BackupUnusable(f"{file.name} can't be restored: psql ended in the middle") from None
-
-
-def _require_done(filled: Program, file: Path) -> None:
+        if not filled.input.closed:
+            return
     code = filled.process.wait()
+    if code == 0 and filled.input.closed:
+        return
     if code == _LOST_CONNECTION:
         raise DatabaseUnavailable(f"PostgreSQL: {filled.words()}")
-    if code:
-        raise BackupUnusable(f"{file.name} can't be restored: {filled.words()}")
+    raise BackupUnusable(f"{file.name} can't be restored: {filled.words()}")
 
 
 def _statements(statements: Sequence[sql.Composable], connection: Connection) -> bytes:
@@ -223,12 +235,17 @@ def _there(connection: Connection) -> There:
 
 
 def _require_alone(connection: Connection) -> None:
-    if found := connection.execute(_CONNECTED).fetchall():
-        told = ", ".join(f"{application} of {user} (pid {pid})" for pid, application, user in found[:_MOST_TOLD])
-        raise BackupError(
-            f"{len(found)} others are connected to the database still: {told}. Stop what uses it, and let a pooler "
-            "close its idle connections (pg_terminate_backend ends one by its pid); then run the same command again"
-        )
+    """A process that was stopped now may leave its connection a moment later."""
+    ends = time.monotonic() + LEAVING_SECONDS
+    while found := connection.execute(_CONNECTED).fetchall():
+        if time.monotonic() > ends:
+            told = ", ".join(f"{application} of {user} (pid {pid})" for pid, application, user in found[:_MOST_TOLD])
+            raise BackupError(
+                f"{len(found)} others are connected to the database still: {told}. Stop what uses it, and let a pooler "
+                "close its idle connections (pg_terminate_backend ends one by its pid); then run the same command again"
+            )
+        time.sleep(POLL_SECONDS)
+        connection.execute("SELECT pg_stat_clear_snapshot()")
 
 
 def _require_roles(connection: Connection, roles: set[str]) -> None:
