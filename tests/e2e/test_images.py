@@ -12,7 +12,7 @@ MEGABYTE = 1_000_000
 PROGRAMS = """python -c '
 import subprocess
 from slipway_chassis.embedded.postgresql import programs
-for program in ("postgres", "initdb", "pg_dump", "pg_restore"):
+for program in ("postgres", "initdb", "pg_dump", "pg_restore", "psql"):
     subprocess.run([programs() / program, "--version"], check=True)
 '"""
 TAG = run("ci/images.sh", "tag").strip()
