@@ -1,5 +1,7 @@
 """gRPC over TLS between services, on real servers and channels: who may call, and files that are renewed."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +19,7 @@ from slipway_chassis.grpc.server import GrpcServer, GrpcService
 from slipway_chassis.resources import Resources
 from slipway_chassis.testing.plugin import eventually
 from support.cluster.authority import Authority
+from support.repository import ROOT
 
 FILES = {"tls_certificate_file": "tls.crt", "tls_key_file": "tls.key", "tls_ca_file": "ca.crt"}
 UNNAMED = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
@@ -216,3 +219,60 @@ def test_files_that_can_t_be_read_are_said(monkeypatch, tmp_path):
     monkeypatch.setenv("TLS_CA_FILE", str(tmp_path / "ca.crt"))
     with pytest.raises(ConfigurationError, match="TLS_CA_FILE"):
         guarded_channel("doubling", "https://localhost:1")
+
+
+MANY_AT_ONCE = """
+import socket, ssl, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import grpc
+from slipway_chassis.certificates import TlsSettings
+from slipway_chassis.grpc import credentials
+sys.path.append(sys.argv[1])
+from support.cluster.authority import Authority
+
+folder, authority = Path(sys.argv[2]), Authority()
+files = {"tls_certificate_file": "tls.crt", "tls_key_file": "tls.key", "tls_ca_file": "ca.crt"}
+authority.write(folder, "localhost")
+server = grpc.server(ThreadPoolExecutor(4))
+settings = TlsSettings(**{word: str(folder / name) for word, name in files.items()})
+port = server.add_secure_port("127.0.0.1:0", credentials.serving(settings))
+server.start()
+mine = ssl.create_default_context(cafile=folder / "ca.crt")
+mine.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+mine.set_alpn_protocols(["h2"])
+made, over = [0], threading.Event()
+
+def connect():
+    while not over.is_set():
+        with socket.create_connection(("127.0.0.1", port), 10) as raw:
+            with mine.wrap_socket(raw, server_hostname="localhost") as connection:
+                assert connection.recv(1)
+                made[0] += 1
+
+with ThreadPoolExecutor(8) as clients:
+    all_of_them = [clients.submit(connect) for _ in range(8)]
+    for _ in range(3):
+        before = made[0]
+        authority.write(folder, "localhost")
+        while made[0] < before + 1500 and not any(each.done() for each in all_of_them):
+            time.sleep(0.01)
+    over.set()
+    for each in all_of_them:
+        each.result()
+server.stop(None)
+print(made[0], "connections")
+"""
+
+
+def test_many_new_connections_beside_a_renewal_do_not_end_the_process(tmp_path):
+    """gRPC exchanges certificates without a lock. Asked for them at each handshake, and given them each time, the whole
+    process was aborted within a second.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", MANY_AT_ONCE, str(ROOT / "tests"), str(tmp_path)],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout.split()[0]) > 4500

@@ -14,6 +14,8 @@ from ..certificates import Renewed, TlsSettings, load_into, renewed
 
 # A server gives streams that long after its connection's age (grpc.server CONNECTION_GRACE_MS).
 STREAM_SECONDS = 335.0
+# Both take less than a millisecond; once for each renewal.
+HANDSHAKE_BEGINS_SECONDS, EXCHANGE_SECONDS = 0.05, 0.25
 
 
 def serving(settings: TlsSettings) -> grpc.ServerCredentials | None:
@@ -26,9 +28,35 @@ def serving(settings: TlsSettings) -> grpc.ServerCredentials | None:
         return grpc.ssl_server_certificate_configuration([(key, certificate)], authorities)
 
     each = renewed(settings, make)
+    first = each.current()
     return grpc.dynamic_ssl_server_credentials(
-        each.current(), each.current, require_client_authentication=bool(settings.tls_ca_file)
+        first, _Changed(each, first), require_client_authentication=bool(settings.tls_ca_file)
     )
+
+
+class _Changed:
+    """The configuration when it is another one than before, else None, as gRPC asks at each handshake.
+
+    gRPC exchanges what it makes of it without a lock: a handshake that uses the former one in that moment would end the
+    process. So those that have asked get the time to be done with it, and those that come wait until it is exchanged.
+    """
+
+    def __init__(
+        self, each: Renewed[grpc.ServerCertificateConfiguration], given: grpc.ServerCertificateConfiguration
+    ) -> None:
+        self._renewed, self._given = each, given
+        self._giving = threading.Lock()
+        self._exchanged = -math.inf
+
+    def __call__(self) -> grpc.ServerCertificateConfiguration | None:
+        with self._giving:
+            time.sleep(max(0.0, self._exchanged - time.monotonic()))
+            made = self._renewed.current()
+            if made is self._given:
+                return None
+            time.sleep(HANDSHAKE_BEGINS_SECONDS)
+            self._given, self._exchanged = made, time.monotonic() + EXCHANGE_SECONDS
+            return made
 
 
 def calling(settings: TlsSettings) -> Renewed[grpc.ChannelCredentials]:
