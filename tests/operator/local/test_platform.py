@@ -98,10 +98,11 @@ def test_ports_never_overlap():
 
 
 def test_a_taken_port_is_named_with_who_needs_it_and_the_cure():
+    port = 30501  # below those of outgoing connections, one of which may have a neighbour of any other
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", port))
         taken.listen()
-        port = taken.getsockname()[1]
         with pytest.raises(PortInUse, match=rf"port {port}, which the gateway needs.*slipway up --port {port + 1}"):
             Layout(ROOT, gateway=port, base=23000).require_free_ports([Service(name="users")])
         with pytest.raises(PortInUse, match=rf"port {port}, which Kafka needs.*slipway up --base-port"):
