@@ -77,8 +77,9 @@ class Refill:
         way or would be lost, or roles are missing to which the dump grants.
         """
         lines = listed(self.file)
-        with connected(self.url, autocommit=False) as connection:
-            connection.execute(PATIENT)
+        with connected(self.url) as connection:
+            connection.execute(PATIENT)  # by itself: between BEGIN and this a role's time limit may end the session
+            connection.autocommit = False
             connection.execute(sql.SQL(ALONE).format(sql.Literal(LOCK_WAIT)))
             _require_alone(connection)
             self._require_owner(connection)
