@@ -12,8 +12,15 @@ if ! cmp -s ci/wheels/pip-audit.lock "$audit/lock"; then
   ci/uv.sh pip install -q --python "$audit/bin/python" --require-hashes -r ci/wheels/pip-audit.lock
   cp ci/wheels/pip-audit.lock "$audit/lock"
 fi
+said=$audit/said
 for lock in requirements.lock ci/wheels/*.lock; do
   say "$lock"
   # Strict: what can't be asked about is a failure, else a service that is away would look like no vulnerability.
-  "$audit/bin/pip-audit" --strict --vulnerability-service osv --progress-spinner off --disable-pip --require-hashes -r "$lock" "$@"
+  if ! "$audit/bin/pip-audit" --strict --vulnerability-service osv --progress-spinner off --disable-pip --require-hashes \
+      -r "$lock" "$@" 2>"$said"; then
+    ! grep -q '^Traceback' "$said" || die "OSV could not be asked, so nothing is known: $(tail -n 1 "$said")"
+    cat "$said" >&2
+    exit 1
+  fi
+  cat "$said" >&2
 done
