@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 
 import psycopg
 import pytest
@@ -21,11 +20,6 @@ from slipway_operator.runtimes.local.layout import Layout
 from slipway_operator.runtimes.local.system import Service, of_one
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(name="name")
-def _name():
-    return f"t{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture(name="rows")

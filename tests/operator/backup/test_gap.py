@@ -32,11 +32,6 @@ INSERT = (
 )
 
 
-@pytest.fixture(name="name")
-def _name():
-    return f"t{uuid.uuid4().hex[:12]}"
-
-
 @pytest.fixture(name="url")
 def _url(postgresql, name):
     """A database of orders, by the service's own migrations."""

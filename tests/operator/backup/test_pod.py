@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from contextlib import closing
 
 import psycopg
@@ -20,11 +19,6 @@ from slipway_operator.backup.folder import Backups
 from slipway_operator.backup.pod import wait_for
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(name="name")
-def _name():
-    return f"t{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture(name="url")

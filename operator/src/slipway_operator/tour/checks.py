@@ -7,8 +7,7 @@ from pathlib import PurePosixPath
 
 from pydantic import Field, field_validator, model_validator
 
-from ..errors import LessonUnreadable
-from .relations import Relation, read_relation
+from .judged import Judged
 from .texts import Declared, Text
 
 HARM = "missed"
@@ -63,7 +62,7 @@ class Check(Declared):
         return self
 
 
-class Checks(Declared):
+class Checks(Judged):
     """``real`` and ``naive`` are asked about the same changes. No change may be ``missed`` by the real one, and one has
     to be by the naive one; ``holds`` are further relations.
     """
@@ -71,32 +70,12 @@ class Checks(Declared):
     real: Check
     naive: Check
     change: tuple[Change, ...] = Field(min_length=1, max_length=MOST_CHANGES)
-    holds: tuple[str, ...] = Field((), max_length=10)
-
-    @field_validator("holds")
-    @classmethod
-    def _readable(cls, holds: tuple[str, ...]) -> tuple[str, ...]:
-        return readable(holds)
 
     @property
     def both(self) -> Check:
         """All that is asked by either."""
         tests = tuple(dict.fromkeys(self.real.tests + self.naive.tests))
         return Check(tests=tests, contracts=self.real.contracts or self.naive.contracts)
-
-    @property
-    def relations(self) -> tuple[Relation, ...]:
-        return tuple(map(read_relation, self.holds))
-
-
-def readable(holds: tuple[str, ...]) -> tuple[str, ...]:
-    """For a validator: each is a relation."""
-    try:
-        for relation in holds:
-            read_relation(relation)
-    except LessonUnreadable as error:
-        raise ValueError(str(error)) from None
-    return holds
 
 
 def _below(path: str) -> str:

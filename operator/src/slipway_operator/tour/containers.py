@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from .checks import readable
-from .relations import Relation, read_relation
-from .texts import Declared
+from .judged import Judged
 
 HARM = "killed"
 
 
-class Containers(Declared):
+class Containers(Judged):
     """``service``: whose image it is. A container of it gets ``settings``, in which ``${secret}`` stands for a key of
     this run, and is stopped once it has answered ``path``. It may not have to be killed, and the one of
     ``naive.Dockerfile`` has to be; ``holds`` are further relations.
@@ -20,13 +18,3 @@ class Containers(Declared):
     service: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
     path: str = Field(pattern=r"^/[!-~]{0,200}$")
     settings: Mapping[str, str] = {}
-    holds: tuple[str, ...] = Field((), max_length=10)
-
-    @field_validator("holds")
-    @classmethod
-    def _readable(cls, holds: tuple[str, ...]) -> tuple[str, ...]:
-        return readable(holds)
-
-    @property
-    def relations(self) -> tuple[Relation, ...]:
-        return tuple(map(read_relation, self.holds))

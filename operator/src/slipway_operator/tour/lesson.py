@@ -11,9 +11,10 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from ..errors import LessonUnreadable
 from ..spec.hashing import digest
 from . import checks, containers
-from .checks import Checks, readable
+from .checks import Checks
 from .containers import Containers
-from .relations import COUNTS, Relation, read_relation
+from .judged import Judged
+from .relations import COUNTS
 from .texts import Declared, Text
 
 FOLDER = Path("docs", "patterns")
@@ -82,7 +83,7 @@ class Load(Declared):
         return requests
 
 
-class Run(Declared):
+class Run(Judged):
     """What is run twice. ``service`` is what the pattern is taken away from: by ``naive.py`` in its code, by the
     settings ``set`` (``${users_port}`` stands for the port that users has now), or by both. A pattern that is no part
     of a version is taken away otherwise: ``beside`` runs ``naive.py`` as a program that customers ask in place of the
@@ -94,7 +95,6 @@ class Run(Declared):
     naive: bool = True
     set: Mapping[str, str] = {}
     harm: str
-    holds: tuple[str, ...] = Field((), max_length=10)
     load: Load
     fault: tuple[Fault, ...] = Field((), max_length=10)
     instead: tuple[Fault, ...] = Field((), max_length=10)
@@ -112,11 +112,6 @@ class Run(Declared):
             raise ValueError(f"harm is one of {', '.join(COUNTS)}")
         return harm
 
-    @field_validator("holds")
-    @classmethod
-    def _readable(cls, holds: tuple[str, ...]) -> tuple[str, ...]:
-        return readable(holds)
-
     @model_validator(mode="after")
     def _taken_away(self) -> "Run":
         if self.beside and (not self.naive or self.instead or self.load.at != "gateway"):
@@ -130,10 +125,6 @@ class Run(Declared):
         if self.by_release and any(fault.release == self.service for fault in self.fault):
             raise ValueError(f"a fault that releases {self.service} would put back what was taken away from it")
         return self
-
-    @property
-    def relations(self) -> tuple[Relation, ...]:
-        return tuple(read_relation(relation) for relation in self.holds)
 
 
 class Lesson(Declared):
