@@ -6,7 +6,6 @@ import time
 from contextlib import closing
 
 import pytest
-import yaml
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
 
 from inventory.bootstrap import SERVICE as INVENTORY
@@ -17,28 +16,20 @@ from slipway_chassis.events.dead_letters import dead_letter_topic, retry_topic
 from slipway_chassis.events.ports import Record
 from slipway_chassis.processes.workers import _consumed, _topics
 from slipway_chassis.testing.plugin import eventually
-from support.repository import ROOT
+from support.kafka_rights import ACLS, rights
 from support.secured_kafka import PASSWORD, USER, add_users, admin_of, secured_broker, settings_of
 from users.bootstrap import SERVICE as USERS
 
 pytestmark = pytest.mark.integration
 SERVICES = [USERS, ORDERS, INVENTORY]
-ACLS = {
-    each["metadata"]["name"]: each["spec"]["authorization"]["acls"]
-    for each in yaml.safe_load_all((ROOT / "k8s/kafka/users.yaml").read_text())
-}
 
 
-def rules(name):
-    """As the user operator makes them."""
-    for rule in ACLS[name]:
-        kind, called = ResourceType[rule["resource"]["type"].upper()], rule["resource"]["name"]
-        for operation in rule["operations"]:
-            words = "".join(f"_{letter}" if letter.isupper() else letter.upper() for letter in operation).lstrip("_")
-            yield ACL(
-                f"User:{name}", "*", ACLOperation[words], ACLPermissionType.ALLOW,
-                ResourcePattern(kind, called, ACLResourcePatternType.LITERAL),
-            )  # fmt: skip
+def acls():
+    for user, kind, called, operation in rights():
+        yield ACL(
+            f"User:{user}", "*", ACLOperation[operation], ACLPermissionType.ALLOW,
+            ResourcePattern(ResourceType[kind], called, ACLResourcePatternType.LITERAL),
+        )  # fmt: skip
 
 
 @pytest.fixture(scope="module", name="secured")
@@ -51,7 +42,7 @@ def _secured(run_folder):
         kafka.ensure_topics(settings_of(secured), sorted({name for each in SERVICES for name in topics(each)}))
         with admin_of(secured) as admin:
             add_users(admin, *ACLS)
-            admin.create_acls([rule for name in ACLS for rule in rules(name)])
+            admin.create_acls(list(acls()))
         yield secured
 
 

@@ -25,6 +25,17 @@ class Up:
         self.url = f"http://127.0.0.1:{self.port}"
         self.output = folder / "up.log"
 
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
     def start(self):
         options = ["--data", self.data, "--port", self.port, "--base-port", self.base]
         # The log of this start alone, so that its last words can be waited for.

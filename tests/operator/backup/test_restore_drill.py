@@ -45,12 +45,8 @@ class Customers(Shoppers):
 
 @pytest.fixture(scope="module", name="up")
 def _up(run_folder):
-    running = Up(run_folder, base=BASE_PORT)
-    running.start()
-    try:
+    with Up(run_folder, base=BASE_PORT) as running:
         yield running
-    finally:
-        running.stop()
 
 
 def said(done):

@@ -23,12 +23,8 @@ RATE = 30
 
 @pytest.fixture(scope="module", name="up")
 def _up(run_folder):
-    running = Up(run_folder, base=BASE_PORT)
-    running.start()
-    try:
+    with Up(run_folder, base=BASE_PORT) as running:
         yield running
-    finally:
-        running.stop()
 
 
 def assert_every_event_once(up):

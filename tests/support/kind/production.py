@@ -11,6 +11,7 @@ import secrets
 import yaml
 
 from slipway_chassis.testing.plugin import eventually
+from support.kafka_rights import rights
 from support.kind.cert_manager import issuers_of_the_page
 from support.kind.commands import (
     NAMESPACE,
@@ -201,16 +202,6 @@ def served(name, service, port, image, user, labels, container, certificate_secr
 
 
 # --- the broker
-def rights():
-    """(user, kind, name, operation) of k8s/kafka/users.yaml, as the user operator makes them."""
-    for each in yaml.safe_load_all((ROOT / "k8s" / "kafka" / "users.yaml").read_text()):
-        for rule in each["spec"]["authorization"]["acls"]:
-            for operation in rule["operations"]:
-                words = "".join(f"_{letter}" if letter.isupper() else letter.upper() for letter in operation)
-                kind = rule["resource"]["type"].upper()
-                yield each["metadata"]["name"], kind, rule["resource"]["name"], words.lstrip("_")
-
-
 def topics():
     for each in yaml.safe_load_all((ROOT / "k8s" / "kafka" / "topics.yaml").read_text()):
         yield each["metadata"]["name"], each["spec"]["partitions"]
