@@ -173,6 +173,13 @@ def test_a_pod_that_is_not_let_through_yet_waits(postgresql, name):
         wait_for(Later(f"{url}_none", lambda: None), 0)
 
 
+def test_what_is_no_name_of_a_service_is_a_sentence(tmp_path):
+    for name in ("../x", "2nd-orders", "x" * 41, ""):
+        said = CliRunner().invoke(cli.backup, ["pod", "create", "--service", name, "--to", str(tmp_path / "b")])
+        assert (said.exit_code, "is no name of a service" in said.output) == (2, True), said.output
+    assert not (tmp_path / "b").exists()
+
+
 def test_secrets_of_a_volume_are_kept_sealed(pod, name, tmp_path):
     volume = tmp_path / "secrets"
     (volume / "..data").mkdir(parents=True)

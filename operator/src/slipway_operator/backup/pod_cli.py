@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from slipway_chassis.cli.arguments import Duration
 from slipway_chassis.config import KafkaSettings, load
@@ -122,5 +123,12 @@ def restore(
 
 
 def _pod(service: str, group: str, secrets: Path | None) -> Pod:
+    try:
+        named = Service(name=service, processes=("migrate",))
+    except ValidationError:
+        raise click.UsageError(
+            f"{service!r} is no name of a service: it has lower case letters, digits and _, at most 40, "
+            "and begins with a letter"
+        ) from None
     kafka = load(KafkaSettings) if group else None
-    return Pod(Service(name=service, processes=("migrate",)), group, load(PodSettings), kafka, secrets)
+    return Pod(named, group, load(PodSettings), kafka, secrets)
